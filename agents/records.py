@@ -1,0 +1,110 @@
+"""The nouns of making data, frozen: what the stages hand to each other.
+
+Nothing here decides anything or talks to anyone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Draft", "Example", "Pair", "Provenance", "Reject", "RejectReason", "Spec", "TaskKind", "Vote"]
+
+TaskKind = Literal["classification", "text"]
+"""What the answer is: one of a closed set of labels, or text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An input and the output that belongs to it: a demonstration, an anchor, a row."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """The prompt, understood.
+
+    `labels` is the closed label set of a classification task, in order of first mention, otherwise empty.
+    `empty_answer` is what is answered when there is nothing to find ("N/A"), if the demonstrations show one.
+    `output_pattern` is a regular expression that every right answer matches in full, if one could be derived.
+    `confidence` (0 to 1) is how sure the parser is of the split; `layout` names how it was found.
+    """
+
+    instruction: str
+    demonstrations: tuple[Pair, ...] = ()
+    kind: TaskKind = "text"
+    labels: tuple[str, ...] = ()
+    empty_answer: str | None = None
+    output_pattern: str | None = None
+    language: str = "en"  # ISO 639-1, of the inputs
+    layout: str = "plain"
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a draft came from: the generating request's number, its temperature, and what it was asked for."""
+
+    request: int
+    position: int  # which of the inputs in that request's reply
+    temperature: float | None
+    target: str | None  # the answer that the request asked inputs for, if any
+    seeds: tuple[str, ...] = ()  # the inputs shown as examples
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An input proposed by the teacher, not yet labelled."""
+
+    input: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """Independent labels for one input, as they came, and what came of them.
+
+    `agreement` is the winner's share of the samples (0 to 1).
+    """
+
+    winner: str
+    agreement: float
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A draft that has won its vote and passed the filters."""
+
+    input: str
+    output: str
+    vote: Vote
+    provenance: Provenance
+
+
+RejectReason = Literal[
+    "agreement",  # the votes did not agree enough
+    "duplicate",  # the same input was accepted before
+    "empty",  # no input, or no label came back
+    "failed",  # the request for it failed
+    "format",  # the label breaks the output format
+    "label",  # the label is not in the label set
+    "leak",  # the input is an anchor or a test row
+    "length",  # absurdly long
+    "placeholder",  # "[insert name here]" and other unfilled templates
+    "refusal",  # the teacher declined
+    "unreadable",  # the generating reply could not be read as inputs
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A draft that was left out, with one reason; `detail` is for people."""
+
+    input: str
+    output: str | None
+    reason: RejectReason
+    provenance: Provenance
+    detail: str = ""

@@ -1,0 +1,124 @@
+"""Everything that can go wrong, as one tree, split by who must act.
+
+SmeltError
+├── UserError               the user must change what they gave        exit code 2
+│   ├── UnknownPrice        a model whose price nobody told us
+│   ├── MissingExtra        a command whose optional packages are absent
+│   └── JournalUnusable     a journal that is locked, foreign, newer or damaged
+├── BudgetReached           the money is spent                         exit code 3
+├── ProviderRefused         the provider refuses everything we send    exit code 4
+│   ├── AuthenticationRefused
+│   ├── QuotaExhausted
+│   └── ConfigurationRefused
+└── RequestFailed           one request, one row; the rest go on
+    ├── ContextOverflow     too long for the model
+    ├── ContentFiltered     refused by a content filter
+    ├── RequestRejected     malformed in the provider's eyes
+    ├── UnreadableReply     answered, but not in the dialect
+    ├── ProviderUnavailable the allowance of retries is used up
+    └── DeadlineExceeded    the time is used up
+
+A bug of ours is none of these: it is whatever Python raises, exit code 1.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AuthenticationRefused",
+    "BudgetReached",
+    "ConfigurationRefused",
+    "ContentFiltered",
+    "ContextOverflow",
+    "DeadlineExceeded",
+    "JournalUnusable",
+    "MissingExtra",
+    "ProviderRefused",
+    "ProviderUnavailable",
+    "QuotaExhausted",
+    "RequestFailed",
+    "RequestRejected",
+    "SmeltError",
+    "UnknownPrice",
+    "UnreadableReply",
+    "UserError",
+]
+
+
+class SmeltError(Exception):
+    """The root of every error that Smelt raises on purpose."""
+
+    exit_code = 1
+
+
+class UserError(SmeltError):
+    """Something the user gave cannot be used; the message says what, where and the way out."""
+
+    exit_code = 2
+
+
+class UnknownPrice(UserError):
+    """No price is known for the model, and no price is never taken to be zero."""
+
+
+class MissingExtra(UserError):
+    """An optional part of Smelt is not installed."""
+
+    def __init__(self, extra: str, *, needed_for: str) -> None:
+        super().__init__(f"{needed_for} needs the {extra!r} extra: pip install 'smelt[{extra}]'")
+        self.extra = extra
+
+
+class JournalUnusable(UserError):
+    """The journal is locked by another process, belongs to another run, is newer than this Smelt, or is damaged."""
+
+
+class BudgetReached(SmeltError):
+    """The next call might pass the cap, and nothing in flight could give money back."""
+
+    exit_code = 3
+
+
+class ProviderRefused(SmeltError):
+    """The provider refuses everything we send; trying again cannot help."""
+
+    exit_code = 4
+
+
+class AuthenticationRefused(ProviderRefused):
+    """The key is missing, wrong or not allowed here."""
+
+
+class QuotaExhausted(ProviderRefused):
+    """The account has no credit left or has met its own spending limit."""
+
+
+class ConfigurationRefused(ProviderRefused):
+    """The model or a parameter does not exist at this endpoint."""
+
+
+class RequestFailed(SmeltError):
+    """One request ended without an answer; the others go on."""
+
+
+class ContextOverflow(RequestFailed):
+    """The request is longer than the model can read."""
+
+
+class ContentFiltered(RequestFailed):
+    """A content filter refused the request or its answer."""
+
+
+class RequestRejected(RequestFailed):
+    """The provider finds this one request malformed."""
+
+
+class UnreadableReply(RequestFailed):
+    """The provider answered 200 with something that is not a reply in its own dialect."""
+
+
+class ProviderUnavailable(RequestFailed):
+    """Every allowed attempt failed for reasons that lay with the provider or the network."""
+
+
+class DeadlineExceeded(RequestFailed):
+    """The request did not end within the time it was given."""

@@ -1,0 +1,154 @@
+"""What has happened, as small frozen records; whoever wants to know subscribes.
+
+Events are facts in the past tense. Listeners read and never steer: one that raises is dropped and reported once, and
+the run goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+__all__ = [
+    "AttemptFailed",
+    "Event",
+    "Events",
+    "LimitMet",
+    "Listener",
+    "Noted",
+    "ReplyReceived",
+    "RequestFinished",
+    "RequestSent",
+    "RowAccepted",
+    "RowRejected",
+    "StageFinished",
+    "StageProgressed",
+    "StageStarted",
+]
+
+logger = logging.getLogger("engine.events")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSent(Event):
+    """An attempt left for the provider."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyReceived(Event):
+    """A reply is on disk. Costs are in pico-dollars (10^-12 USD)."""
+
+    tag: str
+    cost: int
+    input_tokens: int
+    output_tokens: int
+    latency_s: float
+    from_journal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed(Event):
+    """An attempt failed; `kind` is the class of the failure, `delay_s` the wait before the next one, if any."""
+
+    tag: str
+    kind: str
+    delay_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitMet(Event):
+    """The provider said that we were too fast (429)."""
+
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFinished(Event):
+    """A request ended for good; `error` is the class name of the failure or None."""
+
+    tag: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted(Event):
+    """A stage of a run began; `total` is what it works towards, if that is known."""
+
+    stage: str
+    total: int | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgressed(Event):
+    """A stage got on. `facts` are a few short figures worth a look, name to text."""
+
+    stage: str
+    done: int
+    total: int | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished(Event):
+    """A stage ended; `summary` says in one line what came of it."""
+
+    stage: str
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RowAccepted(Event):
+    """A row was kept. The texts are foreign: clean them before drawing."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowRejected(Event):
+    """A row was left out, for one reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted(Event):
+    """Something a person should read: a warning, a choice made for them."""
+
+    text: str
+
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Events:
+    """Where events are announced. `subscribe` returns the function that unsubscribes."""
+
+    _listeners: list[Listener] = field(default_factory=list)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def emit(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:  # A view that breaks must not break the run it looks at: it is dropped, and said so.
+                self._listeners.remove(listener)
+                logger.exception("a listener failed on %s and was dropped", type(event).__name__)

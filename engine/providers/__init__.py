@@ -1,0 +1,81 @@
+"""Who answers requests: one file a dialect, and here what all of them have in common.
+
+A provider turns a `Request` into bytes, sends them, and reads bytes back. It knows no limit, no budget, no journal and
+no retry: it is asked once and answers once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.messages import FinishReason, RawReply, Request, Usage
+
+__all__ = ["AttemptTimedOut", "Capabilities", "ConnectionFailed", "Provider", "Reading", "TransportFailure"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What may be sent to a model at an endpoint. What may not is an error when planning, never dropped silently."""
+
+    max_temperature: float | None = 2.0  # None: no sampling parameter may be sent
+    n: bool = True  # several completions a request; without it the engine sends n requests
+    seed: bool = True
+    stop: bool = True
+    schema: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A reply as the dialect says it: completions in order, why each ended, and the usage if it was told credibly."""
+
+    texts: tuple[str, ...]
+    finish_reasons: tuple[FinishReason, ...]
+    usage: Usage | None
+    model: str
+
+
+class TransportFailure(Exception):
+    """No complete HTTP reply came back. `sent` is False only when the provider surely never saw the request."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class ConnectionFailed(TransportFailure):
+    """The connection could not be made, or broke."""
+
+
+class AttemptTimedOut(TransportFailure):
+    """The attempt took longer than it was given."""
+
+
+class Provider(Protocol):
+    """Asked once, answers once.
+
+    `name` is `provider/model` as on the command line. `endpoint` says who answers, and is part of a question's
+    identity; it never holds a key. `simulated` providers are called so on every screen and in every report.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def simulated(self) -> bool: ...
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+        """Send and return whatever came back, whatever its status. Raises TransportFailure when nothing did."""
+        ...
+
+    def read(self, request: Request, raw: RawReply) -> Reading:
+        """Read a successful reply: pure. Raises RequestFailed (UnreadableReply, ContentFiltered) when it is none."""
+        ...
+
+    async def aclose(self) -> None: ...
