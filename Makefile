@@ -1,0 +1,49 @@
+# Every target makes .venv and installs what it needs by itself, once; nothing is done twice.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help demo check test bench format constraints clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/installed-all  ## a prompt becomes a student, with a simulated teacher: no key, no network, some 5 minutes
+	$(BIN)/smelt run agents/demo/dates/prompt.md --model simulated/dates --budget 5 \
+		--test agents/demo/dates/test.jsonl --out runs/demo --replace
+
+check: .venv/installed-dev  ## format, lint, types, architecture and fast tests (under 90 s)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
+	$(BIN)/python -m pytest -q
+
+bench: .venv/installed-dev  ## every benchmark; each prints a table and one JSON line
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+format: .venv/installed-dev  ## put the source into its standard form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+constraints: .venv/installed-dev  ## write down the versions of this environment
+	( head -n 1 constraints.txt; $(BIN)/pip freeze --all --exclude smelt --exclude pip --exclude setuptools | sed 's/+cpu//' ) > constraints.new
+	mv constraints.new constraints.txt
+
+clean:  ## remove the environment and what tools leave behind
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv
+
+# torch first and pinned: a bare `torch` may bring gigabytes of CUDA along.
+.venv/installed-all: pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+.venv/installed-dev: .venv/installed-all
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	touch $@
