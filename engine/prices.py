@@ -6,16 +6,24 @@ A `Price` is what a provider's page says, in USD per million tokens. It knows no
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from engine.errors import UserError
+from engine.errors import UnknownPrice, UserError
 from engine.messages import Request, Usage
 
-__all__ = ["FREE", "PICO_PER_USD", "Amount", "Price", "Tier", "exact", "input_token_bound"]
+if TYPE_CHECKING:
+    from genai_prices.types import Tier as ListedTier
+    from genai_prices.types import TieredPrices
+
+    _Listed = Mapping[str, Decimal | TieredPrices]
+
+__all__ = ["FREE", "PICO_PER_USD", "Amount", "Price", "Tier", "dollars", "exact", "input_token_bound", "lookup"]
 
 Amount = int | float | str | Decimal
 """Money as people write it. A float is taken as it prints, so 0.1 means one tenth."""
@@ -41,6 +49,14 @@ def exact(value: Amount, *, name: str) -> Decimal:
     if -int(amount.as_tuple().exponent) > _DECIMALS:
         raise UserError(f"{name} must have at most {_DECIMALS} decimals (got {value!r})")
     return amount
+
+
+def dollars(pico: int) -> str:
+    """Pico-dollars for people: "$4.9987", and two digits that count when it is less than a cent."""
+    usd = Decimal(pico) / PICO_PER_USD
+    if pico == 0 or abs(usd) >= Decimal("0.01"):
+        return f"${usd:.4f}".removesuffix("00")
+    return f"${usd.quantize(Decimal((0, (1,), usd.adjusted() - 1))):f}"
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -158,13 +174,94 @@ def _optional(value: Amount | None, *, name: str) -> Decimal | None:
 def _scaled(rate: Decimal, decimals: int) -> int:
     """USD per million tokens as pico-dollars a token x 10^decimals; Decimal's own arithmetic would round."""
     numerator, denominator = rate.as_integer_ratio()
-    return numerator * _PICO_PER_TOKEN * 10**decimals // denominator
+    return numerator * _PICO_PER_TOKEN * int(10**decimals) // denominator
 
 
 _BEYOND_ALL_TIERS: Final = 10**18
 
 FREE: Final = Price(input=0, output=0)
 """Costs nothing, and somebody said so: local models and servers of one's own."""
+
+
+def lookup(name: str, *, at: datetime | None = None) -> Price:
+    """The list price of `provider/model`, from the table that is installed; nothing goes over the network.
+
+    Where the price depends on the hour, the dearest of the coming day counts, because a run may take one. Raises
+    UnknownPrice for a model that the table lacks, calls free, or bills for more than its tokens.
+    """
+    provider, _, model = name.partition("/")
+    prices = _listed(provider, model, since=at or datetime.now(UTC))
+    if not prices or not all(_is_plain(price) for price in prices):
+        raise UnknownPrice(
+            f"no price is known for {name!r}: give it in USD per million tokens with --price-in and --price-out, "
+            "or in Python with price=Price(input=..., output=...); 0 if it costs nothing"
+        )
+    limits = sorted({tier.start for price in prices for value in price.values() for tier in _tiers(value)})
+    tiers = tuple(Tier(limit, _dearest(prices, input_tokens=limit + 1)) for limit in limits)
+    lowest = _dearest(prices, input_tokens=0)
+    return Price(
+        input=lowest.input,
+        output=lowest.output,
+        cached_input=lowest.cached_input,
+        cache_write=lowest.cache_write,
+        tiers=tiers,
+    )
+
+
+def _listed(provider: str, model: str, *, since: datetime) -> list[_Listed]:
+    """What the table says for each half-hour of a day, as {unit: price}; nothing for what it does not know."""
+    from genai_prices import Usage as NoUsage
+    from genai_prices import calc_price
+
+    half_hours = (since + timedelta(minutes=30 * step) for step in range(49))
+    try:
+        found = [
+            calc_price(NoUsage(input_tokens=0), model, provider_id=provider, genai_request_timestamp=moment)
+            for moment in half_hours
+        ]
+    except LookupError:
+        return []
+    # The table also guesses at providers from parts of their names; a guess is no price.
+    if any(calculation.provider.id != provider.lower() for calculation in found):
+        return []
+    return [{unit: value for unit, value in vars(each.model_price).items() if value is not None} for each in found]
+
+
+# Billed a request rather than a token: a Price cannot say it, so a cap could not be held.
+_BEYOND_TOKENS: Final = frozenset({"requests_kcount", "input_text_messages_kcount"})
+
+
+def _is_plain(price: _Listed) -> bool:
+    both = all(_at(price.get(unit), 0) for unit in ("input_mtok", "output_mtok"))
+    return both and _BEYOND_TOKENS.isdisjoint(price)
+
+
+def _dearest(prices: Iterable[_Listed], *, input_tokens: int) -> Price:
+    """Each unit at the most it costs in any of the prices, for a request with so many input tokens."""
+
+    def most(*units: str) -> Decimal:
+        # The first of the units that has a price of its own counts.
+        return max(
+            next(value for unit in units if (value := _at(p.get(unit), input_tokens)) is not None) for p in prices
+        )
+
+    return Price(
+        input=most("input_mtok"),
+        output=max(most("output_mtok"), most("output_reasoning_mtok", "output_mtok")),
+        cached_input=most("cache_read_mtok", "input_mtok"),
+        cache_write=most("cache_write_mtok", "input_mtok"),
+    )
+
+
+def _at(value: Decimal | TieredPrices | None, input_tokens: int) -> Decimal | None:
+    if value is None or isinstance(value, Decimal):
+        return value
+    reached = [tier.price for tier in value.tiers if input_tokens > tier.start]
+    return reached[-1] if reached else value.base
+
+
+def _tiers(value: Decimal | TieredPrices) -> list[ListedTier]:
+    return [] if isinstance(value, Decimal) else value.tiers
 
 
 # What templates put around our words, generously: role markers of a message (3 to 8 tokens measured in the wild), and
