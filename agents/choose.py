@@ -1,0 +1,239 @@
+"""Choose what exists already: the models and data sets that suit a task, in order, and why the others do not.
+
+Ranks cards and decides; looks nothing up itself, downloads nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from agents.records import Spec
+from engine.errors import UserError
+from engine.retrieval import DatasetCard, Index, ModelCard, Place
+
+__all__ = [
+    "TRAINABLE",
+    "FilterReason",
+    "Filtered",
+    "Ranked",
+    "Ranking",
+    "StudentChoice",
+    "StudentFamily",
+    "choose_student",
+    "rank_datasets",
+    "rank_models",
+]
+
+FilterReason = Literal["family", "size", "language", "licence", "gated", "unreachable"]
+
+StudentFamily = Literal["linear", "tiny", "seq2seq"]
+
+TRAINABLE: Mapping[str, Collection[str]] = {"seq2seq": ("t5", "mt5", "umt5")}
+"""Which checkpoints we can fine-tune: architectures by family."""
+
+_MAX_BYTES = 3_000_000_000
+
+Card = TypeVar("Card", ModelCard, DatasetCard)
+
+FindPlace = Callable[[str], Place | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked(Generic[Card]):
+    """A candidate, how well it suits (0 and up), and where it can be had, if anywhere."""
+
+    card: Card
+    score: float
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered(Generic[Card]):
+    """A candidate that was left out: how well it would have suited, the first reason against it, and that in words."""
+
+    card: Card
+    score: float
+    reason: FilterReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking(Generic[Card]):
+    """The candidates, best first, and those that were left out, best first too."""
+
+    kept: tuple[Ranked[Card], ...]
+    filtered: tuple[Filtered[Card], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudentChoice:
+    """What will be trained, from which checkpoint if from one, and why in one sentence."""
+
+    family: StudentFamily
+    checkpoint: str | None
+    why: str
+
+
+def rank_models(
+    query: str,
+    cards: Sequence[ModelCard],
+    *,
+    place: FindPlace,
+    language: str | None = None,
+    licences: Collection[str] | None = None,
+    max_bytes: int = _MAX_BYTES,
+    trainable: Mapping[str, Collection[str]] = TRAINABLE,
+) -> Ranking[ModelCard]:
+    """Models that suit the query's words, weighted by how often they are downloaded; of equals, the more downloaded.
+
+    `place` says where a model can be had: `engine.retrieval.model_place`. `language` is ISO 639-1; None and `licences`
+    of None let everything through. Every model is either kept or filtered with a reason.
+    """
+
+    def objection(card: ModelCard, found: Place | None) -> tuple[FilterReason, str] | None:
+        return (
+            _untrainable(card, trainable)
+            or _too_large(card, max_bytes)
+            or _foreign(card.languages, language)
+            or _unlicensed(card.licence, licences)
+            or _out_of_reach(card, found)
+        )
+
+    return _rank(_weighted(query, cards), place=place, objection=objection)
+
+
+def rank_datasets(
+    query: str,
+    cards: Sequence[DatasetCard],
+    *,
+    place: FindPlace,
+    language: str | None = None,
+    licences: Collection[str] | None = None,
+) -> Ranking[DatasetCard]:
+    """Data sets that suit the query's words, weighted by downloads; of equals, the more downloaded.
+
+    This is a list to look at: what cannot be had from here stays in it, with no place. `place` says where a data set
+    can be had: `engine.retrieval.dataset_place`.
+    """
+
+    def objection(card: DatasetCard, found: Place | None) -> tuple[FilterReason, str] | None:  # noqa: ARG001 one form
+        return _foreign(card.languages, language) or _unlicensed(card.licence, licences)
+
+    return _rank(_weighted(query, cards), place=place, objection=objection)
+
+
+def choose_student(spec: Spec, ranking: Ranking[ModelCard], *, wanted: str = "auto") -> StudentChoice:
+    """What to train: the user's own choice, or the best that needs no download.
+
+    `wanted` is "linear", "tiny", "seq2seq" (the best model of the ranking, downloaded if need be), a model's id or
+    folder, or "auto". With "auto" there are three cases: 1. a model of the ranking is on this machine: that one;
+    2. the task is a classification: `linear`; 3. otherwise `tiny`. Raises UserError for a choice that cannot work.
+    """
+    if wanted == "auto":
+        return _best_without_download(spec, ranking)
+    if wanted == "linear":
+        return _linear_by_choice(spec)
+    if wanted == "tiny":
+        return StudentChoice("tiny", None, "tiny, as you chose")
+    if wanted == "seq2seq":
+        return _best_of(ranking)
+    return _named(wanted, ranking)
+
+
+def _best_without_download(spec: Spec, ranking: Ranking[ModelCard]) -> StudentChoice:
+    here = next((ranked for ranked in ranking.kept if ranked.place == "machine"), None)
+    if here is not None:
+        return StudentChoice("seq2seq", here.card.id, f"{here.card.id} suits best of the models on this machine")
+    why = "no model that suits and that we can train is on this machine"
+    if ranking.kept:
+        why += f" (--student seq2seq would download {ranking.kept[0].card.id})"
+    if spec.kind == "classification":
+        return StudentChoice("linear", None, f"linear, because the answers are labels and {why}")
+    return StudentChoice("tiny", None, f"tiny, because {why}")
+
+
+def _linear_by_choice(spec: Spec) -> StudentChoice:
+    if spec.kind != "classification":
+        raise UserError("the student 'linear' can only choose among labels, and this task wants text; try 'tiny'")
+    return StudentChoice("linear", None, "linear, as you chose")
+
+
+def _best_of(ranking: Ranking[ModelCard]) -> StudentChoice:
+    if not ranking.kept:
+        raise UserError(
+            "no model for the student 'seq2seq' can be had from here: put one into the local cache, name a model's "
+            "folder, or take 'tiny'"
+        )
+    best = ranking.kept[0].card.id
+    return StudentChoice("seq2seq", best, f"{best} suits best of {len(ranking.kept)} models that can be had from here")
+
+
+def _named(wanted: str, ranking: Ranking[ModelCard]) -> StudentChoice:
+    for filtered in ranking.filtered:
+        # Size, language and licence are the user's to overrule by naming the model; these two are not.
+        if filtered.card.id == wanted and filtered.reason in ("family", "unreachable"):
+            raise UserError(f"the student {wanted!r} cannot be trained here: {filtered.detail}")
+    return StudentChoice("seq2seq", wanted, f"{wanted}, as you chose")
+
+
+def _weighted(query: str, cards: Sequence[Card]) -> list[tuple[Card, float]]:
+    """The cards with their scores, best first."""
+    words = {hit.position: hit.score for hit in Index([card.text for card in cards]).search(query, k=len(cards))}
+    # BM25 times log downloads is Prompt2Model's; from e on, so that a card nobody has fetched yet still counts once.
+    scored = [
+        (card, words.get(position, 0.0) * math.log(math.e + card.downloads)) for position, card in enumerate(cards)
+    ]
+    return sorted(scored, key=lambda pair: (-pair[1], -pair[0].downloads))
+
+
+def _rank(
+    scored: Sequence[tuple[Card, float]],
+    *,
+    place: FindPlace,
+    objection: Callable[[Card, Place | None], tuple[FilterReason, str] | None],
+) -> Ranking[Card]:
+    kept: list[Ranked[Card]] = []
+    filtered: list[Filtered[Card]] = []
+    for card, score in scored:
+        found = place(card.id)
+        against = objection(card, found)
+        if against is None:
+            kept.append(Ranked(card, score, found))
+        else:
+            filtered.append(Filtered(card, score, *against))
+    return Ranking(tuple(kept), tuple(filtered))
+
+
+def _untrainable(card: ModelCard, trainable: Mapping[str, Collection[str]]) -> tuple[FilterReason, str] | None:
+    if card.architecture in trainable.get(card.family, ()):
+        return None
+    return "family", f"no trainer takes {card.architecture} models of the family {card.family!r} yet"
+
+
+def _too_large(card: ModelCard, max_bytes: int) -> tuple[FilterReason, str] | None:
+    if card.bytes <= max_bytes:
+        return None
+    return "size", f"{card.bytes / 1e9:.1f} GB is more than {max_bytes / 1e9:.1f} GB"
+
+
+def _foreign(languages: Collection[str], language: str | None) -> tuple[FilterReason, str] | None:
+    if language is None or language in languages or "multilingual" in languages:
+        return None
+    return "language", f"knows {', '.join(languages) or 'no language we know of'}, not {language}"
+
+
+def _unlicensed(licence: str, licences: Collection[str] | None) -> tuple[FilterReason, str] | None:
+    if licences is None or licence in licences:
+        return None
+    return "licence", f"its licence is {licence}"
+
+
+def _out_of_reach(card: ModelCard, found: Place | None) -> tuple[FilterReason, str] | None:
+    if found is None:
+        return "unreachable", "it is not on this machine, and the hub does not answer"
+    if card.gated and found == "hub":
+        return "gated", "its publisher's terms must be accepted on the hub before it can be fetched"
+    return None
