@@ -24,6 +24,17 @@ class Capabilities:
     stop: bool = True
     schema: bool = True
 
+    def objection(self, request: Request) -> str | None:
+        """What this request asks that the endpoint cannot do, in words; None when it can do all of it."""
+        if request.temperature is not None and self.max_temperature is None:
+            return "no temperature may be sent to this model"
+        if request.temperature is not None and request.temperature > (self.max_temperature or 0):
+            return f"the temperature must be at most {self.max_temperature:g} here (got {request.temperature:g})"
+        asked = {"n": request.n > 1, "seed": request.seed is not None, "stop": bool(request.stop)}
+        asked["schema"] = request.schema is not None
+        missing = [name for name, is_asked in asked.items() if is_asked and not getattr(self, name)]
+        return f"this endpoint knows no {' and no '.join(missing)}" if missing else None
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

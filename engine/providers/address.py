@@ -1,0 +1,68 @@
+"""Where a provider answers: a base URL, checked before any prompt or key travels to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from engine.errors import UserError
+
+__all__ = ["Address"]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A base URL without a trailing slash, user, query or fragment, so that it may be shown anywhere.
+
+    Plain http is for this machine alone: a prompt, and perhaps a key, would travel readable.
+    """
+
+    url: str
+    host: str
+
+    @classmethod
+    def of(cls, text: str) -> Address:
+        """Check a base URL as a person wrote it: `Address.of("http://127.0.0.1:8000/v1/")`. Raises UserError."""
+        parts = _split(text)
+        # Not the text itself from here on: with a password in it, the message would tell.
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        if parts.username is not None or parts.password is not None:
+            raise UserError(f"base URL {shown}: leave out the user and password; the key has its own option")
+        if parts.query or parts.fragment:
+            raise UserError(f"base URL {shown}: leave out what follows '?' or '#'")
+        address = cls(shown.rstrip("/"), parts.hostname or "")
+        if parts.scheme == "http" and not address.loopback:
+            raise UserError(f"base URL {shown}: plain http is for this machine only; use https://")
+        return address
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the address is on this machine, where nothing can listen in."""
+        if self.host == "localhost" or self.host.endswith(".localhost"):
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def within(self, domain: str) -> bool:
+        """Whether the host is the domain or below it; `api.openai.com.evil.example` is neither."""
+        return self.host == domain or self.host.endswith(f".{domain}")
+
+    def __str__(self) -> str:
+        return self.url
+
+
+def _split(text: str) -> SplitResult:
+    # urlsplit drops tabs and line breaks without a word, so what is checked would not be what was written.
+    if not text.isprintable() or " " in text:
+        raise UserError("the base URL holds spaces or control characters; write it as https://host/v1")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises when it is no port
+    except ValueError as error:
+        raise UserError(f"the base URL cannot be read ({error}); write it as https://host/v1") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UserError("the base URL needs a scheme and a host; write it as https://host/v1")
+    return parts

@@ -1,0 +1,182 @@
+"""Anthropic messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import dropwhile, takewhile
+from typing import Final
+
+from engine.clock import Clock
+from engine.errors import RequestRejected, UnreadableReply
+from engine.messages import FinishReason, Message, RawReply, Request, Usage
+from engine.providers import Capabilities, Reading
+from engine.providers.address import Address
+from engine.providers.foreign import credible_usage, decode, encode, optional
+from engine.providers.http import Wire
+
+__all__ = ["OFFICIAL_URL", "Anthropic", "body_of", "capabilities_under", "read_message"]
+
+OFFICIAL_URL: Final = "https://api.anthropic.com"
+OFFICIAL_DOMAIN: Final = "api.anthropic.com"
+
+# The last version under which a temperature may be sent; annealing lives on it.
+DEFAULT_VERSION: Final = "2023-06-01"
+_WITHOUT_SAMPLING: Final = "2026-10-21"
+
+_FINISH: Final[Mapping[str, FinishReason]] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refusal",
+}
+
+
+def capabilities_under(version: str) -> Capabilities:
+    """What may be sent under an `anthropic-version`: a temperature up to 1, or from the newest on none at all."""
+    sampling = version < _WITHOUT_SAMPLING  # versions are dates, and sort as text
+    return Capabilities(max_temperature=1.0 if sampling else None, n=False, seed=False)
+
+
+class Anthropic:
+    """A model behind POST {base_url}/v1/messages; a base URL that ends in /v1 already is taken as meant.
+
+    Anthropic("claude-haiku-4-5", api_key=key, clock=SystemClock())
+    Anthropic("claude-haiku-4-5", api_key=key, clock=SystemClock(), version="2026-10-21")   # no temperature
+    """
+
+    simulated: bool = False
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str = OFFICIAL_URL,
+        api_key: str | None = None,
+        clock: Clock,
+        version: str = DEFAULT_VERSION,
+        capabilities: Capabilities | None = None,
+    ) -> None:
+        self.model = model
+        self.version = version
+        self.capabilities = capabilities or capabilities_under(version)
+        self._address = Address.of(base_url.rstrip("/").removesuffix("/v1"))
+        self._official = self._address.within(OFFICIAL_DOMAIN)
+        headers = {"anthropic-version": version}
+        if api_key is not None:
+            headers["x-api-key"] = api_key
+        self._wire = Wire(self._address, "/v1/messages", headers=headers, clock=clock)
+
+    @property
+    def name(self) -> str:
+        return f"anthropic/{self.model}"
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self._address} anthropic-messages {self.version} {self.model}"
+
+    def __repr__(self) -> str:
+        return f"<Anthropic {self.endpoint}>"
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+        if objection := self.capabilities.objection(request):
+            raise RequestRejected(f"{self.name}: {objection}")
+        body = body_of(request, model=self.model, official=self._official)
+        return await self._wire.post(encode(body), timeout_s=timeout_s)
+
+    def read(self, request: Request, raw: RawReply) -> Reading:
+        return read_message(request, raw, model=self.model)
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+
+def body_of(request: Request, *, model: str, official: bool) -> dict[str, object]:
+    """What is posted. Opening system messages become the top-level system text; later ones raise RequestRejected.
+
+    `official`: Anthropic itself may bill at another tier unless the standard one is named.
+    """
+    system, turns = _split_system(request.messages)
+    body: dict[str, object] = {
+        "model": model,
+        "max_tokens": request.max_tokens,
+        "messages": [{"role": message.role, "content": message.content} for message in turns],
+    }
+    if official:
+        body["service_tier"] = "standard_only"
+    if system:
+        body["system"] = system
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.stop:
+        body["stop_sequences"] = list(request.stop)
+    if request.schema is not None:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
+    return body
+
+
+def _split_system(messages: tuple[Message, ...]) -> tuple[str, list[Message]]:
+    opening = takewhile(lambda message: message.role == "system", messages)
+    turns = list(dropwhile(lambda message: message.role == "system", messages))
+    if any(message.role == "system" for message in turns):
+        raise RequestRejected("this dialect takes system messages only before the first user message")
+    return "\n\n".join(message.content for message in opening), turns
+
+
+def read_message(request: Request, raw: RawReply, *, model: str) -> Reading:
+    """Read a message: its text blocks joined, thinking left out. A refusal has the text "".
+
+    Raises UnreadableReply when it is no message or does not say why it ended. `model` is what the reply is said to be
+    from when it does not say so itself.
+    """
+    body = decode(raw)
+    finish = body.get("stop_reason")
+    if not isinstance(finish, str):
+        raise UnreadableReply("the message does not say why it ended, so it may be cut")
+    reason = _FINISH.get(finish, "other")
+    text = _text(body.get("content"))
+    texts = ("" if reason == "refusal" else text,)
+    said_model = body.get("model")
+    return Reading(
+        texts,
+        (reason,),
+        _usage(body.get("usage"), cap=request.n * request.max_tokens, texts=texts),
+        said_model if isinstance(said_model, str) and said_model else model,
+    )
+
+
+def _text(content: object) -> str:
+    if not isinstance(content, list):
+        raise UnreadableReply("the message holds no list of content blocks")
+    return "".join(_block_text(block) for block in content)
+
+
+def _block_text(block: object) -> str:
+    if not isinstance(block, dict):
+        raise UnreadableReply("a content block is not an object")
+    if block.get("type") != "text":
+        return ""
+    text = block.get("text")
+    if not isinstance(text, str):
+        raise UnreadableReply("a text block holds no text")
+    return text
+
+
+def _usage(told: object, *, cap: int, texts: tuple[str, ...]) -> Usage | None:
+    """The whole input is three sums here: `input_tokens` counts only what follows the last cache point."""
+    if not isinstance(told, dict):
+        return None
+    fresh = told.get("input_tokens")
+    read = optional(told.get("cache_read_input_tokens"))
+    written = optional(told.get("cache_creation_input_tokens"))
+    parts = [part for part in (fresh, read, written) if isinstance(part, int) and not isinstance(part, bool)]
+    if len(parts) < 3 or min(parts) < 0:
+        return None
+    return credible_usage(
+        input_tokens=sum(parts),
+        output_tokens=told.get("output_tokens"),
+        cached=read,
+        cache_write=written,
+        cap=cap,
+        texts=texts,
+    )

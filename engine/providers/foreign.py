@@ -1,0 +1,57 @@
+"""JSON as dialects share it: ours written so that any row can be sent, theirs read without trust."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from engine.errors import UnreadableReply
+from engine.messages import RawReply, Usage
+
+__all__ = ["credible_usage", "decode", "encode", "optional"]
+
+
+def encode(body: Mapping[str, object]) -> bytes:
+    """The body as JSON bytes. A lone surrogate in a row is written as an escape; the provider may judge it."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # a lone surrogate, or an integer in a schema that is longer than 64 bits
+        return json.dumps(body).encode()
+
+
+def decode(raw: RawReply) -> dict[str, object]:
+    """The body as an object; raises UnreadableReply for anything else, an error under a good status included."""
+    try:
+        body: object = orjson.loads(raw.body)
+    except orjson.JSONDecodeError:
+        raise UnreadableReply(f"the provider answered {raw.status} with something that is not JSON") from None
+    if not isinstance(body, dict):
+        raise UnreadableReply(f"the provider answered {raw.status} with JSON that is not an object")
+    if body.get("error") is not None:
+        raise UnreadableReply(f"the provider answered {raw.status} with an error in place of a reply")
+    return body
+
+
+def optional(told: object) -> object:
+    """A count that dialects may leave out or set to null: then it is zero."""
+    return 0 if told is None else told
+
+
+def credible_usage(
+    *, input_tokens: object, output_tokens: object, cached: object, cache_write: object, cap: int, texts: Sequence[str]
+) -> Usage | None:
+    """The usage if it can be true, else None, so that a call is never settled on a figure nobody can believe.
+
+    It is true when all are counts, the input is not empty, the cache's parts fit into it, the output stays within
+    `cap`, and is not zero when something was said.
+    """
+    told = (input_tokens, output_tokens, cached, cache_write)
+    counts = [value for value in told if isinstance(value, int) and not isinstance(value, bool) and value >= 0]
+    if len(counts) < len(told):
+        return None
+    usage = Usage(*counts)
+    fits = usage.cached_tokens + usage.cache_write_tokens <= usage.input_tokens and usage.output_tokens <= cap
+    said_for_nothing = usage.output_tokens == 0 and any(texts)
+    return usage if fits and usage.input_tokens > 0 and not said_for_nothing else None

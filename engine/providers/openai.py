@@ -1,0 +1,166 @@
+"""OpenAI chat completions, spoken by OpenAI and by every server that calls itself compatible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from engine.clock import Clock
+from engine.errors import RequestRejected, UnreadableReply
+from engine.messages import FinishReason, RawReply, Request, Usage
+from engine.providers import Capabilities, Reading
+from engine.providers.address import Address
+from engine.providers.foreign import credible_usage, decode, encode, optional
+from engine.providers.http import Wire
+
+__all__ = ["OFFICIAL_URL", "OpenAI", "body_of", "read_completion"]
+
+OFFICIAL_URL: Final = "https://api.openai.com/v1"
+OFFICIAL_DOMAIN: Final = "api.openai.com"
+
+_FINISH: Final[Mapping[str, FinishReason]] = {"stop": "stop", "length": "length", "content_filter": "filtered"}
+
+
+class OpenAI:
+    """A model behind POST {base_url}/chat/completions.
+
+    OpenAI("gpt-5.4-mini", api_key=key, clock=SystemClock())
+    OpenAI("qwen3", base_url="http://127.0.0.1:8000/v1", clock=SystemClock())   # a server of one's own, no key
+    """
+
+    simulated: bool = False
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str = OFFICIAL_URL,
+        api_key: str | None = None,
+        clock: Clock,
+        capabilities: Capabilities | None = None,
+    ) -> None:
+        self.model = model
+        self.capabilities = capabilities or Capabilities()
+        self._address = Address.of(base_url)
+        self._official = self._address.within(OFFICIAL_DOMAIN)
+        headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
+        self._wire = Wire(self._address, "/chat/completions", headers=headers, clock=clock)
+
+    @property
+    def name(self) -> str:
+        return f"openai/{self.model}"
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self._address} openai-chat {self.model}"
+
+    def __repr__(self) -> str:
+        return f"<OpenAI {self.endpoint}>"
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+        if objection := self.capabilities.objection(request):
+            raise RequestRejected(f"{self.name}: {objection}")
+        body = body_of(request, model=self.model, official=self._official)
+        return await self._wire.post(encode(body), timeout_s=timeout_s)
+
+    def read(self, request: Request, raw: RawReply) -> Reading:
+        return read_completion(request, raw, model=self.model)
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+
+def body_of(request: Request, *, model: str, official: bool) -> dict[str, object]:
+    """What is posted. Only what the request asks for is named; the rest stays the endpoint's own default.
+
+    `official`: OpenAI itself has renamed the output cap, and may bill a project at another tier unless one is named.
+    Compatible servers know neither the new name nor the tier.
+    """
+    body: dict[str, object] = {
+        "model": model,
+        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "max_completion_tokens" if official else "max_tokens": request.max_tokens,
+    }
+    if official:
+        body["service_tier"] = "default"
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.n > 1:
+        body["n"] = request.n
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.schema is not None:
+        answer = {"name": "answer", "schema": request.schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": answer}
+    return body
+
+
+def read_completion(request: Request, raw: RawReply, *, model: str) -> Reading:
+    """Read a chat completion; raises UnreadableReply unless it holds exactly the n completions that were asked for.
+
+    Completions come out in the order of their index, whatever order they came in. A refusal has the text "" and the
+    finish reason "refusal". `model` is what the reply is said to be from when it does not say so itself.
+    """
+    body = decode(raw)
+    choices = _in_order(body.get("choices"), n=request.n)
+    answers = [_answer(choice) for choice in choices]
+    texts = tuple(text for text, _ in answers)
+    said_model = body.get("model")
+    return Reading(
+        texts,
+        tuple(reason for _, reason in answers),
+        _usage(body.get("usage"), cap=request.n * request.max_tokens, texts=texts),
+        said_model if isinstance(said_model, str) and said_model else model,
+    )
+
+
+def _in_order(choices: object, *, n: int) -> list[dict[str, object]]:
+    if not isinstance(choices, list) or len(choices) != n:
+        count = len(choices) if isinstance(choices, list) else "no"
+        raise UnreadableReply(f"{n} completions were asked for, {count} came")
+    found: dict[object, dict[str, object]] = {}
+    for position, choice in enumerate(choices):
+        if not isinstance(choice, dict):
+            raise UnreadableReply("a completion is not an object")
+        index = choice.get("index", position)
+        # The type too: 0.0, False and 0 are the same key, and only one of them is an index.
+        found[index if type(index) is int else None] = choice
+    if set(found) != set(range(n)):
+        raise UnreadableReply("the completions are not numbered from 0 without a gap")
+    return [found[index] for index in range(n)]
+
+
+def _answer(choice: dict[str, object]) -> tuple[str, FinishReason]:
+    finish, message = choice.get("finish_reason"), choice.get("message")
+    if not isinstance(finish, str):
+        raise UnreadableReply("a completion does not say why it ended, so it may be cut")
+    if not isinstance(message, dict):
+        raise UnreadableReply("a completion holds no message")
+    content, refusal = message.get("content"), message.get("refusal")
+    reason = _FINISH.get(finish, "other")
+    if isinstance(content, str):
+        return content, reason
+    if content is not None:
+        raise UnreadableReply("a completion's content is not text")
+    if isinstance(refusal, str) and refusal:
+        return "", "refusal"
+    # No text and no refusal: honest when the cap was spent on reasoning, a filter cut in, or a tool was called.
+    if reason == "stop":
+        raise UnreadableReply("a completion ended normally without any content")
+    return "", reason
+
+
+def _usage(told: object, *, cap: int, texts: tuple[str, ...]) -> Usage | None:
+    details = told.get("prompt_tokens_details") or {} if isinstance(told, dict) else None
+    if not isinstance(told, dict) or not isinstance(details, dict):
+        return None
+    return credible_usage(
+        input_tokens=told.get("prompt_tokens"),
+        output_tokens=told.get("completion_tokens"),
+        cached=optional(details.get("cached_tokens")),
+        cache_write=optional(details.get("cache_write_tokens")),
+        cap=cap,
+        texts=texts,
+    )

@@ -1,0 +1,114 @@
+"""From `provider/name`, as on the command line, to the provider. Nothing is sent here."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from engine.clock import Clock
+from engine.errors import UserError
+from engine.providers import Provider
+from engine.providers.address import Address
+from engine.providers.anthropic import OFFICIAL_DOMAIN as ANTHROPIC_DOMAIN
+from engine.providers.anthropic import OFFICIAL_URL as ANTHROPIC_URL
+from engine.providers.anthropic import Anthropic
+from engine.providers.http import checked_key
+from engine.providers.openai import OFFICIAL_DOMAIN as OPENAI_DOMAIN
+from engine.providers.openai import OFFICIAL_URL as OPENAI_URL
+from engine.providers.openai import OpenAI
+from engine.providers.simulated import Simulated, World
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+__all__ = ["WORLDS_GROUP", "resolve", "world_named"]
+
+WORLDS_GROUP: Final = "smelt.worlds"
+"""The entry-point group in which packages name their worlds: a class that is called with `seed=`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    base_url: str | None
+    api_key: str | None = field(repr=False)
+    clock: Clock
+    seed: int
+
+
+def resolve(
+    model: str, *, base_url: str | None = None, api_key: str | None = None, clock: Clock, seed: int = 0
+) -> Provider:
+    """The provider that answers as `model`: "openai/gpt-5.4-mini", "anthropic/claude-haiku-4-5", "simulated/dates".
+
+    The key comes from OPENAI_API_KEY or ANTHROPIC_API_KEY unless given; only the official hosts insist on one.
+    `seed` is the simulated world's. No other variable is read: what is asked goes where `base_url` says, or to the
+    official host. Raises UserError for anything that cannot be meant.
+    """
+    provider, slash, name = model.partition("/")
+    if not slash or not name:
+        raise UserError(f"model {model!r}: write it as provider/name, for example openai/gpt-5.4-mini")
+    if provider not in _MAKERS:
+        raise UserError(f"model {model!r}: no provider {provider!r}{_alternatives(provider, list(_MAKERS))}")
+    return _MAKERS[provider](name, _Settings(base_url=base_url, api_key=api_key, clock=clock, seed=seed))
+
+
+def world_named(name: str, *, seed: int) -> World:
+    """The world that an installed package offers under this name. Raises UserError, listing those there are."""
+    offered = _offered_worlds()
+    if name not in offered.names:
+        raise UserError(f"no simulated world {name!r}{_alternatives(name, sorted(offered.names))}")
+    make: Callable[..., World] = offered[name].load()
+    return make(seed=seed)
+
+
+def _openai(name: str, settings: _Settings) -> Provider:
+    address = Address.of(settings.base_url or OPENAI_URL)
+    key = _key(settings, variable="OPENAI_API_KEY", needed=address.within(OPENAI_DOMAIN), model=f"openai/{name}")
+    return OpenAI(name, base_url=address.url, api_key=key, clock=settings.clock)
+
+
+def _anthropic(name: str, settings: _Settings) -> Provider:
+    address = Address.of(settings.base_url or ANTHROPIC_URL)
+    needed = address.within(ANTHROPIC_DOMAIN)
+    key = _key(settings, variable="ANTHROPIC_API_KEY", needed=needed, model=f"anthropic/{name}")
+    return Anthropic(name, base_url=address.url, api_key=key, clock=settings.clock)
+
+
+def _simulated(name: str, settings: _Settings) -> Provider:
+    if settings.base_url is not None:
+        raise UserError(f"model 'simulated/{name}' answers in this process; leave out the base URL")
+    return Simulated(world_named(name, seed=settings.seed), settings.clock)
+
+
+_MAKERS: Final[Mapping[str, Callable[[str, _Settings], Provider]]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "simulated": _simulated,
+}
+
+
+def _key(settings: _Settings, *, variable: str, needed: bool, model: str) -> str | None:
+    if settings.api_key is not None:
+        return checked_key(settings.api_key, source="the API key given")
+    found = os.environ.get(variable, "")
+    if found.strip():
+        return checked_key(found, source=variable)
+    if needed:
+        raise UserError(f"model {model!r} needs a key: set {variable}, or ask a simulated teacher")
+    return None
+
+
+def _offered_worlds() -> EntryPoints:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=WORLDS_GROUP)
+
+
+def _alternatives(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    there_are = f" (there are: {', '.join(known)})" if known else " (none is installed)"
+    return f"{guess}{there_are}"
