@@ -99,7 +99,8 @@ def rank_models(
             or _too_large(card, max_bytes)
             or _foreign(card.languages, language)
             or _unlicensed(card.licence, licences)
-            or _out_of_reach(card, found)
+            or _locked(card, found)
+            or _out_of_reach(found)
         )
 
     return _rank(_weighted(query, cards), place=place, objection=objection)
@@ -119,8 +120,8 @@ def rank_datasets(
     can be had: `engine.retrieval.dataset_place`.
     """
 
-    def objection(card: DatasetCard, found: Place | None) -> tuple[FilterReason, str] | None:  # noqa: ARG001 one form
-        return _foreign(card.languages, language) or _unlicensed(card.licence, licences)
+    def objection(card: DatasetCard, found: Place | None) -> tuple[FilterReason, str] | None:
+        return _foreign(card.languages, language) or _unlicensed(card.licence, licences) or _locked(card, found)
 
     return _rank(_weighted(query, cards), place=place, objection=objection)
 
@@ -231,9 +232,13 @@ def _unlicensed(licence: str, licences: Collection[str] | None) -> tuple[FilterR
     return "licence", f"its licence is {licence}"
 
 
-def _out_of_reach(card: ModelCard, found: Place | None) -> tuple[FilterReason, str] | None:
-    if found is None:
-        return "unreachable", "it is not on this machine, and the hub does not answer"
+def _locked(card: ModelCard | DatasetCard, found: Place | None) -> tuple[FilterReason, str] | None:
     if card.gated and found == "hub":
         return "gated", "its publisher's terms must be accepted on the hub before it can be fetched"
+    return None
+
+
+def _out_of_reach(found: Place | None) -> tuple[FilterReason, str] | None:
+    if found is None:
+        return "unreachable", "it is not on this machine, and the hub does not answer"
     return None

@@ -6,9 +6,12 @@ Looks and never downloads.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache as cache_once
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Place", "dataset_place", "hub_answers", "model_place"]
 
@@ -20,21 +23,27 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.
 _HUB_TIMEOUT_S = 2.0
 
 
-def model_place(model: str, *, online: Callable[[], bool] | None = None) -> Place | None:
-    """Where the weights of a model are, or None when they cannot be had from here."""
-    if (Path(model) / "config.json").is_file() or _model_is_cached(model):
+def model_place(model: str, *, online: Callable[[], bool] | None = None, cache: Path | None = None) -> Place | None:
+    """Where the weights of a model are, or None when they cannot be had from here.
+
+    `model` is an id on the hub or a folder. `online` and `cache` stand in for `hub_answers` and the usual cache.
+    """
+    if _holds_weights(Path(model)) or any(_holds_weights(folder) for folder in _snapshots("models", model, cache)):
         return "machine"
     return _hub(online)
 
 
-def dataset_place(dataset: str, *, online: Callable[[], bool] | None = None) -> Place | None:
-    """Where the rows of a data set are, or None when they cannot be had from here."""
-    if Path(dataset).exists() or _dataset_is_cached(dataset):
+def dataset_place(dataset: str, *, online: Callable[[], bool] | None = None, cache: Path | None = None) -> Place | None:
+    """Where the rows of a data set are, or None when they cannot be had from here.
+
+    `dataset` is an id on the hub or a path. `online` and `cache` stand in for `hub_answers` and the usual cache.
+    """
+    if Path(dataset).exists() or _snapshots("datasets", dataset, cache):
         return "machine"
     return _hub(online)
 
 
-@cache
+@cache_once
 def hub_answers() -> bool:
     """Whether the hub can be asked: HF_HUB_OFFLINE does not forbid it, and it answered within 2 s.
 
@@ -45,8 +54,15 @@ def hub_answers() -> bool:
 
     if constants.HF_HUB_OFFLINE:
         return False
+    with httpx.Client(timeout=_HUB_TIMEOUT_S) as client:
+        return _answers(constants.ENDPOINT, client)
+
+
+def _answers(url: str, client: httpx.Client) -> bool:
+    import httpx
+
     try:
-        return httpx.head(constants.ENDPOINT, timeout=_HUB_TIMEOUT_S).status_code < 500
+        return not client.head(url).is_server_error
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
@@ -55,16 +71,13 @@ def _hub(online: Callable[[], bool] | None) -> Place | None:
     return "hub" if (online or hub_answers)() else None
 
 
-def _model_is_cached(model: str) -> bool:
-    return any(snapshot.joinpath(name).exists() for snapshot in _snapshots(model, kind="models") for name in _WEIGHTS)
+def _holds_weights(folder: Path) -> bool:
+    # A cache often holds a configuration or a tokenizer alone, from somebody's look-up.
+    return (folder / "config.json").is_file() and any((folder / name).exists() for name in _WEIGHTS)
 
 
-def _dataset_is_cached(dataset: str) -> bool:
-    return any(True for _ in _snapshots(dataset, kind="datasets"))
-
-
-def _snapshots(name: str, *, kind: Literal["models", "datasets"]) -> list[Path]:
+def _snapshots(kind: Literal["models", "datasets"], name: str, cache: Path | None) -> list[Path]:
     from huggingface_hub import constants
 
-    folder = Path(constants.HF_HUB_CACHE) / f"{kind}--{name.replace('/', '--')}" / "snapshots"
+    folder = (cache or Path(constants.HF_HUB_CACHE)) / f"{kind}--{name.replace('/', '--')}" / "snapshots"
     return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,223 @@
+"""Which models and data sets suit, why the others do not, and what is trained in the end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.choose import Ranking, StudentChoice, choose_student, rank_datasets, rank_models
+from agents.records import Spec
+from engine.errors import UserError
+from engine.retrieval import DatasetCard, ModelCard, Place, load_models
+
+TEXT = Spec(instruction="Write the date as ISO.")
+LABELS = Spec(instruction="Route it.", kind="classification", labels=("a", "b"))
+
+
+def model(
+    name: str,
+    description: str = "dates",
+    *,
+    downloads: int = 1000,
+    size: int = 1_000_000,
+    languages: tuple[str, ...] = ("en",),
+    licence: str = "mit",
+    family: str = "seq2seq",
+    architecture: str = "t5",
+    gated: bool = False,
+) -> ModelCard:
+    return ModelCard(
+        id=name, description=description, tags=(), task="text", languages=languages, licence=licence, family=family,
+        architecture=architecture, parameters=size // 4, bytes=size, downloads=downloads, gated=gated,
+    )  # fmt: skip
+
+
+def dataset(name: str, description: str, *, licence: str = "mit", gated: bool = False) -> DatasetCard:
+    return DatasetCard(
+        id=name, description=description, tags=(), languages=("en",), licence=licence, rows=10, columns=("text",),
+        downloads=100, gated=gated,
+    )  # fmt: skip
+
+
+def here(_: str) -> Place | None:
+    return "machine"
+
+
+def on_the_hub(_: str) -> Place | None:
+    return "hub"
+
+
+def nowhere(_: str) -> Place | None:
+    return None
+
+
+def ids(ranking: Ranking[ModelCard]) -> list[str]:
+    return [ranked.card.id for ranked in ranking.kept]
+
+
+def test_the_model_that_speaks_of_the_task_comes_first() -> None:
+    cards = [model("names", "finds names"), model("dates", "normalises dates"), model("other", "paints")]
+
+    assert ids(rank_models("normalises dates", cards, place=here))[0] == "dates"
+
+
+def test_of_equal_words_the_more_downloaded_comes_first() -> None:
+    cards = [model("rare", downloads=10), model("known", downloads=1_000_000), model("new", downloads=0)]
+
+    ranking = rank_models("dates", cards, place=here)
+
+    assert ids(ranking) == ["known", "rare", "new"]
+    assert all(ranked.score > 0 for ranked in ranking.kept)
+
+
+def test_models_that_share_no_word_are_still_candidates() -> None:
+    ranking = rank_models("日付", [model("a", downloads=10), model("b", downloads=20)], place=here)
+
+    assert [(ranked.card.id, ranked.score) for ranked in ranking.kept] == [("b", 0.0), ("a", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("card", "reason", "detail"),
+    [
+        pytest.param(
+            model("x", family="causal", architecture="llama"), "family",
+            "no trainer takes llama models of the family 'causal' yet", id="family",
+        ),
+        pytest.param(model("x", architecture="bart"), "family",
+                     "no trainer takes bart models of the family 'seq2seq' yet", id="architecture"),
+        pytest.param(model("x", size=3_100_000_000), "size", "3.1 GB is more than 3.0 GB", id="size"),
+        pytest.param(model("x", languages=("fr", "de")), "language", "knows fr, de, not en", id="language"),
+        pytest.param(model("x", licence="other"), "licence", "its licence is other", id="licence"),
+        pytest.param(model("x", gated=True), "gated",
+                     "its publisher's terms must be accepted on the hub before it can be fetched", id="gated"),
+    ],
+)  # fmt: skip
+def test_what_does_not_suit_is_left_out_with_its_reason(card: ModelCard, reason: str, detail: str) -> None:
+    ranking = rank_models("dates", [card], place=on_the_hub, language="en", licences=("mit",))
+
+    [filtered] = ranking.filtered
+    assert (filtered.reason, filtered.detail) == (reason, detail)
+    assert filtered.score > 0
+    assert not ranking.kept
+
+
+def test_what_cannot_be_had_is_left_out() -> None:
+    ranking = rank_models("dates", [model("x")], place=nowhere)
+
+    assert [filtered.reason for filtered in ranking.filtered] == ["unreachable"]
+
+
+def test_a_gated_model_that_is_here_already_is_welcome() -> None:
+    assert ids(rank_models("dates", [model("x", gated=True)], place=here)) == ["x"]
+
+
+def test_multilingual_models_know_every_language() -> None:
+    card = model("x", languages=("multilingual",))
+
+    assert ids(rank_models("dates", [card], place=here, language="sw")) == ["x"]
+
+
+@given(st.text(max_size=40), st.sampled_from(["en", "ja", None]), st.sampled_from([here, on_the_hub, nowhere]))
+def test_every_card_is_kept_or_left_out_never_both_never_neither(
+    query: str, language: str | None, place: object
+) -> None:
+    cards = [model("a"), model("b", languages=("ja",)), model("c", architecture="bert"), model("d", gated=True)]
+
+    ranking = rank_models(query, cards, place=place, language=language)  # type: ignore[arg-type] # a sampled function
+
+    assert sorted([*ids(ranking), *(filtered.card.id for filtered in ranking.filtered)]) == ["a", "b", "c", "d"]
+    assert [ranked.score for ranked in ranking.kept] == sorted((r.score for r in ranking.kept), reverse=True)
+
+
+def test_no_cards_no_candidates() -> None:
+    assert rank_models("dates", [], place=here) == Ranking((), ())
+
+
+def test_a_shipped_t5_is_found_for_dates() -> None:
+    ranking = rank_models(
+        "Normalising dates and numbers, short answers", load_models().cards, place=on_the_hub, language="en"
+    )
+
+    assert all(ranked.card.architecture in ("t5", "mt5", "umt5") for ranked in ranking.kept)
+    assert {"google/flan-t5-base", "google/byt5-small"} & set(ids(ranking)[:3])
+
+
+def test_data_sets_out_of_reach_stay_in_the_list() -> None:
+    cards = [dataset("dates", "dates in sentences"), dataset("names", "names", licence="other")]
+
+    ranking = rank_datasets("dates", cards, place=nowhere, licences=("mit",))
+
+    assert [(ranked.card.id, ranked.place) for ranked in ranking.kept] == [("dates", None)]
+    assert [filtered.reason for filtered in ranking.filtered] == ["licence"]
+
+
+def test_a_gated_data_set_on_the_hub_is_left_out() -> None:
+    ranking = rank_datasets("dates", [dataset("dates", "dates", gated=True)], place=on_the_hub)
+
+    assert [filtered.reason for filtered in ranking.filtered] == ["gated"]
+
+
+def test_auto_takes_the_best_model_that_is_here() -> None:
+    places: dict[str, Place] = {"first": "hub", "second": "machine"}
+    ranking = rank_models("dates", [model("first", downloads=9_999), model("second")], place=places.get)
+
+    choice = choose_student(LABELS, ranking)
+
+    assert choice == StudentChoice("seq2seq", "second", "second suits best of the models on this machine")
+
+
+@pytest.mark.parametrize(("spec", "family"), [(LABELS, "linear"), (TEXT, "tiny")], ids=["labels", "text"])
+def test_auto_never_downloads_but_says_what_could_be(spec: Spec, family: str) -> None:
+    ranking = rank_models("dates", [model("org/t5")], place=on_the_hub)
+
+    choice = choose_student(spec, ranking)
+
+    assert (choice.family, choice.checkpoint) == (family, None)
+    assert "--student seq2seq would download org/t5" in choice.why
+
+
+@pytest.mark.parametrize(("spec", "family"), [(LABELS, "linear"), (TEXT, "tiny")], ids=["labels", "text"])
+def test_auto_with_nothing_to_load_falls_to_what_needs_no_download(spec: Spec, family: str) -> None:
+    choice = choose_student(spec, rank_models("dates", [model("org/t5")], place=nowhere))
+
+    assert (choice.family, choice.checkpoint) == (family, None)
+    assert "no model that suits and that we can train is on this machine" in choice.why
+
+
+def test_seq2seq_by_choice_takes_the_best_that_can_be_had() -> None:
+    ranking = rank_models("dates", [model("org/t5"), model("org/other", "paints")], place=on_the_hub)
+
+    choice = choose_student(TEXT, ranking, wanted="seq2seq")
+
+    assert (choice.family, choice.checkpoint) == ("seq2seq", "org/t5")
+
+
+@pytest.mark.parametrize("wanted", ["tiny", "linear"])
+def test_the_users_choice_is_taken(wanted: str) -> None:
+    ranking = rank_models("dates", [model("org/t5")], place=here)
+
+    assert choose_student(LABELS, ranking, wanted=wanted) == StudentChoice(wanted, None, f"{wanted}, as you chose")  # type: ignore[arg-type] # both are families
+
+
+def test_a_named_model_is_taken_though_it_is_large() -> None:
+    ranking = rank_models("dates", [model("org/big", size=9_000_000_000)], place=here)
+
+    assert choose_student(TEXT, ranking, wanted="org/big").checkpoint == "org/big"
+    assert choose_student(TEXT, ranking, wanted="./my-folder").checkpoint == "./my-folder"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        pytest.param("linear", "can only choose among labels", id="linear-for-text"),
+        pytest.param("seq2seq", "can be had from here", id="nothing-to-tune"),
+        pytest.param("org/bert", "cannot be trained here: no trainer takes bert", id="untrainable"),
+        pytest.param("org/t5", "cannot be trained here: it is not on this machine", id="unreachable"),
+    ],
+)
+def test_a_choice_that_cannot_work_is_the_users_to_change(wanted: str, message: str) -> None:
+    ranking = rank_models("dates", [model("org/bert", architecture="bert"), model("org/t5")], place=nowhere)
+
+    with pytest.raises(UserError, match=message):
+        choose_student(TEXT, ranking, wanted=wanted)

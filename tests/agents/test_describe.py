@@ -1,0 +1,98 @@
+"""A query there always is: the teacher's description, or the prompt's own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from agents.describe import describe_dataset, describe_model, own_words
+from agents.records import Pair, Spec
+from engine.errors import BudgetReached, RequestFailed
+from engine.messages import FinishReason, Reply, Request, Usage
+
+SPEC = Spec(
+    instruction="Write the date as ISO.", demonstrations=(Pair("May 5, 2020", "2020-05-05"), Pair("hello", "N/A"))
+)
+
+
+class Teacher:
+    """Answers everything alike, and remembers what it was asked."""
+
+    def __init__(self, text: str, finish_reason: FinishReason = "stop") -> None:
+        self.asked: list[Request] = []
+        self.text, self.finish_reason = text, finish_reason
+
+    async def ask(self, request: Request) -> Reply:
+        self.asked.append(request)
+        return Reply(texts=(self.text,), finish_reasons=(self.finish_reason,), usage=Usage(1, 1), model="toy")
+
+
+def failing_with(error: Exception) -> Callable[[Request], Awaitable[Reply]]:
+    async def ask(request: Request) -> Reply:  # noqa: ARG001 it fails whatever it is asked
+        raise error
+
+    return ask
+
+
+def test_the_teachers_description_is_the_query() -> None:
+    teacher = Teacher("  A model that normalises dates. ")
+    notes: list[str] = []
+
+    described = asyncio.run(describe_model(SPEC, ask=teacher.ask, note=notes.append))
+
+    assert described == "A model that normalises dates."
+    assert notes == []
+
+
+def test_the_teacher_sees_the_task_and_its_examples() -> None:
+    teacher = Teacher("words")
+
+    asyncio.run(describe_model(SPEC, ask=teacher.ask, note=print))
+    asyncio.run(describe_dataset(SPEC, ask=teacher.ask, note=print))
+
+    model, dataset = teacher.asked
+    for request in (model, dataset):
+        [message] = request.messages
+        assert "<task>\nWrite the date as ISO.\n</task>" in message.content
+        assert '{"input": "May 5, 2020", "output": "2020-05-05"}' in message.content
+    assert (model.tag, dataset.tag) == ("describe_model", "describe_dataset")
+    assert model.messages != dataset.messages
+
+
+def test_a_task_without_examples_can_be_described() -> None:
+    teacher = Teacher("words")
+
+    asyncio.run(describe_model(Spec(instruction="Translate."), ask=teacher.ask, note=print))
+
+    assert "(none given)" in teacher.asked[0].messages[0].content
+
+
+@pytest.mark.parametrize(
+    ("ask", "why"),
+    [
+        pytest.param(None, "there is no teacher", id="none"),
+        pytest.param(failing_with(RequestFailed("no luck")), "the teacher failed (no luck)", id="failed"),
+        pytest.param(Teacher("I cannot", "refusal").ask, "the teacher declined", id="refused"),
+        pytest.param(Teacher("  ").ask, "the teacher declined", id="blank"),
+    ],
+)
+def test_without_an_answer_the_prompts_own_words_are_the_query_and_it_is_said(
+    ask: Callable[[Request], Awaitable[Reply]] | None, why: str
+) -> None:
+    notes: list[str] = []
+
+    described = asyncio.run(describe_dataset(SPEC, ask=ask, note=notes.append))
+
+    assert described == own_words(SPEC)
+    assert notes == [f"searching data sets with the prompt's own words, because {why}"]
+
+
+def test_what_stops_a_run_stops_the_describing_too() -> None:
+    with pytest.raises(BudgetReached):
+        asyncio.run(describe_model(SPEC, ask=failing_with(BudgetReached("spent")), note=print))
+
+
+def test_own_words_hold_the_labels() -> None:
+    assert own_words(Spec(instruction="Route it.", labels=("billing", "other"))).split("\n")[1:] == ["billing", "other"]

@@ -1,0 +1,252 @@
+"""Finding by words, cards that are read with care, and what can be had from here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import UserError
+from engine.retrieval import Index, dataset_place, load_datasets, load_models, model_place, tokenize
+from engine.retrieval.reach import _answers
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+MODEL = {
+    "id": "a/model", "description": "A model.", "tags": ["t"], "task": "text", "languages": ["en"], "licence": "mit",
+    "family": "seq2seq", "architecture": "t5", "parameters": 1, "bytes": 4, "downloads": 10, "gated": False,
+}  # fmt: skip
+
+
+def write_cards(folder: Path, *rows: object) -> Path:
+    path = folder / "cards.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_the_text_that_shares_the_rarest_words_comes_first() -> None:
+    index = Index(["a red apple", "a red plum", "a blue plum"])
+
+    assert [hit.position for hit in index.search("the blue plum", k=3)] == [2, 1]
+
+
+def test_of_equal_texts_the_earlier_comes_first() -> None:
+    index = Index(["same words", "other", "same words", "same words"])
+
+    assert [hit.position for hit in index.search("same", k=2)] == [0, 2]
+
+
+def test_a_text_that_shares_no_word_is_no_hit() -> None:
+    assert Index(["red", "blue"]).search("green", k=5) == []
+
+
+def test_a_word_that_every_text_has_still_counts_for_something() -> None:
+    """In a catalogue of two the weight of a common word must not turn negative."""
+    hits = Index(["model of dates", "model of names"]).search("model names", k=2)
+
+    assert [hit.position for hit in hits] == [1, 0]
+    assert all(hit.score > 0 for hit in hits)
+
+
+@pytest.mark.parametrize(
+    "texts", [pytest.param([], id="no-texts"), pytest.param([""], id="empty"), pytest.param(["!?", " "], id="no-words")]
+)
+def test_an_index_of_nothing_finds_nothing(texts: list[str]) -> None:
+    index = Index(texts)
+
+    assert len(index) == len(texts)
+    assert index.search("anything", k=3) == []
+
+
+def test_an_index_says_how_large_it_is() -> None:
+    assert repr(Index(["red apple", "red"])) == "<Index [2 texts, 2 words]>"
+
+
+def test_search_agrees_with_the_plain_formula() -> None:
+    """Looking only at texts that hold a word changes no score of rank_bm25's own loop."""
+    from rank_bm25 import BM25Plus
+
+    texts = ["one two two three", "two three", "three three three four", "five"]
+    plain = BM25Plus([tokenize(text) for text in texts], delta=0).get_scores(tokenize("three two two nine"))
+
+    hits = Index(texts).search("three two two nine", k=4)
+
+    assert {hit.position: pytest.approx(hit.score) for hit in hits} == {
+        position: score for position, score in enumerate(plain) if score > 0
+    }
+
+
+@settings(deadline=None, max_examples=50)
+@given(texts=st.lists(st.text(max_size=30), max_size=8), query=st.text(max_size=30), k=st.integers(0, 10))
+def test_search_is_ordered_and_repeatable(texts: list[str], query: str, k: int) -> None:
+    index = Index(texts)
+
+    hits = index.search(query, k=k)
+
+    assert hits == index.search(query, k=k) == Index(texts).search(query, k=k)
+    assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.position))
+    assert len(hits) <= k
+    assert all(hit.score > 0 and texts[hit.position] for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("Flan-T5 (base)", ["flan", "t5", "base"], id="latin"),
+        pytest.param("ＦＵＬＬ ﬁt STRASSE straße", ["full", "fit", "strasse", "strasse"], id="one-spelling"),
+        pytest.param("東京都", ["東京", "京都"], id="han"),
+        pytest.param("日 x 月", ["日", "x", "月"], id="single"),
+        pytest.param("日付をISO8601に", ["日付", "付を", "iso8601", "に"], id="mixed"),
+        pytest.param("हिन्दी पाठ", ["हिन्दी", "पाठ"], id="devanagari"),
+        pytest.param("데이터 분류", ["데이터", "분류"], id="hangul"),
+        pytest.param("نص عربي", ["نص", "عربي"], id="arabic"),
+        pytest.param("snake_case 😀 ...", ["snake", "case"], id="punctuation"),
+    ],
+)
+def test_words_of_many_scripts(text: str, words: list[str]) -> None:
+    assert tokenize(text) == words
+
+
+@given(st.text())
+def test_any_text_has_words(text: str) -> None:
+    assert all(word and word.strip() == word for word in tokenize(text))
+
+
+def test_the_shipped_cards_are_all_cards() -> None:
+    models, datasets = load_models(), load_datasets()
+
+    assert not models.skipped
+    assert not datasets.skipped
+    assert len(models.cards) >= 60
+    assert len(datasets.cards) >= 60
+    assert {"seq2seq", "classifier", "causal", "embedding"} == {card.family for card in models.cards}
+
+
+def test_a_model_for_bytes_is_found_by_what_it_is_good_for() -> None:
+    cards = load_models().cards
+    index = Index([card.text for card in cards])
+
+    best = index.search("transliteration and spelling by characters", k=2)
+
+    assert {cards[hit.position].id for hit in best} == {"google/byt5-small", "google/byt5-base"}
+
+
+def test_a_users_catalogue_is_read_in_its_order(tmp_path: Path) -> None:
+    path = write_cards(tmp_path, MODEL | {"id": "b"}, MODEL | {"id": "a", "description": " two\n words ", "more": 1})
+
+    cards = load_models(path).cards
+
+    assert [(card.id, card.description) for card in cards] == [("b", "A model."), ("a", "two words")]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        pytest.param({key: value for key, value in MODEL.items() if key != "licence"}, "no 'licence'", id="missing"),
+        pytest.param(MODEL | {"bytes": "4"}, "'bytes' is not a whole number from 0 up", id="text-for-number"),
+        pytest.param(MODEL | {"bytes": True}, "'bytes' is not a whole number from 0 up", id="flag-for-number"),
+        pytest.param(MODEL | {"downloads": -1}, "'downloads' is not a whole number from 0 up", id="negative"),
+        pytest.param(MODEL | {"gated": 1}, "'gated' is neither true nor false", id="number-for-flag"),
+        pytest.param(MODEL | {"tags": "t"}, "'tags' is not a list of texts", id="text-for-list"),
+        pytest.param(MODEL | {"tags": ["t", 1]}, "'tags' is not a text", id="number-in-list"),
+        pytest.param(MODEL | {"id": "  "}, "'id' is not a text", id="blank"),
+        pytest.param(MODEL | {"description": "hi <b>there</b>"}, "'description' holds markup", id="markup"),
+        pytest.param(MODEL | {"description": "\x1b[2J"}, "'description' holds control characters", id="escape"),
+        pytest.param(MODEL | {"id": "good"}, "the id 'good' was there before", id="duplicate"),
+        pytest.param(MODEL | {"description": "x" * 70_000}, "longer than 64 KiB", id="huge"),
+        pytest.param(["a"], "not a JSON object", id="list"),
+    ],
+)
+def test_a_line_that_is_no_card_is_skipped_with_its_reason(tmp_path: Path, row: object, reason: str) -> None:
+    catalogue = load_models(write_cards(tmp_path, MODEL | {"id": "good"}, row, MODEL | {"id": "last"}))
+
+    assert [card.id for card in catalogue.cards] == ["good", "last"]
+    assert [(skipped.line, skipped.reason) for skipped in catalogue.skipped] == [(2, reason)]
+
+
+def test_bytes_that_are_no_text_cost_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "cards.jsonl"
+    path.write_bytes(b"\xff\xfe{\n\n" + json.dumps(MODEL).encode() + b"\n{")
+
+    catalogue = load_models(path)
+
+    assert len(catalogue.cards) == 1
+    assert [(skipped.line, skipped.reason) for skipped in catalogue.skipped] == [(1, "not JSON"), (4, "not JSON")]
+
+
+def test_a_catalogue_that_cannot_be_read_is_the_users_to_mend(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot read the catalogue .*missing.jsonl: No such file") as caught:
+        load_datasets(tmp_path / "missing.jsonl")
+
+    assert "\n" not in str(caught.value)
+
+
+def weights_in(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"")
+
+
+def test_a_model_in_the_cache_is_on_this_machine(tmp_path: Path) -> None:
+    weights_in(tmp_path / "models--org--name" / "snapshots" / "abc")
+
+    assert model_place("org/name", online=lambda: False, cache=tmp_path) == "machine"
+    assert model_place("org/other", online=lambda: False, cache=tmp_path) is None
+    assert model_place("org/other", online=lambda: True, cache=tmp_path) == "hub"
+
+
+def test_a_folder_with_weights_is_on_this_machine(tmp_path: Path) -> None:
+    weights_in(tmp_path / "mine")
+
+    assert model_place(str(tmp_path / "mine"), online=lambda: False, cache=tmp_path) == "machine"
+
+
+def test_a_cached_configuration_alone_is_no_model(tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--org--name" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+
+    assert model_place("org/name", online=lambda: False, cache=tmp_path) is None
+
+
+def test_a_data_set_in_the_cache_is_on_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "datasets--org--rows" / "snapshots" / "abc").mkdir(parents=True)
+
+    assert dataset_place("org/rows", online=lambda: False, cache=tmp_path) == "machine"
+    assert dataset_place("org/none", online=lambda: True, cache=tmp_path) == "hub"
+    assert dataset_place("org/none", online=lambda: False, cache=tmp_path) is None
+
+
+@pytest.mark.parametrize(("status", "answers"), [(200, True), (401, True), (503, False)])
+def test_a_hub_answers_unless_it_is_down(status: int, answers: bool) -> None:
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(status))) as client:
+        assert _answers("https://hub.test", client) is answers
+
+
+def test_a_hub_that_is_not_there_does_not_answer() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("too slow", request=request)
+
+    with httpx.Client(transport=httpx.MockTransport(refuse)) as client:
+        assert not _answers("https://hub.test", client)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (SHARED / "datafinder").is_dir(), reason="shared data is absent")
+def test_plain_search_over_labelled_queries_is_as_good_as_it_was() -> None:
+    """DataFinder's one-sentence queries: a relevant data set among the first five for a fifth of them."""
+    with gzip.open(SHARED / "datafinder" / "documents.jsonl.gz", "rt", encoding="utf-8") as file:
+        documents = [json.loads(line) for line in file]
+    with (SHARED / "datafinder" / "dev.jsonl").open(encoding="utf-8") as file:
+        queries = [json.loads(line) for line in file]
+    index = Index([f"{row['id']} {row['title']} {row['description']}" for row in documents])
+
+    found = [{documents[hit.position]["id"] for hit in index.search(row["input"], k=5)} for row in queries]
+
+    hits = sum(bool(ids & set(row["relevant"])) for ids, row in zip(found, queries, strict=True))
+    assert hits / len(queries) >= 0.2
