@@ -1,0 +1,149 @@
+"""What a request asks for, read from its messages alone: a simulated teacher has no other way to know.
+
+Nothing here knows a task; the words looked for are those of `agents/prompts/`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.records import Pair
+from engine.messages import Message
+
+__all__ = ["Annotate", "Conversation", "Describe", "Generate", "Split", "demonstrations_in", "read_conversation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    """Write `count` new inputs, perhaps such that the right answer is (or, not `wanted`, is not) `target`."""
+
+    task: str
+    shown: tuple[str, ...]
+    count: int
+    target: str | None = None
+    wanted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotate:
+    """Answer one input."""
+
+    task: str
+    demonstrations: tuple[Pair, ...]
+    input: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describe:
+    """Describe the model or the data set that ought to exist."""
+
+    task: str
+    what: Literal["model", "dataset"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Split a prompt into its instruction and its demonstrations."""
+
+    prompt: str
+
+
+Conversation = Generate | Annotate | Describe | Split
+
+_COUNT = re.compile(r"\bwrite (\d{1,6})\b", re.IGNORECASE)
+_TARGET = re.compile(r"^.*\bright answer is( not)?: (.+)$", re.MULTILINE)
+_DEMONSTRATION = re.compile(r"^[ ]*(?:Input:|input=)([^\n]*)\n[ ]*(?:Output:|output=)([^\n]*)$", re.MULTILINE)
+
+
+def read_conversation(messages: Sequence[Message]) -> Conversation | None:
+    """What is asked, or None when it is nothing that a teacher of ours is ever asked."""
+    if not messages or messages[-1].role != "user":
+        return None
+    if len(messages) == 1:
+        return _read_single(messages[0].content)
+    if messages[0].role == "system":
+        return _read_annotate(messages)
+    return None
+
+
+def demonstrations_in(prompt: str) -> tuple[str, tuple[Pair, ...]]:
+    """The text before the first demonstration, and the demonstrations, of a prompt in one of our demos' layouts."""
+    found = list(_DEMONSTRATION.finditer(prompt))
+    instruction = prompt[: found[0].start()] if found else prompt
+    return instruction.strip(), tuple(Pair(_bare(match[1]), _bare(match[2])) for match in found)
+
+
+def _read_single(text: str) -> Conversation | None:
+    prompt = _between(text, "prompt")
+    if prompt is not None and "JSON object" in text:
+        return Split(prompt=prompt)
+    task = _between(text, "task")
+    if task is None:
+        return None
+    inputs = _between(text, "inputs")
+    if inputs is not None:
+        return _read_generate(text, task=task, inputs=inputs)
+    asks = text.rpartition("</task>")[2]
+    if "model card" in asks:
+        return Describe(task=task, what="model")
+    return Describe(task=task, what="dataset") if "data set" in asks else None
+
+
+def _read_generate(text: str, *, task: str, inputs: str) -> Generate | None:
+    # Only what stands after the inputs is ours; before it, a task may talk of counts and right answers too.
+    asks = text.rpartition("</inputs>")[2]
+    count = _COUNT.search(asks)
+    if count is None:
+        return None
+    target = _TARGET.search(asks)
+    return Generate(
+        task=task,
+        shown=tuple(_json_lines(inputs)),
+        count=int(count[1]),
+        target=target[2].strip() if target else None,
+        wanted=not (target and target[1]),
+    )
+
+
+def _read_annotate(messages: Sequence[Message]) -> Annotate:
+    turns = messages[1:-1]
+    pairs = zip(turns[::2], turns[1::2], strict=False)
+    return Annotate(
+        task=messages[0].content,
+        demonstrations=tuple(
+            Pair(asked.content, answered.content)
+            for asked, answered in pairs
+            if (asked.role, answered.role) == ("user", "assistant")
+        ),
+        input=messages[-1].content,
+    )
+
+
+def _between(text: str, tag: str) -> str | None:
+    """What stands between the first <tag> and the last </tag>, or None."""
+    _, opened, rest = text.partition(f"<{tag}>")
+    inside, closed, _ = rest.rpartition(f"</{tag}>")
+    return inside.strip() if opened and closed else None
+
+
+def _json_lines(text: str) -> list[str]:
+    """The JSON strings in a block of lines; what is none is taken as it stands."""
+    return [_unquoted(line.strip()) for line in text.splitlines() if line.strip()]
+
+
+def _unquoted(line: str) -> str:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    return value if isinstance(value, str) else line
+
+
+def _bare(text: str) -> str:
+    """Without the quotation marks that `input="..."` puts around a value."""
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text

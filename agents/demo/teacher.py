@@ -1,0 +1,269 @@
+"""A teacher that is not there: answers by rule, errs at known rates, and is the same whoever carries its words.
+
+It knows how teachers behave and no task; what a task's inputs look like and what is right is a `Subject`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import ClassVar, Final, Protocol, TypeVar
+
+from agents.demo.breakage import break_array, break_label, refuse
+from agents.demo.conversation import (
+    Annotate,
+    Conversation,
+    Describe,
+    Generate,
+    Split,
+    demonstrations_in,
+    read_conversation,
+)
+from agents.records import Pair
+from engine.messages import Message
+from engine.prices import Price
+from engine.providers.simulated import Answer
+
+__all__ = [
+    "NO_VICES",
+    "Subject",
+    "Teacher",
+    "Vices",
+    "chance_hardness",
+    "cold",
+    "favourite",
+    "heat",
+    "nudge",
+    "print_rows",
+]
+
+T = TypeVar("T")
+
+# More than anybody asks for in one reply; a hostile "Write 999999 new inputs" costs no more than this.
+_MOST_INPUTS = 200
+
+# The usual rule of thumb for English text.
+_CHARACTERS_A_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vices:
+    """How often a teacher errs. Rates are probabilities at temperature 0.7; `heat` and `cold` say how they move.
+
+    Vices(wrong_label=0)  # labels are right, though perhaps in the wrong form
+    NO_VICES              # a teacher without fault
+    """
+
+    wrong_label: float = 0.06  # of an input of hardness 1; grows with heat and hardness
+    worst_label: float = 0.45  # but no input is labelled wrong more often than this
+    broken_label: float = 0.03  # right, in a form that nobody asked for; grows with heat
+    refusal: float = 0.008  # of a label; of a generation half as often
+    near_duplicate: float = 0.14  # of an input that is written; grows with cold
+    broken_array: float = 0.08  # of a generation's reply; grows with heat
+    miscount: float = 0.08  # of a generation's reply: fewer or more inputs than asked for
+    disobedience: float = 0.12  # of an input that was asked for with a target: the target is overlooked
+    skewed: bool = True  # asked without a target, writes what comes to mind, and rarely what has no answer
+
+
+USUAL_VICES: Final = Vices()
+
+NO_VICES: Final = Vices(
+    wrong_label=0,
+    broken_label=0,
+    refusal=0,
+    near_duplicate=0,
+    broken_array=0,
+    miscount=0,
+    disobedience=0,
+    skewed=False,
+)
+
+
+def heat(temperature: float) -> float:
+    """How much more often things go wrong when sampling is hot: 1 at 0.7, 1.3 at 1, 0.3 at 0."""
+    return 0.3 + temperature
+
+
+def cold(temperature: float) -> float:
+    """How much more often a teacher repeats itself when sampling is cold: 1 at 0.7, 2.7 at 0.2, 0.5 at 1."""
+    return math.exp(2 * (0.7 - temperature))
+
+
+def favourite(options: Sequence[T], rng: Random, *, temperature: float) -> T:
+    """One of the options, which stand in order of popularity: each alike at temperature 1, the first ones when cold."""
+    bend = max(1.0, 2 - temperature)
+    return options[int(len(options) * rng.random() ** bend)]
+
+
+def nudge(text: str, rng: Random, *, before: Sequence[str]) -> str:
+    """The text, barely changed: its case, its last mark, a word before it."""
+    way = rng.randrange(4)
+    if way == 0:
+        return text[:1].swapcase() + text[1:]
+    if way == 1:
+        return text.rstrip(".") if text.endswith(".") else text + "."
+    if way == 2:
+        return rng.choice(before) + text
+    return text.upper() if len(text) < 30 else text.lower()
+
+
+def chance_hardness(text: str) -> float:
+    """The part of an input's hardness that has no reason one could name: 1 on average, now and then 3."""
+    return Random(zlib.crc32(text.encode("utf-8", "surrogatepass"))).lognormvariate(-0.18, 0.6)
+
+
+class Subject(Protocol):
+    """What is to be known of a task: how its inputs look, and what is right."""
+
+    @property
+    def kinds(self) -> Mapping[str, float]:
+        """The kinds of answer one can write an input for, each with its share in well-made data."""
+        ...
+
+    @property
+    def prior(self) -> Mapping[str, float]:
+        """The same kinds, with the shares that come to a teacher's mind unasked."""
+        ...
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """A description of the model and of the dataset that ought to exist."""
+        ...
+
+    def write(self, kind: str, rng: Random, *, temperature: float) -> str:
+        """A new input whose right answer is of that kind."""
+        ...
+
+    def nudge(self, text: str, rng: Random) -> str:
+        """The input, barely changed."""
+        ...
+
+    def right(self, text: str) -> str:
+        """The right answer to any input."""
+        ...
+
+    def wrong(self, text: str, rng: Random) -> str:
+        """An answer as somebody gives it who has misread the input; never the right one."""
+        ...
+
+    def hardness(self, text: str) -> float:
+        """How easily the input is misread; 1 on average."""
+        ...
+
+
+class Teacher:
+    """Answers from the messages alone: a pure function of its seed, the messages, the temperature and `sample`.
+
+    `subject_of` says what is asked about, and None when that is nothing this teacher knows. `max_tokens` only cuts.
+    """
+
+    # About a small hosted model's.
+    price: ClassVar[Price] = Price(input="0.25", output="2.0")
+
+    def __init__(
+        self, name: str, *, seed: int, vices: Vices, subject_of: Callable[[Conversation], Subject | None]
+    ) -> None:
+        self.name = name
+        self.seed = seed
+        self.vices = vices
+        self._subject_of = subject_of
+
+    def __repr__(self) -> str:
+        return f"<simulated teacher {self.name!r}, seed {self.seed}>"
+
+    def answer(self, messages: Sequence[Message], *, temperature: float, max_tokens: int, sample: int = 0) -> Answer:
+        """What the teacher says, after the time that a hosted model would take for it."""
+        rng = Random(self._fingerprint(messages, temperature, sample))
+        text = self._say(read_conversation(messages), rng, temperature=temperature)
+        room = max_tokens * _CHARACTERS_A_TOKEN
+        cut = len(text) > room
+        text = text[:room]
+        return Answer(text, "length" if cut else "stop", _latency(text, rng))
+
+    def truth(self, messages: Sequence[Message]) -> str | None:
+        """The right label, when a label of a known task is asked for; otherwise None."""
+        asked = read_conversation(messages)
+        subject = self._subject_of(asked) if isinstance(asked, Annotate) else None
+        return subject.right(asked.input) if isinstance(asked, Annotate) and subject else None
+
+    def _fingerprint(self, messages: Sequence[Message], temperature: float, sample: int) -> int:
+        digest = hashlib.blake2b(f"{self.seed}|{float(temperature)}|{sample}".encode(), digest_size=8)
+        for message in messages:
+            # The length keeps two ways of cutting the same text into messages apart.
+            digest.update(f"|{message.role}|{len(message.content)}|".encode())
+            digest.update(message.content.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(digest.digest())
+
+    def _say(self, asked: Conversation | None, rng: Random, *, temperature: float) -> str:
+        if isinstance(asked, Split):
+            return _split(asked.prompt)
+        subject = self._subject_of(asked) if asked else None
+        if asked is None or subject is None:
+            return f"I am not sure what you are asking. I am a simulated teacher and know only my task: {self.name}."
+        if isinstance(asked, Describe):
+            return subject.about[asked.what]
+        if isinstance(asked, Annotate):
+            return self._label(asked, subject, rng, temperature=temperature)
+        return self._inputs(asked, subject, rng, temperature=temperature)
+
+    def _label(self, asked: Annotate, subject: Subject, rng: Random, *, temperature: float) -> str:
+        vices, hot = self.vices, heat(temperature)
+        if rng.random() < vices.refusal * hot:
+            return refuse(rng)
+        risk = min(vices.worst_label, vices.wrong_label * hot * subject.hardness(asked.input))
+        label = subject.wrong(asked.input, rng) if rng.random() < risk else subject.right(asked.input)
+        return break_label(label, rng) if rng.random() < vices.broken_label * hot else label
+
+    def _inputs(self, asked: Generate, subject: Subject, rng: Random, *, temperature: float) -> str:
+        vices, hot = self.vices, heat(temperature)
+        if rng.random() < vices.refusal * hot / 2:
+            return refuse(rng)
+        count = min(asked.count, _MOST_INPUTS)
+        if rng.random() < vices.miscount:
+            count = max(1, count + rng.choice((-2, -1, 1)))
+        written: list[str] = []
+        for _ in range(count):
+            written.append(self._input(asked, subject, rng, written=written, temperature=temperature))
+        if rng.random() < vices.broken_array * hot:
+            return break_array(written, rng)
+        return json.dumps(written, ensure_ascii=False)
+
+    def _input(
+        self, asked: Generate, subject: Subject, rng: Random, *, written: Sequence[str], temperature: float
+    ) -> str:
+        seen = (*asked.shown, *written)
+        if seen and rng.random() < self.vices.near_duplicate * cold(temperature):
+            text = rng.choice(seen)
+            return text if rng.random() < 0.3 else subject.nudge(text, rng)
+        return subject.write(self._aim(asked, subject, rng), rng, temperature=temperature)
+
+    def _aim(self, asked: Generate, subject: Subject, rng: Random) -> str:
+        """The kind of answer that the next input is written for."""
+        shares = subject.prior if self.vices.skewed else subject.kinds
+        kinds = list(shares)
+        if asked.target is not None and rng.random() >= self.vices.disobedience:
+            kinds = [kind for kind in kinds if (kind == asked.target) == asked.wanted] or kinds
+        return rng.choices(kinds, weights=[shares[kind] for kind in kinds])[0]
+
+
+def print_rows(rows: Sequence[Pair]) -> None:
+    """Write rows to standard output as JSON lines, as test.jsonl keeps them."""
+    for row in rows:
+        sys.stdout.write(json.dumps({"input": row.input, "output": row.output}, ensure_ascii=False) + "\n")
+
+
+def _latency(text: str, rng: Random) -> float:
+    """Seconds to the end of the reply: about 0.25 for a label, more for what is long, now and then far more."""
+    return rng.lognormvariate(math.log(0.25), 0.4) * (1 + len(text) / 400)
+
+
+def _split(prompt: str) -> str:
+    instruction, demonstrations = demonstrations_in(prompt)
+    pairs = [{"input": pair.input, "output": pair.output} for pair in demonstrations]
+    return json.dumps({"instruction": instruction, "demonstrations": pairs}, ensure_ascii=False)
