@@ -6,6 +6,7 @@ SmeltError
 │   ├── MissingExtra        a command whose optional packages are absent
 │   └── JournalUnusable     a journal that is locked, foreign, newer or damaged
 ├── BudgetReached           the money is spent                         exit code 3
+├── TrainingDiverged        the loss is no longer a number              exit code 1
 ├── ProviderRefused         the provider refuses everything we send    exit code 4
 │   ├── AuthenticationRefused
 │   ├── QuotaExhausted
@@ -38,6 +39,7 @@ __all__ = [
     "RequestFailed",
     "RequestRejected",
     "SmeltError",
+    "TrainingDiverged",
     "UnknownPrice",
     "UnreadableReply",
     "UserError",
@@ -76,6 +78,10 @@ class BudgetReached(SmeltError):
     """The next call might pass the cap, and nothing in flight could give money back."""
 
     exit_code = 3
+
+
+class TrainingDiverged(SmeltError):
+    """The loss of a student became infinite or stopped being a number; nothing was saved."""
 
 
 class ProviderRefused(SmeltError):

@@ -2,3 +2,78 @@
 
 A student knows rows and nothing of prompts, teachers or money. `train` makes one in a folder, `load` brings it back.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from engine.errors import UserError
+from engine.training import linear, seq2seq, tiny
+from engine.training.folder import Card, read_card
+from engine.training.lesson import Lesson
+from engine.training.student import OnProgress, Prediction, Progress, Row, Student
+
+__all__ = ["FAMILIES", "Card", "OnProgress", "Prediction", "Progress", "Row", "Student", "load", "read_card", "train"]
+
+
+class Family(Protocol):
+    """How one kind of student is made and brought back: what each module of a family offers."""
+
+    def train(self, lesson: Lesson, folder: Path) -> None: ...
+
+    def load(self, folder: Path) -> Student: ...
+
+
+_FAMILIES: Mapping[str, Family] = {"linear": linear, "seq2seq": seq2seq, "tiny": tiny}
+
+FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
+
+
+def train(
+    family: str,
+    rows: Sequence[Row],
+    validation: Sequence[Row],
+    folder: Path,
+    *,
+    seed: int = 0,
+    time_limit_s: float | None = None,
+    base: str | None = None,
+    threads: int | None = None,
+    task: Mapping[str, object] | None = None,
+    on_progress: OnProgress | None = None,
+) -> Student:
+    """Make a student of `family` that gives each row's output for its input, and keep it in `folder`.
+
+    `validation` chooses the best moment of the training and is never learnt from. `time_limit_s` bounds the whole
+    call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq` starts
+    from. `threads` is the number of CPU threads (None: as many as are free). `task` is kept in `student.json` as it is.
+
+    The same rows, seed and number of threads give the same student on the same machine while no time limit binds.
+
+    Raises UserError for rows that cannot teach anything, and TrainingDiverged when the loss is no longer a number.
+    """
+    lesson = Lesson(
+        rows=tuple(rows),
+        validation=tuple(validation),
+        seed=seed,
+        time_limit_s=time_limit_s,
+        base=base,
+        threads=threads,
+        task=task or {},
+        on_progress=on_progress,
+    )
+    _family(family).train(lesson, folder)
+    return load(folder)
+
+
+def load(folder: Path) -> Student:
+    """Bring back the student that `train` kept in `folder`; UserError when there is none."""
+    return _family(read_card(folder).family).load(folder)
+
+
+def _family(name: str) -> Family:
+    if name not in _FAMILIES:
+        raise UserError(f"unknown student family {name!r}; there are {', '.join(FAMILIES)}")
+    return _FAMILIES[name]

@@ -1,0 +1,82 @@
+"""The course of a training: how far it is, how fast to learn there, when to look at the validation rows, when to stop.
+
+Plain arithmetic over steps and seconds. It is told what happened and says what is due; it knows no tensor and no clock.
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Course", "learning_rate", "steps_for"]
+
+LOOKS = tuple(tenth / 10 for tenth in range(1, 10))  # and one at the end
+LOOKING_SHARE = 0.1
+SAVING_SHARE = 0.02
+WARM_UP = 0.05
+
+
+def learning_rate(fraction: float) -> float:
+    """The share of the peak learning rate: up in a straight line for the first twentieth, down a cosine to the end."""
+    return min(1.0, fraction / WARM_UP) * (1 + math.cos(math.pi * min(1.0, fraction))) / 2
+
+
+def steps_for(rows: int, *, batch: int, fewest: int, passes: int, most_passes: int) -> int:
+    """How many steps rows are worth: some passes over many rows, more over few, and never more than `most_passes`.
+
+    Few rows need steps more than variety; but the same rows hundreds of times teach their accidents.
+    """
+    a_pass = max(1, rows // batch)
+    return min(max(fewest, passes * a_pass), most_passes * a_pass)
+
+
+class Course:
+    """Where a training stands between its start (0) and its end (1).
+
+    The end is `steps` steps away, or `limit_s` seconds, whichever comes first: so the learning rate always comes down
+    to nothing by the end, and a machine that turns slow half way takes fewer steps, not more time. Without a limit
+    nothing here depends on seconds.
+    """
+
+    def __init__(self, *, steps: int, limit_s: float | None = None) -> None:
+        self._steps = steps
+        self._limit_s = limit_s
+        self._looked_s = 0.0
+        self._longest_look_s = 0.0
+        self._looks_taken = 0
+        self.fraction = 0.0
+        self.best: float | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.fraction >= 1
+
+    def step_done(self, step: int, *, seconds: float) -> None:
+        """`step` steps are done, `seconds` after the start."""
+        fraction = step / self._steps
+        if self._limit_s is not None:
+            left_for_steps = self._limit_s * (1 - SAVING_SHARE) - 1.2 * self._longest_look_s
+            fraction = max(fraction, seconds / left_for_steps if left_for_steps > 0 else 1.0)
+        self.fraction = max(self.fraction, min(1.0, fraction))
+
+    def steps_expected(self, step: int) -> int:
+        """The whole number of steps, as far as one can tell after `step` of them."""
+        return max(step, round(step / self.fraction)) if self.fraction else self._steps
+
+    def look_due(self, *, seconds: float) -> bool:
+        """Looking at validation rows is due at each tenth. Under a limit, looking takes a tenth of the time at most."""
+        passed = sum(self.fraction >= look for look in LOOKS)
+        if self.over or passed <= self._looks_taken:
+            return False
+        self._looks_taken = passed
+        if self._limit_s is None:
+            return True
+        return self._looked_s + self._longest_look_s <= LOOKING_SHARE * max(seconds, 0.3 * self._limit_s)
+
+    def looked(self, score: float, *, took_s: float) -> bool:
+        """A look found `score`. True when no earlier moment was better; of equals the later is taken."""
+        self._looked_s += took_s
+        self._longest_look_s = max(self._longest_look_s, took_s)
+        if self.best is not None and score < self.best:
+            return False
+        self.best = score
+        return True

@@ -1,0 +1,97 @@
+"""A student's folder: complete in itself, either wholly there or not at all.
+
+`student.json` is written last, so its presence means that the rest is complete. Weights are safetensors; nothing in
+the folder is ever unpickled or run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from engine.errors import UserError
+
+__all__ = ["Card", "new_folder", "read_card", "write_card"]
+
+CARD = "student.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What `student.json` says: the family, its sizes, how training went, and whatever the caller added in `task`."""
+
+    family: str
+    sizes: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, object] = field(default_factory=dict)
+    task: Mapping[str, object] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write a student into, which becomes `folder` only if the block ends well.
+
+    An older student at that place is replaced. A folder that holds anything else is left alone: UserError.
+    """
+    if folder.exists() and not _replaceable(folder):
+        raise UserError(f"{folder} holds something that is no student; choose another folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"cannot write a student into {folder.parent}: {error.strerror}") from error
+    try:
+        yield draft
+        _take_place(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / CARD).is_file() or not any(folder.iterdir()))
+
+
+def _take_place(draft: Path, folder: Path) -> None:
+    draft.chmod(0o755)  # mkdtemp makes it readable by its owner alone
+    if folder.exists():
+        older = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        folder.rename(older / "older")
+        draft.rename(folder)
+        shutil.rmtree(older)
+    else:
+        draft.rename(folder)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `student.json`; the last thing to be written."""
+    text = json.dumps(asdict(card), ensure_ascii=False, indent=2) + "\n"
+    draft = folder / f"{CARD}.draft"
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / CARD)
+
+
+def read_card(folder: Path) -> Card:
+    """What `folder` says of its student; UserError if it holds none, or one that this version cannot read."""
+    path = folder / CARD
+    try:
+        fields = json.loads(path.read_bytes())
+        card = Card(**fields)
+    except OSError as error:
+        raise UserError(f"{folder} is no student: {CARD} cannot be read there ({error.strerror})") from error
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{folder} is no student: its {CARD} is damaged or not ours") from error
+    if card.format != FORMAT:
+        raise UserError(
+            f"{folder} is a student of format {card.format!r}; this Smelt reads format {FORMAT}: train it again"
+        )
+    return card

@@ -1,0 +1,54 @@
+"""What a student is to those who train, judge or serve it: text in, text and a confidence out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["OnProgress", "Prediction", "Progress", "Row", "Student"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An input and the output that a student shall learn to give for it."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a student answers, and how likely it holds that answer to be (0 to 1)."""
+
+    output: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training has come.
+
+    `steps` is the best present guess of the whole when a time limit may end it earlier. `validation` is the share of
+    validation rows answered exactly, at the latest look.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    validation: float | None
+    seconds: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Student(Protocol):
+    """A small model that answers."""
+
+    @property
+    def family(self) -> str: ...
+
+    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+        """One prediction an input, in the same order. No inputs, no predictions."""
+        ...
