@@ -1,0 +1,146 @@
+"""The journal as the engine sees it: find, intend, settle."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Self
+
+from engine.journal.records import Counts, Entry, Rows, Stored, packed
+from engine.journal.store import Store
+from engine.journal.writer import Writer
+from engine.messages import RawReply
+
+__all__ = ["Journal"]
+
+_KEY_BYTES: Final = 32
+_LARGEST: Final = 2**63 - 1  # SQLite's integers
+
+
+class Journal:
+    """Ask `find` first; then `intend`, send, `settle`. One journal, one process, one event loop.
+
+    async with await Journal.open(Path("run/journal.db")) as journal:
+        attempt = await journal.intend(key, bound=1000, tag="annotate")
+        await journal.settle(attempt, raw=raw, cost=400, assumed=False)
+        journal.find(key).raw.body
+
+    `spent` and `assumed` are pico-dollars, over all processes that ever wrote here. `recovered` says how many attempts
+    an earlier process left in flight: nobody knows what they cost, so they are charged at their bounds, as assumed.
+    """
+
+    def __init__(self, store: Store, writer: Writer | None) -> None:
+        """Not for use: journals come from `open`."""
+        self._store = store
+        self._writer = writer
+        self._numbers = itertools.count(store.last_attempt + 1)
+        self._in_flight: set[int] = set()
+        self._closed = False
+        self.recovered: Final = store.recovered
+        self.spent = store.spent
+        self.assumed = store.assumed
+
+    @classmethod
+    async def open(cls, path: Path | None) -> Journal:
+        """Open the journal at `path`, or make it; None keeps it in a nameless temporary file that ends with us.
+
+        A locked, foreign, newer or damaged journal, and a folder that cannot be written, raise JournalUnusable.
+        """
+        if path is None:
+            return cls(Store.temporary(), None)
+        store = Store.open(path)
+        return cls(store, Writer(commit=store.commit, finish=store.finish))
+
+    def find(self, key: bytes) -> Stored | None:
+        """The newest reply that answers this question, from the moment that its `settle` returns."""
+        return self._store.find(key)
+
+    async def intend(self, key: bytes, *, bound: int, tag: str) -> int:
+        """Write down that `key` is about to be asked, at `bound` pico-dollars at most; gives the attempt's number.
+
+        Durable on return. Cancelled before that, the attempt is written off as never sent.
+        """
+        if len(key) != _KEY_BYTES:
+            raise ValueError(f"a key has {_KEY_BYTES} bytes (got {len(key)})")
+        attempt = next(self._numbers)
+        try:
+            await self._write(Rows(intent=(attempt, key, tag, _checked(bound))))
+        except asyncio.CancelledError:
+            self._put(Rows(charge=(attempt, 0, False)), None)
+            raise
+        self._in_flight.add(attempt)
+        return attempt
+
+    async def settle(
+        self, attempt: int, *, raw: RawReply | None, cost: int, assumed: bool, answers: bool | None = None
+    ) -> None:
+        """Write down how an attempt ended: the reply, if one came, and what it cost. Durable on return.
+
+        A reply of status 2xx answers its question; with `answers=False` one that cannot be parsed is kept, but not
+        returned by `find`. Cancelled while it waits, it is written all the same.
+        """
+        if attempt not in self._in_flight:
+            raise ValueError(f"attempt {attempt} is not in flight")
+        reply = None if raw is None else packed(attempt, raw, answers=answers)
+        written = self._write(Rows(charge=(attempt, _checked(cost), assumed), reply=reply))
+        self._in_flight.remove(attempt)
+        if assumed:
+            self.assumed += cost
+        else:
+            self.spent += cost
+        await written
+
+    def counts(self) -> Counts:
+        """The journal in figures; reads it whole."""
+        return self._store.counts()
+
+    def entries(self) -> Iterator[Entry]:
+        """Every attempt in the order of their numbers, a few at a time from the disk."""
+        return self._store.entries()
+
+    async def aclose(self) -> None:
+        """Write what is still queued and let go of the files. Closing twice does no harm."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._writer is None:
+                self._store.finish()
+            else:
+                await self._writer.stop()
+        finally:
+            self._store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._in_flight)} in flight"
+        return f"<Journal {self._store.name} [{state}]>"
+
+    def _write(self, rows: Rows) -> asyncio.Future[None]:
+        """Hand the rows over now; the future is done when they are durable."""
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._put(rows, durable)
+        return durable
+
+    def _put(self, rows: Rows, durable: asyncio.Future[None] | None) -> None:
+        if self._closed:
+            raise RuntimeError("the journal is closed")
+        if self._writer is not None:
+            self._writer.put(rows, durable)
+            return
+        self._store.commit([rows])
+        if durable is not None:
+            durable.set_result(None)
+
+
+def _checked(amount: int) -> int:
+    if not 0 <= amount <= _LARGEST:
+        raise ValueError(f"an amount must lie between 0 and 2^63 - 1 pico-dollars (got {amount})")
+    return amount

@@ -1,0 +1,103 @@
+"""One thread writes, and commits what gathered while it was busy with the commit before: group commit.
+
+It knows batches and futures, and nothing of what is in them. An fsync costs the same for one row as for five hundred,
+so the busier the run, the cheaper a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from engine.journal.records import Rows
+
+__all__ = ["Writer"]
+
+_T = TypeVar("_T")
+
+
+class _Write(NamedTuple):
+    rows: Rows
+    durable: asyncio.Future[None] | None
+
+
+class Writer:
+    """Calls `commit` with all that is queued, in order, then resolves the futures of the batch in one go.
+
+    After a commit has failed nothing is written any more, and everyone who waits, then or later, gets the failure.
+    """
+
+    def __init__(self, *, commit: Callable[[Sequence[Rows]], None], finish: Callable[[], None]) -> None:
+        self._commit_rows = commit
+        self._finish = finish
+        self._loop = asyncio.get_running_loop()
+        self._stopped = self._loop.create_future()
+        self._turn: list[_Write] = []  # what this turn of the loop has put; it goes to the thread in one piece
+        self._turns: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
+        self._failure: Exception | None = None
+        # A daemon: a process that ends without closing must not wait for a thread that waits for work.
+        threading.Thread(target=self._run, name="journal", daemon=True).start()
+
+    def put(self, rows: Rows, durable: asyncio.Future[None] | None) -> None:
+        """Queue the rows; `durable` is resolved when they are on disk, or could not be written."""
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(_Write(rows, durable))
+
+    async def stop(self) -> None:
+        """Write what is queued, then end. Cancelled, the thread still does both."""
+        self._hand_over()
+        self._turns.put(None)
+        await asyncio.shield(self._stopped)
+
+    def _hand_over(self) -> None:
+        if self._turn:
+            self._turns.put(self._turn)
+            self._turn = []
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch, going = self._gather()
+            self._commit(batch)
+            self._tell(self._resolve, batch)
+        self._finish()
+        self._tell(self._stopped.set_result, None)
+
+    def _gather(self) -> tuple[list[_Write], bool]:
+        """Wait for work and take all there is; False when it was the last."""
+        batch: list[_Write] = []
+        turn = self._turns.get()
+        while turn is not None:
+            batch += turn
+            try:
+                turn = self._turns.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+    def _commit(self, batch: Sequence[_Write]) -> None:
+        if self._failure is not None or not batch:
+            return
+        try:
+            self._commit_rows([write.rows for write in batch])
+        # Whatever stops the writer, everyone who waits for it must hear of it, or would hang.
+        except Exception as error:  # noqa: BLE001
+            self._failure = error
+
+    def _tell(self, call: Callable[[_T], object], argument: _T) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left who waits
+            self._loop.call_soon_threadsafe(call, argument)
+
+    def _resolve(self, batch: Sequence[_Write]) -> None:
+        for write in batch:
+            if write.durable is None or write.durable.done():
+                continue
+            if self._failure is None:
+                write.durable.set_result(None)
+            else:  # one each: an exception raised by many tasks gathers the tracebacks of all
+                write.durable.set_exception(type(self._failure)(*self._failure.args))
