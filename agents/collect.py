@@ -1,0 +1,185 @@
+"""Rows become files: split so that nothing straddles, written so that equal rows give equal bytes.
+
+What a text may hold on its way into a file: everything but lone surrogates, which no file can, and NUL, which many
+readers take for an end. Accepted rows have neither (the filter sees to it); in rejected ones both become U+FFFD.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.data_card import DataCard, card_text
+from agents.records import Example, Provenance, Reject, Spec
+from agents.run_folder import write_whole
+
+__all__ = ["Shares", "Split", "collect", "split_rows", "write_rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """The parts (0 to 1) of the rows that are kept from training."""
+
+    validation: float = 0.1
+    test: float = 0.1
+
+
+DEFAULT_SHARES = Shares()
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The rows to train on, to stop by, and to judge by."""
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+
+    def named(self) -> dict[str, tuple[Example, ...]]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def collect(
+    spec: Spec, examples: Sequence[Example], rejects: Sequence[Reject], *, folder: Path, card: DataCard, seed: int
+) -> Split:
+    """Split the rows and write `{train,validation,test,rejected}.parquet` and `README.md` into a folder.
+
+    Each file is there whole or not at all; the same rows and seed give the same bytes.
+    """
+    split = split_rows(examples, seed=seed, stratum=_stratum_of(spec))
+    write_rows(folder, split, rejects)
+    write_whole(folder / "README.md", _storable(card_text(spec, split.named(), rejects, card)).encode())
+    return split
+
+
+def _stratum_of(spec: Spec) -> Callable[[Example], str]:
+    """What must be shared out evenly: each label; for text, having an answer or not."""
+    if spec.labels:
+        return lambda example: example.output
+    return lambda example: "empty" if example.output == spec.empty_answer else "text"
+
+
+def split_rows(
+    examples: Sequence[Example], *, seed: int, stratum: Callable[[Example], str], shares: Shares = DEFAULT_SHARES
+) -> Split:
+    """Share the rows out: stratified, and all rows of one request on the same side, because siblings are alike.
+
+    It depends on the rows and the seed, not on their order. Parts are right to within the rows of one request; with
+    three requests or more no part is empty.
+    """
+    families = _families(examples, seed=seed)
+    wanted = {"test": shares.test, "validation": shares.validation, "train": 1 - shares.test - shares.validation}
+    parts = _share_out(families, wanted, stratum)
+    train, validation, test = (
+        tuple(sorted(parts[name], key=lambda example: _order(seed, example.input, example.output)))
+        for name in ("train", "validation", "test")
+    )
+    return Split(train, validation, test)
+
+
+def _families(examples: Sequence[Example], *, seed: int) -> list[list[Example]]:
+    """The rows of each request together, in an order that only the seed and the content decide."""
+    families: dict[int, list[Example]] = defaultdict(list)
+    for example in examples:
+        families[example.provenance.request].append(example)
+    return sorted(families.values(), key=lambda rows: _order(seed, *sorted(row.input for row in rows)))
+
+
+def _order(seed: int, *texts: str) -> bytes:
+    return hashlib.sha256(repr((seed, texts)).encode()).digest()
+
+
+def _share_out(
+    families: Sequence[list[Example]], wanted: Mapping[str, float], stratum: Callable[[Example], str]
+) -> dict[str, list[Example]]:
+    """Each family goes where its strata lack most rows, and the part as a whole too.
+
+    A part that is still empty comes before all others while there are just enough families left to fill them.
+    """
+    totals = Counter(stratum(row) for rows in families for row in rows)
+    have: dict[str, Counter[str]] = {name: Counter() for name in wanted}
+    parts: dict[str, list[Example]] = {name: [] for name in wanted}
+    for number, rows in enumerate(families):
+        strata = Counter(map(stratum, rows))
+
+        def lack(name: str, strata: Counter[str] = strata) -> float:
+            share = wanted[name]
+            of_strata = sum(count * (share * totals[key] - have[name][key]) for key, count in strata.items())
+            return of_strata / strata.total() + share * totals.total() - have[name].total()
+
+        empty = [name for name in wanted if not parts[name] and wanted[name] > 0]
+        choices = empty if len(families) - number <= len(empty) else list(wanted)
+        chosen = max(choices, key=lack)
+        parts[chosen] += rows
+        have[chosen] += strata
+    return parts
+
+
+def write_rows(folder: Path, split: Split, rejects: Sequence[Reject]) -> None:
+    """The rows as parquet, one file a part, and the rejected ones with their reasons."""
+    for name, examples in split.named().items():
+        write_whole(folder / f"{name}.parquet", _parquet(_example_columns(examples)))
+    write_whole(folder / "rejected.parquet", _parquet(_reject_columns(rejects)))
+
+
+Columns = dict[str, tuple[str, list[object]]]  # {name: (type, values)}
+
+
+def _example_columns(examples: Sequence[Example]) -> Columns:
+    return {
+        "input": ("string", [_storable(example.input) for example in examples]),
+        "output": ("string", [_storable(example.output) for example in examples]),
+        "agreement": ("double", [example.vote.agreement for example in examples]),
+        "votes": ("list", [[_storable(sample) for sample in example.vote.samples] for example in examples]),
+        **_provenance_columns([example.provenance for example in examples]),
+    }
+
+
+def _reject_columns(rejects: Sequence[Reject]) -> Columns:
+    return {
+        "input": ("string", [_storable(reject.input) for reject in rejects]),
+        "output": ("string", [_storable_or_none(reject.output) for reject in rejects]),
+        "reason": ("string", [reject.reason for reject in rejects]),
+        "detail": ("string", [_storable(reject.detail) for reject in rejects]),
+        **_provenance_columns([reject.provenance for reject in rejects]),
+    }
+
+
+def _provenance_columns(provenances: Sequence[Provenance]) -> Columns:
+    return {
+        "request": ("int64", [source.request for source in provenances]),
+        "position": ("int64", [source.position for source in provenances]),
+        "temperature": ("double", [source.temperature for source in provenances]),
+        "target": ("string", [_storable_or_none(source.target) for source in provenances]),
+        "seeds": ("list", [[_storable(seed) for seed in source.seeds] for source in provenances]),
+    }
+
+
+def _storable(text: str) -> str:
+    return text.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _storable_or_none(text: str | None) -> str | None:
+    return None if text is None else _storable(text)
+
+
+def _parquet(columns: Columns) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "string": pa.string(),
+        "double": pa.float64(),
+        "int64": pa.int64(),
+        "list": pa.list_(pa.string()),
+    }
+    # A schema, because columns without a single value would otherwise have no type.
+    schema = pa.schema([(name, types[kind]) for name, (kind, _) in columns.items()])
+    table = pa.table({name: values for name, (_, values) in columns.items()}, schema=schema)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", compression_level=3)
+    return buffer.getvalue()

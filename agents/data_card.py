@@ -1,0 +1,95 @@
+"""The page that lies beside the data: what it is, who wrote it, what was left out, in plain words. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.records import Example, Reject, Spec
+
+__all__ = ["DataCard", "card_text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataCard:
+    """What a reader of the data must know and cannot see in it. `facts` are further lines, name to text."""
+
+    teacher: str
+    simulated: bool
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Sequence[Reject], card: DataCard) -> str:
+    """The data card: what this is, in plain words, and where its parts are, for people and for `load_dataset`."""
+    teacher = f"a **simulated teacher** ({card.teacher})" if card.simulated else f"`{card.teacher}`"
+    rows = [(name, len(examples)) for name, examples in parts_of.items()]
+    every = [example for examples in parts_of.values() for example in examples]
+    reasons = Counter(reject.reason for reject in rejects)
+    parts = [
+        _FRONT_MATTER,
+        "# Training data made from a prompt",
+        f"Inputs and labels were written by {teacher}, not by people. "
+        + (_SIMULATED if card.simulated else _SYNTHETIC),
+        _table(("part", "rows"), rows),
+        "## The task",
+        _quoted(spec.instruction),
+        "## The columns",
+        _COLUMNS,
+        "## The answers",
+        _table(("answer", "rows"), _answer_counts(spec, every)),
+        "## What was left out",
+        _table(("reason", "rows"), reasons.most_common()) if reasons else "Nothing.",
+    ]
+    if card.facts:
+        parts += ["## How it was made", _table(("what", "figure"), list(card.facts))]
+    return "\n\n".join(parts) + "\n"
+
+
+_FRONT_MATTER = """---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: train.parquet
+  - split: validation
+    path: validation.parquet
+  - split: test
+    path: test.parquet
+---"""
+
+_SYNTHETIC = (
+    "A score on its test part says how well a student imitates the teacher; how good the teacher is, and how close its "
+    "inputs are to real ones, only real rows can say."
+)
+_SIMULATED = (
+    "A simulated teacher is a program with a known truth: it shows how Smelt works, and says nothing about any real "
+    "model."
+)
+_COLUMNS = """`input` and `output` are the row. `agreement` is the winning label's share of the votes, and `votes` holds
+them all. `request` and `position` say which reply the input came from (rows of one request are always in the same
+part), `temperature` how hot it was asked for, `target` which answer was asked for, `seeds` which inputs were shown.
+`rejected.parquet` holds what was left out, each with its `reason` and a `detail`."""
+
+
+def _answer_counts(spec: Spec, examples: Sequence[Example]) -> list[tuple[str, int]]:
+    if spec.labels:
+        counts = Counter(example.output for example in examples)
+        return [(label, counts[label]) for label in spec.labels]
+    empty = sum(example.output == spec.empty_answer for example in examples)
+    nothing = [] if spec.empty_answer is None else [(f"{spec.empty_answer} (nothing to find)", empty)]
+    return [*nothing, ("text", len(examples) - empty)]
+
+
+def _table(head: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> str:
+    lines = (f"| {_cell(name)} | {_cell(value)} |" for name, value in [head, ("---", "---"), *rows])
+    return "\n".join(lines)
+
+
+def _cell(value: str | int) -> str:
+    return " ".join(str(value).replace("|", "\\|").split())
+
+
+def _quoted(text: str) -> str:
+    """Foreign text as a block that it cannot break out of."""
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,261 @@
+"""Which rows may stay: one named check a reason, in a fixed order, the first that finds something decides. Pure.
+
+A check gets a row and what is known of the task, and returns what it found in words, or None. Text stands for itself:
+nothing in a row can change which checks are made.
+
+What is not covered: near-duplicates. Two inputs are duplicates when they are equal after `same_text`, so dates or
+amounts that differ in one digit are two inputs, and a paraphrase is one too many.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from agents.records import RejectReason, Spec
+from agents.vote import fits_spec
+
+__all__ = ["Finding", "Known", "Row", "Seen", "judge_input", "judge_row", "make_known", "same_text"]
+
+LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
+TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
+
+# Narrow on purpose: "I can't log in" is a good input, and "I cannot wait" is a good sentence.
+REFUSALS = (
+    re.compile(r"\bas an (?:AI|artificial intelligence)\b(?: language)?(?: model)?", re.IGNORECASE),
+    re.compile(
+        r"^\W*(?:i['’]?m|i am) (?:very |so )?sorry,? (?:but )?(?:i|as)\b.*"
+        r"\b(?:can(?:no|['’])?t|unable|not able|won['’]t)\b.*"
+        r"\b(?:assist|help|provide|fulfil|comply|answer|generate|create|produce|do that|with that)",
+        re.IGNORECASE | re.DOTALL,
+    ),
+    re.compile(
+        r"^\W*i (?:can(?:no|['’])?t|am unable to|['’]m unable to|won['’]t) "
+        r"(?:(?:assist|help) with|comply|fulfil|generate|produce|provide (?:an?|any|the|this|that)"
+        r"|answer (?:this|that))\b",
+        re.IGNORECASE,
+    ),
+)
+
+# Templates that nobody filled in, in the forms that teachers leave behind.
+PLACEHOLDERS = (
+    re.compile(
+        r"[\[<{](?:insert|your|enter|add|example|sample|placeholder|new|some|full|first|last|current|related|the)"
+        r"[ _-][^\]>}\n]{1,40}[\]>}]",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"[\[<{]{1,2}\s?(?:name|date|time|year|month|day|city|country|location|place|company|product|number|amount|email"
+        r"|address|phone|question|answer|context|input|output|text|placeholder|x|xx|xxx)(?: ?\d{1,2})?\s?[\]>}]{1,2}",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\blorem ipsum\b", re.IGNORECASE),
+    re.compile(r"_{4,}"),
+)
+
+
+class Finding(NamedTuple):
+    """Why a row is left out, and the detail for people."""
+
+    reason: RejectReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What is judged: an input alone, or with the label that won and its share of the votes."""
+
+    input: str
+    output: str | None = None
+    agreement: float | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """The inputs accepted so far, each with its number, so that one may also ask what was known at an earlier point."""
+
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def add(self, text: str) -> None:
+        self._numbers.setdefault(same_text(text), len(self._numbers))
+
+    def holds(self, text: str, *, before: int | None = None) -> bool:
+        """Whether an equal text was added; with `before`, whether it was among the first so many."""
+        number = self._numbers.get(same_text(text))
+        return number is not None and (before is None or number < before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What rows are judged by: the task, the texts that must not leak into it, the rows accepted so far.
+
+    `horizon` limits the accepted rows to the first so many. A row that is judged while others are under way must not
+    depend on which of them came first, so it is judged by what was known at a fixed point.
+    """
+
+    spec: Spec
+    seen: Seen
+    withheld: frozenset[str] = frozenset()  # as `same_text` has them
+    longest_input: int = MOST_LIMIT
+    longest_output: int = MOST_LIMIT
+    refusals: tuple[re.Pattern[str], ...] = REFUSALS
+    placeholders: tuple[re.Pattern[str], ...] = PLACEHOLDERS
+    least_agreement: float = 0.5  # the winner's share must lie above
+    horizon: int | None = None
+
+    def at(self, horizon: int) -> Known:
+        """The same, as it was when so many rows had been accepted."""
+        return replace(self, horizon=horizon)
+
+
+def make_known(spec: Spec, *, withheld: Iterable[str] = (), least_agreement: float = 0.5) -> Known:
+    """What to judge a task's rows by, nothing accepted yet. Demonstrations are withheld too.
+
+    A check that the user's own demonstrations would fail is not made: a task about templates has brackets.
+    """
+    inputs = [pair.input for pair in spec.demonstrations]
+    outputs = [pair.output for pair in spec.demonstrations]
+    own_texts = (*inputs, *outputs, *spec.labels)
+    return Known(
+        spec=spec,
+        seen=Seen(),
+        withheld=frozenset(same_text(text) for text in (*inputs, *withheld)),
+        longest_input=_limit(inputs),
+        longest_output=_limit([*outputs, *spec.labels]),
+        refusals=_unknown_to(own_texts, REFUSALS),
+        placeholders=_unknown_to(own_texts, PLACEHOLDERS),
+        least_agreement=least_agreement,
+    )
+
+
+def _limit(texts: Sequence[str]) -> int:
+    if not texts:
+        return MOST_LIMIT
+    return max(LEAST_LIMIT, TIMES_LONGEST * max(map(len, texts)))
+
+
+def _unknown_to(texts: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> tuple[re.Pattern[str], ...]:
+    return tuple(pattern for pattern in patterns if not any(pattern.search(text) for text in texts))
+
+
+def same_text(text: str) -> str:
+    """The form in which inputs are compared: letter case, width, blanks, outer quotes and a final stop aside."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = " ".join(folded.replace("\u200b", "").split())
+    return words.strip("\"'“”‘’`").rstrip(".。 ") or words
+
+
+def find_unreadable(row: Row, known: Known) -> str | None:  # noqa: ARG001  # all checks are called alike
+    """NUL and lone surrogates: no text that a file, a tokenizer or another program could take."""
+    return next(("NUL or half a character in it" for text in _texts(row) if not _is_whole(text)), None)
+
+
+def _is_whole(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def find_empty(row: Row, known: Known) -> str | None:
+    """Nothing asked, or nothing answered; an empty answer is fine where the task has one."""
+    if not row.input.strip():
+        return "no input"
+    if row.output is not None and not row.output.strip() and row.output != known.spec.empty_answer:
+        return "no label"
+    return None
+
+
+def find_refusal(row: Row, known: Known) -> str | None:
+    """The teacher declined instead of writing or labelling."""
+    return _first_match(known.refusals, row)
+
+
+def find_placeholder(row: Row, known: Known) -> str | None:
+    """A template that was not filled in."""
+    return _first_match(known.placeholders, row)
+
+
+def find_length(row: Row, known: Known) -> str | None:
+    """Absurdly long: over ten times the longest demonstration, and over 1,000 characters."""
+    if len(row.input) > known.longest_input:
+        return f"input of {len(row.input)} characters, at most {known.longest_input}"
+    if row.output is not None and len(row.output) > known.longest_output:
+        return f"label of {len(row.output)} characters, at most {known.longest_output}"
+    return None
+
+
+def find_leak(row: Row, known: Known) -> str | None:
+    """The input is a demonstration or a test row; those judge, and must not be learnt by heart."""
+    return "equals a demonstration or a test input" if same_text(row.input) in known.withheld else None
+
+
+def find_duplicate(row: Row, known: Known) -> str | None:
+    """The same input was accepted before."""
+    return "accepted before" if known.seen.holds(row.input, before=known.horizon) else None
+
+
+def find_label(row: Row, known: Known) -> str | None:
+    """The label is not in the label set."""
+    if row.output is None or not known.spec.labels or fits_spec(row.output, known.spec):
+        return None
+    return "not in the label set"
+
+
+def find_format(row: Row, known: Known) -> str | None:
+    """The label breaks the output format."""
+    if row.output is None or known.spec.labels or fits_spec(row.output, known.spec):
+        return None
+    return f"does not match {known.spec.output_pattern}"
+
+
+def find_agreement(row: Row, known: Known) -> str | None:
+    """The votes did not agree: the winner has no more than the least share."""
+    if row.agreement is None or row.agreement > known.least_agreement:
+        return None
+    return f"agreement {row.agreement:.2f}, needs more than {known.least_agreement:.2f}"
+
+
+def _texts(row: Row) -> tuple[str, ...]:
+    return (row.input,) if row.output is None else (row.input, row.output)
+
+
+def _first_match(patterns: Sequence[re.Pattern[str]], row: Row) -> str | None:
+    found = (pattern.search(text) for pattern in patterns for text in _texts(row))
+    return next((repr(match[0][:80]) for match in found if match), None)
+
+
+Check = Callable[[Row, Known], str | None]
+
+INPUT_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
+    ("unreadable", find_unreadable),
+    ("empty", find_empty),
+    ("refusal", find_refusal),
+    ("placeholder", find_placeholder),
+    ("length", find_length),
+    ("leak", find_leak),
+    ("duplicate", find_duplicate),
+)
+LABEL_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
+    ("label", find_label),
+    ("format", find_format),
+    ("agreement", find_agreement),
+)
+
+
+def judge_input(text: str, known: Known) -> Finding | None:
+    """What speaks against an input before anybody is paid to label it; None when nothing does."""
+    return _first_finding(INPUT_CHECKS, Row(input=text), known)
+
+
+def judge_row(row: Row, known: Known) -> Finding | None:
+    """What speaks against a labelled row; None when nothing does. Inputs are checked first, then labels."""
+    return _first_finding((*INPUT_CHECKS, *LABEL_CHECKS), row, known)
+
+
+def _first_finding(checks: Sequence[tuple[RejectReason, Check]], row: Row, known: Known) -> Finding | None:
+    found = (Finding(reason, detail) for reason, check in checks if (detail := check(row, known)) is not None)
+    return next(found, None)

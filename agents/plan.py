@@ -1,0 +1,104 @@
+"""Which answers the next request should ask inputs for, so that no answer is missing from the data: pure.
+
+A teacher left alone writes inputs that have an answer: elsewhere 43 % of the real rows had nothing to find, and under
+3 % of the generated ones. So each request asks for one answer (or for anything but one), and shares are kept by
+counting the answers that rows really got, not those that were asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.records import Pair, Spec
+
+__all__ = ["Balance", "Quota", "Target", "choose_target", "make_plan"]
+
+Balance = Literal["uniform", "anchors"]
+"""Labels in equal shares, or in those of the demonstrations (each label counted once more, so that none is at zero)."""
+
+LEAST_EMPTY, MOST_EMPTY = 0.1, 0.5
+# A target that the teacher cannot write inputs for would stay the most wanted for ever. It is asked for at most this
+# many times as often as its share says, so a hopeless one costs as much again as a good one and no more.
+PERSISTENCE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request asks for: inputs whose right answer is `answer`, or with `negated` anything but that."""
+
+    answer: str
+    negated: bool = False
+
+    def is_met_by(self, output: str) -> bool:
+        return (output == self.answer) is not self.negated
+
+    def __str__(self) -> str:
+        return f"not: {self.answer}" if self.negated else self.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A target and its share (0 to 1) of the rows; no target means any input will do."""
+
+    target: Target | None
+    share: float
+
+
+def make_plan(spec: Spec, *, balance: Balance = "uniform") -> tuple[Quota, ...]:
+    """The shares that a spec calls for; they sum up to 1.
+
+    There are three cases: labels get equal shares (or the anchors'); text with an empty answer gets the share of it
+    that the demonstrations show, within 0.1 and 0.5, and the rest of anything else; other text is left free.
+    """
+    if spec.kind == "classification" and spec.labels:
+        return _label_quotas(spec.labels, spec.demonstrations if balance == "anchors" else ())
+    if spec.empty_answer is not None:
+        return _empty_quotas(spec.empty_answer, spec.demonstrations)
+    return (Quota(None, 1.0),)
+
+
+def _label_quotas(labels: Sequence[str], anchors: Sequence[Pair]) -> tuple[Quota, ...]:
+    counts = {label: 1 + sum(pair.output == label for pair in anchors) for label in labels}
+    total = sum(counts.values())
+    return tuple(Quota(Target(label), count / total) for label, count in counts.items())
+
+
+def _empty_quotas(empty: str, demonstrations: Sequence[Pair]) -> tuple[Quota, ...]:
+    found = sum(pair.output == empty for pair in demonstrations) / max(1, len(demonstrations))
+    share = min(MOST_EMPTY, max(LEAST_EMPTY, found))
+    return Quota(Target(empty), share), Quota(Target(empty, negated=True), 1 - share)
+
+
+def choose_target(
+    quotas: Sequence[Quota],
+    *,
+    outputs: Mapping[str, int],
+    asked: Mapping[Target | None, int],
+    pending: Mapping[Target | None, int],
+    wanted: int,
+    per_request: int,
+) -> Target | None:
+    """The target that lacks most, in shares of its quota; ties go to the first, so labels come in turn.
+
+    `outputs` counts the accepted rows by answer, `asked` all requests so far by target, and `pending` those of them
+    that are not judged yet: each is expected to fill `per_request` rows of its target.
+    """
+    requests = sum(asked.values())
+
+    def lack(quota: Quota) -> float:
+        quota_rows = quota.share * wanted
+        return 1 - (_count(quota, outputs) + per_request * pending.get(quota.target, 0)) / quota_rows
+
+    def may_be_asked(quota: Quota) -> bool:
+        return asked.get(quota.target, 0) <= PERSISTENCE * quota.share * requests
+
+    # Never empty: no target can have been asked for more than its share unless another was asked for less.
+    return max(filter(may_be_asked, quotas), key=lack).target
+
+
+def _count(quota: Quota, outputs: Mapping[str, int]) -> int:
+    if quota.target is None:
+        return sum(outputs.values())
+    return sum(count for output, count in outputs.items() if quota.target.is_met_by(output))

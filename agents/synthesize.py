@@ -1,0 +1,68 @@
+"""The loop that makes rows: ask for inputs, label them by vote, keep what passes; the same bytes whoever was first.
+
+Groups run at the same time: one generating request each, and the votes on what it brought. What they bring is applied
+strictly in the order of their numbers, and a group is built in one synchronous step from what was applied up to then:
+few-shots, temperature, target, even whether it is started at all. So nothing depends on the order of arrival. At most
+`Settings.lag` groups are under way, and the lag follows from the target alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from agents.annotate import annotate_all
+from agents.asks import Asks
+from agents.filter import judge_input, same_text
+from agents.generate import generate
+from agents.progress import Brought, Group, Labelling, Progress, Settings, StopReason, Synthesis
+from agents.records import Draft, Reject, Spec
+from engine.events import Events, Noted
+
+__all__ = ["Labelling", "Settings", "StopReason", "Synthesis", "synthesize"]
+
+
+async def synthesize(
+    asks: Asks, spec: Spec, *, settings: Settings, events: Events, withheld: tuple[str, ...] = ()
+) -> Synthesis:
+    """Make labelled rows for a task until there are enough, or nothing new comes, or the money or the access ends.
+
+    `withheld` are inputs that must not become rows, such as those of a test file; the demonstrations never do.
+    When the money ends, what is under way is still brought home: every row that was paid for in full counts.
+    """
+    progress = Progress(spec, settings, withheld)
+    under_way: deque[asyncio.Task[Brought]] = deque()
+    async with asyncio.TaskGroup() as groups:
+        while True:
+            for group in progress.build(under_way=len(under_way)):
+                under_way.append(groups.create_task(_run(asks, group)))
+            if progress.is_over or not under_way:
+                break
+            for event in progress.apply(await under_way.popleft()):
+                events.emit(event)
+        for task in under_way:
+            task.cancel()
+    result = progress.result()
+    if result.stop != "target":
+        events.emit(Noted(result.why))
+    return result
+
+
+async def _run(asks: Asks, group: Group) -> Brought:
+    generated = await generate(asks, group.request, group.assignment)
+    refused = [_reject_at_sight(draft, generated.drafts[:at], group) for at, draft in enumerate(generated.drafts)]
+    good = [draft.input for draft, reject in zip(generated.drafts, refused, strict=True) if reject is None]
+    annotations = iter(await annotate_all(asks, group.spec, good, group.voting))
+    drafts = tuple(
+        (draft, reject or next(annotations)) for draft, reject in zip(generated.drafts, refused, strict=True)
+    )
+    return Brought(group=group, generated=generated, drafts=drafts)
+
+
+def _reject_at_sight(draft: Draft, earlier: tuple[Draft, ...], group: Group) -> Reject | None:
+    """Why a draft is not worth a label, judged by what was known when its group was built."""
+    if (finding := judge_input(draft.input, group.known)) is not None:
+        return Reject(draft.input, None, finding.reason, draft.provenance, finding.detail)
+    if same_text(draft.input) in {same_text(other.input) for other in earlier}:
+        return Reject(draft.input, None, "duplicate", draft.provenance, "twice in one reply")
+    return None
