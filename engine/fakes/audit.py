@@ -1,0 +1,88 @@
+"""What the fake provider saw, in its own words: the oracle for limits, budgets and payments. Keys are fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+
+from engine.fakes.faults import Fault
+from engine.prices import PICO_PER_USD
+
+__all__ = ["Audit", "Entry", "fingerprint"]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request. Times are seconds since the server began; `cost` is what was billed, in pico-dollars.
+
+    `status` is 0 until the request is decided; `tokens_charged` is what the token limit took.
+    """
+
+    number: int
+    at: float
+    dialect: str
+    model: str
+    key: str | None  # a fingerprint, never the key
+    in_flight: int  # with this one
+    status: int = 0
+    fault: Fault | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tokens_charged: int = 0
+    cost: int = 0
+
+
+@dataclass(slots=True)
+class Audit:
+    """Every request, in order of arrival, and the totals of the true ledger."""
+
+    entries: list[Entry] = field(default_factory=list)
+    in_flight: int = 0
+    high_water: int = 0  # the most that were ever in flight
+    billed: int = 0  # pico-dollars
+
+    def arrive(self, *, at: float, dialect: str, key: str | None) -> Entry:
+        """A request has come in. Every arrival is followed by one `leave`."""
+        self.in_flight += 1
+        self.high_water = max(self.high_water, self.in_flight)
+        entry = Entry(len(self.entries), at, dialect, "", key, self.in_flight)
+        self.entries.append(entry)
+        return entry
+
+    def bill(self, entry: Entry, *, input_tokens: int, output_tokens: int, cost: int) -> None:
+        """The work was done, so it is charged, whether or not the client ever sees the answer."""
+        entry.input_tokens, entry.output_tokens, entry.cost = input_tokens, output_tokens, cost
+        self.billed += cost
+
+    def leave(self) -> None:
+        """A request has been answered, or its connection is gone."""
+        self.in_flight -= 1
+
+    @property
+    def billed_usd(self) -> float:
+        return self.billed / PICO_PER_USD
+
+    def count(self, status: int) -> int:
+        """How many requests were answered with this status."""
+        return sum(entry.status == status for entry in self.entries)
+
+    def as_record(self, *, since: int = 0) -> dict[str, object]:
+        """All of it as plain data; entries from number `since` on."""
+        return {
+            "requests": len(self.entries),
+            "in_flight": self.in_flight,
+            "in_flight_high_water": self.high_water,
+            "billed_pico_usd": self.billed,
+            "billed_usd": self.billed_usd,
+            "input_tokens": sum(entry.input_tokens for entry in self.entries),
+            "output_tokens": sum(entry.output_tokens for entry in self.entries),
+            "by_status": {str(status): count for status, count in Counter(e.status for e in self.entries).items()},
+            "by_fault": dict(Counter(entry.fault for entry in self.entries if entry.fault)),
+            "entries": [asdict(entry) for entry in self.entries[since:]],
+        }
+
+
+def fingerprint(key: str) -> str:
+    """Twelve hex digits that tell keys apart and say nothing about them."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -1,0 +1,117 @@
+"""What the two dialects of the fake provider have in common: a request once read, a refusal, and field checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import orjson
+
+from engine.fakes.limits import Denial, Standing
+from engine.messages import Message
+from engine.providers.shapes import Completion
+
+__all__ = ["Asked", "Dialect", "Headers", "Refusal", "RefusalKind", "is_integer", "is_number", "parsed", "text_of"]
+
+Headers = Mapping[str, str]
+
+RefusalKind = Literal["invalid", "context", "unauthorized", "not_found", "too_large", "rate", "server", "overloaded"]
+"""Why a request is refused; each dialect has its own status, type and code for it."""
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, as good as any other
+    """The service says no. `field` is the parameter at fault, `code` the dialect's own word where it has one."""
+
+    def __init__(
+        self,
+        kind: RefusalKind,
+        message: str,
+        *,
+        field: str | None = None,
+        code: str | None = None,
+        headers: Headers | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind: RefusalKind = kind
+        self.message = message
+        self.field = field
+        self.code = code
+        self.headers: Headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request as the service understands it."""
+
+    model: str
+    messages: tuple[Message, ...]
+    max_tokens: int
+    temperature: float | None
+    input_tokens: int
+    n: int = 1
+    stop: tuple[str, ...] = field(default=())
+
+
+class Dialect(Protocol):
+    """How one service reads requests and writes replies, refusals and rate-limit headers. Pure."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def denied_counts(self) -> bool:
+        """Whether a request that met a limit still counts against the requests a minute."""
+        ...
+
+    def key(self, headers: Headers) -> str | None: ...
+
+    def read(self, body: bytes, headers: Headers) -> Asked:
+        """Raises Refusal for whatever the real service would refuse."""
+        ...
+
+    def write(self, asked: Asked, completions: Sequence[Completion], *, number: int, created: int) -> bytes: ...
+
+    def refuse(self, refusal: Refusal, *, number: int) -> tuple[int, bytes]:
+        """The status and the body that say no."""
+        ...
+
+    def deny(self, denial: Denial, *, model: str) -> Refusal: ...
+
+    def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]: ...
+
+    def request_id(self, number: int) -> tuple[str, str]:
+        """The name and the value of the header that names this request."""
+        ...
+
+    def models(self, names: Sequence[str]) -> bytes: ...
+
+
+def parsed(body: bytes, *, complaint: str) -> dict[str, object]:
+    """The body as an object; refuses what is none."""
+    try:
+        read: object = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refusal("invalid", complaint) from None
+    if not isinstance(read, dict):
+        raise Refusal("invalid", complaint)
+    return read
+
+
+def is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def text_of(content: object) -> str | None:
+    """A message's content as text: a string, or text parts joined; None when it is anything else."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return None
+    texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in content]
+    known = [text for text in texts if isinstance(text, str)]
+    return "".join(known) if len(known) == len(texts) else None

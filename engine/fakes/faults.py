@@ -1,0 +1,64 @@
+"""Which request goes wrong, and how: a pure function of a seed, the request and how often it was seen before."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal, get_args
+
+from engine.errors import UserError
+
+__all__ = ["Fault", "FaultRates", "drawn"]
+
+Fault = Literal["error", "overloaded", "reset", "stall", "truncated", "garbled", "error_under_200"]
+"""What a client meets:
+
+error             500, not billed
+overloaded        529 (Anthropic) or 503 (OpenAI), not billed
+reset             the connection is reset after the request was read; billed, as it may well be
+stall             the answer comes, but `stall_s` seconds late
+truncated         the connection closes in the middle of the body; billed
+garbled           half of the JSON under a length that fits it; billed
+error_under_200   an error body with a good status; not billed
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRates:
+    """The share of requests that meet each fault, 0 to 1: `FaultRates(error=0.05, reset=0.02)`."""
+
+    error: float = 0.0
+    overloaded: float = 0.0
+    reset: float = 0.0
+    stall: float = 0.0
+    truncated: float = 0.0
+    garbled: float = 0.0
+    error_under_200: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, rate in self.by_name():
+            if not 0 <= rate <= 1:
+                raise UserError(f"the rate of {name!r} must lie between 0 and 1 (got {rate})")
+        # A little above one is rounding: ten times 0.1 is.
+        if sum(rate for _, rate in self.by_name()) > 1 + 1e-9:
+            raise UserError("the rates of faults must not sum up to more than 1")
+
+    def by_name(self) -> list[tuple[Fault, float]]:
+        return [(name, getattr(self, name)) for name in get_args(Fault)]
+
+    @property
+    def any(self) -> bool:
+        return any(rate > 0 for _, rate in self.by_name())
+
+
+def drawn(rates: FaultRates, *, seed: int, body: bytes, sighting: int) -> Fault | None:
+    """The fault that this request meets, if any.
+
+    The same body meets the same fate whenever it comes, but its second sighting (a retry) draws anew.
+    """
+    digest = hashlib.blake2b(body, digest_size=8, key=f"{seed}/{sighting}".encode()).digest()
+    chance = int.from_bytes(digest) / 2**64
+    names = [name for name, _ in rates.by_name()]
+    bounds = accumulate(rate for _, rate in rates.by_name())
+    return next((name for name, bound in zip(names, bounds, strict=True) if chance < bound), None)

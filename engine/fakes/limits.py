@@ -1,0 +1,193 @@
+"""Rate limits as services count them: buckets that refill all the time, and a short window on top. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from engine.errors import UserError
+
+__all__ = ["Charge", "Denial", "Dimension", "Gate", "RateLimits", "Standing"]
+
+Dimension = Literal["requests", "tokens", "input_tokens", "output_tokens"]
+
+_MINUTE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """What may be asked in a minute; None: as much as you like.
+
+    RateLimits(rpm=6000)                         # and at most 100 in each second
+    RateLimits(rpm=600, quantum_s=10)            # at most 100 in each ten seconds
+    RateLimits(itpm=2_000_000, otpm=400_000)     # input and output counted apart, as Anthropic does
+
+    `tpm_charge`: what a request takes from `tpm` when it arrives: the prompt *and* its whole output allowance ("sum"),
+    or the larger of the two ("max"). `otpm_charge`: what was produced ("actual"), or the whole allowance ("reserve").
+    """
+
+    rpm: int | None = None
+    tpm: int | None = None
+    itpm: int | None = None
+    otpm: int | None = None
+    quantum_s: float = 1.0  # 0: only the minute counts
+    tpm_charge: Literal["sum", "max"] = "sum"
+    otpm_charge: Literal["actual", "reserve"] = "actual"
+
+    def __post_init__(self) -> None:
+        told = {"rpm": self.rpm, "tpm": self.tpm, "itpm": self.itpm, "otpm": self.otpm}
+        for name, limit in told.items():
+            if limit is not None and limit < 1:
+                raise UserError(f"{name} must be at least 1 (got {limit}); leave it out for no limit")
+        if not 0 <= self.quantum_s <= _MINUTE:
+            raise UserError(f"quantum_s must lie between 0 and 60 seconds (got {self.quantum_s})")
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one request counts when it arrives: its input, and all that it may put out."""
+
+    input_tokens: int
+    output_allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Too fast. `retry_after_s` is infinite when the request alone is above the limit."""
+
+    dimension: Dimension
+    limit: int
+    used: int
+    requested: int
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one limit stands, for headers. `reset_s` is the time until it is full again."""
+
+    dimension: Dimension
+    limit: int
+    remaining: int
+    reset_s: float
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """Holds a minute's worth at most and refills continuously; may be overdrawn by what was counted afterwards."""
+
+    limit: int
+    level: float
+    at: float
+
+    def refill(self, now: float) -> None:
+        self.level = min(self.limit, self.level + (now - self.at) * self.limit / _MINUTE)
+        self.at = now
+
+    def wait_for(self, amount: float) -> float:
+        return max(0.0, amount - self.level) * _MINUTE / self.limit
+
+    def fits(self, amount: float) -> bool:
+        # Refilling adds fractions; a request that was told to wait so long must then be let in.
+        return self.level >= amount - 1e-6
+
+
+class Gate:
+    """Lets requests through, first come first served, as long as every limit allows.
+
+    `now` is a reading of one clock that only moves forward. Nothing is given back when a call used less than it was
+    charged.
+    """
+
+    def __init__(self, limits: RateLimits) -> None:
+        self.limits = limits
+        told: dict[Dimension, int | None] = {
+            "requests": limits.rpm,
+            "tokens": limits.tpm,
+            "input_tokens": limits.itpm,
+            "output_tokens": limits.otpm,
+        }
+        self._buckets = {name: _Bucket(limit, limit, 0.0) for name, limit in told.items() if limit is not None}
+        self._window = -1
+        self._in_window = 0
+
+    def __repr__(self) -> str:
+        levels = ", ".join(f"{name} {bucket.level:.0f}/{bucket.limit}" for name, bucket in self._buckets.items())
+        return f"<Gate [{levels or 'open'}]>"
+
+    @property
+    def told(self) -> bool:
+        """Whether there is any limit at all."""
+        return bool(self._buckets)
+
+    def admit(self, charge: Charge, *, now: float, denied_counts: bool) -> Denial | None:
+        """Take what the request counts, or say why not. With `denied_counts` a denied one still takes a request."""
+        for bucket in self._buckets.values():
+            bucket.refill(now)
+        amounts = self._amounts(charge)
+        denial = self._denial(amounts, now)
+        if denial is None:
+            self._take(amounts, now)
+        elif denied_counts and "requests" in self._buckets:
+            requests = self._buckets["requests"]
+            requests.level = max(0.0, requests.level - 1)
+        return denial
+
+    def produced(self, output_tokens: int) -> None:
+        """Count output that has been produced, where that is what counts."""
+        if "output_tokens" in self._buckets and self.limits.otpm_charge == "actual":
+            self._buckets["output_tokens"].level -= output_tokens - 1  # one was taken on admission
+
+    def tokens_charged(self, charge: Charge) -> int:
+        """What a request takes from the token limit when it comes in."""
+        return self._token_charge(charge) if "tokens" in self._buckets else 0
+
+    def standings(self) -> list[Standing]:
+        """Every limit as of the last request."""
+        return [
+            Standing(name, bucket.limit, max(0, int(bucket.level + 1e-6)), bucket.wait_for(bucket.limit))
+            for name, bucket in self._buckets.items()
+        ]
+
+    def _amounts(self, charge: Charge) -> dict[Dimension, int]:
+        """What must be there for a request to come in. Output counted as produced only needs the bucket not empty."""
+        amounts: dict[Dimension, int] = {
+            "requests": 1,
+            "tokens": self._token_charge(charge),
+            "input_tokens": charge.input_tokens,
+            "output_tokens": charge.output_allowed if self.limits.otpm_charge == "reserve" else 1,
+        }
+        return {name: amounts[name] for name in self._buckets}
+
+    def _token_charge(self, charge: Charge) -> int:
+        parts = (charge.input_tokens, charge.output_allowed)
+        return sum(parts) if self.limits.tpm_charge == "sum" else max(parts)
+
+    def _denial(self, amounts: dict[Dimension, int], now: float) -> Denial | None:
+        for name, amount in amounts.items():
+            bucket = self._buckets[name]
+            if amount > bucket.limit:
+                return Denial(name, bucket.limit, 0, amount, math.inf)
+            if not bucket.fits(amount):
+                used = bucket.limit - int(bucket.level)
+                return Denial(name, bucket.limit, used, amount, bucket.wait_for(amount))
+        return self._window_denial(now)
+
+    def _window_denial(self, now: float) -> Denial | None:
+        if self.limits.rpm is None or self.limits.quantum_s == 0:
+            return None
+        window = int(now // self.limits.quantum_s)
+        allowed = max(1, int(self.limits.rpm * self.limits.quantum_s / _MINUTE))
+        if window == self._window and self._in_window >= allowed:
+            wait = (window + 1) * self.limits.quantum_s - now
+            return Denial("requests", self.limits.rpm, self.limits.rpm, 1, wait)
+        return None
+
+    def _take(self, amounts: dict[Dimension, int], now: float) -> None:
+        for name, amount in amounts.items():
+            self._buckets[name].level -= amount
+        if self.limits.quantum_s:
+            window = int(now // self.limits.quantum_s)
+            self._in_window = self._in_window + 1 if window == self._window else 1
+            self._window = window
