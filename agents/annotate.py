@@ -124,18 +124,19 @@ async def _ask_together(asks: Asks, requests: Sequence[Request]) -> list[Outcome
 
 
 def _annotation(spec: Spec, text: str, outcomes: Sequence[Outcome], *, votes: int) -> Annotation:
+    normalise = normaliser(spec)
     samples = _samples(outcomes, spec)
     failures = tuple(reason for outcome in outcomes if (reason := _failure(outcome, spec)) is not None)
-    normalise = normaliser(spec)
-    counted = not _stopped_by(outcomes) and 2 * len(samples) >= votes
+    error = _stopped_by(outcomes)
+    too_few = 2 * len(samples) < votes
     return Annotation(
         input=text,
         asked=len(outcomes),
-        vote=tally(samples, normalise) if counted else None,
+        vote=None if error or too_few else tally(samples, normalise),
         first=normalise(samples[0]) if samples else None,
         failures=failures,
-        reason=None if counted or not failures else Counter(failures).most_common(1)[0][0],
-        error=_stopped_by(outcomes),
+        reason=Counter(failures).most_common(1)[0][0] if too_few and not error else None,
+        error=error,
     )
 
 

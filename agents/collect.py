@@ -111,8 +111,9 @@ def _share_out(
             of_strata = sum(count * (share * totals[key] - have[name][key]) for key, count in strata.items())
             return of_strata / strata.total() + share * totals.total() - have[name].total()
 
-        empty = [name for name in wanted if not parts[name] and wanted[name] > 0]
-        choices = empty if len(families) - number <= len(empty) else list(wanted)
+        asked_for = [name for name in wanted if wanted[name] > 0]
+        empty = [name for name in asked_for if not parts[name]]
+        choices = empty if len(families) - number <= len(empty) else asked_for
         chosen = max(choices, key=lack)
         parts[chosen] += rows
         have[chosen] += strata

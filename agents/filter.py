@@ -23,6 +23,8 @@ __all__ = ["Finding", "Known", "Row", "Seen", "judge_input", "judge_row", "make_
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
 TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
 
+QUOTES = "\"'`“”‘’«»"
+
 # Narrow on purpose: "I can't log in" is a good input, and "I cannot wait" is a good sentence.
 REFUSALS = (
     re.compile(r"\bas an (?:AI|artificial intelligence)\b(?: language)?(?: model)?", re.IGNORECASE),
@@ -146,9 +148,10 @@ def _unknown_to(texts: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> tu
 
 def same_text(text: str) -> str:
     """The form in which inputs are compared: letter case, width, blanks, outer quotes and a final stop aside."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    # Folding can undo the normal form (İ), so it is taken again.
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     words = " ".join(folded.replace("\u200b", "").split())
-    return words.strip("\"'“”‘’`").rstrip(".。 ") or words
+    return words.lstrip(QUOTES + " ").rstrip(QUOTES + ".。 ") or words
 
 
 def find_unreadable(row: Row, known: Known) -> str | None:  # noqa: ARG001  # all checks are called alike

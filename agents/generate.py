@@ -23,6 +23,7 @@ ARRAYS_TRIED = 50  # opening brackets looked at before a reply counts as no arra
 
 _DECODER = json.JSONDecoder(strict=False)  # raw line breaks inside strings are common
 _BULLET = re.compile(r"\s*(?:[-*•]|\(?\d{1,4}[.):])\s+(\S.*)")
+_SINGLE_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'(?=\s*[,\]])", re.DOTALL)  # as Python writes lists
 _SPACE_OR_COMMA = re.compile(r"[\s,]*")
 
 
@@ -137,8 +138,8 @@ def provenance(assignment: Assignment, position: int = 0) -> Provenance:
 def read_inputs(text: str) -> Listing:
     """The inputs in a reply that should be a JSON array of strings. Never raises.
 
-    Read in this order: a JSON array (in a fence, with prose around it, with a comma too many, of objects with one
-    text each; a cut one gives its whole items), one JSON string a line, a numbered or bulleted list.
+    Read in this order: a JSON array (in a fence, with prose around it, with a comma too many, in single quotes, of
+    objects with one text each; a cut one gives its whole items), one JSON string a line, a numbered or bulleted list.
     """
     if not text.strip():
         return Listing(problem="the reply is empty")
@@ -158,6 +159,10 @@ def _items_from(text: str, position: int) -> Iterator[str]:
     """The items after an opening bracket, up to the closing one or to the first that is not whole."""
     while True:
         position = _match_end(_SPACE_OR_COMMA, text, position)
+        if single := _SINGLE_QUOTED.match(text, position):
+            position = single.end()
+            yield single[1].replace("\\'", "'")
+            continue
         if text[position : position + 1] not in ('"', "{"):
             return
         try:

@@ -44,6 +44,7 @@ class Says:
         pytest.param('"one"\n"two"', id="a string a line"),
         pytest.param('Sure!\n1. one\n2) "two"\n', id="numbered"),
         pytest.param("- one\n* two", id="bulleted"),
+        pytest.param("['one', 'two']", id="single quotes"),
         pytest.param('["one" "two"', id="no commas"),
     ],
 )
@@ -60,6 +61,10 @@ def test_what_holds_no_list_says_so(reply: str) -> None:
 
     assert listing.inputs == ()
     assert listing.problem
+
+
+def test_apostrophes_do_not_end_a_single_quoted_item() -> None:
+    assert read_inputs(r"['it\'s one', \"two's\"]".replace('\\"', '"')).inputs == ("it's one", "two's")
 
 
 def test_raw_line_breaks_inside_strings_are_kept() -> None:

@@ -1,0 +1,174 @@
+"""Rows become files: nothing straddles, equal rows give equal bytes, and other programs can read them."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.collect import Shares, Split, collect, split_rows
+from agents.data_card import DataCard
+from agents.records import Example, Provenance, Reject, Spec, Vote
+
+LABELS = Spec(instruction="Route it.\n```\n# not a heading", kind="classification", labels=("card", "cash", "other"))
+CARD = DataCard(teacher="simulated/route", simulated=True, facts=(("seed", "0"), ("stopped", "a | b")))
+PARTS = ("train", "validation", "test")
+
+
+def example(number: int, output: str = "card", *, request: int | None = None, text: str | None = None) -> Example:
+    source = Provenance(request=number // 8 if request is None else request, position=number % 8, temperature=0.9,
+                        target="card", seeds=("a", "b"))  # fmt: skip
+    return Example(text or f"row {number}", output, Vote(output, 1.0, (output, output)), source)
+
+
+def rows(count: int, labels: tuple[str, ...] = ("card", "cash", "other")) -> list[Example]:
+    """Eight rows a request, one label a request, as a plan asks for them."""
+    return [example(number, labels[number // 8 % len(labels)]) for number in range(count)]
+
+
+def split(examples: list[Example], *, seed: int = 0) -> Split:
+    return split_rows(examples, seed=seed, stratum=lambda row: row.output)
+
+
+REJECTS = [
+    Reject("bad", None, "refusal", example(1).provenance, "detail"),
+    Reject("half \ud800 and \x00", "x\x00", "unreadable", example(2).provenance),
+]
+
+
+def written(folder: Path, examples: list[Example]) -> dict[str, bytes]:
+    collect(LABELS, examples, REJECTS, folder=folder, card=CARD, seed=0)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    plan=st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["card", "cash", "other"])), max_size=80),
+    seed=st.integers(0, 9),
+)
+def test_every_row_is_in_one_part_and_siblings_stay_together(plan: list[tuple[int, str]], seed: int) -> None:
+    examples = [example(number, label, request=request) for number, (request, label) in enumerate(plan)]
+    parts = split(examples, seed=seed).named()
+    requests = {name: {row.provenance.request for row in part} for name, part in parts.items()}
+
+    assert Counter(row.input for part in parts.values() for row in part) == Counter(row.input for row in examples)
+    assert not requests["train"] & requests["validation"]
+    assert not requests["train"] & requests["test"]
+    assert not requests["validation"] & requests["test"]
+    if len({request for request, _ in plan}) >= 3:
+        assert all(parts.values())
+
+
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_the_split_depends_on_the_rows_and_the_seed_alone(data: st.DataObject) -> None:
+    examples = rows(64)
+
+    assert split(data.draw(st.permutations(examples))) == split(examples)
+    assert split(examples, seed=1) != split(examples)
+
+
+@pytest.mark.parametrize("count", [240, 2000])
+def test_parts_are_right_to_within_the_rows_of_a_request_or_two(count: int) -> None:
+    parts = split(rows(count))
+
+    assert len(parts.test) == pytest.approx(count / 10, abs=16)
+    assert len(parts.validation) == pytest.approx(count / 10, abs=16)
+
+
+def test_each_label_is_shared_out_evenly() -> None:
+    for part in split(rows(2400)).named().values():
+        counts = Counter(row.output for row in part)
+        assert max(counts.values()) - min(counts.values()) <= 16
+        assert len(counts) == 3
+
+
+def test_shares_may_be_given() -> None:
+    parts = split_rows(rows(800), seed=0, stratum=lambda row: row.output, shares=Shares(validation=0.0, test=0.5))
+
+    assert len(parts.train) == pytest.approx(400, abs=16)
+    assert not parts.validation
+
+
+def test_equal_rows_give_equal_bytes_whatever_their_order(tmp_path: Path) -> None:
+    examples = rows(80)
+
+    assert written(tmp_path / "a", examples) == written(tmp_path / "b", examples[::-1])
+
+
+def test_files_are_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    files = written(tmp_path, rows(80))
+
+    assert set(files) == {"README.md", "rejected.parquet", *(f"{name}.parquet" for name in PARTS)}
+
+
+def test_no_rows_at_all_are_four_readable_files(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    collect(LABELS, [], [], folder=tmp_path, card=CARD, seed=0)
+
+    assert [pq.read_table(tmp_path / f"{name}.parquet").num_rows for name in (*PARTS, "rejected")] == [0, 0, 0, 0]
+    assert pq.read_schema(tmp_path / "train.parquet") == pq.read_schema(tmp_path / "test.parquet")
+
+
+def test_rows_carry_their_votes_and_where_they_come_from(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    written(tmp_path, rows(80))
+    row = pq.read_table(tmp_path / "train.parquet").to_pylist()[0]
+
+    assert list(row) == [
+        "input", "output", "agreement", "votes", "request", "position", "temperature", "target", "seeds"
+    ]  # fmt: skip
+    assert (row["agreement"], row["temperature"], row["seeds"]) == (1.0, 0.9, ["a", "b"])
+
+
+def test_rejects_carry_their_reason_and_no_text_can_break_the_file(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    written(tmp_path, rows(80))
+    refused, unreadable = pq.read_table(tmp_path / "rejected.parquet").to_pylist()
+
+    assert (refused["reason"], refused["output"], refused["detail"]) == ("refusal", None, "detail")
+    assert "\x00" not in unreadable["input"]
+    assert "\ufffd" in unreadable["input"]
+    assert unreadable["output"] == "x\ufffd"
+
+
+def test_the_card_says_in_plain_words_what_this_is(tmp_path: Path) -> None:
+    card = written(tmp_path, rows(80))["README.md"].decode()
+
+    assert "**simulated teacher** (simulated/route)" in card
+    assert "says nothing about any real" in card
+    assert "\n    # not a heading\n" in card
+    assert "| refusal | 1 |" in card
+    assert "| cash | 24 |" in card
+    assert "| stopped | a \\| b |" in card
+    assert "\n# not a heading" not in card
+
+
+def test_a_real_teacher_is_not_called_simulated(tmp_path: Path) -> None:
+    card = DataCard(teacher="openai/x", simulated=False)
+    collect(Spec(instruction="Find.", empty_answer="N/A"), rows(16, ("N/A",)), [], folder=tmp_path, card=card, seed=0)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+
+    assert "`openai/x`, not by people" in text
+    assert "simulated" not in text
+    assert "| N/A (nothing to find) | 16 |" in text
+    assert "Nothing." in text
+
+
+@pytest.mark.slow
+def test_the_folder_loads_as_a_data_set_of_three_parts(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # importing datasets warns of its own dependencies
+        datasets = pytest.importorskip("datasets")
+        written(tmp_path / "data", rows(80))
+        files = {name: str(tmp_path / "data" / f"{name}.parquet") for name in PARTS}
+        by_files = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))
+        by_card = datasets.load_dataset(str(tmp_path / "data"), cache_dir=str(tmp_path / "cache"))
+
+    assert set(by_files) == set(by_card) == set(PARTS)
+    assert sum(part.num_rows for part in by_card.values()) == 80
+    assert by_files["train"][0] == by_card["train"][0]

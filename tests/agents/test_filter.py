@@ -1,0 +1,142 @@
+"""Which rows may stay: a named reason each, in a fixed order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.filter import Row, Seen, judge_input, judge_row, make_known, same_text
+from agents.records import Pair, Spec
+
+DATES = Spec(
+    instruction="Find the date.",
+    demonstrations=(Pair("5 March 2021", "2021-03-05"), Pair("nothing here", "N/A")),
+    output_pattern=r"\d{4}-\d{2}-\d{2}",
+    empty_answer="N/A",
+)
+LABELS = Spec(instruction="Route it.", kind="classification", labels=("card", "cash"))
+
+
+def reason(text: str, output: str | None = "2021-03-06", *, agreement: float = 1.0, spec: Spec = DATES) -> str | None:
+    known = make_known(spec, withheld=["a test row"])
+    known.seen.add("accepted before")
+    finding = judge_row(Row(input=text, output=output, agreement=agreement), known)
+    return finding and finding.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "output", "expected"),
+    [
+        ("6 March 2021", "2021-03-06", None),
+        ("no date in here", "N/A", None),
+        ("", "N/A", "empty"),
+        (" \n", "N/A", "empty"),
+        ("6 March 2021", " ", "empty"),
+        ("half a \ud800 character", "N/A", "unreadable"),
+        ("a \x00 byte", "N/A", "unreadable"),
+        ("As an AI language model, I cannot write dates.", "N/A", "refusal"),
+        ("6 March 2021", "I'm sorry, but I can't help with that.", "refusal"),
+        ("6 March 2021", "I cannot provide the date.", "refusal"),
+        ("due on [insert date here]", "N/A", "placeholder"),
+        ("due on {date}", "N/A", "placeholder"),
+        ("Dear <First Name>, see you", "N/A", "placeholder"),
+        ("born on ______", "N/A", "placeholder"),
+        ("lorem ipsum dolor", "N/A", "placeholder"),
+        ("x" * 1001, "N/A", "length"),
+        ("6 March 2021", "9" * 1001, "length"),
+        ("5 March 2021.", "2021-03-05", "leak"),
+        ("A  TEST row", "N/A", "leak"),
+        ("“Accepted before.”", "N/A", "duplicate"),
+        ("6 March 2021", "March 6", "format"),
+    ],
+)
+def test_each_vice_has_its_reason(text: str, output: str, expected: str | None) -> None:
+    assert reason(text, output) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can't log in to my account, sorry",
+        "I'm sorry, I can't come on 6 March 2021",
+        "I cannot wait for 6 March 2021!",
+        "[Posted: 2020-09-12] The stadium opens in two years.",
+        "see [1] and <b>6 March</b>",
+        "a_b__c",
+        "x" * 1000,
+    ],
+)
+def test_good_inputs_that_look_suspicious_stay(text: str) -> None:
+    assert reason(text) is None
+
+
+def test_dates_that_differ_in_a_digit_are_no_duplicates() -> None:
+    known = make_known(replace(DATES, demonstrations=()))
+    known.seen.add("5 March 2021")
+
+    assert judge_input("6 March 2021", known) is None
+    assert judge_input("5 march  2021", known) == ("duplicate", "accepted before")
+
+
+def test_a_label_outside_of_the_set_is_left_out_whatever_the_vote() -> None:
+    assert reason("pay it", "card", spec=LABELS) is None
+    assert reason("pay it", "cheque", spec=LABELS) == "label"
+
+
+@pytest.mark.parametrize(("agreement", "expected"), [(0.5, "agreement"), (0.51, None), (1.0, None)])
+def test_the_winner_needs_more_than_the_least_share(agreement: float, expected: str | None) -> None:
+    assert reason("6 March 2021", agreement=agreement) == expected
+
+
+def test_checks_that_the_users_own_rows_would_fail_are_not_made() -> None:
+    templates = Spec(instruction="Fill.", demonstrations=(Pair("Dear [your name]", "Dear Ann"),))
+
+    assert reason("Hello [your name]", "Hello Bob", spec=templates) is None
+    assert reason("Hello ______", "Hello Bob", spec=templates) == "placeholder"
+
+
+def test_an_empty_label_stays_where_it_is_the_empty_answer() -> None:
+    assert reason("nothing to find", "", spec=replace(DATES, empty_answer="")) is None
+
+
+def test_the_first_check_decides() -> None:
+    """Everything is wrong with this row; the reason is the first of the fixed order."""
+    assert reason("lorem ipsum " * 200, "As an AI", agreement=0.1) == "refusal"
+    assert reason("lorem ipsum " * 200, "March", agreement=0.1) == "placeholder"
+    assert reason("accepted before", "March", agreement=0.1) == "duplicate"
+    assert reason("6 March 2021", "March", agreement=0.1) == "format"
+
+
+def test_an_input_is_judged_by_what_was_known_at_a_fixed_point() -> None:
+    known = make_known(DATES)
+    known.seen.add("first")
+    then = known.at(len(known.seen))
+    known.seen.add("second")
+
+    assert judge_input("first", then) is not None
+    assert judge_input("second", then) is None
+    assert judge_input("second", known) is not None
+
+
+@given(st.text())
+def test_a_text_equals_itself_in_other_case_and_spacing(text: str) -> None:
+    assert same_text(f"  {text} ") == same_text(text)
+    assert same_text(same_text(text)) == same_text(text)
+
+
+@given(st.lists(st.text(min_size=1)))
+def test_what_was_added_is_held_and_counted_once(texts: list[str]) -> None:
+    seen = Seen()
+    for text in [*texts, *texts]:
+        seen.add(text)
+
+    assert all(seen.holds(text) for text in texts)
+    assert len(seen) == len({same_text(text) for text in texts})
+
+
+@given(text=st.text(), output=st.none() | st.text())
+def test_judging_never_raises(text: str, output: str | None) -> None:
+    reason(text, output)

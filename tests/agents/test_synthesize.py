@@ -1,0 +1,298 @@
+"""The loop that makes rows: same bytes whoever is first, no row too many, and it always ends and says why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.annealing import Band
+from agents.records import Pair, Spec
+from agents.synthesize import Settings, Synthesis, synthesize
+from engine.errors import BudgetReached, ProviderRefused, ProviderUnavailable, SmeltError, UserError
+from engine.events import Event, Events, Noted, RowAccepted, RowRejected, StageProgressed
+from engine.fakes import virtual_time
+from engine.messages import Reply, Request, Usage
+from engine.providers import Capabilities
+
+SPEC = Spec(
+    instruction="Say whether the number is even.",
+    kind="classification",
+    labels=("even", "odd"),
+    demonstrations=tuple(Pair(f"number {n}", "odd" if n % 2 else "even") for n in range(6)),
+)
+SMALL = Settings(examples=40, per_request=4, seed=3)
+
+
+class Numbers:
+    """Writes numbers that follow from the prompt, labels them with a slip now and then, after a wait of its own."""
+
+    def __init__(
+        self, *, latency_seed: int = 0, longest_s: float = 0.0, slips: float = 0.1, highest: int = 9999
+    ) -> None:
+        self.waits = random.Random(latency_seed)
+        self.longest_s, self.slips, self.highest = longest_s, slips, highest
+        self.asked: Counter[str] = Counter()
+        self.in_flight = self.most_in_flight = 0
+
+    async def ask(self, request: Request) -> Reply:
+        self.asked[request.tag] += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(self.waits.uniform(0, self.longest_s))
+            text = self.answer(request, random.Random(repr(request)))
+        finally:
+            self.in_flight -= 1
+        return Reply(texts=(text,), finish_reasons=("stop",), usage=Usage(1, 1), model="m")
+
+    def answer(self, request: Request, chance: random.Random) -> str:
+        if request.tag == "generate":
+            found = re.search(r"Write (\d+) new", request.messages[0].content)
+            count = int(found[1]) if found else 0
+            return json.dumps([f"number {chance.randint(100, self.highest)}" for _ in range(count)])
+        number = int(request.messages[-1].content.split()[1])
+        return "even" if (number % 2 == 0) is not (chance.random() < self.slips) else "odd"
+
+
+class FailsAt(Numbers):
+    """Like Numbers, but from some call on, or at some calls, it raises."""
+
+    def __init__(self, error: SmeltError, when: Callable[[int, Request], bool], **others: float) -> None:
+        super().__init__(longest_s=others.get("longest_s", 0.0))
+        self.error, self.when = error, when
+
+    async def ask(self, request: Request) -> Reply:
+        if self.when(self.asked.total(), request):
+            self.asked[request.tag] += 1
+            raise self.error
+        return await super().ask(request)
+
+
+def make(teacher: Numbers, how: Settings = SMALL, spec: Spec = SPEC, heard: list[Event] | None = None) -> Synthesis:
+    events = Events()
+    if heard is not None:
+        events.subscribe(heard.append)
+    return virtual_time.run(synthesize(teacher, spec, settings=how, events=events))
+
+
+@settings(max_examples=25, deadline=None)
+@given(latency_seed=st.integers(0, 10**6), longest_s=st.floats(0.01, 100.0))
+def test_the_same_rows_come_out_whoever_answers_first(latency_seed: int, longest_s: float) -> None:
+    assert make(Numbers(latency_seed=latency_seed, longest_s=longest_s)) == make(Numbers())
+
+
+@settings(max_examples=10, deadline=None)
+@given(latency_seed=st.integers(0, 10**6), annealing=st.sampled_from(["linear", "feedback"]))
+def test_events_come_in_the_same_order_too(latency_seed: int, annealing: str) -> None:
+    how = Settings(examples=100, per_request=4, annealing=annealing)
+    one: list[Event] = []
+    other: list[Event] = []
+    make(Numbers(latency_seed=latency_seed, longest_s=9.0, highest=400), how, heard=one)
+    make(Numbers(highest=400), how, heard=other)
+
+    assert one == other
+
+
+def test_another_seed_makes_other_rows() -> None:
+    assert make(Numbers(), Settings(examples=40, seed=1)).examples != make(Numbers(), Settings(examples=40)).examples
+
+
+def test_exactly_the_wanted_rows_are_made_each_once_and_in_the_order_of_the_requests() -> None:
+    made = make(Numbers(longest_s=5.0, highest=300))
+    places = [(example.provenance.request, example.provenance.position) for example in made.examples]
+
+    assert made.stop == "target"
+    assert len({example.input for example in made.examples}) == len(made.examples) == 40
+    assert places == sorted(places)
+    assert sum(made.yields) == 40
+    assert len(made.temperatures) == made.requests
+
+
+def test_demonstrations_and_withheld_inputs_never_become_rows() -> None:
+    withheld = tuple(f"number {n}" for n in range(100, 160))
+    made = virtual_time.run(synthesize(Numbers(highest=200), SPEC, settings=SMALL, events=Events(), withheld=withheld))
+
+    assert not {example.input for example in made.examples} & {*withheld, *(pair.input for pair in SPEC.demonstrations)}
+    assert "leak" in {reject.reason for reject in made.rejects}
+
+
+def test_voting_corrects_slips_and_both_figures_can_be_told() -> None:
+    def right(number: str, label: str) -> bool:
+        return label == ("odd" if int(number.split()[1]) % 2 else "even")
+
+    made = make(Numbers(slips=0.2), Settings(examples=400))
+    voted = [row for row in made.labellings if row.accepted]
+
+    assert sum(right(row.input, row.first) for row in voted) < sum(right(row.input, row.winner) for row in voted)
+    assert [row.input for row in voted] == [example.input for example in made.examples]
+    assert made.votes_asked < 3 * len(made.labellings)
+
+
+def test_labels_come_out_in_their_quotas() -> None:
+    """A teacher that does as it is told fills each label's share."""
+
+    class Obedient(Numbers):
+        def answer(self, request: Request, chance: random.Random) -> str:
+            parity = int("right answer is: odd" in request.messages[0].content)
+            if request.tag != "generate":
+                return super().answer(request, chance)
+            return json.dumps([f"number {2 * chance.randint(100, 9999) + parity}" for _ in range(4)])
+
+    counts = Counter(example.output for example in make(Obedient(slips=0.0)).examples)
+
+    assert counts == {"even": 20, "odd": 20}
+
+
+def test_few_shots_are_drawn_from_anchors_and_from_accepted_rows() -> None:
+    made = make(Numbers(), Settings(examples=100, per_request=4))
+    accepted = {example.input for example in made.examples}
+    late = made.examples[-1].provenance.seeds
+
+    assert set(made.examples[0].provenance.seeds) == {pair.input for pair in SPEC.demonstrations}
+    assert len(set(late) & accepted) == 3
+
+
+def test_hardly_more_is_asked_for_than_the_target_needs() -> None:
+    teacher = Numbers()
+    made = make(teacher, Settings(examples=40, per_request=4))
+
+    assert teacher.asked["generate"] <= made.requests + 3
+
+
+def test_no_more_groups_are_under_way_than_the_lag() -> None:
+    teacher = Numbers(longest_s=5.0)
+    how = Settings(examples=400, per_request=4, votes=3)
+    make(teacher, how)
+
+    assert teacher.most_in_flight <= how.lag * how.per_request * 2
+
+
+@pytest.mark.parametrize(("examples", "lag"), [(1, 4), (100, 4), (2000, 31), (10**6, 64)])
+def test_the_lag_follows_from_the_target_alone(examples: int, lag: int) -> None:
+    assert Settings(examples=examples).lag == lag
+
+
+def test_a_well_that_is_dry_stops_the_run_and_says_why() -> None:
+    heard: list[Event] = []
+    made = make(Numbers(highest=110), heard=heard)
+
+    assert made.stop == "nothing new"
+    assert made.yields[-12:] == (0,) * 12
+    assert made.why == f"the last 12 requests brought no new row (mostly: duplicate): {len(made.examples)} of 40 rows"
+    assert heard[-1] == Noted(made.why)
+
+
+def test_a_teacher_that_only_fails_ends_in_order_with_the_reason() -> None:
+    made = make(FailsAt(ProviderUnavailable("503"), lambda *_: True))
+
+    assert (made.stop, made.examples, made.requests) == ("nothing new", (), 12)
+    assert {reject.reason for reject in made.rejects} == {"failed"}
+    assert "mostly: failed" in made.why
+
+
+def test_a_failed_request_costs_itself_alone() -> None:
+    made = make(FailsAt(ProviderUnavailable("503"), lambda calls, _: calls % 5 == 4))
+
+    assert made.stop == "target"
+    assert "failed" in {reject.reason for reject in made.rejects}
+    assert made.votes_failed > 0
+
+
+@pytest.mark.parametrize("spent_after", [0, 1, 30, 77])
+def test_when_the_money_ends_every_row_that_was_paid_in_full_is_kept(spent_after: int) -> None:
+    made = make(FailsAt(BudgetReached("spent"), lambda calls, _: calls >= spent_after, longest_s=3.0))
+    whole = make(Numbers())
+
+    assert (made.stop, type(made.error)) == ("budget", BudgetReached)
+    assert f"{len(made.examples)} of 40 rows" in made.why
+    assert len(made.examples) < 40
+    if spent_after >= 30:
+        assert {example.input for example in made.examples} & {example.input for example in whole.examples}
+
+
+def test_nothing_is_started_once_the_money_has_ended() -> None:
+    teacher = FailsAt(BudgetReached("spent"), lambda calls, _: calls >= 30)
+    make(teacher)
+
+    assert teacher.asked["generate"] <= SMALL.lag + 3
+
+
+def test_a_provider_that_refuses_ends_the_run_with_the_rows_kept_and_the_error_at_hand() -> None:
+    made = make(FailsAt(ProviderRefused("no such key"), lambda calls, _: calls >= 60))
+
+    assert made.stop == "refused"
+    assert isinstance(made.error, ProviderRefused)
+    assert made.examples
+    assert made.why.startswith("no such key")
+
+
+def test_what_the_user_must_mend_is_raised_as_it_is() -> None:
+    with pytest.raises(UserError, match="journal"):
+        make(FailsAt(UserError("the journal is locked"), lambda calls, _: calls >= 60))
+
+
+def test_cancelling_leaves_nothing_behind() -> None:
+    teacher = Numbers(longest_s=50.0)
+
+    async def cancelled() -> int:
+        task = asyncio.create_task(synthesize(teacher, SPEC, settings=SMALL, events=Events()))
+        await asyncio.sleep(20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return len(asyncio.all_tasks()) - 1
+
+    assert virtual_time.run(cancelled()) == 0
+    assert teacher.in_flight == 0
+
+
+def test_what_is_told_adds_up() -> None:
+    heard: list[Event] = []
+    made = make(Numbers(highest=200), heard=heard)
+    progress = [event for event in heard if isinstance(event, StageProgressed)]
+
+    assert [(event.input, event.output) for event in heard if isinstance(event, RowAccepted)] == [
+        (example.input, example.output) for example in made.examples
+    ]
+    assert [event.reason for event in heard if isinstance(event, RowRejected)] == [r.reason for r in made.rejects]
+    assert len(progress) == made.requests
+    assert (progress[-1].done, progress[-1].total) == (40, 40)
+    assert [name for name, _ in progress[-1].facts] == ["requests", "rejected", "temperature"]
+
+
+def test_an_endpoint_that_takes_no_temperature_is_sent_none() -> None:
+    class Watching(Numbers):
+        def answer(self, request: Request, chance: random.Random) -> str:
+            assert request.temperature is None
+            return super().answer(request, chance)
+
+    made = make(Watching(), SMALL.within(Capabilities(max_temperature=None)))
+
+    assert set(made.temperatures) == {None}
+    assert made.stop == "target"
+
+
+def test_temperatures_stay_under_the_endpoints_ceiling() -> None:
+    how = Settings(temperatures=Band(low=0.7, high=1.4), label_temperature=1.2).within(
+        Capabilities(max_temperature=1.0)
+    )
+
+    assert (how.temperatures, how.label_temperature) == (Band(low=0.7, high=1.0), 1.0)
+    assert Settings().within(Capabilities()) == Settings()
+
+
+def test_requests_that_read_the_same_are_still_several_questions() -> None:
+    bare = Spec(instruction="Say whether the number is even.")
+    teacher = Numbers()
+    made = make(teacher, Settings(examples=30, per_request=4), bare)
+
+    assert made.stop == "target"
+    assert not [reject for reject in made.rejects if reject.reason == "duplicate"]
