@@ -260,7 +260,7 @@ def print_rows(rows: Sequence[Pair]) -> None:
 
 def _latency(text: str, rng: Random) -> float:
     """Seconds to the end of the reply: about 0.25 for a label, more for what is long, now and then far more."""
-    return rng.lognormvariate(math.log(0.25), 0.4) * (1 + len(text) / 400)
+    return rng.lognormvariate(math.log(0.25), 0.4) * (1 + len(text) / 100)
 
 
 def _split(prompt: str) -> str:
