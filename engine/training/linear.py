@@ -79,7 +79,6 @@ def load(folder: Path) -> LinearStudent:
     """Bring back what `train` kept: arrays and names, no pickles."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
     read_card(folder)
@@ -87,8 +86,8 @@ def load(folder: Path) -> LinearStudent:
         names = json.loads((folder / "vocabulary.json").read_bytes())
         arrays = load_file(folder / "model.safetensors")
         vectorizers = []
-        for name, settings in ANALYSERS.items():
-            vectorizer = TfidfVectorizer(**settings, vocabulary=names[name])
+        for name in ANALYSERS:
+            vectorizer = _vectorizer(name, vocabulary=names[name])
             vectorizer.idf_ = arrays[f"{name}.idf"]
             vectorizers.append(vectorizer)
         classifier = LogisticRegression()
@@ -100,16 +99,21 @@ def load(folder: Path) -> LinearStudent:
 
 
 def _fit_vectorizers(inputs: Sequence[str], *, labels: int) -> list[Any]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
     most = min(MOST_FEATURES, max(FEWEST_FEATURES, MOST_WEIGHTS // labels)) // len(ANALYSERS)
-    vectorizers = [TfidfVectorizer(**settings, max_features=most) for settings in ANALYSERS.values()]
     try:
-        return [vectorizer.fit(inputs) for vectorizer in vectorizers]
+        return [_vectorizer(name, max_features=most).fit(inputs) for name in ANALYSERS]
     except ValueError as error:  # sklearn's words for "not one word in all of these"
         raise UserError(
             "no input holds a single letter or digit: there is nothing to tell the labels apart by"
         ) from error
+
+
+def _vectorizer(name: str, **more: Any) -> Any:
+    import numpy as np
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    # Single precision learns 77 labels in a fifth of the time, to the same score.
+    return TfidfVectorizer(**ANALYSERS[name], dtype=np.float32, **more)
 
 
 def _features(vectorizers: Sequence[Any], inputs: Sequence[str]) -> Any:
@@ -119,6 +123,7 @@ def _features(vectorizers: Sequence[Any], inputs: Sequence[str]) -> Any:
 
 
 def _save(folder: Path, vectorizers: Sequence[Any], classifier: Any, labels: Sequence[str]) -> None:
+    import numpy as np
     from safetensors.numpy import save_file
 
     named = dict(zip(ANALYSERS, vectorizers, strict=True))
@@ -127,7 +132,8 @@ def _save(folder: Path, vectorizers: Sequence[Any], classifier: Any, labels: Seq
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     arrays = {f"{name}.idf": v.idf_ for name, v in named.items()}
     arrays |= {"weights": classifier.coef_, "bias": classifier.intercept_, "classes": classifier.classes_}
-    save_file(arrays, folder / "model.safetensors")
+    # safetensors writes memory as it lies, and scikit-learn's weights lie column by column.
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "model.safetensors")
 
 
 def _card(lesson: Lesson, student: LinearStudent, vectorizers: Sequence[Any], labels: Sequence[str]) -> Card:

@@ -1,0 +1,105 @@
+"""Scores: the known values, the intervals, and what cannot be scored."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import UserError
+from engine.evaluation import METRICS, Score, metric, score
+
+LABELS = st.sampled_from(["a", "b", "c"])
+PAIRS = st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30)
+
+
+def by_name(scores: tuple[Score, ...]) -> dict[str, Score]:
+    return {one.metric: one for one in scores}
+
+
+def test_the_first_score_is_the_one_to_compare_by() -> None:
+    assert [one.metric for one in score(["a"], ["a"], kind="text")] == ["exact match", "chrF++"]
+    assert [one.metric for one in score(["a"], ["a"], kind="classification")] == ["accuracy", "macro-F1"]
+
+
+def test_any_of_several_right_answers_is_right() -> None:
+    scores = by_name(score(["N/A", "one"], [["none", "N/A"], "two"], kind="text"))
+
+    assert scores["exact match"].value == 0.5
+    assert scores["exact match"].rows == 2
+
+
+def test_the_interval_holds_the_value_and_narrows_with_rows() -> None:
+    few = score(["a", "b"] * 10, ["a"] * 20, kind="text")[0]
+    many = score(["a", "b"] * 500, ["a"] * 1000, kind="text")[0]
+
+    assert few.low < few.value == 0.5 < few.high
+    assert many.high - many.low < 0.07 < few.high - few.low
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    first, again, other = (score(["a", "b", "c"] * 9, ["a"] * 27, kind="text", seed=seed) for seed in (1, 1, 2))
+
+    assert first == again
+    assert first != other
+
+
+@settings(max_examples=25, deadline=None)
+@given(PAIRS)
+def test_macro_f1_is_scikit_learns(pairs: list[tuple[str, str]]) -> None:
+    from sklearn.metrics import f1_score
+
+    given_labels, wanted = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+    ours = by_name(score(given_labels, wanted, kind="classification"))["macro-F1"].value
+
+    assert ours == pytest.approx(f1_score(wanted, given_labels, average="macro", zero_division=0))
+
+
+def test_chrf_is_sacrebleus_with_any_number_of_references() -> None:
+    from sacrebleu.metrics import CHRF
+
+    predictions = ["the cat sat", "a dog", ""]
+    references = [["the cat sat down", "a cat sat"], ["a dog barked"], ["nothing"]]
+
+    ours = by_name(score(predictions, references, kind="text"))["chrF++"]
+
+    columns = [["the cat sat down", "a dog barked", "nothing"], ["a cat sat", None, None]]
+    assert ours.value == pytest.approx(CHRF(word_order=2).corpus_score(predictions, columns).score)
+    assert ours.low <= ours.value <= ours.high <= 100
+
+
+def test_a_score_reads_as_a_sentence() -> None:
+    assert str(Score("accuracy", 0.914, 0.9, 0.93, 100)) == "0.91 accuracy (0.90 to 0.93)"
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "says"),
+    [
+        pytest.param([], [], "no rows", id="no-rows"),
+        pytest.param(["a"], ["a", "b"], "1 predictions", id="lengths"),
+        pytest.param(["a"], [[]], "row 0", id="no-answer"),
+    ],
+)
+def test_what_cannot_be_scored_is_said_in_one_line(
+    predictions: list[str], references: list[str | list[str]], says: str
+) -> None:
+    with pytest.raises(UserError, match=says) as raised:
+        score(predictions, references, kind="text")
+
+    assert "\n" not in str(raised.value)
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match="accuracy"):
+        metric("BLEU")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_works_through_evaluate_without_a_download(name: str) -> None:
+    full = 100.0 if name == "chrF++" else 1.0
+
+    found = metric(name).compute(predictions=["a b", "c d"], references=[["a b"], ["x y", "c d"]])
+
+    assert found == {name: pytest.approx(full)}
