@@ -1,0 +1,81 @@
+"""The live view without a terminal: a few plain lines, for logs and pipes."""
+
+from __future__ import annotations
+
+from engine.dashboard.view import Figures, Stage, View
+from engine.dashboard.words import clock_time, count, money
+from engine.events import Event, Noted, StageFinished, StageProgressed, StageStarted
+from engine.text import clean
+
+__all__ = ["PlainLines"]
+
+_EVERY_S = 10.0
+_LONGEST = 400
+
+
+class PlainLines:
+    """Decides when a line is worth printing: a stage begins or ends, a tenth of it or 10 s have passed, a note came."""
+
+    def __init__(self) -> None:
+        self._told_s = 0.0
+        self._told_tenth = 0
+
+    def opening(self, view: View) -> str:
+        badge = ", a simulated teacher" if view.simulated else ""
+        return f"{clean(view.title, _LONGEST)}: {clean(view.model, _LONGEST)}{badge}"
+
+    def line(self, event: Event, view: View, figures: Figures | None) -> str | None:
+        """The line that this event is worth, if any; the view has taken note of the event and of the time already."""
+        match event:
+            case StageStarted():
+                self._told_s, self._told_tenth = view.now_s, 0
+                return _started(view.stage(event.stage))
+            case StageProgressed():
+                return self._progressed(view.stage(event.stage), view, figures)
+            case StageFinished():
+                return f"{clean(event.stage, 40)}: done{_after(', ', clean(event.summary, _LONGEST))}"
+            case Noted():
+                return f"note: {clean(event.text, _LONGEST)}"
+            case _:
+                return None
+
+    def _progressed(self, stage: Stage, view: View, figures: Figures | None) -> str | None:
+        tenth = stage.done * 10 // stage.total if stage.total else 0
+        if tenth <= self._told_tenth and view.now_s - self._told_s < _EVERY_S:
+            return None
+        self._told_s, self._told_tenth = view.now_s, tenth
+        parts = [_so_far(stage), _left(stage, view.now_s), *_facts(stage), _rejected(view), _spent(figures)]
+        return f"{clean(stage.name, 40)}: {', '.join(part for part in parts if part)}"
+
+
+def _started(stage: Stage) -> str:
+    goal = f", {count(stage.total)}{_after(' ', clean(stage.unit, 16))} to go" if stage.total else ""
+    return f"{clean(stage.name, 40)}: started{goal}"
+
+
+def _so_far(stage: Stage) -> str:
+    whole = f" of {count(stage.total)}" if stage.total else ""
+    return f"{count(stage.done)}{whole}{_after(' ', clean(stage.unit, 16))}"
+
+
+def _left(stage: Stage, now: float) -> str:
+    left = stage.seconds_left(now)
+    return f"{clock_time(left)} left" if left is not None else ""
+
+
+def _facts(stage: Stage) -> list[str]:
+    return [f"{clean(name, 30)} {clean(value, 40)}" for name, value in stage.facts]
+
+
+def _rejected(view: View) -> str:
+    return f"{count(view.rejected.total())} rejected" if view.rejected else ""
+
+
+def _spent(figures: Figures | None) -> str:
+    if figures is None:
+        return ""
+    return f"{money(figures.spent)} spent" + (f" of {money(figures.cap)}" if figures.cap is not None else "")
+
+
+def _after(mark: str, text: str) -> str:
+    return f"{mark}{text}" if text else ""

@@ -1,0 +1,35 @@
+"""Figures in few words: money, times, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.text import clean
+
+__all__ = ["clock_time", "count", "money", "rejections"]
+
+_PICO = 10**12
+
+
+def money(pico_dollars: int) -> str:
+    """$0.0012, $1.25, $1,250: four decimals below a dollar, where a run's money mostly is."""
+    dollars = pico_dollars / _PICO
+    return f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}"
+
+
+def clock_time(seconds: float) -> str:
+    """0:07, 12:34, 3:04:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def count(number: int) -> str:
+    """1,234,567."""
+    return f"{number:,}"
+
+
+def rejections(reasons: Mapping[str, int]) -> str:
+    """Reasons with their counts, the most frequent first, then by name: "duplicate 31, format 12"."""
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{clean(reason, 30)} {count(times)}" for reason, times in ordered)

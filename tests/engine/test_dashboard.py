@@ -1,0 +1,456 @@
+"""The live view: what it knows, how it is drawn, and that nothing foreign gets at the terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO, StringIO, TextIOWrapper
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from engine.dashboard import Dashboard
+from engine.dashboard.drawing import render
+from engine.dashboard.lines import PlainLines
+from engine.dashboard.view import View
+from engine.dashboard.words import clock_time, money, rejections
+from engine.events import (
+    AttemptFailed,
+    Event,
+    Events,
+    LimitMet,
+    Noted,
+    ReplyReceived,
+    RequestSent,
+    RowAccepted,
+    RowRejected,
+    StageFinished,
+    StageProgressed,
+    StageStarted,
+)
+from engine.text import clean
+
+DOLLAR = 10**12
+STAGES = ("parse", "generate", "train")
+HOSTILE = "a\x1b[2J\x1b]8;;http://x\x07 [/x] [red]b[/red]\r\n\u202ec\u2066\x9b31m\ud800 [link=http://x]d[/link]\u2028e"
+REPLY = ReplyReceived("t", cost=1, input_tokens=1, output_tokens=1, latency_s=0.1, from_journal=False)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The engine's statistics of a moment."""
+
+    spent: int = 31 * DOLLAR // 100
+    reserved: int = 2 * DOLLAR // 100
+    assumed: int = DOLLAR // 100
+    cap: int | None = DOLLAR
+    in_flight: int = 7
+    allowed: int = 64
+
+
+@dataclass
+class StillClock:
+    """A clock that stands until it is set."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Screenful:
+    """A console in memory."""
+
+    width: int = 80
+    height: int = 24
+    terminal: bool = True
+    file: StringIO = field(default_factory=StringIO)
+
+    def console(self, **more: object) -> Console:
+        return Console(
+            file=self.file, width=self.width, height=self.height, force_terminal=self.terminal, **more  # type: ignore[arg-type] # options of its own
+        )  # fmt: skip
+
+    def lines(self) -> list[str]:
+        return self.file.getvalue().splitlines()
+
+
+def view_after(*events: Event, simulated: bool = True, stages: tuple[str, ...] = STAGES) -> View:
+    view = View.of(stages, title="dates", model="simulated/dates", simulated=simulated)
+    view.tick(0.0)
+    for event in events:
+        view.apply(event)
+    view.tick(10.0)
+    return view
+
+
+def drawn(view: View, *, width: int = 80, height: int = 24, figures: Figures | None = None) -> list[str]:
+    screen = Screenful(width, height)
+    screen.console(color_system=None).print(render(view, figures or Figures(), width=width, height=height))
+    return screen.lines()
+
+
+def busy_view(text: str = "on May 5th") -> View:
+    return view_after(
+        StageStarted("parse"),
+        StageFinished("parse", "7 demonstrations"),
+        StageStarted("generate", total=1000, unit="rows"),
+        *[REPLY] * 30,
+        *[RowAccepted(f"{text} {number}", f"2020-05-{number:02}") for number in range(20)],
+        *[RowRejected("duplicate")] * 3,
+        RowRejected("format"),
+        StageProgressed("generate", 200, facts=(("temperature", "0.7"),)),
+        LimitMet("t"),
+        AttemptFailed("t", "rate", 0.5),
+        Noted(f"chose tiny, {text}"),
+    )
+
+
+def test_a_busy_run_at_80_by_24() -> None:
+    """The whole picture, as a newcomer sees it."""
+    view = busy_view()
+    view.tick(20.0)
+
+    assert drawn(view) == [
+        "╭─ dates  simulated/dates   simulated teacher  ────────────────────────────────╮",
+        "│ ✓ parse  ● generate  ○ train                                                 │",
+        "│                                                                              │",
+        "│ generate ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 200 of 1,000 rows │",
+        "│          temperature 0.7                                                     │",
+        "│ rows     20 accepted, 4 rejected: duplicate 3, format 1                      │",
+        "│ money    ━━━━━━━━━ $0.3100 spent, $0.0200 reserved, $0.0100 assumed of $1.00 │",
+        "│ calls    0.0/s, 7 of 64 in flight, 1 × 429, 1 retried, 30 replies            │",
+        "│                                                                              │",
+        "│ latest   on May 5th 12 → 2020-05-12                                          │",
+        "│          on May 5th 13 → 2020-05-13                                          │",
+        "│          on May 5th 14 → 2020-05-14                                          │",
+        "│          on May 5th 15 → 2020-05-15                                          │",
+        "│          on May 5th 16 → 2020-05-16                                          │",
+        "│          on May 5th 17 → 2020-05-17                                          │",
+        "│          on May 5th 18 → 2020-05-18                                          │",
+        "│          on May 5th 19 → 2020-05-19                                          │",
+        "│ notes    chose tiny, on May 5th                                              │",
+        "╰─────────────────────────────────────────────────────────────────────── 0:20 ─╯",
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("height", [8, 16, 24, 60])
+@pytest.mark.parametrize(
+    "text", [pytest.param(HOSTILE, id="hostile"), pytest.param("日付" * 200, id="wide"), pytest.param("", id="empty")]
+)
+def test_a_picture_fits_whatever_is_in_it(width: int, height: int, text: str) -> None:
+    view = busy_view(text)
+    view.apply(StageStarted(f"stage {text}", unit=text))
+    view.apply(StageProgressed(f"stage {text}", 3, facts=((text, text),)))
+    view.apply(RowRejected(text))
+
+    lines = drawn(view, width=width, height=height)
+
+    assert len(lines) <= height
+    assert {cell_len(line) for line in lines} == {width}
+    assert not unsafe("".join(lines))
+
+
+def unsafe(text: str) -> list[str]:
+    """What must never reach a terminal from elsewhere."""
+    bidi = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
+    return [letter for letter in text if unicodedata.category(letter) in ("Cc", "Cs") or letter in bidi]
+
+
+def test_markup_is_drawn_as_it_was_written() -> None:
+    lines = drawn(view_after(RowAccepted("[/x] [red]b[/red]", "[link=http://x]d")))
+
+    assert any("[/x] [red]b[/red] → [link=http://x]d" in line for line in lines)
+
+
+def test_a_real_teacher_bears_no_badge() -> None:
+    assert not any("simulated teacher" in line for line in drawn(view_after(simulated=False)))
+
+
+def test_between_stages_the_last_summary_is_shown() -> None:
+    assert any("7 demonstrations" in line for line in drawn(view_after(StageFinished("parse", "7 demonstrations"))))
+
+
+def test_without_a_cap_no_cap_is_drawn() -> None:
+    assert any("$0.0100 assumed  " in line for line in drawn(view_after(), figures=Figures(cap=None)))
+
+
+def test_without_statistics_there_is_no_money_line() -> None:
+    screen = Screenful()
+    screen.console().print(render(view_after(), None, width=80, height=24))
+
+    assert "money" not in screen.file.getvalue()
+
+
+def test_time_left_follows_the_pace_of_the_stage() -> None:
+    view = View.of(STAGES, title="t", model="m", simulated=False)
+    view.apply(StageStarted("generate", total=100))
+    view.apply(StageProgressed("generate", 50))  # resumed: these took no time
+    view.tick(5.0)
+    view.apply(StageProgressed("generate", 60))
+    view.tick(15.0)
+
+    assert view.stage("generate").seconds_left(15.0) == 40.0
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([StageStarted("generate")], id="no-goal"),
+        pytest.param([StageStarted("generate", total=10)], id="no-pace"),
+        pytest.param([StageStarted("generate", total=0)], id="nothing-to-do"),
+    ],
+)
+def test_time_left_is_not_guessed(events: list[Event]) -> None:
+    assert view_after(*events).stage("generate").seconds_left(20.0) is None
+
+
+def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
+    view = View.of((), title="t", model="m", simulated=False)
+    for second in range(60):
+        view.tick(float(second))
+        for _ in range(5 if second < 40 else 2):
+            view.apply(REPLY)
+
+    view.tick(60.0)
+
+    assert view.replies_per_second == pytest.approx(2.0)
+
+
+def test_replies_from_the_journal_are_not_traffic() -> None:
+    view = view_after(ReplyReceived("t", 0, 1, 1, 0.0, from_journal=True), REPLY)
+
+    assert (view.replies, view.from_journal) == (1, 1)
+
+
+def test_only_attempts_that_are_tried_again_are_retries() -> None:
+    assert view_after(AttemptFailed("t", "auth", None), AttemptFailed("t", "overload", 1.0)).retries == 1
+
+
+def test_a_stage_that_nobody_announced_is_drawn_too() -> None:
+    assert any("● surprise" in line for line in drawn(view_after(StageStarted("surprise"))))
+
+
+def test_the_same_events_make_the_same_view() -> None:
+    assert busy_view() == busy_view()
+
+
+@settings(max_examples=300)
+@given(text=st.text(alphabet=st.characters(), max_size=60), limit=st.integers(1, 30))
+def test_a_clean_text_cannot_steer_a_terminal(text: str, limit: int) -> None:
+    """No control, no bidi override, no lone surrogate, no line break; within the limit; cleaning again is idle."""
+    shown = clean(text, limit)
+
+    assert not unsafe(shown)
+    assert len(shown) <= limit
+    assert shown == shown.strip()
+    assert clean(shown, limit) == shown
+    shown.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("two\r\nlines\tand  more ", "two lines and more", id="blanks"),
+        pytest.param("\x1b[31mred\x1b[0m", "[31mred[0m", id="escape"),
+        pytest.param("abc\u202edef\u200b", "abcdef", id="bidi"),
+        pytest.param("exactly20charactersxx"[:20], "exactly20charactersx", id="at-the-limit"),
+        pytest.param("a text that is too long", "a text that is too…", id="cut-after-a-word"),
+        pytest.param("日本語", "日本語", id="wide"),
+    ],
+)
+def test_what_cleaning_leaves(text: str, shown: str) -> None:
+    assert clean(text, 20) == shown
+
+
+def plain(*timed: tuple[float, Event], console: Console | None = None, quiet: bool = False) -> list[str]:
+    """The lines that a dashboard without a terminal prints for events at their times."""
+    screen, clock, events = Screenful(terminal=False), StillClock(), Events()
+    console = console or screen.console()
+    with Dashboard(
+        events, title="dates", model="simulated/dates", simulated=True, stages=STAGES, statistics=Figures,
+        console=console, quiet=quiet, clock=clock,
+    ):  # fmt: skip
+        for now, event in timed:
+            clock.now = now
+            events.emit(event)
+    return screen.lines()
+
+
+def test_without_a_terminal_there_are_plain_lines() -> None:
+    lines = plain(
+        (0, StageStarted("generate", total=100, unit="rows")),
+        (1, StageProgressed("generate", 5)),
+        (2, RowRejected("format")),
+        (3, StageProgressed("generate", 10, facts=(("temperature", "0.7"),))),
+        (4, Noted("said [/x]\n\x1b[2J so")),
+        (5, RequestSent("t")),
+        (6, StageFinished("generate", "100 rows")),
+        (7, StageStarted("train")),
+        (8, StageFinished("train")),
+    )
+
+    assert lines == [
+        "dates: simulated/dates, a simulated teacher",
+        "generate: started, 100 rows to go",
+        "generate: 10 of 100 rows, 0:27 left, temperature 0.7, 1 rejected, $0.3100 spent of $1.00",
+        "note: said [/x] [2J so",
+        "generate: done, 100 rows",
+        "train: started",
+        "train: done",
+    ]
+
+
+def test_a_slow_stage_gives_a_line_every_ten_seconds() -> None:
+    ticks = [(float(now), StageProgressed("train", now, total=1000)) for now in range(1, 31)]
+
+    lines = plain((0, StageStarted("train", total=1000)), *ticks)
+
+    assert [line.split(",")[0] for line in lines[2:]] == [
+        "train: 10 of 1",
+        "train: 20 of 1",
+        "train: 30 of 1",
+    ]
+
+
+def test_a_fast_stage_gives_a_line_at_every_tenth() -> None:
+    ticks = [(0.0, StageProgressed("generate", done)) for done in range(1, 1001)]
+
+    lines = plain((0, StageStarted("generate", total=1000)), *ticks)
+
+    assert len(lines) == 2 + 10
+
+
+def test_plain_lines_are_never_wrapped_or_coloured() -> None:
+    [*_, note] = plain((0, Noted("word " * 60)))
+
+    assert len(note) > 200
+    assert "\x1b" not in note
+
+
+def test_an_old_encoding_loses_letters_not_lines() -> None:
+    raw = BytesIO()
+    file = TextIOWrapper(raw, encoding="ascii")
+
+    plain((0, Noted("naïve 日")), console=Console(file=file, force_terminal=False))
+
+    file.flush()
+    assert raw.getvalue().decode("ascii").splitlines()[-1] == "note: na?ve ?"
+
+
+def test_quiet_shows_nothing() -> None:
+    assert plain((0, Noted("hello")), quiet=True) == []
+
+
+def show_live(screen: Screenful, statistics: object = Figures, **options: object) -> None:
+    events = Events()
+    with Dashboard(
+        events, title="dates", model="m", simulated=True, stages=STAGES,
+        statistics=statistics, console=screen.console(**options), clock=StillClock(),  # type: ignore[arg-type] # may be a broken one
+    ):  # fmt: skip
+        events.emit(StageStarted("generate", total=10))
+        events.emit(RowAccepted(HOSTILE, "out"))
+
+
+def test_on_a_terminal_the_last_picture_stays() -> None:
+    screen = Screenful()
+
+    show_live(screen)
+
+    assert "[/x] [red]b[/red] c" in screen.file.getvalue()
+    assert "\x1b[2J" not in screen.file.getvalue()
+
+
+def test_no_color_is_respected() -> None:
+    screen = Screenful()
+
+    show_live(screen, color_system="truecolor", _environ={"NO_COLOR": "1"})
+
+    assert "\x1b[32m" not in screen.file.getvalue()
+    assert "generate" in screen.file.getvalue()
+
+
+def test_a_dumb_terminal_gets_plain_lines() -> None:
+    screen = Screenful()
+
+    show_live(screen, _environ={"TERM": "dumb"})
+
+    assert screen.lines() == ["dates: m, a simulated teacher", "generate: started, 10 to go"]
+
+
+def test_a_view_that_breaks_does_not_break_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Figures:
+        raise RuntimeError("no figures")
+
+    show_live(Screenful(), statistics=broken)
+
+    assert "the live view failed and stopped; the run goes on" in caplog.text
+
+
+def test_after_the_block_nobody_listens() -> None:
+    events, screen = Events(), Screenful(terminal=False)
+    with Dashboard(
+        events, title="t", model="m", simulated=False, stages=(), statistics=Figures, console=screen.console()
+    ) as dashboard:
+        pass
+
+    events.emit(Noted("late"))
+
+    assert list(dashboard.view.notes) == []
+    assert screen.lines() == ["t: m"]
+
+
+def events_of_any_kind() -> Iterator[st.SearchStrategy[Event]]:
+    words, number = st.text(max_size=12), st.integers(0, 10**6)
+    yield st.builds(StageStarted, words, st.none() | number, words)
+    yield st.builds(StageProgressed, words, number, st.none() | number, st.tuples(st.tuples(words, words)))
+    yield st.builds(StageFinished, words, words)
+    yield st.builds(RowAccepted, words, words)
+    yield st.builds(RowRejected, words)
+    yield st.builds(Noted, words)
+    yield st.builds(LimitMet, words)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=st.lists(st.one_of(*events_of_any_kind()), max_size=20),
+    width=st.integers(20, 200),
+    height=st.integers(3, 60),
+)
+def test_any_events_can_be_drawn_and_told(events: list[Event], width: int, height: int) -> None:
+    view, lines = view_after(*events), PlainLines()
+
+    picture = drawn(view, width=max(40, width), height=height)
+    told = [lines.line(event, view, Figures()) or "" for event in events]
+
+    assert len(picture) <= height
+    assert not unsafe("".join(picture) + "".join(told))
+
+
+@pytest.mark.parametrize(
+    ("pico_dollars", "words"),
+    [(0, "$0.0000"), (DOLLAR // 10_000, "$0.0001"), (DOLLAR, "$1.00"), (1234 * DOLLAR, "$1,234.00")],
+)
+def test_money_in_words(pico_dollars: int, words: str) -> None:
+    assert money(pico_dollars) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (59.6, "1:00"), (754, "12:34"), (11045, "3:04:05")])
+def test_time_in_words(seconds: float, words: str) -> None:
+    assert clock_time(seconds) == words
+
+
+def test_rejections_by_frequency_then_name() -> None:
+    assert rejections({"b": 1, "c": 5, "a": 1}) == "c 5, a 1, b 1"
