@@ -1,0 +1,194 @@
+"""One attempt at a question, from the reserved dollar to the durable reply.
+
+    ledger.reserve          the true bound of its cost, or wait, or stop
+    admission.enter         a slot and the limits, both at once
+    journal.intend          durable before it leaves
+    provider.send
+    judge                   a reading or a verdict
+    journal.settle          reply and cost durable before anybody sees them
+    ledger.settle           the truth, or the bound where nobody knows
+
+Wherever it is cut off, nothing stays behind: no slot, no permit, no reservation, no open intent. Whether to try again
+is not decided here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engine.admission import Admission
+from engine.budget import Ledger, Reservation
+from engine.clock import Clock
+from engine.concurrency import News
+from engine.errors import RequestRejected, SmeltError, UnreadableReply
+from engine.events import Events, RequestSent
+from engine.journal import Journal
+from engine.messages import RawReply, Request
+from engine.prices import Price
+from engine.providers import Provider, Reading, TransportFailure
+from engine.statistics import Tally
+from engine.throttle import Demand, Sizes
+from engine.verdict import WEATHER, Kind, Verdict, classify, classify_failure, classify_unreadable
+
+__all__ = ["Attempts", "Ending", "Question"]
+
+NEWS = {
+    Kind.RATE: News.REFUSED,
+    Kind.OVERLOAD: News.REFUSED,
+    Kind.TRANSIENT: News.FAILED,
+    Kind.PROTOCOL: News.FAILED,
+}
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """A request on its way. `bound` is the most that one attempt can cost, in pico-dollars."""
+
+    request: Request
+    key: bytes
+    tally: Tally
+    input_bound: int
+    bound: int
+    attempts: int = 0
+    is_sent: bool = False
+
+
+class Ending(NamedTuple):
+    """How an attempt ended: exactly one of reading, verdict and error says what came of it.
+
+    `answers` says that the raw reply, if it is kept, answers the question for good.
+    """
+
+    cost: int
+    assumed: bool
+    news: News
+    raw: RawReply | None = None
+    answers: bool = False
+    reading: Reading | None = None
+    verdict: Verdict | None = None
+    error: Exception | None = None
+
+    @property
+    def kept(self) -> RawReply | None:
+        """What goes into the journal: everything that may have been paid for, readable or not."""
+        return self.raw if self.raw is not None and self.raw.status < 300 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """Makes attempts, with everything they need."""
+
+    provider: Provider
+    price: Price
+    ledger: Ledger
+    admission: Admission
+    journal: Journal
+    sizes: Sizes
+    clock: Clock
+    timeout_s: float
+    events: Events | None
+
+    async def make(self, question: Question) -> Ending:
+        """Ask once. Raises BudgetReached, and RequestRejected when no limit could ever let it through."""
+        request = question.request
+        demand = self.sizes.demand(
+            request.tag, input_bound=question.input_bound, max_tokens=request.max_tokens, n=request.n
+        )
+        if reason := self.admission.pace.never_fits(demand):
+            raise RequestRejected(f"this request can never be sent: it {reason}")
+        reservation = await self.ledger.reserve(question.bound)
+        try:
+            await self.admission.enter(demand)
+        except BaseException:  # cancelled while waiting: nothing was sent
+            self.ledger.release(reservation)
+            raise
+        try:
+            number = await self.journal.intend(question.key, bound=question.bound, tag=request.tag)
+        except BaseException:  # cancelled, or the disk failed: nothing was sent either
+            self.admission.give_back(demand)
+            self.ledger.release(reservation)
+            raise
+        return await self._exchange(question, demand, reservation, number)
+
+    async def _exchange(self, question: Question, demand: Demand, reservation: Reservation, number: int) -> Ending:
+        """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
+        sent_at = self.clock.monotonic()
+        question.attempts += 1
+        question.tally.attempts += 1
+        question.is_sent = True
+        if self.events is not None:
+            self.events.emit(RequestSent(question.request.tag))
+        ending = Ending(question.bound, True, News.NONE)  # given up under way: nobody knows what it cost
+        try:
+            ending = await self._send(question)
+        finally:
+            question.is_sent = False
+            self._correct_limits(question, demand, ending)
+            self.admission.leave(ending.news, sent_at=sent_at)  # before the disk: the next may leave meanwhile
+            try:
+                await self.journal.settle(
+                    number, raw=ending.kept, cost=ending.cost, assumed=ending.assumed, answers=ending.answers
+                )
+            finally:
+                self._settle_money(question, reservation, ending)
+        return ending
+
+    async def _send(self, question: Question) -> Ending:
+        try:
+            raw = await self.provider.send(question.request, timeout_s=self.timeout_s)
+        except TransportFailure as failure:
+            return _failed(question, classify_failure(str(failure), sent=failure.sent), raw=None)
+        except SmeltError as error:  # the provider would not even send it
+            return Ending(0, False, News.NONE, error=error)
+        verdict = classify(raw, now=self.clock.time())
+        return self._read(question, raw) if verdict is None else _failed(question, verdict, raw=raw)
+
+    def _read(self, question: Question, raw: RawReply) -> Ending:
+        """What a success says and what it cost."""
+        bound = question.bound
+        try:
+            reading = self.provider.read(question.request, raw)
+        except UnreadableReply as error:
+            return _failed(question, classify_unreadable(str(error)), raw=raw)
+        except Exception as error:  # noqa: BLE001 - refused in words, or a bug of ours: paid for, so kept, then raised
+            return Ending(bound, True, News.GOOD, raw=raw, answers=True, error=error)
+        cost = bound if reading.usage is None else self.price.cost(reading.usage)
+        # A usage beyond what can be true (bytes in, max_tokens out) is a fault, and no fault may spend the budget.
+        assumed = reading.usage is None or cost > bound
+        return Ending(min(cost, bound), assumed, News.GOOD, raw=raw, answers=True, reading=reading)
+
+    def _settle_money(self, question: Question, reservation: Reservation, ending: Ending) -> None:
+        question.tally.cost += ending.cost
+        if ending.assumed:
+            self.ledger.assume(reservation)
+        else:
+            self.ledger.settle(reservation, ending.cost)
+
+    def _correct_limits(self, question: Question, demand: Demand, ending: Ending) -> None:
+        """Let the limits know what the reply's headers, its usage or its refusal tell."""
+        pace, now = self.admission.pace, self.clock.monotonic()
+        if ending.raw is not None:
+            pace.learn(ending.raw.headers, now=now, wall=self.clock.time())
+        if ending.verdict is not None:
+            if ending.verdict.kind in WEATHER and ending.verdict.delay_s is not None:
+                pace.hold_until(now + ending.verdict.delay_s)
+            if not ending.assumed:
+                pace.settle(demand, input_tokens=0, output_tokens=0)
+        elif ending.reading is not None and (usage := ending.reading.usage) is not None:
+            pace.settle(
+                demand, input_tokens=usage.input_tokens - usage.cached_tokens, output_tokens=usage.output_tokens
+            )
+            self.sizes.notify(
+                question.request.tag,
+                input_bound=question.input_bound,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                n=question.request.n,
+            )
+
+
+def _failed(question: Question, verdict: Verdict, *, raw: RawReply | None) -> Ending:
+    is_free = verdict.billed is False
+    news = NEWS.get(verdict.kind, News.GOOD)
+    return Ending(0 if is_free else question.bound, not is_free, news, raw=raw, verdict=verdict)

@@ -1,0 +1,423 @@
+"""The engine: the one place where limits, money, journal, retries and providers meet.
+
+A request is looked up in the journal; then it waits for its twin, if one is under way; then it is attempted
+(`engine.attempt`) until that succeeds or `engine.retry` says that it is enough. What one failure means for everybody
+is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Self
+
+from engine.admission import Admission
+from engine.attempt import Attempts, Ending, Question
+from engine.budget import Budget, Ledger
+from engine.clock import Clock, SystemClock
+from engine.concurrency import MAXIMUM, Crowd
+from engine.errors import (
+    ConfigurationRefused,
+    DeadlineExceeded,
+    ProviderRefused,
+    SmeltError,
+    UnreadableReply,
+    UserError,
+)
+from engine.events import AttemptFailed, Event, Events, LimitMet, Noted, ReplyReceived, RequestFinished
+from engine.flow import flow
+from engine.journal import Journal
+from engine.messages import Outcome, Reply, Request, Usage
+from engine.parts import joined, parts_of
+from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, lookup
+from engine.providers import Capabilities, Provider, Reading
+from engine.retry import Patience, Setback, persist
+from engine.statistics import Statistics, Tally, summed
+from engine.throttle import Limits, Pace, Sizes
+from engine.verdict import Kind, Verdict
+
+__all__ = ["Engine"]
+
+NOT_TOLD = Usage(0, 0)
+FIRST_REFUSALS = 3  # nothing was ever answered and this many requests were malformed: then it is not the requests
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """A question under way, the deadline it is under, and who else waits for its answer."""
+
+    question: Question
+    scope: asyncio.Timeout
+    followers: asyncio.Future[SmeltError | None] | None = None
+
+    def ended(self) -> asyncio.Future[SmeltError | None]:
+        """Done when the question has ended: with its error, or None when the journal may have the answer."""
+        if self.followers is None:
+            self.followers = asyncio.get_running_loop().create_future()
+        return self.followers
+
+    def tell_followers(self, error: SmeltError | None) -> None:
+        if self.followers is not None and not self.followers.done():
+            self.followers.set_result(error)
+
+
+class Engine:
+    """Asks a model many questions: fast, inside its limits, inside a budget, and never twice.
+
+        async with Engine("openai/gpt-5.4-mini", budget=Budget(usd=5), journal="run/journal.db") as engine:
+            reply = await engine.ask(Request.user("Say hello"))
+            async for outcome in engine.map(requests):
+                ...
+
+    `model` is `provider/name`, or a Provider, which then stays the caller's to close. `budget` may be None only
+    together with an explicit price of zero. `deadline_s` is what a request may take in all, with every wait and
+    retry; `attempt_timeout_s` what a single attempt may. `seed` seeds the waits' jitter and a simulated world.
+    """
+
+    def __init__(
+        self,
+        model: str | Provider,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        budget: Budget | None = None,
+        price: Price | None = None,
+        limits: Limits | None = None,
+        concurrency: int | None = None,
+        journal: str | Path | None = None,
+        seed: int = 0,
+        events: Events | None = None,
+        clock: Clock | None = None,
+        deadline_s: float = 900.0,
+        attempt_timeout_s: float = 120.0,
+    ) -> None:
+        for name, value in (("deadline_s", deadline_s), ("attempt_timeout_s", attempt_timeout_s)):
+            if not value > 0:
+                raise UserError(f"{name} must be above 0 (got {value})")
+        self._clock = clock or SystemClock()
+        self._owns_provider = isinstance(model, str)
+        self._provider = _provider(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
+        self._price = _price(self._provider, told=price, budget=budget)
+        self._budget = budget
+        self._journal_path = None if journal is None else Path(journal)
+        self._events = events
+        self._deadline_s = deadline_s
+        self._attempt_timeout_s = attempt_timeout_s
+        self._admission = Admission(pace=Pace(limits), crowd=Crowd(fixed=concurrency), clock=self._clock)
+        self._chance = Random(seed)
+        self._patience = Patience()
+        self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
+        self._attempts: Attempts | None = None  # while open
+        self._ledger = Ledger(budget.cap if budget else None)
+        self._in_flight: dict[bytes, Asked] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tallies: dict[str, Tally] = {}
+        self._failures: Counter[str] = Counter()
+        self._was_answered = False
+        self._rejected = 0  # requests, before the first answer
+        self._refused: ProviderRefused | None = None
+
+    # -- opening and closing
+
+    async def __aenter__(self) -> Self:
+        journal = await Journal.open(self._journal_path)
+        cap = self._budget.cap if self._budget else None
+        self._ledger = Ledger(cap, spent=journal.spent, assumed=journal.assumed)
+        self._attempts = Attempts(
+            provider=self._provider,
+            price=self._price,
+            ledger=self._ledger,
+            admission=self._admission,
+            journal=journal,
+            sizes=Sizes(),
+            clock=self._clock,
+            timeout_s=self._attempt_timeout_s,
+            events=self._events,
+        )
+        if self._journal_path is None:
+            self._emit(Noted("no journal was given: replies are not kept when this process ends"))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give up what is in flight and let go of everything. Every reply that has come is on disk."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        attempts, self._attempts = self._attempts, None
+        try:
+            if self._owns_provider:
+                await self._provider.aclose()
+        finally:
+            if attempts is not None:
+                await attempts.journal.aclose()
+
+    # -- what a user asks
+
+    async def ask(self, request: Request) -> Reply:
+        """The answer to one request; raises a SmeltError that says why there is none."""
+        tally = self._tallies.setdefault(request.tag, Tally())
+        tally.requests += 1
+        try:
+            reply = await self._answer(request, tally)
+        except SmeltError as error:
+            tally.failed += 1
+            self._emit(RequestFinished(request.tag, type(error).__name__))
+            raise
+        tally.replies += 1
+        tally.from_journal += reply.from_journal
+        self._emit(RequestFinished(request.tag, None))
+        return reply
+
+    def map(
+        self, requests: Iterable[Request] | AsyncIterable[Request], *, ordered: bool = True
+    ) -> AsyncIterator[Outcome]:
+        """How each request ends, in their order or as they end, for any number of them in bounded memory.
+
+        Requests are pulled as fast as they can be sent and outcomes are taken. When the iterable raises, what was
+        sent is finished and yielded first. A consumer that stops early gives up what is in flight.
+        """
+        most = 2 * (self._admission.crowd.fixed or MAXIMUM)  # those that wait or back off hold no slot
+        return flow(requests, self._outcome, workers=most, ordered=ordered, tasks=self._tasks)
+
+    def statistics(self) -> Statistics:
+        """How things stand now."""
+        admission, ledger = self._admission, self._ledger
+        return summed(
+            self._tallies,
+            failures=dict(self._failures),
+            in_flight=admission.in_flight,
+            waiting=len(self._in_flight) - admission.in_flight,
+            concurrency=admission.crowd.limit,
+            limits=admission.pace.limits,
+            binding="money" if ledger.waiting else admission.binding,
+            cap=ledger.cap,
+            spent=ledger.spent,
+            assumed=ledger.assumed,
+            reserved=ledger.reserved,
+        )
+
+    @property
+    def model(self) -> str:
+        """`provider/name`, as on the command line."""
+        return self._provider.name
+
+    @property
+    def simulated(self) -> bool:
+        """True when no real model answers."""
+        return self._provider.simulated
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What may be asked of this model."""
+        return self._provider.capabilities
+
+    def __repr__(self) -> str:
+        cap = "no cap" if self._ledger.cap is None else f"of {dollars(self._ledger.cap)}"
+        waiting = len(self._in_flight) - self._admission.in_flight
+        money = f"{dollars(self._ledger.spent + self._ledger.assumed)} {cap}"
+        return f"<Engine {self.model} [{self._admission.in_flight} in flight, {waiting} waiting | {money}]>"
+
+    # -- one question
+
+    async def _outcome(self, request: Request) -> Outcome:
+        try:
+            return Outcome(request, reply=await self.ask(request))
+        except SmeltError as error:
+            return Outcome(request, error=error)
+
+    async def _answer(self, request: Request, tally: Tally) -> Reply:
+        if request.n > 1 and not self._provider.capabilities.n:
+            return await self._answer_in_parts(request, tally)
+        if objection := self._provider.capabilities.objection(request):
+            raise UserError(f"{self.model}: {objection}")
+        key = request.identity(asked_of=self._asked_of)
+        if reply := self._recall(request, key):
+            return reply
+        scope = asyncio.timeout(self._deadline_s)
+        try:
+            async with scope:
+                return await self._answer_once(request, key, tally, scope)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise self._out_of_time() from None
+
+    async def _answer_in_parts(self, request: Request, tally: Tally) -> Reply:
+        ends = await asyncio.gather(*(self._answer(part, tally) for part in parts_of(request)), return_exceptions=True)
+        replies: list[Reply] = []
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end  # the others are in the journal: asking again will not pay for them again
+            replies.append(end)
+        return joined(replies)
+
+    async def _answer_once(self, request: Request, key: bytes, tally: Tally, scope: asyncio.Timeout) -> Reply:
+        """Ask, unless somebody is asking the same at this moment: then the answer is theirs, and free."""
+        while twin := self._in_flight.get(key):
+            error = await asyncio.shield(twin.ended())
+            if error is not None:
+                raise _again(error)
+            if reply := self._recall(request, key):
+                return reply
+        input_bound = input_token_bound(request)
+        bound = self._price.bound(input_tokens=input_bound, output_tokens=request.n * request.max_tokens)
+        return await self._lead(Asked(Question(request, key, tally, input_bound, bound), scope))
+
+    async def _lead(self, asked: Asked) -> Reply:
+        question = asked.question
+        self._in_flight[question.key] = asked
+        failed: SmeltError | None = None
+        try:
+            return await persist(
+                lambda: self._attempt(question),
+                patience=self._patience,
+                deadline=asked.scope.when() or math.inf,
+                clock=self._clock,
+                chance=self._chance,
+                notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
+            )
+        except SmeltError as error:
+            failed = error
+            raise
+        finally:
+            del self._in_flight[question.key]
+            asked.tell_followers(failed)
+
+    def _recall(self, request: Request, key: bytes) -> Reply | None:
+        """What the journal knows; a stored reply that still cannot be read is as good as none."""
+        stored = self._opened().journal.find(key)
+        if stored is None:
+            return None
+        try:
+            reading = self._provider.read(request, stored.raw)
+        except UnreadableReply:
+            return None
+        reply = _reply(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
+        self._emit_reply(request.tag, reply, cost=0)
+        return reply
+
+    async def _attempt(self, question: Question) -> Reply:
+        """Ask once. Raises Setback when that failed in a way that the retry loop should judge."""
+        if self._refused is not None:
+            raise _again(self._refused)
+        return self._conclude(question, await self._opened().make(question))
+
+    def _conclude(self, question: Question, ending: Ending) -> Reply:
+        """The reply is on disk: now somebody may see it."""
+        if ending.reading is not None and ending.raw is not None:
+            self._was_answered = True
+            usage = ending.reading.usage or NOT_TOLD
+            question.tally.input_tokens += usage.input_tokens
+            question.tally.output_tokens += usage.output_tokens
+            cost_usd = ending.cost / PICO_PER_USD
+            reply = _reply(
+                ending.reading, attempts=question.attempts, latency_s=ending.raw.latency_s, cost_usd=cost_usd
+            )
+            self._emit_reply(question.request.tag, reply, cost=ending.cost)
+            return reply
+        if ending.error is not None:
+            raise ending.error
+        if ending.verdict is None:
+            raise AssertionError("unreachable")
+        raise Setback(ending.verdict)
+
+    # -- what one failure means for everybody
+
+    def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None) -> None:
+        self._failures[verdict.kind.value] += 1
+        if verdict.kind is Kind.RATE:
+            self._emit(LimitMet(question.request.tag))
+        self._emit(AttemptFailed(question.request.tag, verdict.kind.value, delay_s))
+        error = verdict.error()
+        if isinstance(error, ProviderRefused):
+            self._refuse(error)
+        elif verdict.kind is Kind.CONFIG and not self._was_answered:
+            self._rejected += 1
+            if self._rejected >= FIRST_REFUSALS:
+                self._refuse(ConfigurationRefused(f"the first {self._rejected} requests were all rejected: {error}"))
+
+    def _refuse(self, error: ProviderRefused) -> None:
+        """Nothing more is sent; who has not been sent yet is told now. What is under way may still come back."""
+        if self._refused is not None:
+            return
+        self._refused = error
+        now = asyncio.get_running_loop().time()
+        for asked in self._in_flight.values():
+            if not asked.question.is_sent and not asked.scope.expired():
+                asked.scope.reschedule(now)
+
+    def _out_of_time(self) -> SmeltError:
+        if self._refused is not None:
+            return _again(self._refused)
+        return DeadlineExceeded(f"no answer within {self._deadline_s:g} s, with every wait and retry")
+
+    # -- small things
+
+    def _opened(self) -> Attempts:
+        if self._attempts is None:
+            raise RuntimeError("the engine is not open: use `async with Engine(...) as engine`")
+        return self._attempts
+
+    def _emit(self, event: Event) -> None:
+        if self._events is not None:
+            self._events.emit(event)
+
+    def _emit_reply(self, tag: str, reply: Reply, *, cost: int) -> None:
+        if self._events is not None:
+            usage = reply.usage
+            self._events.emit(
+                ReplyReceived(tag, cost, usage.input_tokens, usage.output_tokens, reply.latency_s, reply.from_journal)
+            )
+
+
+def _provider(model: str | Provider, *, base_url: str | None, api_key: str | None, clock: Clock, seed: int) -> Provider:
+    if isinstance(model, str):
+        from engine.providers.resolve import resolve
+
+        return resolve(model, base_url=base_url, api_key=api_key, clock=clock, seed=seed)
+    if base_url is not None or api_key is not None:
+        raise UserError("base_url and api_key belong to a model given by name; this provider has its own")
+    return model
+
+
+def _price(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:
+    if budget is None and (told is None or not told.is_free):
+        raise UserError(
+            "no budget: give one, as in Budget(usd=5), or say that calls are free with Price(input=0, output=0)"
+        )
+    own = getattr(provider, "price", None)
+    if told is not None:
+        return told
+    return own if isinstance(own, Price) else lookup(provider.name)
+
+
+def _again(error: SmeltError) -> SmeltError:
+    """The same error for somebody else: raised twice, one object would gather the tracebacks of all."""
+    return type(error)(*error.args)
+
+
+def _reply(
+    reading: Reading, *, attempts: int, latency_s: float, cost_usd: float = 0.0, from_journal: bool = False
+) -> Reply:
+    return Reply(
+        texts=reading.texts,
+        finish_reasons=reading.finish_reasons,
+        usage=reading.usage or NOT_TOLD,
+        model=reading.model,
+        cost_usd=cost_usd,
+        latency_s=latency_s,
+        attempts=attempts,
+        from_journal=from_journal,
+    )

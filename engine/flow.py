@@ -1,0 +1,157 @@
+"""Many items through a few workers, in bounded memory, with back-pressure at both ends.
+
+It knows neither requests nor providers: an async function is applied to whatever an iterable yields.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+__all__ = ["flow"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WINDOW_PER_WORKER = 4
+
+
+def flow(
+    items: Iterable[T] | AsyncIterable[T],
+    work: Callable[[T], Awaitable[R]],
+    *,
+    workers: int,
+    ordered: bool,
+    tasks: set[asyncio.Task[None]] | None = None,
+) -> AsyncIterator[R]:
+    """Yield `work(item)` for every item, in the order of the items or as they end.
+
+    At most `workers` are at work and at most four times as many items have been pulled but not yet taken by the
+    consumer: a slow consumer stops the pulling. When the iterable, or the work, raises, nothing more is pulled, what
+    was begun is finished and yielded, and then the error is raised, once. A consumer that stops early cancels the rest.
+
+    The workers are kept in `tasks`, for an owner who may want to cancel them.
+    """
+    return _Flow(items, work, workers=workers, ordered=ordered, tasks=tasks if tasks is not None else set()).results()
+
+
+class _Flow(Generic[T, R]):
+    def __init__(
+        self,
+        items: Iterable[T] | AsyncIterable[T],
+        work: Callable[[T], Awaitable[R]],
+        *,
+        workers: int,
+        ordered: bool,
+        tasks: set[asyncio.Task[None]],
+    ) -> None:
+        self._source: AsyncIterator[T] | Iterator[T]
+        self._source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
+        self._work = work
+        self._most_workers = workers
+        self._window = WINDOW_PER_WORKER * workers
+        self._ordered = ordered
+        self._owners_tasks = tasks
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()  # async iterators cannot be asked twice at once, and only one need wait for room
+        self._idle = 0  # workers that wait for their turn
+        self._pulled = 0
+        self._taken = 0
+        self._ends_reached = False
+        self._done: dict[int, R] = {}  # position, or order of arrival: result
+        self._arrived = 0
+        self._error: BaseException | None = None
+        self._closing = False
+        self._news: asyncio.Future[None] | None = None  # the consumer waits for a result
+        self._room: asyncio.Future[None] | None = None  # the worker whose turn it is waits for the consumer
+
+    async def results(self) -> AsyncIterator[R]:
+        try:
+            self._spawn()
+            while self._tasks or self._done:
+                if self._taken in self._done:
+                    yield self._take(self._taken)
+                elif self._tasks:
+                    self._news = asyncio.get_running_loop().create_future()
+                    await self._news
+                else:  # an item before these was lost to an error
+                    self._taken = min(self._done)
+            if self._error is not None:
+                raise self._error
+        finally:
+            await self._stop()
+
+    def _take(self, position: int) -> R:
+        self._taken += 1
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        return self._done.pop(position)
+
+    async def _stop(self) -> None:
+        self._closing = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._pump())
+        self._tasks.add(task)
+        self._owners_tasks.add(task)
+        task.add_done_callback(self._on_end)
+
+    async def _pump(self) -> None:
+        while True:
+            self._idle += 1
+            try:
+                async with self._turn:
+                    position = self._pulled
+                    pulled = await self._pull()
+            finally:
+                self._idle -= 1
+            if pulled is None:
+                return
+            if not self._idle and len(self._tasks) < self._most_workers:
+                self._spawn()
+            self._put(position, await self._work(pulled[0]))
+
+    async def _pull(self) -> tuple[T] | None:
+        """The next item, when the consumer is near enough; None at the end."""
+        while not self._ends_reached and self._pulled - self._taken >= self._window:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+        if self._ends_reached:
+            return None
+        try:
+            item = await anext(self._source) if isinstance(self._source, AsyncIterator) else next(self._source)
+        except (StopIteration, StopAsyncIteration):
+            self._ends_reached = True
+            return None
+        except Exception as error:  # noqa: BLE001 - the caller's code: raised to them once what was begun has ended
+            self._fail(error)
+            return None
+        self._pulled += 1
+        return (item,)
+
+    def _put(self, position: int, result: R) -> None:
+        self._done[position if self._ordered else self._arrived] = result
+        self._arrived += 1
+        self._tell()
+
+    def _fail(self, error: BaseException) -> None:
+        self._ends_reached = True
+        self._error = self._error or error
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._owners_tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+        elif task.cancelled() and not self._closing:
+            self._fail(RuntimeError("the engine was closed while rows were still on their way"))
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)

@@ -1,0 +1,121 @@
+"""Which failure deserves what: whom to ask again, when, and when to give up.
+
+It knows verdicts (`engine.verdict`), not statuses: weather is waited for as long as the time lasts, chance gets a few
+tries, everything else none. The waiting itself is tenacity's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+from engine.clock import Clock
+from engine.verdict import CHANCE, Verdict
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+__all__ = ["Patience", "Setback", "persist"]
+
+T = TypeVar("T")
+
+
+class Setback(Exception):  # noqa: N818 - no error: what an attempt tells the loop around it
+    """An attempt failed; the loop decides what its verdict deserves."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often and how long to try again.
+
+    `attempts` counts only failures that may be chance; weather is waited for until the request's own deadline.
+    The wait doubles from `first_s` to `longest_s`, with half of it left to chance so that many do not return at once.
+    """
+
+    attempts: int = 5
+    first_s: float = 0.5
+    longest_s: float = 30.0
+
+    def wait_s(self, verdict: Verdict, *, failures: int, chance: Random) -> float:
+        """How long to wait after so many failures in all; never less than the provider asked for."""
+        backoff = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 30)) * chance.uniform(0.5, 1.0)
+        if verdict.delay_s is None:
+            return backoff
+        return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s)
+
+
+async def persist(
+    attempt: Callable[[], Awaitable[T]],
+    *,
+    patience: Patience,
+    deadline: float,
+    clock: Clock,
+    chance: Random,
+    notify: Callable[[Verdict, float | None], None],
+) -> T:
+    """Call `attempt` until it returns; while it raises Setback, do what the verdict deserves.
+
+    Nothing is held while waiting. Raises the verdict's error when it cannot be retried, when chance has failed too
+    often, or when the wait would end after `deadline` (on the clock). `notify` is told each verdict and the wait
+    that follows it, None when nothing does.
+    """
+    try:
+        return await attempt()
+    except Setback as setback:
+        first = setback
+    # Nearly every request succeeds at once: only the others pay for the machinery.
+    return await _again(attempt, first, patience=patience, deadline=deadline, clock=clock, chance=chance, notify=notify)
+
+
+async def _again(
+    attempt: Callable[[], Awaitable[T]],
+    first: Setback,
+    *,
+    patience: Patience,
+    deadline: float,
+    clock: Clock,
+    chance: Random,
+    notify: Callable[[Verdict, float | None], None],
+) -> T:
+    from tenacity import AsyncRetrying, retry_if_exception_type
+
+    failures_by_chance = 0
+    last = first
+    is_first = True
+
+    async def replay_first() -> T:
+        nonlocal last, is_first
+        if is_first:
+            is_first = False
+            raise first
+        try:
+            return await attempt()
+        except Setback as setback:
+            last = setback
+            raise
+
+    def wait(state: RetryCallState) -> float:
+        return patience.wait_s(last.verdict, failures=state.attempt_number, chance=chance)
+
+    def stop(state: RetryCallState) -> bool:
+        nonlocal failures_by_chance
+        verdict = last.verdict
+        failures_by_chance += verdict.kind in CHANCE
+        too_late = clock.monotonic() + state.upcoming_sleep >= deadline
+        is_over = not verdict.may_retry or failures_by_chance >= patience.attempts or too_late
+        notify(verdict, None if is_over else state.upcoming_sleep)
+        return is_over
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(Setback), wait=wait, stop=stop, sleep=clock.sleep, reraise=True
+    )
+    try:
+        return await retrying(replay_first)
+    except Setback as setback:
+        raise setback.verdict.error() from None
