@@ -199,7 +199,7 @@ class Engine:
             failures=dict(self._failures),
             in_flight=admission.in_flight,
             waiting=len(self._in_flight) - admission.in_flight,
-            concurrency=admission.crowd.limit,
+            allowed=admission.crowd.limit,
             limits=admission.pace.limits,
             binding="money" if ledger.waiting else admission.binding,
             cap=ledger.cap,

@@ -30,8 +30,9 @@ class Statistics:
     """How an engine stands.
 
     `binding` says what holds the next request up: a dimension of the limits (`requests`, `tokens`, `input tokens`,
-    `output tokens`), `concurrency`, `provider weather`, `money`, or None when nothing waits. `spent_usd` and
-    `assumed_usd` include what earlier processes wrote into the same journal.
+    `output tokens`), `concurrency`, `provider weather`, `money`, or None when nothing waits. `allowed` is how many may
+    be in flight just now. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes
+    wrote into the same journal, and a cap of None is no cap.
     """
 
     requests: int
@@ -44,14 +45,19 @@ class Statistics:
     output_tokens: int
     in_flight: int
     waiting: int
-    concurrency: int
+    allowed: int
     limits: Limits
     binding: str | None
-    cap_usd: float | None
-    spent_usd: float
-    assumed_usd: float
-    reserved_usd: float
+    cap: int | None
+    spent: int
+    assumed: int
+    reserved: int
     by_tag: Mapping[str, TagStatistics]
+
+    @property
+    def cost_usd(self) -> float:
+        """What has gone from the budget, known or assumed."""
+        return (self.spent + self.assumed) / PICO_PER_USD
 
 
 @dataclass(slots=True)
@@ -86,7 +92,7 @@ def summed(
     failures: Mapping[str, int],
     in_flight: int,
     waiting: int,
-    concurrency: int,
+    allowed: int,
     limits: Limits,
     binding: str | None,
     cap: int | None,
@@ -107,12 +113,12 @@ def summed(
         output_tokens=sum(tally.output_tokens for tally in every),
         in_flight=in_flight,
         waiting=waiting,
-        concurrency=concurrency,
+        allowed=allowed,
         limits=limits,
         binding=binding,
-        cap_usd=None if cap is None else cap / PICO_PER_USD,
-        spent_usd=spent / PICO_PER_USD,
-        assumed_usd=assumed / PICO_PER_USD,
-        reserved_usd=reserved / PICO_PER_USD,
+        cap=cap,
+        spent=spent,
+        assumed=assumed,
+        reserved=reserved,
         by_tag={tag: tally.frozen() for tag, tally in tallies.items()},
     )
