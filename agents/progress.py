@@ -26,7 +26,7 @@ from engine.providers import Capabilities
 __all__ = ["Brought", "Group", "Labelling", "Progress", "Settings", "StopReason", "Synthesis"]
 
 STAGE = "generate"
-LEAST_LAG, MOST_LAG = 4, 64
+LEAST_LAG, MOST_LAG = 8, 64
 YIELD_WINDOW = 32  # applied groups from which the yield of the next ones is expected
 ASSUMED_GROUPS = 2  # groups taken to have brought everything asked for, before any was measured
 
@@ -58,7 +58,7 @@ class Settings:
 
     @property
     def lag(self) -> int:
-        """How many groups may be under way: an eighth of those that the target takes at least, 4 to 64.
+        """How many groups may be under way: an eighth of those that the target takes at least, 8 to 64.
 
         With the defaults that is 31 groups, some 500 calls: several times what is usually in flight.
         """

@@ -175,7 +175,7 @@ def test_no_more_groups_are_under_way_than_the_lag() -> None:
     assert teacher.most_in_flight <= how.lag * how.per_request * 2
 
 
-@pytest.mark.parametrize(("examples", "lag"), [(1, 4), (100, 4), (2000, 31), (10**6, 64)])
+@pytest.mark.parametrize(("examples", "lag"), [(1, 8), (100, 8), (2000, 31), (10**6, 64)])
 def test_the_lag_follows_from_the_target_alone(examples: int, lag: int) -> None:
     assert Settings(examples=examples).lag == lag
 
