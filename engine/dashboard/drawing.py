@@ -14,9 +14,10 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from engine.dashboard.view import Figures, Stage, View
+from engine.dashboard.view import Stage, View
 from engine.dashboard.words import clock_time, count, money, rejections
 from engine.events import RowAccepted
+from engine.statistics import Statistics
 from engine.text import clean
 
 __all__ = ["render"]
@@ -28,7 +29,7 @@ _MOST_EXAMPLES, _MOST_NOTES = 8, 3
 _LONGEST = 400  # characters of any one text: more than the widest terminal shows
 
 
-def render(view: View, figures: Figures | None, *, width: int, height: int) -> RenderableType:
+def render(view: View, figures: Statistics | None, *, width: int, height: int) -> RenderableType:
     """The whole picture, at most `height` lines of `width` cells; examples and notes give way first."""
     inner = max(20, width - 4)
     lines = [
@@ -113,23 +114,26 @@ def _rows(view: View) -> Text:
     return line
 
 
-def _money(figures: Figures, inner: int) -> Text:
-    words = f"{money(figures.spent)} spent, {money(figures.reserved)} reserved, {money(figures.assumed)} assumed"
-    if figures.cap is None:
+def _money(figures: Statistics, inner: int) -> Text:
+    spent, reserved, assumed, cap = figures.spent, figures.reserved, figures.assumed, figures.cap
+    words = f"{money(spent)} spent, {money(reserved)} reserved, {money(assumed)} assumed"
+    if cap is None:
         return Text(words)
-    words = f" {words} of {money(figures.cap)}"
-    parts = [(figures.spent, "green"), (figures.assumed, "yellow"), (figures.reserved, "blue")]
-    return Text.assemble(_gauge(parts, figures.cap, max(6, inner - _LABEL_WIDTH - len(words))), words)
+    words = f" {words} of {money(cap)}"
+    parts = [(spent, "green"), (assumed, "yellow"), (reserved, "blue")]
+    return Text.assemble(_gauge(parts, cap, max(6, inner - _LABEL_WIDTH - len(words))), words)
 
 
-def _calls(view: View, figures: Figures | None) -> Text:
+def _calls(view: View, figures: Statistics | None) -> Text:
     line = Text(f"{view.replies_per_second:.1f}/s")
     if figures is not None:
         line.append(f", {count(figures.in_flight)} of {count(figures.allowed)} in flight")
     line.append(f", {count(view.limits_met)} × 429", style="yellow" if view.limits_met else "")
     line.append(f", {count(view.retries)} retried", style="yellow" if view.retries else "")
     line.append(f", {count(view.replies)} replies")
-    return line.append(f", {count(view.from_journal)} from the journal" if view.from_journal else "")
+    if view.from_journal:
+        line.append(f", {count(view.from_journal)} from the journal")
+    return line.append(f", limited by {figures.binding}" if figures is not None and figures.binding else "")
 
 
 def _foreign(view: View, inner: int, *, room: int) -> list[Text]:

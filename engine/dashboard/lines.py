@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from engine.dashboard.view import Figures, Stage, View
+from engine.dashboard.view import Stage, View
 from engine.dashboard.words import clock_time, count, money
 from engine.events import Event, Noted, StageFinished, StageProgressed, StageStarted
+from engine.statistics import Statistics
 from engine.text import clean
 
 __all__ = ["PlainLines"]
@@ -24,7 +25,7 @@ class PlainLines:
         badge = ", a simulated teacher" if view.simulated else ""
         return f"{clean(view.title, _LONGEST)}: {clean(view.model, _LONGEST)}{badge}"
 
-    def line(self, event: Event, view: View, figures: Figures | None) -> str | None:
+    def line(self, event: Event, view: View, figures: Statistics | None) -> str | None:
         """The line that this event is worth, if any; the view has taken note of the event and of the time already."""
         match event:
             case StageStarted():
@@ -39,7 +40,7 @@ class PlainLines:
             case _:
                 return None
 
-    def _progressed(self, stage: Stage, view: View, figures: Figures | None) -> str | None:
+    def _progressed(self, stage: Stage, view: View, figures: Statistics | None) -> str | None:
         tenth = stage.done * 10 // stage.total if stage.total else 0
         if tenth <= self._told_tenth and view.now_s - self._told_s < _EVERY_S:
             return None
@@ -71,7 +72,7 @@ def _rejected(view: View) -> str:
     return f"{count(view.rejected.total())} rejected" if view.rejected else ""
 
 
-def _spent(figures: Figures | None) -> str:
+def _spent(figures: Statistics | None) -> str:
     if figures is None:
         return ""
     return f"{money(figures.spent)} spent" + (f" of {money(figures.cap)}" if figures.cap is not None else "")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.clock import Clock, SystemClock
 from engine.dashboard.lines import PlainLines
-from engine.dashboard.view import Figures, View
+from engine.dashboard.view import View
 from engine.events import Event, Events, Noted, StageFinished, StageProgressed, StageStarted
+from engine.statistics import Statistics
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ _FRAMES_PER_SECOND = 8
 
 logger = logging.getLogger("engine.dashboard")
 
-Look = Callable[[], Figures | None]
+Look = Callable[[], Statistics | None]
 """How the figures are had at this moment; None while there is no engine."""
 
 
@@ -103,40 +104,57 @@ class _Screen:
 
         self._console, self._view, self._look, self._clock = console, view, look, clock
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._figures: Statistics | None = None
+        self._figures_are_old = True
+        self._broken = False
         self._lock = threading.Lock()  # between events, noted in the run's thread, and frames, drawn in this one's
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._draw_until_over, name="dashboard", daemon=True)
 
     def begin(self) -> None:
-        self._live.start()
+        self._safely(self._live.start)
         self._thread.start()
 
     def notice(self, event: Event) -> None:
         with self._lock:
             self._view.apply(event)
+        # An engine is not made to be read by another thread while it works, so its figures are taken in its own: at
+        # the first event after each frame.
+        if self._figures_are_old:
+            self._safely(self._take_figures)
 
     def end(self) -> None:
+        self._safely(self._take_figures)
         self._over.set()
         self._thread.join()
-        self._live.stop()
+        self._safely(self._live.stop)
 
     def _draw_until_over(self) -> None:
+        while not self._broken and not self._over.wait(1 / _FRAMES_PER_SECOND):
+            self._safely(self._draw)
+        self._safely(self._draw)
+
+    def _safely(self, action: Callable[[], None]) -> None:
         try:
-            while not self._over.wait(1 / _FRAMES_PER_SECOND):
-                self._draw()
-            self._draw()
-        except Exception:  # A picture that breaks must not break the run it shows: it stops, and that is said once.
-            logger.exception("the live view failed and stopped; the run goes on")
+            action()
+        except Exception:  # A picture that breaks, or a terminal that is gone, must not break the run that is shown.
+            if not self._broken:
+                logger.exception("the live view failed; the run goes on")
+            self._broken = True
+
+    def _take_figures(self) -> None:
+        self._figures_are_old = False
+        self._figures = self._look()
 
     def _draw(self) -> None:
         from engine.dashboard.drawing import render
 
-        figures = self._look()
         width, height = self._console.size
         with self._lock:
             self._view.tick(self._clock.monotonic())
-            picture = render(self._view, figures, width=width, height=height)
+            picture = render(self._view, self._figures, width=width, height=height)
         self._live.update(picture, refresh=True)
+        self._figures_are_old = True
 
 
 class _Log:
@@ -145,6 +163,7 @@ class _Log:
     def __init__(self, console: Console, view: View, look: Look, clock: Clock) -> None:
         self._console, self._view, self._look, self._clock = console, view, look, clock
         self._lines = PlainLines()
+        self._gone = False
 
     def begin(self) -> None:
         self._print(self._lines.opening(self._view))
@@ -160,6 +179,14 @@ class _Log:
         """The last line was printed with the last event."""
 
     def _print(self, line: str) -> None:
-        # A log in an old encoding loses a letter rather than the line.
-        encoding = self._console.encoding
-        self._console.out(line.encode(encoding, "replace").decode(encoding), highlight=False)
+        if self._gone:
+            return
+        # A log in an old encoding loses a letter rather than the line. Past rich, which ends the whole process when a
+        # pipe is closed (`| head`): a run is worth more than its log.
+        file, encoding = self._console.file, self._console.encoding
+        try:
+            file.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+            file.flush()
+        except OSError as error:
+            self._gone = True
+            logger.warning("nobody takes the progress lines any more (%s); the run goes on", error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from engine.events import (
     AttemptFailed,
@@ -23,34 +23,12 @@ from engine.events import (
     StageStarted,
 )
 
-__all__ = ["Figures", "Stage", "View"]
+__all__ = ["Stage", "View"]
 
 # The rate is that of the last few seconds: long enough to be read, short enough to show a stall.
 _RATE_WINDOW_S = 10.0
 _EXAMPLES_KEPT = 24
 _NOTES_KEPT = 6
-
-
-class Figures(Protocol):
-    """What is drawn of the engine's statistics. Money is in pico-dollars (10^-12 USD); a cap of None is no cap."""
-
-    @property
-    def spent(self) -> int: ...
-
-    @property
-    def reserved(self) -> int: ...
-
-    @property
-    def assumed(self) -> int: ...
-
-    @property
-    def cap(self) -> int | None: ...
-
-    @property
-    def in_flight(self) -> int: ...
-
-    @property
-    def allowed(self) -> int: ...
 
 
 @dataclass(slots=True)

@@ -32,24 +32,24 @@ from engine.events import (
     StageProgressed,
     StageStarted,
 )
+from engine.statistics import Statistics
 from engine.text import clean
+from engine.throttle import Limits
 
 DOLLAR = 10**12
+CENT = DOLLAR // 100
 STAGES = ("parse", "generate", "train")
 HOSTILE = "a\x1b[2J\x1b]8;;http://x\x07 [/x] [red]b[/red]\r\n\u202ec\u2066\x9b31m\ud800 [link=http://x]d[/link]\u2028e"
 REPLY = ReplyReceived("t", cost=1, input_tokens=1, output_tokens=1, latency_s=0.1, from_journal=False)
 
 
-@dataclass(frozen=True)
-class Figures:
+def figures(*, cap: int | None = DOLLAR, binding: str | None = None) -> Statistics:
     """The engine's statistics of a moment."""
-
-    spent: int = 31 * DOLLAR // 100
-    reserved: int = 2 * DOLLAR // 100
-    assumed: int = DOLLAR // 100
-    cap: int | None = DOLLAR
-    in_flight: int = 7
-    allowed: int = 64
+    return Statistics(
+        requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, input_tokens=0, output_tokens=0,
+        in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap, spent=31 * CENT,
+        assumed=CENT, reserved=2 * CENT, by_tag={},
+    )  # fmt: skip
 
 
 @dataclass
@@ -95,9 +95,9 @@ def view_after(*events: Event, simulated: bool = True, stages: tuple[str, ...] =
     return view
 
 
-def drawn(view: View, *, width: int = 80, height: int = 24, figures: Figures | None = None) -> list[str]:
+def drawn(view: View, *, width: int = 80, height: int = 24, shown: Statistics | None = None) -> list[str]:
     screen = Screenful(width, height)
-    screen.console(color_system=None).print(render(view, figures or Figures(), width=width, height=height))
+    screen.console(color_system=None).print(render(view, shown or figures(), width=width, height=height))
     return screen.lines()
 
 
@@ -184,7 +184,11 @@ def test_between_stages_the_last_summary_is_shown() -> None:
 
 
 def test_without_a_cap_no_cap_is_drawn() -> None:
-    assert any("$0.0100 assumed  " in line for line in drawn(view_after(), figures=Figures(cap=None)))
+    assert any("$0.0100 assumed  " in line for line in drawn(view_after(), shown=figures(cap=None)))
+
+
+def test_what_holds_the_next_call_up_is_named() -> None:
+    assert any("limited by tokens" in line for line in drawn(view_after(), width=120, shown=figures(binding="tokens")))
 
 
 def test_without_statistics_there_is_no_money_line() -> None:
@@ -280,7 +284,7 @@ def plain(*timed: tuple[float, Event], console: Console | None = None, quiet: bo
     screen, clock, events = Screenful(terminal=False), StillClock(), Events()
     console = console or screen.console()
     with Dashboard(
-        events, title="dates", model="simulated/dates", simulated=True, stages=STAGES, statistics=Figures,
+        events, title="dates", model="simulated/dates", simulated=True, stages=STAGES, statistics=figures,
         console=console, quiet=quiet, clock=clock,
     ):  # fmt: skip
         for now, event in timed:
@@ -354,7 +358,7 @@ def test_quiet_shows_nothing() -> None:
     assert plain((0, Noted("hello")), quiet=True) == []
 
 
-def show_live(screen: Screenful, statistics: object = Figures, **options: object) -> None:
+def show_live(screen: Screenful, statistics: object = figures, **options: object) -> None:
     events = Events()
     with Dashboard(
         events, title="dates", model="m", simulated=True, stages=STAGES,
@@ -391,18 +395,34 @@ def test_a_dumb_terminal_gets_plain_lines() -> None:
 
 
 def test_a_view_that_breaks_does_not_break_the_run(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Figures:
+    def broken() -> Statistics:
         raise RuntimeError("no figures")
 
     show_live(Screenful(), statistics=broken)
 
-    assert "the live view failed and stopped; the run goes on" in caplog.text
+    assert caplog.text.count("the live view failed; the run goes on") == 1
+
+
+@pytest.mark.parametrize(
+    ("terminal", "error"),
+    [pytest.param(True, OSError(5, "gone"), id="screen"), pytest.param(False, BrokenPipeError(), id="pipe")],
+)
+def test_a_terminal_that_went_away_does_not_break_the_run(
+    terminal: bool, error: OSError, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Gone(StringIO):
+        def write(self, text: str) -> int:  # noqa: ARG002 nothing can be written
+            raise error
+
+    show_live(Screenful(terminal=terminal, file=Gone()))
+
+    assert caplog.text.count("the run goes on") == 1
 
 
 def test_after_the_block_nobody_listens() -> None:
     events, screen = Events(), Screenful(terminal=False)
     with Dashboard(
-        events, title="t", model="m", simulated=False, stages=(), statistics=Figures, console=screen.console()
+        events, title="t", model="m", simulated=False, stages=(), statistics=figures, console=screen.console()
     ) as dashboard:
         pass
 
@@ -433,7 +453,7 @@ def test_any_events_can_be_drawn_and_told(events: list[Event], width: int, heigh
     view, lines = view_after(*events), PlainLines()
 
     picture = drawn(view, width=max(40, width), height=height)
-    told = [lines.line(event, view, Figures()) or "" for event in events]
+    told = [lines.line(event, view, figures()) or "" for event in events]
 
     assert len(picture) <= height
     assert not unsafe("".join(picture) + "".join(told))
@@ -441,7 +461,7 @@ def test_any_events_can_be_drawn_and_told(events: list[Event], width: int, heigh
 
 @pytest.mark.parametrize(
     ("pico_dollars", "words"),
-    [(0, "$0.0000"), (DOLLAR // 10_000, "$0.0001"), (DOLLAR, "$1.00"), (1234 * DOLLAR, "$1,234.00")],
+    [(0, "$0.0000"), (CENT // 100, "$0.0001"), (DOLLAR, "$1.00"), (123_450 * CENT, "$1,234.50")],
 )
 def test_money_in_words(pico_dollars: int, words: str) -> None:
     assert money(pico_dollars) == words
