@@ -1,0 +1,190 @@
+"""Find the lists of labels that an instruction spells out: bullets, `one of: a, b, c`, quoted words, "yes or no".
+
+It proposes; whether the demonstrations agree with a list is for the caller to judge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+__all__ = ["CLOSED_FAMILIES", "listed_labels"]
+
+_BULLET = re.compile(r"[ \t]{0,8}(?:[-*•+–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+(?=\S)")
+_LABEL_NAMES = (
+    r"labels?|categor(?:y|ies)|class(?:es)?|intents?|options|choices|tags|topics?|candidates|sentiments?|emotions?|kategorien?|"
+    r"klassen?|catégories?|étiquettes?|categorías?|etiquetas?|categorias?|categorie|luokat|luettelon|категори\w+|метк\w+"
+)
+_CUE = re.compile(
+    rf"\b(?:one of|{_LABEL_NAMES}|labell?ed|classif\w+|choose|types|eine[rs]? (?:der|von)|parmi|un[ae] de|"
+    r"luokittele\w*|luokista)\b"
+    r"|类别|标签|分类|之一|カテゴリ|ラベル",
+    re.IGNORECASE,
+)
+_ANSWER_CUE = re.compile(
+    r"\b(?:answer|outputs?|outpus|respond|reply|return|labell?(?:ed)?|classif\w+|write|say|tell|choose|select|indicate|predict|"
+    r"antwort\w*|réponds|répondre|responde\w*|rispond\w*|vastaa|ответ\w*)\b|回答|输出|答え",
+    re.IGNORECASE,
+)
+_COLON_LIST = re.compile(
+    rf"(?:\b(?:one of|either|parmi|{_LABEL_NAMES})\b|类别|标签|之一|カテゴリ|ラベル)"
+    r"[^:：.\n\"'“‘`]{0,60}[:：][ \t]*(?P<items>[^\n]{3,4000})",
+    re.IGNORECASE,
+)
+_WORD_LIST = re.compile(
+    rf"\b(?:one of|either|parmi|(?:{_LABEL_NAMES})[ \t]+(?:are|include|sind|sont|son)|classif\w+[^.:\n]{{0,60}}?[ \t](?:as|into))"
+    r"[ \t]+(?P<items>[^\n]{3,4000})",
+    re.IGNORECASE,
+)
+_SEPARATOR = re.compile(
+    r"[ \t]*(?:[,;|、，；]|/(?!\w{0,2}/))[ \t]*(?:(?:or|and|oder|und|ou|et|o|y|e|или|и|tai|ja)[ \t]+)?"
+    r"|[ \t]+(?:or|and|oder|und|ou|et|o|y|или|и|tai|eller|lub|veya)[ \t]+|或者?|または|또는",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(
+    r"(?<!\w)(?:\"([^\"\n]{1,48})\"|'([^'\n]{1,48})'(?!\w)|“([^”\n]{1,48})”|‘([^’\n]{1,48})’|`([^`\n]{1,48})`|«([^»\n]{1,48})»)"
+    r"|「([^」\n]{1,48})」"
+)
+_SENTENCE = re.compile(r"(?<=[.!?。！？])[\"')]?\s+|\n+")
+CLOSED_FAMILIES = tuple(
+    frozenset(family.split())
+    for family in (
+        "yes no maybe unknown", "true false unknown", "positive negative neutral mixed",
+        "entailment contradiction neutral", "ja nein", "oui non", "sí si no", "sim não", "kyllä ei", "да нет", "是 否",
+        "はい いいえ", "spam ham", "pos neg neu", "low medium high", "good bad", "correct incorrect",
+        "relevant irrelevant", "fake real", "supported refuted",
+    )
+)  # fmt: skip
+"""Label sets so common that two members of one in the demonstrations show it."""
+
+_A_FEW_WORDS = 4
+_PLACEHOLDER = re.compile(r"YYYY|HH:|[{}\[\]<>]|\.\.\.|…")
+_MOST_LABELS = 500
+_LONGEST_LABEL = 48
+
+
+def listed_labels(instruction: str, *, known: frozenset[str], shown: bool) -> Iterator[tuple[str, ...]]:
+    """Lists of at least two short items that may be the label set, the likeliest first.
+
+    `known` are the demonstrated labels in lower case; `shown` says that there are demonstrations. Without any, only
+    lists that the words around them call labels are proposed.
+    """
+    for proposals in (
+        _bulleted(instruction, shown=shown),
+        _inline(instruction),
+        _quoted(instruction, shown=shown),
+        _enumerated(instruction, known=known),
+        _families(instruction) if not shown else iter(()),
+    ):
+        for items in proposals:
+            labels = tuple(dict.fromkeys(items))
+            if 2 <= len(labels) <= _MOST_LABELS and all(_is_label(label) for label in labels):
+                yield labels
+
+
+def _is_label(item: str) -> bool:
+    return 0 < len(item) <= _LONGEST_LABEL and not _PLACEHOLDER.search(item)
+
+
+def _bare(item: str) -> str:
+    return item.strip().strip("\"'`“”‘’«»「」*_<>").rstrip(".:").strip()
+
+
+def _bulleted(instruction: str, *, shown: bool) -> Iterator[list[str]]:
+    lines = instruction.split("\n")
+    above, items = "", list[str]()
+    for line in [*lines, ""]:
+        match = _BULLET.match(line)
+        if match:
+            items.append(_head(line[match.end() :]))
+            continue
+        if items and (shown or _CUE.search(above)):
+            yield items
+        if line.strip() or items:
+            above, items = line, []
+
+
+def _head(item: str) -> str:
+    """The label of a list item, without the words that explain it ("refund: the customer wants money back")."""
+    quoted = _QUOTED.match(item.strip().lstrip("*_"))
+    if quoted:
+        return _bare(quoted[0])
+    return _bare(re.split(r"[*_`]*[ \t]*(?:[:：=]|[ \t][-–—][ \t]|[ \t]\()", item, maxsplit=1)[0])
+
+
+def _inline(instruction: str) -> Iterator[list[str]]:
+    for match in (*_COLON_LIST.finditer(instruction), *_WORD_LIST.finditer(instruction)):
+        text = _SENTENCE.split(match["items"], maxsplit=1)[0]
+        items = [_bare(re.split(r"[ \t]\(", item, maxsplit=1)[0]) for item in _SEPARATOR.split(text)]
+        items = [item for item in items if item]
+        if items and all(len(item.split()) <= 4 for item in items):
+            yield items
+        elif len(items) > 2 and all(len(item.split()) <= 4 for item in items[:-1]):
+            yield items[:-1]  # the last one runs into the rest of the sentence
+
+
+def _quoted(instruction: str, *, shown: bool) -> Iterator[list[str]]:
+    """Words in quotation marks: those of one style in the whole instruction, or of any style in one sentence."""
+    if shown:
+        by_style: dict[str, list[str]] = {}
+        for match in _QUOTED.finditer(instruction):
+            by_style.setdefault(match[0][0], []).append(_bare(match[0]))
+        yield from by_style.values()
+        yield [item for items in by_style.values() for item in items]
+        return
+    for sentence in _SENTENCE.split(instruction):
+        if _CUE.search(sentence) or _ANSWER_CUE.search(sentence):
+            yield [_bare(match[0]) for match in _QUOTED.finditer(sentence)]
+
+
+def _enumerated(instruction: str, *, known: frozenset[str]) -> Iterator[list[str]]:
+    """Unquoted enumerations ("as 1, 2, or 3") that hold every demonstrated label."""
+    if not known:
+        return
+    for sentence in _SENTENCE.split(instruction):
+        folded = sentence.casefold()
+        if len(sentence) > 4000 or not all(label in folded for label in known):
+            continue
+        pieces = [piece for piece in _SEPARATOR.split(sentence.strip().rstrip(".")) if piece.strip()]
+        if (run := _run_of_labels(pieces, known)) is not None:
+            yield run
+
+
+def _run_of_labels(pieces: Sequence[str], known: frozenset[str]) -> list[str] | None:
+    """The shortest run of neighbouring pieces in which every label begins, ends or is a piece."""
+    hits = [number for number, piece in enumerate(pieces) if any(_touches(piece, label) for label in known)]
+    if not hits or hits[-1] == hits[0]:
+        return None
+    low, high = hits[0], hits[-1]
+    while low > 0 and len(pieces[low - 1].split()) == 1:
+        low -= 1
+    labels = [_label_in(piece, known) for piece in pieces[low : high + 1]]
+    if high + 1 < len(pieces) and len(pieces[high + 1].split()) == 1:
+        labels.append(_bare(pieces[high + 1]))
+    return labels if all(len(label.split()) <= 4 for label in labels) else None
+
+
+def _touches(piece: str, label: str) -> bool:
+    words, wanted = [_bare(word).casefold() for word in piece.split()], label.split()
+    return words[: len(wanted)] == wanted or words[-len(wanted) :] == wanted
+
+
+def _label_in(piece: str, known: frozenset[str]) -> str:
+    for label in sorted(known, key=len, reverse=True):
+        if _touches(piece, label):
+            count = len(label.split())
+            words = piece.split()
+            first = [_bare(word).casefold() for word in words[:count]] == label.split()
+            return _bare(" ".join(words[:count] if first else words[-count:]))
+    return _bare(piece)
+
+
+def _families(instruction: str) -> Iterator[list[str]]:
+    """Well-known label sets in a sentence that says what to answer ("Output positive, negative or neutral.")."""
+    for sentence in _SENTENCE.split(instruction):
+        if not (_ANSWER_CUE.search(sentence) or _CUE.search(sentence) or len(sentence.split()) <= _A_FEW_WORDS):
+            continue
+        words = {_bare(word).strip("?!,;").casefold() for word in sentence.replace("/", " ").split()}
+        for family in CLOSED_FAMILIES:
+            if len(family & words) > 1:
+                yield from _enumerated(sentence.rstrip("?! "), known=family & words)

@@ -1,0 +1,262 @@
+"""Demonstrations as data: JSON objects, JSON lines, chat messages, XML-like tags, Markdown tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from agents.layouts.found import Found
+from agents.layouts.markers import stem
+from agents.layouts.words import EXAMPLE_WORDS, INPUT_NAMES, INSTRUCTION_NAMES, OUTPUT_NAMES
+from agents.records import Pair
+
+__all__ = ["find_json", "find_table", "find_tags", "pair_of"]
+
+_JSON_START = re.compile(r"^[ \t]{0,12}(?:[-*•][ \t]+|\d{1,3}[.)][ \t]+)?(?=[\[{])", re.MULTILINE)
+_MOST_FAILURES = 60  # a hostile text may begin JSON on every line and never end it
+_TAG = re.compile(r"<(?P<name>[^\W\d_][\w\-]{0,30})(?:[ \t]+[^<>\n]{0,80})?>")
+_SECTION = re.compile(r"[ \t\n]*</?[\w\-]{1,30}(?:[ \t]+[^<>\n]{0,80})?>[ \t\n]*")
+_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*")
+_CELL = re.compile(r"(?<!\\)\|")
+
+
+def find_json(text: str) -> Found | None:
+    """Demonstrations written as JSON: one object a line, an array, or a whole prompt in one object."""
+    pairs: list[Pair] = []
+    begin, end, instruction = 0, 0, None
+    for start, stop, value in _values(text):
+        found = list(_pairs_in(value))
+        if not found:
+            continue
+        begin = begin if pairs else start
+        pairs.extend(found)
+        end = stop
+        instruction = instruction or (_instruction_in(value) if len(text[:start].strip()) == 0 else None)
+    if not pairs:
+        return None
+    return Found(layout="json", pairs=tuple(pairs), start=begin, end=end, certainty=1.0, instruction=instruction)
+
+
+def _values(text: str) -> Iterator[tuple[int, int, object]]:
+    decoder = json.JSONDecoder()
+    failures, end = 0, 0
+    for match in _JSON_START.finditer(text):
+        if match.start() < end:
+            continue
+        try:
+            value, end = decoder.raw_decode(text, match.end())
+        except (ValueError, RecursionError):
+            failures += 1
+            if failures > _MOST_FAILURES:
+                return
+            continue
+        yield match.start(), end, value
+
+
+def _pairs_in(value: object) -> Iterator[Pair]:
+    """The pairs in a decoded value, at most two levels down."""
+    if isinstance(value, list):
+        messages = _pairs_of_messages(value)
+        for item in messages or value:
+            if isinstance(item, Pair):
+                yield item
+            elif isinstance(item, dict):
+                yield from _pairs_in(item)
+            elif isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
+                yield Pair(item[0], item[1])
+    elif isinstance(value, dict):
+        pair = pair_of(value)
+        if pair is not None:
+            yield pair
+            return
+        for name, inner in value.items():
+            if isinstance(inner, list) and (stem(str(name)) in EXAMPLE_WORDS or str(name).casefold() in _LISTS):
+                yield from _pairs_in(inner)
+
+
+_LISTS = frozenset(
+    {"messages", "data", "rows", "few_shot", "fewshot", "shots", "demos", "pairs", "conversation", "turns"}
+)
+
+
+def pair_of(row: Mapping[str, object]) -> Pair | None:
+    """The row's input and output by the names of its fields; None unless both are plain."""
+    names = {stem(str(name)): str(name) for name in reversed(list(row)) if row[name] not in (None, "")}
+    outputs = [name for short, name in names.items() if short in OUTPUT_NAMES]
+    inputs = [name for short, name in names.items() if short in INPUT_NAMES and name not in outputs[:1]]
+    both = [name for name in outputs if stem(name) in INPUT_NAMES]
+    answer = next((name for name in outputs if name not in both), None) or (outputs[0] if outputs else None)
+    question = next((name for name in inputs if name != answer), None)
+    if answer is None or question is None:
+        return None
+    return Pair(_plain(row[question]), _plain(row[answer]))
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _pairs_of_messages(items: Sequence[object]) -> list[Pair]:
+    """Alternating user and assistant turns."""
+    turns = [
+        (str(item.get("role", item.get("from", ""))), item.get("content", item.get("value")))
+        for item in items
+        if isinstance(item, dict)
+    ]
+    pairs = []
+    for (role, given), (next_role, answer) in pairwise(turns):
+        if (
+            role in {"user", "human"}
+            and next_role in {"assistant", "gpt"}
+            and isinstance(given, str)
+            and isinstance(answer, str)
+        ):
+            pairs.append(Pair(given, answer))
+    return pairs
+
+
+def _instruction_in(value: object) -> str | None:
+    if isinstance(value, list):
+        system = [item for item in value if isinstance(item, dict) and item.get("role") in {"system", "developer"}]
+        content = system[0].get("content") if system else None
+        return content.strip() if isinstance(content, str) else None
+    if not isinstance(value, dict):
+        return None
+    for name, inner in value.items():
+        if isinstance(inner, str) and stem(str(name)) in INSTRUCTION_NAMES:
+            return inner.strip()
+    return next(
+        (found for inner in value.values() if isinstance(inner, list) and (found := _instruction_in(inner))), None
+    )
+
+
+def find_tags(text: str) -> Found | None:
+    """Demonstrations in tags: `<example><input>…</input><output>…</output></example>`."""
+    fields = list(_tagged(text))
+    pairs: list[Pair] = []
+    begin, end = 0, 0
+    names: tuple[str, str] | None = None
+    for (name, start, given, _), (answer, _, output, stop) in pairwise(fields):
+        if stem(name) not in INPUT_NAMES or stem(answer) not in OUTPUT_NAMES or start < end:
+            continue
+        if names not in (None, (name, answer)) or not output.strip() or not given.strip():
+            continue
+        begin = begin if pairs else start
+        names = (name, answer)
+        pairs.append(Pair(given, output))
+        end = stop
+    if not pairs:
+        return None
+    begin, end = _with_sections(text, begin, end)
+    return Found(layout="tags", pairs=tuple(pairs), start=begin, end=end, certainty=1.0, names=names)
+
+
+def _tagged(text: str) -> Iterator[tuple[str, int, str, int]]:
+    """(name, start, content, stop) of every field's tag; sections such as `<example>` are looked into."""
+    position = 0
+    missing: set[str] = set()
+    while (match := _TAG.search(text, position)) is not None:
+        position = match.end()
+        name = match["name"].casefold()
+        known = stem(name) in INPUT_NAMES or stem(name) in OUTPUT_NAMES
+        if not known or stem(name) in EXAMPLE_WORDS or name in missing:
+            continue
+        stop = text.find(f"</{match['name']}>", match.end())
+        if stop < 0:
+            missing.add(name)  # never look for it again: a text full of open tags must not cost its square
+            continue
+        position = stop + len(name) + 3
+        yield name, match.start(), _without_margins(text[match.end() : stop]), position
+
+
+def _without_margins(content: str) -> str:
+    return content.strip("\n").strip() if "\n" in content else content
+
+
+def _with_sections(text: str, begin: int, end: int) -> tuple[int, int]:
+    """The region with the tags around it that hold nothing else (`<examples>`, `<example>`)."""
+    while (start := text.rfind("<", 0, begin)) >= 0:
+        match = _SECTION.fullmatch(text, start, begin)
+        if match is None or not _is_example_tag(text[start:begin]):
+            break
+        begin = start
+    while (match := _SECTION.match(text, end)) is not None and _is_example_tag(match[0]):
+        end = match.end()
+    return begin, end
+
+
+def _is_example_tag(tag: str) -> bool:
+    name = re.sub(r"[\s<>/]+", " ", tag).split()
+    return bool(name) and stem(re.sub(r"[_\-]", " ", name[0])) in EXAMPLE_WORDS | {
+        "shot",
+        "shots",
+        "few shot examples",
+        "item",
+        "pair",
+    }
+
+
+def find_table(text: str) -> Found | None:
+    """Demonstrations as the rows of a Markdown table of an input and an output column."""
+    lines = text.split("\n")
+    offset = 0
+    best: Found | None = None
+    for number, line in enumerate(lines):
+        start = offset
+        offset += len(line) + 1
+        if (
+            number + 1 >= len(lines)
+            or "|" not in line
+            or len(lines[number + 1]) > 2000
+            or not _RULE.fullmatch(lines[number + 1])
+        ):
+            continue
+        found = _table(lines, number, start=start)
+        if found is not None and (best is None or len(found.pairs) > len(best.pairs)):
+            best = found
+    return best
+
+
+def _table(lines: Sequence[str], header: int, *, start: int) -> Found | None:
+    names = [stem(name.strip("*_` ")) for name in _cells(lines[header])]
+    columns = _columns(names)
+    if columns is None:
+        return None
+    pairs = []
+    end = start + len(lines[header]) + 1 + len(lines[header + 1])
+    for line in lines[header + 2 :]:
+        cells = _cells(line)
+        if "|" not in line or len(cells) != len(names):
+            break
+        pairs.append(Pair(_unescape(cells[columns[0]]), _unescape(cells[columns[1]])))
+        end += 1 + len(line)
+    full = tuple(pair for pair in pairs if pair.input and pair.output)
+    if not full:
+        return None
+    return Found(
+        layout="table", pairs=full, start=start, end=end, certainty=1.0 if _is_known(names, columns) else 0.75,
+        names=(names[columns[0]], names[columns[1]]),
+    )  # fmt: skip
+
+
+def _is_known(names: Sequence[str], columns: tuple[int, int]) -> bool:
+    return names[columns[0]] in INPUT_NAMES and names[columns[1]] in OUTPUT_NAMES
+
+
+def _columns(names: Sequence[str]) -> tuple[int, int] | None:
+    outputs = [number for number, name in enumerate(names) if name in OUTPUT_NAMES]
+    for answer in reversed(outputs):
+        given = next((number for number, name in enumerate(names) if name in INPUT_NAMES and number != answer), None)
+        if given is not None:
+            return given, answer
+    return None
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in _CELL.split(line.strip().removeprefix("|").removesuffix("|"))]
+
+
+def _unescape(cell: str) -> str:
+    return cell.replace("\\|", "|")

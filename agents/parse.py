@@ -1,0 +1,140 @@
+"""Understand the prompt: its instruction, its demonstrations, and what every answer must look like.
+
+`parse` decides alone and always the same; `parse_with_teacher` asks a model only where the text itself leaves doubt.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from agents import layouts, prompts
+from agents.derive import derive
+from agents.records import Pair, Spec
+from engine.errors import UserError
+from engine.messages import Reply, Request
+
+__all__ = ["SURE", "clean", "parse", "parse_with_teacher", "read_prompt"]
+
+SURE = 0.8
+"""Below this confidence, the teacher is asked."""
+
+_SHAPE = '{"instruction": "...", "demonstrations": [{"input": "...", "output": "..."}]}'
+_LEAST_LETTERS = 3
+_IDEOGRAPH = re.compile(r"[\u2e80-\uffdc]")  # one of these may be a word
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds any
+
+
+def read_prompt(path: Path) -> str:
+    """The text of a prompt file; raises UserError when it cannot be read as text."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; give the path of a text file that holds the prompt") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: this is a folder; give the path of a text file that holds the prompt") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if raw.startswith(mark)), "utf-8")
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: not a text file in {encoding.upper()} (byte {error.start}); save the prompt as UTF-8 text"
+        ) from None
+    try:
+        return clean(text)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def clean(text: str) -> str:
+    """The prompt with plain line ends and no byte order mark; raises UserError for what is no text."""
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in plain:
+        raise UserError("the prompt is binary: it holds a NUL character; give a text file in UTF-8")
+    try:
+        plain.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the prompt holds a character that is none (at {error.start}); save it as UTF-8 text and try again"
+        ) from None
+    if not plain.strip():
+        raise UserError("the prompt is empty; write what the model shall do, best with a few examples")
+    return plain
+
+
+def parse(text: str) -> Spec:
+    """Split a prompt into its instruction and its demonstrations, and say how sure that is.
+
+    Pure: the same text gives the same spec, in time proportional to its length. Raises UserError for a text without a
+    recognisable instruction.
+    """
+    text = clean(text)
+    found = layouts.find(text)
+    if found is None:
+        instruction = layouts.instruction_of(text, None)
+        announced = layouts.announces_examples(text)
+        return _spec(instruction, (), layout="plain", confidence=_HIDDEN_DEMONSTRATIONS if announced else 1.0)
+    instruction = layouts.instruction_of(text, found)
+    return _spec(instruction, found.pairs, layout=found.layout, confidence=found.certainty)
+
+
+def _spec(instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence: float) -> Spec:
+    if sum(map(str.isalpha, instruction)) < _LEAST_LETTERS and not _IDEOGRAPH.search(instruction):
+        if pairs:
+            raise UserError("the prompt holds only examples; add a sentence above them that says what shall be done")
+        raise UserError("the prompt holds no instruction; write in words what the model shall do with an input")
+    return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2))
+
+
+async def parse_with_teacher(text: str, *, ask: Callable[[Request], Awaitable[Reply]]) -> Spec:
+    """Split a prompt, asking the teacher only when its text leaves doubt.
+
+    The teacher's split counts only if every part of it stands in the prompt word for word; else the text's own stands.
+    """
+    spec = parse(text)
+    if spec.confidence >= SURE:
+        return spec
+    filled = prompts.fill("parse", prompt=clean(text).strip(), shape=_SHAPE)
+    reply = await ask(Request.user(filled, max_tokens=len(filled) // 2 + 500, temperature=0.0, tag="parse"))
+    return read_split(reply.text, text=clean(text)) or spec
+
+
+def read_split(answer: str, *, text: str) -> Spec | None:
+    """The teacher's split of `text`; None when it is unreadable or says what the text does not."""
+    split = _first_object(answer)
+    if split is None:
+        return None
+    instruction, rows = split.get("instruction"), split.get("demonstrations", [])
+    if not isinstance(instruction, str) or not isinstance(rows, list):
+        return None
+    pairs = [_pair(row) for row in rows]
+    words = " ".join(text.split())
+    parts = [instruction, *(part for pair in pairs if pair for part in (pair.input, pair.output))]
+    if None in pairs or not all(part.strip() and " ".join(part.split()) in words for part in parts):
+        return None
+    try:
+        return _spec(instruction.strip(), tuple(pair for pair in pairs if pair), layout="teacher", confidence=0.9)
+    except UserError:
+        return None  # the teacher found no instruction; the text's own split says what is wrong
+
+
+def _first_object(answer: str) -> Mapping[str, object] | None:
+    start = answer.find("{")
+    try:
+        value, _ = json.JSONDecoder().raw_decode(answer, max(start, 0))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _pair(row: object) -> Pair | None:
+    if not isinstance(row, dict):
+        return None
+    given, output = row.get("input"), row.get("output")
+    return Pair(given, output) if isinstance(given, str) and isinstance(output, str) else None
