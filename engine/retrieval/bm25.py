@@ -6,12 +6,16 @@ Knows texts, words and scores; what the texts describe is not its business.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Hit", "Index", "tokenize"]
 
@@ -32,44 +36,62 @@ class Hit:
 
 
 class Index:
-    """BM25 over texts that stay as they are: `Index(["red apples", "blue plums"]).search("apple red", k=1)`."""
+    """BM25 over texts that stay as they are: `Index(["red apples", "blue plums"]).search("apple red", k=1)`.
+
+    All scoring is done once, while indexing: what each word adds to each text that holds it. A query adds up.
+    """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        import numpy as np
-        from rank_bm25 import BM25Plus
-
-        words = [tokenize(text) for text in texts]
-        self._size = len(words)
-        self._holding = _texts_holding(words)
-        # rank_bm25 divides by the number of words, so an index of nothing has no model. Plus with delta 0 is plain
-        # BM25 whose word weights stay positive; Okapi's turn negative in small catalogues, where a word is often in
-        # most of the texts.
-        self._model = BM25Plus(words, delta=0) if self._holding else None
-        if self._model is not None:
-            # It converts this list to an array on every call, which takes longer than scoring a rare word.
-            self._model.doc_len = np.array(self._model.doc_len)
+        self._size = len(texts)
+        self._shares = _shares([tokenize(text) for text in texts])
 
     def __len__(self) -> int:
         return self._size
 
     def __repr__(self) -> str:
-        return f"<Index [{self._size} texts, {len(self._holding)} words]>"
+        return f"<Index [{self._size} texts, {len(self._shares)} words]>"
 
     def search(self, query: str, *, k: int) -> list[Hit]:
         """The k best texts, best first; of equals the earlier. Texts that share no word with the query are not hits."""
-        scores = self._scores(query)
-        best = sorted(range(self._size), key=lambda position: (-scores[position], position))[:k]
-        return [Hit(position, scores[position]) for position in best if scores[position] > 0]
-
-    def _scores(self, query: str) -> Sequence[float]:
         import numpy as np
 
         scores = np.zeros(self._size)
         for word, times in Counter(tokenize(query)).items():
-            if (positions := self._holding.get(word)) is not None and self._model is not None:
-                scores[positions] += times * np.array(self._model.get_batch_scores([word], positions))
-        found: list[float] = scores.tolist()
-        return found
+            if (share := self._shares.get(word)) is not None:
+                scores[share.positions] += times * share.weights
+        found = np.flatnonzero(scores)
+        best = found[np.lexsort((found, -scores[found]))][:k]
+        return [Hit(int(position), float(scores[position])) for position in best]
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What one word adds to the score of each text that holds it."""
+
+    positions: NDArray[np.int32]
+    weights: NDArray[np.float64]
+
+
+def _shares(texts: Sequence[Sequence[str]]) -> dict[str, _Share]:
+    """Every word's share. Scoring word by word here, and only texts that hold it, spares each query that loop."""
+    import numpy as np
+    from rank_bm25 import BM25Plus
+
+    holding: dict[str, list[int]] = {}
+    for position, words in enumerate(texts):
+        for word in dict.fromkeys(words):
+            holding.setdefault(word, []).append(position)
+    if not holding:
+        return {}  # rank_bm25 divides by the number of words
+
+    # Plus with delta 0 is plain BM25 whose word weights stay positive; Okapi's turn negative in small catalogues, where
+    # a word is often in most of the texts.
+    model = BM25Plus(texts, delta=0)
+    model.doc_len = np.array(model.doc_len)  # it converts the list on every call otherwise
+    return {
+        word: _Share(np.array(positions, dtype=np.int32), np.array(model.get_batch_scores([word], positions)))
+        for word, positions in holding.items()
+    }
 
 
 def tokenize(text: str) -> list[str]:
@@ -97,12 +119,3 @@ def _word_pattern() -> re.Pattern[str]:
     marks = "".join(re.escape(chr(code)) for code in range(0x20000) if unicodedata.category(chr(code))[0] == "M")
     letter = rf"[^\W_{_UNSPACED}]"
     return re.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|{letter}(?:{letter}|[{marks}])*")
-
-
-def _texts_holding(words: Sequence[Sequence[str]]) -> dict[str, list[int]]:
-    """For every word the positions of the texts that hold it, so that a query looks at no others."""
-    holding: dict[str, list[int]] = {}
-    for position, text_words in enumerate(words):
-        for word in set(text_words):
-            holding.setdefault(sys.intern(word), []).append(position)
-    return holding
