@@ -1,0 +1,291 @@
+"""The cap holds at every moment, waiters are served in order, and nothing hangs at the end of the money."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from engine.budget import Budget, Ledger, Reservation
+from engine.errors import BudgetReached, UserError
+from engine.fakes import virtual_time
+
+CAP = 1000
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Any order of reservations, settlements within their bounds, assumptions and releases."""
+
+    reservations = Bundle[Reservation]("reservations")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger(CAP)
+
+    @rule(target=reservations, amount=st.integers(0, CAP))
+    def reserve(self, amount: int) -> Reservation | MultipleResults[Reservation]:
+        fits = amount <= CAP - self.ledger.spent - self.ledger.assumed - self.ledger.reserved
+        reservation = self.ledger.try_reserve(amount)
+        assert (reservation is not None) == fits
+        return multiple() if reservation is None else reservation
+
+    @rule(reservation=consumes(reservations), share=st.floats(0, 1))
+    def settle(self, reservation: Reservation, share: float) -> None:
+        self.ledger.settle(reservation, int(reservation.amount * share))
+
+    @rule(reservation=consumes(reservations))
+    def assume(self, reservation: Reservation) -> None:
+        self.ledger.assume(reservation)
+
+    @rule(reservation=consumes(reservations))
+    def release(self, reservation: Reservation) -> None:
+        self.ledger.release(reservation)
+
+    @invariant()
+    def cap_holds(self) -> None:
+        ledger = self.ledger
+        assert min(ledger.spent, ledger.assumed, ledger.reserved, ledger.in_flight) >= 0
+        assert ledger.spent + ledger.assumed + ledger.reserved <= CAP
+        assert ledger.headroom == CAP - ledger.spent - ledger.assumed - ledger.reserved
+        assert ledger.overshoot == 0
+
+
+TestLedgerMachine = LedgerMachine.TestCase
+
+
+def taken(ledger: Ledger, amount: int) -> Reservation:
+    reservation = ledger.try_reserve(amount)
+    assert reservation is not None
+    return reservation
+
+
+def test_budgets_are_kept_exactly() -> None:
+    assert Budget(usd=0.1).cap == Budget(usd="0.10").cap == 10**11
+    assert Budget(5) == Budget(usd="5")
+
+
+def test_a_fraction_of_a_pico_dollar_is_rounded_away() -> None:
+    assert Budget(usd="0.0000000000019").cap == 1
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), float("inf"), "five", "1e-13", 1_000_001])
+def test_what_is_no_budget_is_refused_in_one_line(wrong: float | str) -> None:
+    with pytest.raises(UserError, match="the budget must") as refusal:
+        Budget(usd=wrong)
+
+    assert repr(wrong) in str(refusal.value)
+
+
+def test_settling_frees_what_was_not_needed() -> None:
+    ledger = Ledger(CAP, spent=100, assumed=50)
+    ledger.settle(taken(ledger, 800), 300)
+
+    assert (ledger.spent, ledger.assumed, ledger.reserved, ledger.headroom) == (400, 50, 0, 550)
+
+
+def test_what_nobody_knows_is_assumed_whole() -> None:
+    ledger = Ledger(CAP)
+    ledger.assume(taken(ledger, 800))
+
+    assert (ledger.spent, ledger.assumed) == (0, 800)
+
+
+def test_a_bill_above_the_bound_is_recorded_and_shown() -> None:
+    ledger = Ledger(CAP)
+    ledger.settle(taken(ledger, 1000), 1200)
+
+    assert (ledger.spent, ledger.overshoot, ledger.headroom) == (1200, 200, -200)
+    assert ledger.try_reserve(0) is None
+
+
+def test_a_reservation_is_closed_once() -> None:
+    ledger = Ledger(CAP)
+    reservation = taken(ledger, 10)
+    ledger.release(reservation)
+
+    for close in (ledger.release, ledger.assume, lambda r: ledger.settle(r, 1)):
+        with pytest.raises(ValueError, match="closed"):
+            close(reservation)
+    with pytest.raises(ValueError, match="closed"):
+        Ledger(CAP).release(taken(ledger, 10))
+
+
+def test_negative_amounts_are_a_bug() -> None:
+    ledger = Ledger(CAP)
+
+    with pytest.raises(ValueError, match="negative"):
+        ledger.try_reserve(-1)
+    with pytest.raises(ValueError, match="negative"):
+        ledger.settle(taken(ledger, 1), -1)
+
+
+def test_without_a_cap_everything_fits() -> None:
+    ledger = Ledger(None)
+    ledger.settle(taken(ledger, 0), 0)
+
+    assert virtual_time.run(ledger.reserve(0)).amount == 0
+    assert ledger.headroom is None
+
+
+def test_the_reserve_waits_for_a_settlement() -> None:
+    async def scenario() -> list[int]:
+        ledger = Ledger(CAP)
+        first = await ledger.reserve(900)
+        waiter = asyncio.create_task(ledger.reserve(200))
+        await asyncio.sleep(0)
+        assert ledger.waiting == 1
+        ledger.settle(first, 500)
+        return [(await waiter).amount, ledger.spent, ledger.reserved, ledger.waiting]
+
+    assert virtual_time.run(scenario()) == [200, 500, 200, 0]
+
+
+def test_waiters_are_served_first_come_first_served() -> None:
+    """A small amount does not overtake a large one, not even through try_reserve."""
+
+    async def scenario() -> list[str]:
+        ledger, served = Ledger(CAP), list[str]()
+
+        async def take(name: str, amount: int) -> None:
+            reservation = await ledger.reserve(amount)
+            served.append(name)
+            await asyncio.sleep(0)
+            ledger.release(reservation)
+
+        holder = taken(ledger, 600)
+        async with asyncio.TaskGroup() as group:
+            for name, amount in (("large", 900), ("small", 10), ("tiny", 1)):
+                group.create_task(take(name, amount))
+            await asyncio.sleep(0)
+            assert ledger.try_reserve(1) is None
+            ledger.release(holder)
+        return served
+
+    assert virtual_time.run(scenario()) == ["large", "small", "tiny"]
+
+
+def test_what_can_never_fit_is_refused_at_once() -> None:
+    async def scenario() -> str:
+        ledger = Ledger(5 * 10**12, spent=4 * 10**12, assumed=5 * 10**11)
+        taken(ledger, 10**11)
+        with pytest.raises(BudgetReached) as refusal:
+            await ledger.reserve(6 * 10**11)
+        assert ledger.waiting == 0
+        return str(refusal.value)
+
+    assert virtual_time.run(scenario()) == (
+        "the budget of $5.00 is reached: $4.00 spent and $0.50 assumed, and the next call may cost up to $0.60"
+    )
+
+
+def test_waiters_are_refused_when_nothing_in_flight_can_make_room() -> None:
+    """The one who cannot fit any more is refused; the next, who can, is served."""
+
+    async def scenario() -> list[object]:
+        ledger = Ledger(CAP)
+        holder = taken(ledger, 600)
+        waiters = [asyncio.create_task(ledger.reserve(amount)) for amount in (500, 400)]
+        await asyncio.sleep(0)
+        ledger.assume(holder)
+        return await asyncio.gather(*waiters, return_exceptions=True)
+
+    refused, served = virtual_time.run(scenario())
+    assert isinstance(refused, BudgetReached)
+    assert isinstance(served, Reservation)
+
+
+def test_a_cancelled_waiter_leaves_nothing_and_lets_the_next_one_in() -> None:
+    async def scenario() -> tuple[int, int, int]:
+        ledger = Ledger(CAP)
+        taken(ledger, 600)
+        large, small = asyncio.create_task(ledger.reserve(900)), asyncio.create_task(ledger.reserve(100))
+        await asyncio.sleep(0)
+        large.cancel()
+        return (await small).amount, ledger.waiting, ledger.reserved
+
+    assert virtual_time.run(scenario()) == (100, 0, 700)
+
+
+def test_a_waiter_cancelled_after_being_served_gives_the_money_back() -> None:
+    """Cancelled between the grant and its own waking: the narrowest moment there is."""
+
+    async def scenario() -> tuple[int, int, int]:
+        ledger = Ledger(CAP)
+        holder = taken(ledger, 600)
+        first, second = asyncio.create_task(ledger.reserve(900)), asyncio.create_task(ledger.reserve(800))
+        await asyncio.sleep(0)
+        ledger.release(holder)
+        first.cancel()
+        reservation = await second
+        assert first.cancelled()
+        return reservation.amount, ledger.reserved, ledger.waiting
+
+    assert virtual_time.run(scenario()) == (800, 800, 0)
+
+
+def test_a_waiter_cancelled_before_the_settlement_is_passed_over() -> None:
+    """Cancelled, but not yet run again, when the money comes free."""
+
+    async def scenario() -> tuple[int, int]:
+        ledger = Ledger(CAP)
+        holder = taken(ledger, 600)
+        first, second = asyncio.create_task(ledger.reserve(900)), asyncio.create_task(ledger.reserve(800))
+        await asyncio.sleep(0)
+        first.cancel()
+        ledger.release(holder)
+        return (await second).amount, ledger.reserved
+
+    assert virtual_time.run(scenario()) == (800, 800)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_under_contention_the_cap_holds_is_used_and_nobody_hangs(seed: int) -> None:
+    """Two hundred callers with random costs, ends and cancellations; at least 97 % is spent at the end."""
+    chance = random.Random(seed)
+    ledger = Ledger(100_000)
+
+    async def call() -> None:
+        while True:
+            bound = chance.randrange(1, 400)
+            reservation = await ledger.reserve(bound)
+            assert ledger.spent + ledger.assumed + ledger.reserved <= 100_000
+            try:
+                for _ in range(chance.randrange(4)):
+                    await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                ledger.assume(reservation)
+                raise
+            end(reservation)
+
+    def end(reservation: Reservation) -> None:
+        how = chance.randrange(3)
+        if how == 0:
+            ledger.settle(reservation, chance.randrange(reservation.amount + 1))
+        elif how == 1:
+            ledger.assume(reservation)
+        else:
+            ledger.release(reservation)
+
+    async def scenario() -> list[object]:
+        tasks = [asyncio.create_task(call()) for _ in range(200)]
+        await asyncio.sleep(0)
+        for task in chance.sample(tasks, 20):
+            task.cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    ends = virtual_time.run(scenario())
+
+    assert {type(end) for end in ends} <= {BudgetReached, asyncio.CancelledError}
+    assert ledger.waiting == 0
+    assert ledger.in_flight == 0
+    assert 97_000 <= ledger.spent + ledger.assumed <= 100_000
+
+
+def test_the_repr_tells_how_things_stand() -> None:
+    ledger = Ledger(5 * 10**12, spent=10**12)
+    taken(ledger, 10**12)
+
+    assert repr(ledger) == ("<Ledger [$1.00 spent, $0.00 assumed, $1.00 reserved of $5.00 | 1 in flight, 0 waiting]>")
