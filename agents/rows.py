@@ -6,19 +6,33 @@ reading, because a file that is half read is worse than none.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from agents.records import Pair
 from engine.errors import UserError
 
-__all__ = ["read_rows"]
+__all__ = ["INPUTS", "OUTPUTS", "read_rows"]
 
-INPUTS = ("input", "inputs", "text", "source", "question", "sentence", "utterance", "query", "prompt", "x")
-OUTPUTS = ("output", "outputs", "label", "target", "answer", "intent", "class", "category", "completion", "y")
+INPUTS = (
+    "input", "inputs", "text", "source", "question", "sentence", "utterance", "query", "message", "review", "document",
+    "content", "passage", "context", "prompt", "instruction", "src", "x",
+)  # fmt: skip
+"""What the column of inputs may be called, the likeliest first."""
+
+OUTPUTS = (
+    "output", "outputs", "label", "labels", "target", "answer", "answers", "intent", "class", "category", "sentiment",
+    "completion", "response", "summary", "translation", "expected", "gold", "tgt", "y",
+)  # fmt: skip
+"""What the column of outputs may be called, the likeliest first."""
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_LONGEST_FIELD = 2**31 - 1  # the csv module's own limit of 128 KiB is shorter than a document
 
 Record = tuple[str, Mapping[str, object]]  # where it stands, for people; and its fields
 
@@ -26,105 +40,166 @@ Record = tuple[str, Mapping[str, object]]  # where it stands, for people; and it
 def read_rows(path: Path, *, input_column: str | None = None, output_column: str | None = None) -> tuple[Pair, ...]:
     """The rows of a file as pairs. Columns are found by their usual names unless they are named.
 
-    Raises UserError with the file, the place and the way out when it cannot be read, has no such columns or no rows.
+    Numbers and truth values become text, lists and objects their JSON, and half a surrogate pair, which no file can
+    carry, U+FFFD. Raises UserError with the file, the place and the way out when the file cannot be read, has no such
+    columns, has a row without input or output, or has no rows.
     """
     read = _READERS.get(path.suffix.lower())
     if read is None:
-        raise UserError(f"{path}: rows are read from {', '.join(sorted(_READERS))} files")
+        raise UserError(f"{path}: rows are read from {', '.join(sorted(_READERS))} files; save it as one of them")
     try:
         records = list(read(path))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not records:
-        raise UserError(f"{path}: holds no rows")
-    first = records[0][1]
+        raise UserError(f"{path}: holds no rows; it needs at least one with an input and an output")
+    first = _flat(records[0][1])
     asked = _column(path, first, wanted=input_column, usual=INPUTS, what="input")
-    told = _column(path, first, wanted=output_column, usual=OUTPUTS, what="output")
-    return tuple(Pair(_text(path, where, row, asked), _text(path, where, row, told)) for where, row in records)
+    told = _column(path, first, wanted=output_column, usual=OUTPUTS, what="output", taken=asked)
+    return tuple(_pair(path, where, _flat(row), asked=asked, told=told) for where, row in records)
 
 
-def _column(path: Path, row: Mapping[str, object], *, wanted: str | None, usual: Iterable[str], what: str) -> str:
-    names = {name.strip().casefold(): name for name in row}
+def _flat(row: Mapping[str, object]) -> Mapping[str, object]:
+    """A row of chat messages as its last question and answer; any other row as it is."""
+    messages = row.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(turn, dict) for turn in messages):
+        return row
+    said = {turn.get("role"): turn.get("content") for turn in messages}
+    return {**row, "input": said.get("user"), "output": said.get("assistant")}
+
+
+def _column(
+    path: Path,
+    row: Mapping[str, object],
+    *,
+    wanted: str | None,
+    usual: Iterable[str],
+    what: str,
+    taken: str | None = None,
+) -> str:
+    if wanted in row:
+        return str(wanted)
+    names = {name.strip().casefold(): name for name in reversed(list(row)) if name != taken}
     for candidate in (wanted,) if wanted is not None else usual:
-        if candidate.casefold() in names:
-            return names[candidate.casefold()]
-    there = ", ".join(repr(name) for name in row)
-    missing = f"column {wanted!r}" if wanted is not None else f"{what} column ({', '.join(usual)})"
-    raise UserError(f"{path}: has no {missing}; its columns are {there}")
+        if candidate.strip().casefold() in names:
+            return names[candidate.strip().casefold()]
+    there = ", ".join(f"{name!r:.60}" for name in list(row)[:20])
+    if wanted is not None:
+        raise UserError(f"{path}: has no column {wanted!r}; its columns are {there}")
+    raise UserError(f"{path}: has no {what} column; its columns are {there}; rename one to {what!r}")
+
+
+def _pair(path: Path, where: str, row: Mapping[str, object], *, asked: str, told: str) -> Pair:
+    pair = Pair(_text(path, where, row, asked), _text(path, where, row, told))
+    if not pair.input.strip():
+        raise UserError(f"{path}, {where}: {asked!r} is empty; fill it in or take the row out")
+    return pair
 
 
 def _text(path: Path, where: str, row: Mapping[str, object], column: str) -> str:
     value = row.get(column)
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UserError(f"{path}, {where}: {column!r} must be text (got {value!r:.80})")
-    return str(value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        raise UserError(f"{path}, {where}: has no {column!r}; fill it in or take the row out")
+    if isinstance(value, bytes):
+        raise UserError(f"{path}, {where}: {column!r} must be text (got bytes)")
+    if isinstance(value, bool | list | dict):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _decoded(path: Path) -> str:
+    """The text of the file, by its byte order mark, otherwise UTF-8."""
+    raw = path.read_bytes()
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
 def _read_jsonl(path: Path) -> Iterator[Record]:
+    return _json_lines(path, _decoded(path))
+
+
+def _json_lines(path: Path, text: str) -> Iterator[Record]:
     # Only line feeds end a line: JSON texts may hold U+2028 and its like.
-    for number, line in enumerate(path.read_bytes().decode("utf-8-sig").split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
-            yield f"line {number}", _object(path, f"line {number}", line)
+            yield f"line {number}", _object(path, f"line {number}", _json(path, line, first_line=number))
 
 
-def _object(path: Path, where: str, text: str) -> Mapping[str, object]:
-    value = _json(path, where, text)
+def _object(path: Path, where: str, value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise UserError(f"{path}, {where}: must be a JSON object (got {value!r:.80})")
+        raise UserError(f"{path}, {where}: must be a JSON object with an input and an output (got {value!r:.80})")
     return value
 
 
-def _json(path: Path, where: str, text: str) -> object:
+def _json(path: Path, text: str, *, first_line: int) -> object:
     try:
         value: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}, {where}: is not valid JSON: {error}") from error
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        raise UserError(f"{path}, line {line}: is not valid JSON: {error.msg} (column {error.colno})") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a nest of thousands of brackets
+        raise UserError(f"{path}, line {first_line}: is JSON that cannot be read: {error}") from error
     return value
 
 
 def _read_json(path: Path) -> Iterator[Record]:
-    value = _json(path, "the file", path.read_bytes().decode("utf-8-sig"))
+    """An array of objects; a file that begins with an object holds one a line, whatever it is called."""
+    text = _decoded(path)
+    if not text.strip():
+        return
+    if text.lstrip().startswith("{"):
+        yield from _json_lines(path, text)
+        return
+    value = _json(path, text, first_line=1)
     if not isinstance(value, list):
-        raise UserError(f"{path}: must hold a JSON array of objects; for one object a line, call it .jsonl")
+        raise UserError(f"{path}: must hold a JSON array of objects (got {value!r:.80})")
     for number, row in enumerate(value, start=1):
-        if not isinstance(row, dict):
-            raise UserError(f"{path}, row {number}: must be a JSON object (got {row!r:.80})")
-        yield f"row {number}", row
+        yield f"row {number}", _object(path, f"row {number}", row)
 
 
-def _read_table(delimiter: str) -> Callable[[Path], Iterator[Record]]:
-    def read(path: Path) -> Iterator[Record]:
-        text = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(text, delimiter=delimiter, strict=True)
-        try:
-            for row in reader:
-                if None in row:
-                    raise UserError(f"{path}, line {reader.line_num}: has more fields than the header")
-                yield f"line {reader.line_num}", row
-        except csv.Error as error:
-            raise UserError(f"{path}, line {reader.line_num}: is not valid CSV: {error}") from error
+def _read_csv(path: Path) -> Iterator[Record]:
+    text = _decoded(path)
+    header = text[: text.find("\n")]
+    # Where the comma is the decimal mark, spreadsheets save "CSV" with semicolons.
+    return _table(path, text, delimiter=";" if ";" in header and "," not in header else ",")
 
-    return read
+
+def _read_tsv(path: Path) -> Iterator[Record]:
+    return _table(path, _decoded(path), delimiter="\t")
+
+
+def _table(path: Path, text: str, *, delimiter: str) -> Iterator[Record]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if None in row:
+                raise UserError(f"{path}, line {reader.line_num}: has more fields than the header; quote the text")
+            yield f"line {reader.line_num}", row
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: is not valid CSV: {error}") from error
 
 
 def _read_parquet(path: Path) -> Iterator[Record]:
-    import pyarrow
-    import pyarrow.parquet
+    from pyarrow import ArrowInvalid, parquet
 
     try:
-        table = pyarrow.parquet.read_table(path)
-    except pyarrow.ArrowInvalid as error:
-        raise UserError(f"{path}: is not a parquet file: {error}") from error
+        table = parquet.read_table(path)
+    except ArrowInvalid as error:
+        raise UserError(f"{path}: is not a parquet file: {str(error).splitlines()[0]}") from error
     for number, row in enumerate(table.to_pylist(), start=1):
         yield f"row {number}", row
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {
     ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
     ".json": _read_json,
-    ".csv": _read_table(","),
-    ".tsv": _read_table("\t"),
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
     ".parquet": _read_parquet,
 }

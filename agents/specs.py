@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -23,16 +24,42 @@ def table_of(spec: Spec) -> dict[str, object]:
 
 
 def spec_of(table: object) -> Spec:
-    """The spec that plain values describe. Raises UserError for what is missing, unknown or of the wrong kind."""
+    """The spec that plain values describe; only the instruction must be there.
+
+    Labels make it a classification. Raises UserError for what is missing, unknown, of the wrong kind, or contradicts
+    the rest: a demonstration outside the labels or against the pattern.
+    """
     if not isinstance(table, Mapping):
-        raise UserError("a spec is a JSON object with an instruction and demonstrations")
+        raise UserError('a spec is a JSON object: {"instruction": "...", "demonstrations": [...]}')
     fields = {field.name for field in dataclasses.fields(Spec)}
     if unknown := sorted(set(table) - fields):
         raise UserError(f"unknown field {unknown[0]!r} in the spec; there are: {', '.join(sorted(fields))}")
     checked = {name: _READERS[name](table[name], name) for name in fields & set(table)}
     if not str(checked.get("instruction", "")).strip():
-        raise UserError("the spec has no instruction")
-    return Spec(**checked)  # type: ignore[arg-type]  # each reader returns what its field takes
+        raise UserError("the spec has no instruction; say in 'instruction' what shall be done")
+    if checked.get("labels"):
+        checked.setdefault("kind", "classification")
+    spec = Spec(**checked)  # type: ignore[arg-type]  # each reader returns what its field takes
+    _check_agreement(spec)
+    return spec
+
+
+def _check_agreement(spec: Spec) -> None:
+    if (spec.kind == "classification") != bool(spec.labels):
+        raise UserError("'kind' and 'labels' in the spec disagree: a classification has labels, and nothing else has")
+    if len(set(spec.labels)) != len(spec.labels) or len(spec.labels) == 1:
+        raise UserError("'labels' in the spec must be two or more, each given once")
+    for number, pair in enumerate(spec.demonstrations, start=1):
+        if spec.labels and pair.output not in spec.labels:
+            raise UserError(
+                f"demonstration {number} in the spec answers {pair.output!r:.80}, which is none of its labels; "
+                "add it to 'labels' or change the answer"
+            )
+        if spec.output_pattern is not None and not re.fullmatch(spec.output_pattern, pair.output):
+            raise UserError(
+                f"demonstration {number} in the spec answers {pair.output!r:.80}, which 'output_pattern' does not match; "
+                "widen the pattern or set it to null"
+            )
 
 
 def write_spec(path: Path, spec: Spec) -> None:
@@ -43,7 +70,7 @@ def write_spec(path: Path, spec: Spec) -> None:
 def read_spec(path: Path) -> Spec:
     """The spec in a file. Raises UserError, naming the file, for whatever keeps it from being one."""
     try:
-        return spec_of(orjson.loads(path.read_bytes()))
+        return spec_of(orjson.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8)))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except orjson.JSONDecodeError as error:

@@ -14,6 +14,7 @@ is not decided here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -88,6 +89,7 @@ class Attempts:
     clock: Clock
     timeout_s: float
     events: Events | None
+    stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
 
     async def make(self, question: Question) -> Ending:
         """Ask once. Raises BudgetReached, and RequestRejected when no limit could ever let it through."""
@@ -114,11 +116,6 @@ class Attempts:
     async def _exchange(self, question: Question, demand: Demand, reservation: Reservation, number: int) -> Ending:
         """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
         sent_at = self.clock.monotonic()
-        question.attempts += 1
-        question.tally.attempts += 1
-        question.is_sent = True
-        if self.events is not None:
-            self.events.emit(RequestSent(question.request.tag))
         ending = Ending(question.bound, True, News.NONE)  # given up under way: nobody knows what it cost
         try:
             ending = await self._send(question)
@@ -135,6 +132,14 @@ class Attempts:
         return ending
 
     async def _send(self, question: Question) -> Ending:
+        # Between this look and the sending nothing else runs: whoever stops us finds us either here or under way.
+        if error := self.stopped():
+            return Ending(0, False, News.NONE, error=error)
+        question.is_sent = True
+        question.attempts += 1
+        question.tally.attempts += 1
+        if self.events is not None:
+            self.events.emit(RequestSent(question.request.tag))
         try:
             raw = await self.provider.send(question.request, timeout_s=self.timeout_s)
         except TransportFailure as failure:

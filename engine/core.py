@@ -25,6 +25,7 @@ from engine.concurrency import MAXIMUM, Crowd
 from engine.errors import (
     ConfigurationRefused,
     DeadlineExceeded,
+    Interrupted,
     ProviderRefused,
     SmeltError,
     UnreadableReply,
@@ -37,6 +38,7 @@ from engine.messages import Outcome, Reply, Request, Usage
 from engine.parts import joined, parts_of
 from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, lookup
 from engine.providers import Capabilities, Provider, Reading
+from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, persist
 from engine.statistics import Statistics, Tally, summed
 from engine.throttle import Limits, Pace, Sizes
@@ -121,7 +123,7 @@ class Engine:
         self._failures: Counter[str] = Counter()
         self._was_answered = False
         self._rejected = 0  # requests, before the first answer
-        self._refused: ProviderRefused | None = None
+        self._refused: SmeltError | None = None  # why nothing more is sent
 
     # -- opening and closing
 
@@ -139,6 +141,7 @@ class Engine:
             clock=self._clock,
             timeout_s=self._attempt_timeout_s,
             events=self._events,
+            stopped=self._stopped,
         )
         if self._journal_path is None:
             self._emit(Noted("no journal was given: replies are not kept when this process ends"))
@@ -191,6 +194,13 @@ class Engine:
         most = 2 * (self._admission.crowd.fixed or MAXIMUM)  # those that wait or back off hold no slot
         return flow(requests, self._outcome, workers=most, ordered=ordered, tasks=self._tasks)
 
+    def drain(self) -> None:
+        """End in order: what is in flight comes home and is kept, everything else raises Interrupted.
+
+        What the journal knows is answered still.
+        """
+        self._refuse(Interrupted("interrupted: nothing more is asked, and what was in flight is kept"))
+
     def statistics(self) -> Statistics:
         """How things stand now."""
         admission, ledger = self._admission, self._ledger
@@ -217,6 +227,11 @@ class Engine:
     def simulated(self) -> bool:
         """True when no real model answers."""
         return self._provider.simulated
+
+    @property
+    def world(self) -> World | None:
+        """The simulated world behind a simulated provider; for scoring simulations only."""
+        return self._provider.world if isinstance(self._provider, Simulated) else None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -310,8 +325,8 @@ class Engine:
 
     async def _attempt(self, question: Question) -> Reply:
         """Ask once. Raises Setback when that failed in a way that the retry loop should judge."""
-        if self._refused is not None:
-            raise _again(self._refused)
+        if error := self._stopped():
+            raise error
         return self._conclude(question, await self._opened().make(question))
 
     def _conclude(self, question: Question, ending: Ending) -> Reply:
@@ -348,7 +363,7 @@ class Engine:
             if self._rejected >= FIRST_REFUSALS:
                 self._refuse(ConfigurationRefused(f"the first {self._rejected} requests were all rejected: {error}"))
 
-    def _refuse(self, error: ProviderRefused) -> None:
+    def _refuse(self, error: SmeltError) -> None:
         """Nothing more is sent; who has not been sent yet is told now. What is under way may still come back."""
         if self._refused is not None:
             return
@@ -358,10 +373,12 @@ class Engine:
             if not asked.question.is_sent and not asked.scope.expired():
                 asked.scope.reschedule(now)
 
+    def _stopped(self) -> SmeltError | None:
+        return None if self._refused is None else _again(self._refused)
+
     def _out_of_time(self) -> SmeltError:
-        if self._refused is not None:
-            return _again(self._refused)
-        return DeadlineExceeded(f"no answer within {self._deadline_s:g} s, with every wait and retry")
+        late = DeadlineExceeded(f"no answer within {self._deadline_s:g} s, with every wait and retry")
+        return self._stopped() or late
 
     # -- small things
 

@@ -11,6 +11,7 @@ SmeltError
 │   ├── AuthenticationRefused
 │   ├── QuotaExhausted
 │   └── ConfigurationRefused
+├── Interrupted             somebody asked for an orderly end      exit code 130
 └── RequestFailed           one request, one row; the rest go on
     ├── ContextOverflow     too long for the model
     ├── ContentFiltered     refused by a content filter
@@ -31,6 +32,7 @@ __all__ = [
     "ContentFiltered",
     "ContextOverflow",
     "DeadlineExceeded",
+    "Interrupted",
     "JournalUnusable",
     "MissingExtra",
     "ProviderRefused",
@@ -100,6 +102,12 @@ class QuotaExhausted(ProviderRefused):
 
 class ConfigurationRefused(ProviderRefused):
     """The model or a parameter does not exist at this endpoint."""
+
+
+class Interrupted(SmeltError):
+    """Somebody asked for an orderly end: what was in flight is finished and kept, and nothing more is sent."""
+
+    exit_code = 130
 
 
 class RequestFailed(SmeltError):

@@ -50,7 +50,9 @@ def test_the_wheel_works_from_a_fresh_environment_outside_the_clone(wheel: Path,
     # addsitedir is not used: it would run the editable install's own hook and bring the clone back.
     (site / "beneath.pth").write_text(beneath + "\n")
 
-    where = subprocess.run([python, "-c", "import agents; print(agents.__file__)"], capture_output=True, text=True, cwd=tmp_path)
+    where = subprocess.run(
+        [python, "-c", "import agents; print(agents.__file__)"], capture_output=True, text=True, cwd=tmp_path
+    )
     parsed = subprocess.run(
         [tmp_path / "env" / "bin" / "smelt", "parse", site / "agents/demo/dates/prompt.md", "--json"],
         capture_output=True,

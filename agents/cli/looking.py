@@ -1,0 +1,89 @@
+"""The commands that look: report, doctor; and the fake provider, to try things against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agents.cli.options import JsonOption
+from agents.cli.output import print_json, say, say_table
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: smelt report runs/dates")(report)
+    app.command(epilog="Example: smelt doctor")(doctor)
+    app.command("fake-provider", epilog="Example: smelt fake-provider --world dates --port 8100 --rpm 600")(
+        fake_provider
+    )
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that has ended.")],
+    json: JsonOption = False,
+) -> None:
+    """Say what came of a run, and write its report.html anew."""
+    from agents.report import read_report, write_page
+    from agents.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    table = read_report(folder)
+    write_page(table, folder)
+    if json:
+        print_json(table)
+        return
+    for line in (*table["verdict"], *(f"note: {warning}" for warning in table["warnings"])):
+        say(line)
+    say(f"report: {folder.report_html}")
+
+
+def doctor(json: JsonOption = False) -> None:
+    """Say what is there: keys, local servers, cached models, devices; and what each missing thing would give."""
+    from agents.doctor import examine
+
+    findings = examine()
+    if json:
+        print_json({finding.what: {"found": finding.found, "detail": finding.detail} for finding in findings})
+        return
+    say_table(
+        "what Smelt finds here",
+        [
+            {"": "yes" if finding.found else "no", "what": finding.what, "detail": finding.detail}
+            for finding in findings
+        ],
+    )
+
+
+def fake_provider(
+    world: Annotated[
+        str, typer.Option(metavar="NAME", help="The simulated teacher to serve: dates or intents.")
+    ] = "dates",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8100,
+    latency: Annotated[
+        float, typer.Option(metavar="SCALE", help="Times the world's own latency; 0 for none.", min=0)
+    ] = 1.0,
+    rpm: Annotated[int | None, typer.Option(metavar="N", help="Requests a minute, with true headers.", min=1)] = None,
+    tpm: Annotated[int | None, typer.Option(metavar="N", help="Tokens a minute, with true headers.", min=1)] = None,
+    error_rate: Annotated[
+        float, typer.Option(metavar="P", help="Share of requests answered with a 500.", min=0, max=1)
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.")] = 0,
+) -> None:
+    """Serve a simulated teacher over HTTP, in OpenAI's and Anthropic's dialects, with limits and faults on demand."""
+    from engine.fakes.server import FakeProvider, serve
+    from engine.providers.resolve import world_named
+
+    fake = FakeProvider(
+        world_named(world, seed=seed), port=port, rpm=rpm, tpm=tpm, latency_scale=latency,
+        error_rate=error_rate, seed=seed,
+    )  # fmt: skip
+    serve(fake, on_ready=lambda ready: _say_address(ready.url, world))
+
+
+def _say_address(url: str, world: str) -> None:
+    say(f"a simulated teacher answers at {url} (Ctrl-C stops it); try:")
+    say(f"  smelt run PROMPT.md --model openai/{world} --base-url {url} --price-in 0.25 --price-out 2 --budget 5")
+    say(f"  smelt run PROMPT.md --model anthropic/{world} --base-url {url} --price-in 0.25 --price-out 2 --budget 5")

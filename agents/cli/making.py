@@ -1,0 +1,223 @@
+"""The commands that make data and students: run, resume, generate, parse, models, datasets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agents.cli.options import (
+    AnnealingOption,
+    BaseUrlOption,
+    BudgetOption,
+    ConcurrencyOption,
+    ConfigOption,
+    ExamplesOption,
+    JsonOption,
+    ModelOption,
+    OutOption,
+    PriceInOption,
+    PriceOutOption,
+    PromptArgument,
+    QuietOption,
+    RpmOption,
+    SeedOption,
+    StudentOption,
+    TestOption,
+    ThreadsOption,
+    TpmOption,
+    TrainSecondsOption,
+    VotesOption,
+    YesOption,
+)
+from agents.cli.output import print_json, say, say_table
+
+if TYPE_CHECKING:
+    from agents.run_folder import RunFolder
+
+__all__ = ["register"]
+
+RUNS = Path("runs")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: smelt run prompt.md --model openai/gpt-5.4-mini --budget 5")(run)
+    app.command(epilog="Example: smelt resume runs/dates")(resume)
+    app.command(epilog="Example: smelt generate prompt.md --model simulated/dates --examples 500")(generate)
+    app.command(epilog="Example: smelt parse prompt.md --json")(parse)
+    app.command(epilog="Example: smelt models prompt.md")(models)
+    app.command(epilog="Example: smelt datasets prompt.md")(datasets)
+
+
+def run(
+    prompt: PromptArgument,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    budget: BudgetOption = None,
+    examples: ExamplesOption = None,
+    votes: VotesOption = None,
+    annealing: AnnealingOption = None,
+    seed: SeedOption = None,
+    student: StudentOption = None,
+    train_seconds: TrainSecondsOption = None,
+    threads: ThreadsOption = None,
+    test: TestOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    concurrency: ConcurrencyOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
+    config: ConfigOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    yes: YesOption = False,
+) -> int:
+    """Turn a prompt into a data set, a small student and an honest report."""
+    flags = {
+        "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
+        "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
+        "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in, "price_out": price_out,
+    }  # fmt: skip
+    return _begin(prompt, flags=flags, config=config, out=out, json=json, quiet=quiet, yes=yes, train=True)
+
+
+def generate(
+    prompt: PromptArgument,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    budget: BudgetOption = None,
+    examples: ExamplesOption = None,
+    votes: VotesOption = None,
+    annealing: AnnealingOption = None,
+    seed: SeedOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    concurrency: ConcurrencyOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
+    config: ConfigOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    yes: YesOption = False,
+) -> int:
+    """Make the data set only: inputs, labels by vote, filtered, split and written as parquet."""
+    flags = {
+        "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
+        "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
+        "price_in": price_in, "price_out": price_out,
+    }  # fmt: skip
+    return _begin(prompt, flags=flags, config=config, out=out, json=json, quiet=quiet, yes=yes, train=False)
+
+
+def _begin(
+    argument: str,
+    *,
+    flags: Mapping[str, object],
+    config: Path | None,
+    out: Path | None,
+    json: bool,
+    quiet: bool,
+    yes: bool,
+    train: bool,
+) -> int:
+    from agents.cli.prompt_files import read_prompt
+    from agents.config import resolve
+    from agents.prepare import prepare
+    from agents.run_folder import RunFolder, free_name
+
+    source = read_prompt(argument)
+    configuration = prepare(resolve(file=config, flags={**flags, "train": train}), prompt=source.text)
+    if not yes:
+        _confirm_spending(configuration.model, configuration.budget)
+    folder = RunFolder(out or free_name(RUNS, source.name))
+    folder.begin(prompt=source.text, configuration=configuration)
+    return _carry_out(folder, json=json, quiet=quiet)
+
+
+def _confirm_spending(model: str, budget: str | None) -> None:
+    """Ask before real money may flow, but only a person at a terminal."""
+    if budget is None or model.startswith("simulated/") or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    typer.confirm(
+        f"This may spend up to {budget} USD at {model.partition('/')[0]}. Go on?", default=True, abort=True, err=True
+    )
+
+
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that has not ended.")],
+    budget: Annotated[str | None, typer.Option(metavar="USD", help="A new cap, for what was spent included.")] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Continue a run where it stopped; what was paid for is not paid again."""
+    from agents.run_folder import RunFolder
+
+    run_folder = RunFolder(folder)
+    run_folder.configuration()
+    if budget is not None:
+        run_folder.set_budget(budget)
+    return _carry_out(run_folder, json=json, quiet=quiet)
+
+
+def _carry_out(folder: RunFolder, *, json: bool, quiet: bool) -> int:
+    from agents.cli.watching import watched_run
+
+    return watched_run(folder, json=json, quiet=quiet)
+
+
+def parse(prompt: PromptArgument, json: JsonOption = False) -> None:
+    """Show how a prompt is understood: its instruction, demonstrations, labels and output format."""
+    from agents.cli.prompt_files import read_prompt
+    from agents.parse import parse as parse_prompt
+    from agents.specs import table_of
+
+    spec = parse_prompt(read_prompt(prompt).text)
+    if json:
+        print_json(table_of(spec))
+        return
+    say(f"instruction     {spec.instruction}")
+    say(f"kind            {spec.kind}" + (f" of {len(spec.labels)} labels" if spec.labels else ""))
+    if spec.labels:
+        say(f"labels          {', '.join(spec.labels)}")
+    if spec.empty_answer is not None:
+        say(f"nothing to find {spec.empty_answer}")
+    if spec.output_pattern:
+        say(f"output pattern  {spec.output_pattern}")
+    say(f"language        {spec.language}")
+    say(f"layout          {spec.layout} (confidence {spec.confidence:.2f})")
+    say_table(
+        f"{len(spec.demonstrations)} demonstrations",
+        [{"input": pair.input, "output": pair.output} for pair in spec.demonstrations],
+    )
+
+
+def models(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,
+           json: JsonOption = False) -> None:  # fmt: skip
+    """Rank the base models that a prompt could be fine-tuned from, with scores and reasons."""
+    from agents.cli.prompt_files import read_prompt
+    from agents.parse import parse as parse_prompt
+    from agents.retrieve import model_rows
+
+    _show(model_rows(parse_prompt(read_prompt(prompt).text), top=top), title="base models", json=json)
+
+
+def datasets(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,
+             json: JsonOption = False) -> None:  # fmt: skip
+    """Rank the data sets that could help with a prompt, with scores."""
+    from agents.cli.prompt_files import read_prompt
+    from agents.parse import parse as parse_prompt
+    from agents.retrieve import dataset_rows
+
+    _show(dataset_rows(parse_prompt(read_prompt(prompt).text), top=top), title="data sets", json=json)
+
+
+def _show(rows: list[dict[str, str]], *, title: str, json: bool) -> None:
+    if json:
+        print_json({title.replace(" ", "_"): rows})
+    else:
+        say_table(title, rows)

@@ -1,0 +1,75 @@
+"""The options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AnnealingOption",
+    "BaseUrlOption",
+    "BudgetOption",
+    "ConcurrencyOption",
+    "ConfigOption",
+    "ExamplesOption",
+    "JsonOption",
+    "ModelOption",
+    "OutOption",
+    "PriceInOption",
+    "PriceOutOption",
+    "PromptArgument",
+    "QuietOption",
+    "RpmOption",
+    "SeedOption",
+    "StudentOption",
+    "TestOption",
+    "ThreadsOption",
+    "TpmOption",
+    "TrainSecondsOption",
+    "VotesOption",
+    "YesOption",
+]
+
+TEACHER, LIMITS, STUDENT, OUTPUT = "The teacher", "Limits", "The student", "Output"
+
+PromptArgument = Annotated[
+    str, typer.Argument(metavar="PROMPT", help="A file that holds the prompt, or - to read it from standard input.")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="PROVIDER/NAME", help="Who writes and labels the data; auto: by the keys that are set."
+    ),
+]
+BaseUrlOption = Annotated[
+    str | None, typer.Option(metavar="URL", help="Another endpoint in the provider's dialect, with its /v1.")
+]
+BudgetOption = Annotated[str | None, typer.Option(metavar="USD", help="What may be spent at most. Never exceeded.")]
+ExamplesOption = Annotated[int | None, typer.Option(metavar="N", help="How many rows to make (2000).")]
+VotesOption = Annotated[int | None, typer.Option(metavar="K", help="Labels asked for each input, at most (3).")]
+AnnealingOption = Annotated[
+    str | None, typer.Option(metavar="SCHEDULE", help="Temperature: feedback, linear, cosine or constant (feedback).")
+]
+SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Same seed, same replies: same bytes (0).")]
+RpmOption = Annotated[int | None, typer.Option(metavar="N", help="Requests a minute; learnt when not told.")]
+TpmOption = Annotated[int | None, typer.Option(metavar="N", help="Tokens a minute; learnt when not told.")]
+ConcurrencyOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Requests in flight, fixed; found when not told.")
+]
+PriceInOption = Annotated[
+    str | None, typer.Option(metavar="USD", help="Price of a million input tokens, when Smelt does not know it.")
+]
+PriceOutOption = Annotated[str | None, typer.Option(metavar="USD", help="Price of a million output tokens.")]
+StudentOption = Annotated[str | None, typer.Option(metavar="FAMILY", help="auto, tiny, linear or seq2seq (auto).")]
+TrainSecondsOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long training may take (150).")]
+ThreadsOption = Annotated[int | None, typer.Option(metavar="N", help="Threads for training; chosen when not told.")]
+TestOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Real labelled rows to judge the student by (JSONL, CSV, parquet).")
+]
+OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder (runs/NAME).")]
+ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags win.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="The last line of standard output is one JSON object.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No live view and no progress lines.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; nothing is asked without a terminal anyway.")]

@@ -1,0 +1,138 @@
+"""What a run was asked to do: resolved from defaults, a TOML file and flags, checked once, written into the run.
+
+Nothing here does anything. A value that cannot mean anything is a `UserError` before anything is written or paid.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+from engine.errors import UserError
+
+__all__ = ["Configuration", "as_table", "read_config", "resolve"]
+
+
+MONEY = ("budget", "price_in", "price_out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Every option of a run; the names are those of the flags and of the configuration file.
+
+    Money is in USD, prices are USD per million tokens, limits are per minute, times are in seconds.
+    """
+
+    model: str = "auto"  # PROVIDER/NAME
+    base_url: str | None = None
+    budget: str | None = None  # a decimal number; None only where nothing costs anything real
+    price_in: str | None = None
+    price_out: str | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+    examples: int = 2000
+    votes: int = 3
+    per_request: int = 8
+    annealing: str = "feedback"  # feedback | linear | cosine | constant
+    seed: int = 0
+    student: str = "auto"  # auto | tiny | linear | seq2seq
+    train_seconds: float = 150.0
+    threads: int | None = None
+    test: str | None = None  # a file of real labelled rows, to judge by
+    train: bool = True  # False: the data set alone
+
+    def __post_init__(self) -> None:
+        for name in ("examples", "votes", "per_request", "rpm", "tpm", "concurrency", "threads"):
+            _positive(name, getattr(self, name))
+        _positive("train_seconds", self.train_seconds)
+        _decimal("budget", self.budget, above_zero=True)
+        _decimal("price_in", self.price_in, above_zero=False)
+        _decimal("price_out", self.price_out, above_zero=False)
+        if (self.price_in is None) != (self.price_out is None):
+            raise UserError("--price-in and --price-out belong together: give both, or neither")
+        _one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
+        _one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
+
+
+def resolve(*, file: Path | None, flags: Mapping[str, object]) -> Configuration:
+    """Defaults, then the file, then the flags that were given (not None): flags win."""
+    values = read_config(file) if file is not None else {}
+    values |= {name: value for name, value in flags.items() if value is not None}
+    return Configuration(**values)  # type: ignore[arg-type]  # names and types were checked by read_config and typer
+
+
+def read_config(path: Path) -> dict[str, object]:
+    """The options in a TOML file. Raises UserError for an unreadable file, an unknown option or a wrong type."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text; a configuration is a TOML file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: is not valid TOML: {error}") from error
+    return {name.replace("-", "_"): _checked(path, name, value) for name, value in table.items()}
+
+
+def _checked(path: Path, name: str, value: object) -> object:
+    hints = get_type_hints(Configuration)
+    field = name.replace("-", "_")
+    if field not in hints:
+        near = difflib.get_close_matches(field, hints, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(hints)}"
+        raise UserError(f"{path}: unknown option {name!r}{hint}")
+    kinds = get_args(hints[field]) or (hints[field],)
+    if isinstance(value, bool) is not (bool in kinds):
+        raise UserError(f"{path}: option {name!r} must be {_spelled(kinds)} (got {value!r})")
+    if field in MONEY and isinstance(value, int | float):
+        return str(value)  # may be written as a bare number
+    if float in kinds and isinstance(value, int):
+        return float(value)
+    if not isinstance(value, kinds):
+        raise UserError(f"{path}: option {name!r} must be {_spelled(kinds)} (got {value!r})")
+    return value
+
+
+def _spelled(kinds: tuple[type, ...]) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return " or ".join(names[kind] for kind in kinds if kind in names)
+
+
+def _positive(name: str, value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise UserError(f"{_flag(name)} must be above 0 (got {value})")
+
+
+def _decimal(name: str, value: str | None, *, above_zero: bool) -> None:
+    if value is None:
+        return
+    try:
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise UserError(f"{_flag(name)} must be a number of USD (got {value!r})") from error
+    if not number.is_finite() or number < 0 or (above_zero and number == 0):
+        raise UserError(f"{_flag(name)} must be {'above' if above_zero else 'at least'} 0 USD (got {value})")
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        near = difflib.get_close_matches(value, choices, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(choices)}"
+        raise UserError(f"{_flag(name)}: unknown value {value!r}; {hint}")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def as_table(configuration: Configuration) -> dict[str, object]:
+    """The options that say something (not None), as TOML can hold them."""
+    return {name: value for name, value in dataclasses.asdict(configuration).items() if value is not None}

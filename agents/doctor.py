@@ -1,0 +1,112 @@
+"""What is there and what is not: keys, local servers, cached models, devices, packages. Looks and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+__all__ = ["Finding", "examine"]
+
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+
+# The port that each local server takes by default.
+LOCAL_SERVERS = (("Ollama", 11434), ("vLLM", 8000), ("LM Studio", 1234), ("llama.cpp", 8080), ("SGLang", 30000))
+
+EXTRAS = (("train", "torch", "training students"), ("chat", "gradio", "the chat page"))
+
+LOOK_S = 0.5
+LITTLE_DISK = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked for; `detail` says what it gives, or what to do."""
+
+    what: str
+    found: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Everything worth knowing before a run. Never shows a key."""
+    return [*_versions(), *_keys(), *asyncio.run(_servers()), *_extras(), *_models(), _device(), _disk()]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("smelt", True, f"{version('smelt')} on Python {platform.python_version()}")
+
+
+def _keys() -> Iterator[Finding]:
+    for name in KEYS:
+        provider = name.removesuffix("_API_KEY").lower()
+        found = bool(os.environ.get(name))
+        detail = f"--model {provider}/NAME can be asked" if found else f"set it to ask --model {provider}/NAME"
+        yield Finding(name, found, detail)
+
+
+async def _servers() -> list[Finding]:
+    import httpx
+
+    async with httpx.AsyncClient(timeout=LOOK_S, trust_env=False) as client:
+        return list(await asyncio.gather(*(_server(client, name, port) for name, port in LOCAL_SERVERS)))
+
+
+async def _server(client: object, name: str, port: int) -> Finding:
+    import httpx
+
+    assert isinstance(client, httpx.AsyncClient)  # noqa: S101  # the import must stay inside
+    url = f"http://127.0.0.1:{port}/v1"
+    try:
+        answer = await client.get(f"{url}/models")
+        models = [str(model["id"]) for model in answer.json()["data"]]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return Finding(f"{name} on port {port}", False, f"a server there could be asked with --base-url {url}")
+    first = models[0] if models else "NAME"
+    return Finding(f"{name} on port {port}", True, f"ask it with --model openai/{first} --base-url {url}")
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, module, gives in EXTRAS:
+        found = importlib.util.find_spec(module) is not None
+        detail = f"{module} {_version(module)}: {gives}" if found else f"{gives} needs it: pip install 'smelt[{extra}]'"
+        yield Finding(f"extra {extra}", found, detail)
+
+
+def _version(module: str) -> str:
+    try:
+        return version(module)
+    except PackageNotFoundError:
+        return "of unknown version"
+
+
+def _models() -> Iterator[Finding]:
+    from agents.choose import rank_models
+    from engine.retrieval import load_models, model_place
+
+    ranking = rank_models("", load_models().cards, place=lambda name: model_place(name, online=lambda: False))
+    cached = [ranked.card.id for ranked in ranking.kept]
+    detail = ", ".join(cached) if cached else "none to start from: the students tiny and linear need none"
+    yield Finding("base models on this machine", bool(cached), detail)
+
+
+def _device() -> Finding:
+    if importlib.util.find_spec("torch") is None:
+        return Finding("GPU", False, "cannot tell without the train extra")
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("GPU", True, torch.cuda.get_device_name(0))
+    return Finding("GPU", False, f"training runs on {os.cpu_count()} CPU cores, which is enough for tiny and linear")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    detail = f"{free / 1e9:.1f} GB free here"
+    return Finding("disk space", free > LITTLE_DISK, detail if free > LITTLE_DISK else f"{detail}: make room for a run")

@@ -1,0 +1,268 @@
+"""From a prompt to a student: the stages in order. The first file to read.
+
+Everything that asks the teacher happens in `make_data`, inside one engine with one budget and one journal; what comes
+after costs no money and can be done again at will. A run that is started again in its folder goes the same way: what
+was paid for comes from the journal, and ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.collect import Split, collect
+from agents.config import Configuration
+from agents.data_card import DataCard
+from agents.evaluate import Judgement, Origin, evaluate
+from agents.interrupts import drained_by_signals
+from agents.parse import parse_with_teacher
+from agents.records import Example, Pair, Spec
+from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, make_report, write_report
+from agents.retrieve import Retrieval, retrieve
+from agents.rows import read_rows
+from agents.run_folder import RunFolder
+from agents.specs import write_spec
+from agents.synthesize import Settings, Synthesis, synthesize
+from agents.train import Task, Trained, train_student
+from agents.truth import label_accuracy
+from engine import Budget, Engine, Limits, Price
+from engine.errors import BudgetReached, ProviderRefused
+from engine.events import Events, Noted, StageFinished, StageStarted
+from engine.prices import dollars
+from engine.training import Row
+
+__all__ = ["STAGES", "Ended", "run"]
+
+STAGES = ("parse", "retrieve", "generate", "collect", "train", "evaluate", "report")
+
+# With fewer rows than this a student only learns to repeat them.
+ENOUGH_TO_TRAIN = 50
+
+OnEngine = Callable[[Engine], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """Everything that came of asking the teacher."""
+
+    spec: Spec
+    retrieval: Retrieval
+    synthesis: Synthesis
+    money: Money
+    accuracy: LabelAccuracy | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that came to its end. `error` is what kept it short of its target; what there was is kept all the same."""
+
+    report: Report
+    error: BudgetReached | ProviderRefused | None = None
+
+    @property
+    def exit_code(self) -> int:
+        return self.error.exit_code if self.error else 0
+
+
+def run(folder: RunFolder, *, events: Events, on_engine: OnEngine = lambda _: None) -> Ended:
+    """Carry a run through, or on from where it stopped. Raises SmeltError when there is nothing to show for it."""
+    configuration = folder.configuration()
+    given = read_rows(Path(configuration.test)) if configuration.test else ()
+    made = asyncio.run(make_data(folder, configuration, withheld=given, events=events, on_engine=on_engine))
+    split = collect_data(folder, configuration, made, events=events)
+    trained = train_on(folder, configuration, made, split, events=events)
+    judgements = judge(trained, made.spec, split, given, seed=configuration.seed, events=events)
+    report = tell(folder, configuration, made, split, trained, judgements, events=events)
+    return Ended(report, made.synthesis.error)
+
+
+async def make_data(
+    folder: RunFolder, configuration: Configuration, *, withheld: Sequence[Pair], events: Events, on_engine: OnEngine
+) -> Made:
+    """Understand the prompt, look for what exists, and make labelled rows: all that asks the teacher."""
+    async with open_engine(folder, configuration, events=events) as engine:
+        on_engine(engine)
+        with drained_by_signals(engine.drain):
+            spec = await understand(folder, engine, events=events)
+            retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
+            synthesis = await synthesize_rows(spec, configuration, engine, withheld=withheld, events=events)
+            return Made(
+                spec=spec,
+                retrieval=retrieval,
+                synthesis=synthesis,
+                money=money_of(engine, accepted=len(synthesis.examples)),
+                accuracy=label_accuracy(engine.world, spec, synthesis),
+            )
+
+
+def open_engine(folder: RunFolder, configuration: Configuration, *, events: Events) -> Engine:
+    """The one engine of a run, with its limits, its cap and its journal."""
+    price = None
+    if configuration.price_in is not None and configuration.price_out is not None:
+        price = Price(input=configuration.price_in, output=configuration.price_out)
+    return Engine(
+        configuration.model,
+        base_url=configuration.base_url,
+        budget=Budget(configuration.budget) if configuration.budget is not None else None,
+        price=price,
+        limits=Limits(rpm=configuration.rpm, tpm=configuration.tpm),
+        concurrency=configuration.concurrency,
+        journal=folder.journal,
+        seed=configuration.seed,
+        events=events,
+    )
+
+
+async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Spec:
+    events.emit(StageStarted("parse"))
+    spec = await parse_with_teacher(folder.prompt_text(), ask=engine.ask)
+    write_spec(folder.spec, spec)
+    kind = f"{len(spec.labels)} labels" if spec.labels else "text"
+    events.emit(StageFinished("parse", f"{len(spec.demonstrations)} demonstrations, answers are {kind}"))
+    return spec
+
+
+async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events) -> Retrieval:
+    events.emit(StageStarted("retrieve"))
+    retrieval = await retrieve(spec, ask=engine.ask, note=lambda text: events.emit(Noted(text)), wanted=wanted)
+    events.emit(StageFinished("retrieve", retrieval.choice.why))
+    return retrieval
+
+
+async def synthesize_rows(
+    spec: Spec, configuration: Configuration, engine: Engine, *, withheld: Sequence[Pair], events: Events
+) -> Synthesis:
+    events.emit(StageStarted("generate", configuration.examples, "rows"))
+    settings = Settings(
+        examples=configuration.examples,
+        per_request=configuration.per_request,
+        votes=configuration.votes,
+        annealing=configuration.annealing,
+        seed=configuration.seed,
+    ).within(engine.capabilities)
+    inputs = tuple(pair.input for pair in withheld)
+    synthesis = await synthesize(engine, spec, settings=settings, events=events, withheld=inputs)
+    if not synthesis.examples and synthesis.error is not None:
+        raise synthesis.error
+    events.emit(StageFinished("generate", synthesis.why))
+    return synthesis
+
+
+def collect_data(folder: RunFolder, configuration: Configuration, made: Made, *, events: Events) -> Split:
+    """Split the rows and write them down, with a card that says what they are."""
+    events.emit(StageStarted("collect"))
+    card = DataCard(teacher=configuration.model, simulated=is_simulated(configuration))
+    synthesis = made.synthesis
+    split = collect(
+        made.spec, synthesis.examples, synthesis.rejects, folder=folder.data, card=card, seed=configuration.seed
+    )
+    sizes = ", ".join(f"{name} {len(rows)}" for name, rows in split.named().items())
+    events.emit(StageFinished("collect", sizes))
+    return split
+
+
+def train_on(
+    folder: RunFolder, configuration: Configuration, made: Made, split: Split, *, events: Events
+) -> Trained | None:
+    """Train the chosen student, if it is wanted and there are rows enough."""
+    if not configuration.train:
+        return None
+    if len(split.train) < ENOUGH_TO_TRAIN:
+        events.emit(Noted(f"{len(split.train)} rows are too few to train on (at least {ENOUGH_TO_TRAIN})"))
+        return None
+    events.emit(StageStarted("train"))
+    task = Task(
+        name=folder.path.resolve().name,
+        prompt=folder.prompt_text(),
+        spec=made.spec,
+        teacher=configuration.model,
+        simulated=is_simulated(configuration),
+    )
+    trained = train_student(
+        made.retrieval.choice,
+        rows_of(split.train),
+        rows_of(split.validation),
+        folder.student,
+        task=task,
+        seed=configuration.seed,
+        time_limit_s=configuration.train_seconds,
+        threads=configuration.threads,
+        events=events,
+    )
+    events.emit(StageFinished("train", f"{trained.student.family} on {trained.rows} rows in {trained.seconds:.0f} s"))
+    return trained
+
+
+def judge(
+    trained: Trained | None, spec: Spec, split: Split, given: Sequence[Pair], *, seed: int, events: Events
+) -> tuple[Judgement, ...]:
+    """The student beside its rivals: on synthetic rows, on the demonstrations, on the user's own rows."""
+    if trained is None:
+        return ()
+    events.emit(StageStarted("evaluate"))
+    places: tuple[tuple[Origin, Sequence[Row]], ...] = (
+        ("test", rows_of(given)),
+        ("synthetic", rows_of(split.test)),
+        ("demonstrations", rows_of(spec.demonstrations)),
+    )
+    judgements = tuple(
+        evaluate(trained.student, rows, train=rows_of(split.train), on=origin, kind=spec.kind, seed=seed)
+        for origin, rows in places
+        if rows
+    )
+    events.emit(StageFinished("evaluate", "; ".join(f"{each.called()}: {each.headline()}" for each in judgements)))
+    return judgements
+
+
+def tell(
+    folder: RunFolder,
+    configuration: Configuration,
+    made: Made,
+    split: Split,
+    trained: Trained | None,
+    judgements: tuple[Judgement, ...],
+    *,
+    events: Events,
+) -> Report:
+    """Write the report."""
+    events.emit(StageStarted("report"))
+    splits = {name: len(rows) for name, rows in split.named().items()}
+    report = make_report(
+        folder=folder.path,
+        teacher=configuration.model,
+        simulated=is_simulated(configuration),
+        seed=configuration.seed,
+        spec=made.spec,
+        data=data_facts(made.synthesis, splits=splits, votes=configuration.votes, label_accuracy=made.accuracy),
+        money=made.money,
+        choice=choice_of(made.retrieval),
+        trained=trained,
+        judgements=judgements,
+    )
+    write_report(report, folder)
+    events.emit(StageFinished("report", str(folder.report_html)))
+    return report
+
+
+def money_of(engine: Engine, *, accepted: int) -> Money:
+    """The ledger of the run, in the words of the report."""
+    figures = engine.statistics()
+    charged = figures.spent + figures.assumed
+    return Money(
+        cap="none" if figures.cap is None else dollars(figures.cap),
+        spent=dollars(charged),
+        assumed=dollars(figures.assumed),
+        per_accepted=dollars(charged // max(1, accepted)),
+        requests=figures.requests,
+        from_journal=figures.from_journal,
+    )
+
+
+def is_simulated(configuration: Configuration) -> bool:
+    return configuration.model.startswith("simulated/")
+
+
+def rows_of(pairs: Sequence[Pair] | Sequence[Example]) -> tuple[Row, ...]:
+    return tuple(Row(pair.input, pair.output) for pair in pairs)

@@ -1,0 +1,287 @@
+"""What came of a run, told honestly: the same facts as JSON, as one HTML page, and as lines in the terminal.
+
+Nothing is computed here that a reader could not check against the run folder; every foreign string is data and is
+escaped on its way into the page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from agents.evaluate import Judgement
+from agents.progress import Synthesis
+from agents.records import Spec
+from agents.retrieve import Retrieval, dataset_table, model_table
+from agents.run_folder import RunFolder, write_whole
+from agents.train import Trained
+from engine.errors import UserError
+
+__all__ = [
+    "Choice",
+    "DataFacts",
+    "LabelAccuracy",
+    "Money",
+    "Report",
+    "Training",
+    "as_json",
+    "choice_of",
+    "data_facts",
+    "make_report",
+    "read_report",
+    "render_html",
+    "verdict",
+    "warnings",
+    "write_page",
+    "write_report",
+]
+
+SCHEMA_VERSION = 1
+MOST_FREQUENT = 20  # answers that the balance lists
+
+# Fewer real rows than this tell little: at 100 rows the interval of a score is still some 20 points wide.
+ENOUGH_REAL_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAccuracy:
+    """How often labels were right, by a simulated world's known truth: the first vote alone, and the vote's winner."""
+
+    single: float
+    voted: float
+    inputs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """The data set in figures. `temperatures` has one figure a generating request, in order."""
+
+    accepted: int
+    rejected: Mapping[str, int]
+    splits: Mapping[str, int]
+    balance: tuple[tuple[str, int], ...]  # the most frequent answers and how often they stand in the data
+    votes_asked: int
+    votes_saved: int
+    agreement: float
+    stop: str
+    temperatures: tuple[float, ...] = ()
+    label_accuracy: LabelAccuracy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What the run was charged, as "$0.1234"; `assumed` is the part charged at its bound because nobody knows."""
+
+    cap: str
+    spent: str
+    assumed: str
+    per_accepted: str
+    requests: int
+    from_journal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was retrieved and what was chosen: the student and why, and both rankings as rows of text."""
+
+    student: str
+    why: str
+    models: tuple[Mapping[str, str], ...] = ()
+    datasets: tuple[Mapping[str, str], ...] = ()
+    hypothesis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the student was trained."""
+
+    family: str
+    rows: int
+    seconds: float
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that a reader needs to trust a student, or not to."""
+
+    name: str
+    teacher: str
+    simulated: bool
+    seed: int
+    spec: Spec
+    data: DataFacts
+    money: Money
+    choice: Choice
+    training: Training | None
+    judgements: tuple[Judgement, ...]
+    verdict: tuple[str, ...]
+    warnings: tuple[str, ...]
+    folder: str
+
+
+def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
+    """The outcome in a few sentences, the real figure first if there is one."""
+    teacher = "a simulated teacher" if simulated else "the teacher"
+    sentences = [f"{data.accepted} rows were made and kept with {teacher} for {money.spent} ({data.stop})."]
+    ordered = sorted(judgements, key=lambda judgement: judgement.on != "test")
+    for judgement in ordered:
+        if judgement.on != "demonstrations":
+            best = judgement.best_baseline()
+            sentences.append(
+                f"On {judgement.rows} {judgement.called()} the student scores {judgement.headline()}; "
+                f"the best baseline ({best.name}) {best.headline()}."
+            )
+    if accuracy := data.label_accuracy:
+        sentences.append(
+            f"Against the simulated world's truth, {accuracy.single:.1%} of single labels were right and "
+            f"{accuracy.voted:.1%} after the vote ({accuracy.inputs} inputs)."
+        )
+    return tuple(sentences)
+
+
+def warnings(*, judgements: Sequence[Judgement], spec: Spec, simulated: bool) -> tuple[str, ...]:
+    """What a reader must know before trusting the scores."""
+    found = [text for judgement in judgements if (text := judgement.warning())]
+    by_place = {judgement.on: judgement for judgement in judgements}
+    if simulated:
+        found.append("The teacher is simulated: its answers, prices and latencies are made up, and so is this data.")
+    real, synthetic = by_place.get("test"), by_place.get("synthetic")
+    if real is None:
+        found.append(
+            f"No real labelled rows were given: the synthetic score is no promise. "
+            f"Judge by your own rows with --test FILE ({ENOUGH_REAL_ROWS} or more)."
+        )
+    elif real.rows < ENOUGH_REAL_ROWS:
+        found.append(f"Only {real.rows} test rows were given: too few to tell students apart.")
+    if real and synthetic and synthetic.main().low > real.main().high:
+        found.append(
+            f"The synthetic score ({synthetic.main().value:.1%}) flatters: "
+            f"on the given test rows it is {real.main().value:.1%}. Trust the latter."
+        )
+    if not spec.demonstrations:
+        found.append("The prompt has no demonstrations: the data was made from the instruction alone.")
+    return tuple(found)
+
+
+def make_report(
+    *,
+    folder: Path,
+    teacher: str,
+    simulated: bool,
+    seed: int,
+    spec: Spec,
+    data: DataFacts,
+    money: Money,
+    choice: Choice,
+    trained: Trained | None,
+    judgements: tuple[Judgement, ...],
+) -> Report:
+    """Everything that is known, with the verdict and the warnings that follow from it."""
+    return Report(
+        name=folder.resolve().name,
+        teacher=teacher,
+        simulated=simulated,
+        seed=seed,
+        spec=spec,
+        data=data,
+        money=money,
+        choice=choice,
+        training=None if trained is None else _training_of(trained),
+        judgements=judgements,
+        verdict=verdict(judgements=judgements, data=data, money=money, simulated=simulated),
+        warnings=warnings(judgements=judgements, spec=spec, simulated=simulated),
+        folder=str(folder),
+    )
+
+
+def _training_of(trained: Trained) -> Training:
+    return Training(trained.student.family, trained.rows, trained.seconds, trained.details)
+
+
+def write_report(report: Report, folder: RunFolder) -> None:
+    """`report.json`, and `report.html` made from just that."""
+    table = as_json(report)
+    folder.write_json(folder.report_json, table)
+    write_page(orjson.loads(orjson.dumps(table)), folder)
+
+
+def write_page(table: Mapping[str, object], folder: RunFolder) -> None:
+    """`report.html`, from what `report.json` holds."""
+    write_whole(folder.report_html, render_html(table).encode("utf-8", "replace"))
+
+
+def read_report(folder: RunFolder) -> dict[str, Any]:
+    """What `report.json` holds. Raises UserError when the run has not come that far, or the file is not ours."""
+    try:
+        table = orjson.loads(folder.report_json.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{folder.path}: has no report yet; bring the run to its end: smelt resume {folder.path}"
+        ) from error
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UserError(
+            f"{folder.report_json}: cannot be read ({error}); smelt resume {folder.path} writes it anew"
+        ) from error
+    if not isinstance(table, dict) or table.get("schema") != SCHEMA_VERSION:
+        raise UserError(f"{folder.report_json}: is of another version; smelt resume {folder.path} writes it anew")
+    return table
+
+
+def choice_of(retrieval: Retrieval) -> Choice:
+    """What retrieval found and chose, as rows of text."""
+    choice = retrieval.choice
+    return Choice(
+        student=choice.checkpoint or choice.family,
+        why=f"{choice.why[:1].upper()}{choice.why[1:]}.",
+        models=tuple(model_table(retrieval.models)),
+        datasets=tuple(dataset_table(retrieval.datasets)),
+        hypothesis=retrieval.hypothesis,
+    )
+
+
+def data_facts(
+    synthesis: Synthesis, *, splits: Mapping[str, int], votes: int, label_accuracy: LabelAccuracy | None
+) -> DataFacts:
+    """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
+    examples = synthesis.examples
+    rejected = Counter(reject.reason for reject in synthesis.rejects)
+    return DataFacts(
+        accepted=len(examples),
+        rejected=dict(rejected.most_common()),
+        splits=dict(splits),
+        balance=tuple(Counter(example.output for example in examples).most_common(MOST_FREQUENT)),
+        votes_asked=synthesis.votes_asked,
+        votes_saved=votes * len(synthesis.labellings) - synthesis.votes_asked,
+        agreement=sum(example.vote.agreement for example in examples) / max(1, len(examples)),
+        stop=synthesis.why,
+        temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
+        label_accuracy=label_accuracy,
+    )
+
+
+def as_json(report: Report) -> dict[str, object]:
+    """The report as plain values, for `report.json`; `schema` tells versions of this form apart."""
+    return {"schema": SCHEMA_VERSION, **dataclasses.asdict(report)}
+
+
+def render_html(report: Mapping[str, object]) -> str:
+    """One page that needs no network, from what `report.json` holds."""
+    from jinja2 import Environment, StrictUndefined
+
+    template = (files("agents") / "templates" / "report.html").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["percent"] = _percent
+    return environment.from_string(template).render(report)
+
+
+def _percent(value: float, metric: str) -> float:
+    """Where a score stands on a scale of 0 to 100; chrF++ has that scale already."""
+    return value if metric == "chrF++" else 100 * value

@@ -1,0 +1,137 @@
+"""A run on disk: which files it has, when it is the same run again, and that nothing of it is half written.
+
+Knows paths and bytes; what they mean is for the stages.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+
+from agents.config import Configuration, as_table
+from engine.errors import UserError
+
+__all__ = ["RunFolder", "free_name", "write_whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`run.toml` · `prompt.md` · `journal.db` · `spec.json` · `data/` · `student/` · `report.json` · `report.html`."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "run.toml"
+
+    @property
+    def prompt(self) -> Path:
+        return self.path / "prompt.md"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.db"
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def student(self) -> Path:
+        return self.path / "student"
+
+    @property
+    def report_json(self) -> Path:
+        return self.path / "report.json"
+
+    @property
+    def report_html(self) -> Path:
+        return self.path / "report.html"
+
+    def begin(self, *, prompt: str, configuration: Configuration) -> None:
+        """Make the folder, or enter the one that holds this very run. Raises UserError when it holds another."""
+        manifest = manifest_text(configuration)
+        if self.manifest.exists():
+            self._check_same(prompt=prompt, configuration=configuration)
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(f"{self.path}: is not empty and holds no run; choose another folder with --out")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_whole(self.prompt, prompt.encode("utf-8", "surrogatepass"))
+            write_whole(self.manifest, manifest.encode())  # last: its existence means that the run has begun
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written: {error.strerror}; choose another with --out") from error
+
+    def _check_same(self, *, prompt: str, configuration: Configuration) -> None:
+        if self.configuration() != configuration or self.prompt_text() != prompt:
+            raise UserError(
+                f"{self.path}: holds another run; choose another folder with --out, "
+                f"or continue that one: smelt resume {self.path}"
+            )
+
+    def configuration(self) -> Configuration:
+        """The configuration that the run was begun with. Raises UserError when the folder holds no run."""
+        try:
+            table = tomllib.loads(self.manifest.read_text(encoding="utf-8"))
+            return Configuration(**table["options"])
+        except FileNotFoundError as error:
+            raise UserError(f"{self.path}: holds no run (no run.toml in it)") from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+            raise UserError(f"{self.manifest}: is damaged or from another version of Smelt ({error})") from error
+
+    def set_budget(self, budget: str) -> None:
+        """Give the run another cap. What was spent so far counts towards it. Raises UserError for a cap of nothing."""
+        configuration = dataclasses.replace(self.configuration(), budget=budget)
+        write_whole(self.manifest, manifest_text(configuration).encode())
+
+    def prompt_text(self) -> str:
+        return self.prompt.read_bytes().decode("utf-8", "surrogatepass")
+
+    def write_json(self, path: Path, value: object) -> None:
+        write_whole(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def manifest_text(configuration: Configuration) -> str:
+    """`run.toml`: the options as resolved and the versions that ran them."""
+    import tomlkit
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Written when the run began; `smelt resume` reads it."))
+    document["versions"] = {name: version(name) for name in ("smelt", "aiohttp", "genai-prices")}
+    document["options"] = _sorted(as_table(configuration))
+    return tomlkit.dumps(document)
+
+
+def _sorted(table: Mapping[str, object]) -> dict[str, object]:
+    return dict(sorted(table.items()))
+
+
+def free_name(parent: Path, stem: str) -> Path:
+    """`parent/stem`, or `parent/stem-2`, `-3`, ... whichever does not exist yet."""
+    candidate, number = parent / stem, 2
+    while candidate.exists():
+        candidate, number = parent / f"{stem}-{number}", number + 1
+    return candidate
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,165 @@
+"""Train the student that was chosen, or take the one that an earlier start of the same run has finished."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.choose import StudentChoice
+from agents.records import Pair, Spec
+from agents.specs import spec_of, table_of
+from engine.errors import MissingExtra, UserError
+from engine.events import Event, Events, StageProgressed
+from engine.training import OnProgress, Progress, Row, Student, load, read_card, train
+
+__all__ = ["Task", "Trained", "read_task", "split_off", "train_on_rows", "train_student"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a student's folder says of the task it was made for; everything that serving it needs."""
+
+    name: str
+    prompt: str
+    spec: Spec
+    teacher: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A student and how it came about."""
+
+    student: Student
+    rows: int
+    seconds: float
+    details: Mapping[str, object]
+
+
+def train_student(
+    choice: StudentChoice,
+    rows: Sequence[Row],
+    validation: Sequence[Row],
+    folder: Path,
+    *,
+    task: Task,
+    seed: int,
+    time_limit_s: float,
+    threads: int | None,
+    events: Events,
+) -> Trained:
+    """The student of `folder`. It is trained only if no student of the same rows and conditions is there already."""
+    recipe = _recipe(choice, rows, seed=seed, time_limit_s=time_limit_s)
+    if _is_done(folder, recipe):
+        return _trained(load(folder), folder, rows)
+    try:
+        student = train(
+            choice.family,
+            rows,
+            validation,
+            folder,
+            seed=seed,
+            time_limit_s=time_limit_s,
+            base=choice.checkpoint,
+            threads=threads,
+            task={**_as_table(task), "recipe": recipe},
+            on_progress=lambda progress: events.emit(_told(progress)),
+        )
+    except ImportError as error:
+        raise MissingExtra("train", needed_for="training a student") from error
+    return _trained(student, folder, rows)
+
+
+def train_on_rows(
+    family: str,
+    rows: Sequence[Row],
+    validation: Sequence[Row],
+    folder: Path,
+    *,
+    base: str | None,
+    seed: int,
+    time_limit_s: float,
+    threads: int | None,
+    on_progress: OnProgress | None,
+) -> Student:
+    """A student of bare rows, without a prompt; its rows are kept beside it for the baselines."""
+    try:
+        return train(
+            family,
+            rows,
+            validation,
+            folder,
+            seed=seed,
+            time_limit_s=time_limit_s,
+            base=base,
+            threads=threads,
+            on_progress=on_progress,
+        )
+    except ImportError as error:
+        raise MissingExtra("train", needed_for="training a student") from error
+
+
+def split_off(rows: Sequence[Pair], *, seed: int, share: float = 0.1) -> tuple[list[Row], list[Row]]:
+    """Rows to learn from, and a share kept aside; every copy of an input falls on the same side."""
+    kept: list[Row] = []
+    learnt: list[Row] = []
+    for pair in rows:
+        digest = hashlib.sha256(f"{seed}\0{pair.input}".encode("utf-8", "surrogatepass")).digest()
+        aside = int.from_bytes(digest[:8]) < share * 2**64
+        (kept if aside else learnt).append(Row(pair.input, pair.output))
+    return learnt, kept
+
+
+def read_task(folder: Path) -> Task | None:
+    """The task that a student's folder tells of, or None if it was trained on bare rows."""
+    table = read_card(folder).task
+    try:
+        return Task(
+            name=str(table["name"]),
+            prompt=str(table["prompt"]),
+            spec=spec_of(table["spec"]),
+            teacher=str(table["teacher"]),
+            simulated=bool(table["simulated"]),
+        )
+    except KeyError:
+        return None
+
+
+def _as_table(task: Task) -> dict[str, object]:
+    return {
+        "name": task.name,
+        "prompt": task.prompt,
+        "spec": table_of(task.spec),
+        "teacher": task.teacher,
+        "simulated": task.simulated,
+    }
+
+
+def _recipe(choice: StudentChoice, rows: Sequence[Row], *, seed: int, time_limit_s: float) -> str:
+    """A name for everything that shapes a student; the same name, the same student."""
+    digest = hashlib.sha256(repr((choice.family, choice.checkpoint, seed, time_limit_s)).encode())
+    for row in rows:
+        digest.update(repr((row.input, row.output)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _is_done(folder: Path, recipe: str) -> bool:
+    try:
+        return read_card(folder).task.get("recipe") == recipe
+    except UserError:  # no student there, or one that cannot be read: it is made anew
+        return False
+
+
+def _trained(student: Student, folder: Path, rows: Sequence[Row]) -> Trained:
+    metrics = dict(read_card(folder).metrics)
+    seconds = float(str(metrics.pop("seconds", 0.0)))
+    return Trained(student, len(rows), seconds, metrics)
+
+
+def _told(progress: Progress) -> Event:
+    facts = [("loss", f"{progress.loss:.3f}")]
+    if progress.validation is not None:
+        facts.append(("validation", f"{progress.validation:.3f}"))
+    return StageProgressed("train", progress.step, progress.steps, tuple(facts))

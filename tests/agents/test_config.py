@@ -1,0 +1,84 @@
+"""Options: defaults, a file, flags; whatever cannot mean anything is refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.config import Configuration, as_table, read_config, resolve
+from engine.errors import UserError
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "smelt.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
+    path = write(tmp_path, 'examples = 300\nseed = 7\nmodel = "openai/x"\n')
+
+    configuration = resolve(file=path, flags={"seed": 9, "model": None})
+
+    assert (configuration.examples, configuration.seed, configuration.model) == (300, 9, "openai/x")
+    assert configuration.votes == Configuration().votes
+
+
+def test_an_option_may_be_written_with_a_dash_and_money_as_a_number(tmp_path: Path) -> None:
+    path = write(tmp_path, "per-request = 4\nbudget = 2.5\ntrain_seconds = 60\n")
+
+    assert read_config(path) == {"per_request": 4, "budget": "2.5", "train_seconds": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        pytest.param("exmaples = 3", "did you mean 'examples'", id="misspelt"),
+        pytest.param("zzz = 3", "unknown option 'zzz'", id="unknown"),
+        pytest.param('examples = "three"', "must be a whole number", id="text for a number"),
+        pytest.param("examples = true", "must be a whole number", id="truth for a number"),
+        pytest.param("train = 1", "must be true or false", id="number for a truth"),
+        pytest.param("model = 3", "must be text", id="number for text"),
+        pytest.param("examples = = 3", "not valid TOML", id="no TOML"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path: Path, text: str, part: str) -> None:
+    path = write(tmp_path, text)
+
+    with pytest.raises(UserError) as caught:
+        read_config(path)
+
+    assert part in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        read_config(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"budget": "0"}, id="no budget"),
+        pytest.param({"budget": "-3"}, id="negative budget"),
+        pytest.param({"budget": "nan"}, id="budget NaN"),
+        pytest.param({"budget": "five"}, id="budget in words"),
+        pytest.param({"examples": 0}, id="no examples"),
+        pytest.param({"votes": -1}, id="negative votes"),
+        pytest.param({"rpm": 0}, id="no requests"),
+        pytest.param({"train_seconds": float("inf")}, id="training for ever"),
+        pytest.param({"price_in": "1"}, id="half a price"),
+        pytest.param({"annealing": "warm"}, id="unknown schedule"),
+    ],
+)
+def test_values_that_mean_nothing_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(UserError):
+        Configuration(**values)  # type: ignore[arg-type]
+
+
+def test_the_table_leaves_out_what_was_not_said() -> None:
+    assert "base_url" not in as_table(Configuration())
+    assert as_table(Configuration(base_url="http://localhost/v1"))["base_url"] == "http://localhost/v1"

@@ -1,0 +1,94 @@
+"""A run on disk: begun once, entered again by the same run only, never half written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.config import Configuration
+from agents.run_folder import RunFolder, free_name, write_whole
+from engine.errors import UserError
+
+CONFIGURATION = Configuration(model="simulated/dates", budget="5", examples=10, test='/tmp/a "b".jsonl')
+PROMPT = "Say the date.\nÄÖ 日付 \\ \"quoted\"\n"
+
+
+def test_what_was_begun_can_be_read_back(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+
+    assert folder.configuration() == CONFIGURATION
+    assert folder.prompt_text() == PROMPT
+
+
+def test_the_same_run_may_begin_again(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+
+    assert folder.configuration() == CONFIGURATION
+
+
+@pytest.mark.parametrize(
+    ("prompt", "configuration"),
+    [
+        pytest.param("Another prompt.", CONFIGURATION, id="another prompt"),
+        pytest.param(PROMPT, Configuration(model="simulated/dates", budget="6"), id="another configuration"),
+    ],
+)
+def test_another_run_is_refused_and_nothing_is_touched(
+    tmp_path: Path, prompt: str, configuration: Configuration
+) -> None:
+    folder = RunFolder(tmp_path)
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    with pytest.raises(UserError, match="holds another run"):
+        folder.begin(prompt=prompt, configuration=configuration)
+
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+
+    with pytest.raises(UserError, match="not empty"):
+        RunFolder(tmp_path).begin(prompt=PROMPT, configuration=CONFIGURATION)
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(UserError, match="cannot be written"):
+        RunFolder(tmp_path / "file" / "run").begin(prompt=PROMPT, configuration=CONFIGURATION)
+
+
+@pytest.mark.parametrize("text", ["", "options = 3", "[options]\nnonsense = 1", "no toml at all = ="])
+def test_a_damaged_manifest_is_said_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.toml").write_text(text)
+
+    with pytest.raises(UserError, match="damaged or from another version"):
+        RunFolder(tmp_path).configuration()
+
+
+def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run"):
+        RunFolder(tmp_path).configuration()
+
+
+def test_a_free_name_counts_on(tmp_path: Path) -> None:
+    assert free_name(tmp_path, "dates") == tmp_path / "dates"
+    (tmp_path / "dates").mkdir()
+    (tmp_path / "dates-2").mkdir()
+
+    assert free_name(tmp_path, "dates") == tmp_path / "dates-3"
+
+
+def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a.txt", b"one")
+    write_whole(tmp_path / "a.txt", b"two")
+
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.txt", b"two")]
