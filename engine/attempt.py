@@ -25,14 +25,16 @@ from engine.concurrency import News
 from engine.errors import RequestRejected, SmeltError, UnreadableReply
 from engine.events import Events, RequestSent
 from engine.journal import Journal
-from engine.messages import RawReply, Request
+from engine.messages import RawReply, Reply, Request, Usage
 from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
 from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import WEATHER, Kind, Verdict, classify, classify_failure, classify_unreadable
 
-__all__ = ["Attempts", "Ending", "Question"]
+__all__ = ["Attempts", "Ending", "Question", "reply_of"]
+
+NOT_TOLD = Usage(0, 0)
 
 NEWS = {
     Kind.RATE: News.REFUSED,
@@ -197,3 +199,19 @@ def _failed(question: Question, verdict: Verdict, *, raw: RawReply | None) -> En
     is_free = verdict.billed is False
     news = NEWS.get(verdict.kind, News.GOOD)
     return Ending(0 if is_free else question.bound, not is_free, news, raw=raw, verdict=verdict)
+
+
+def reply_of(
+    reading: Reading, *, attempts: int, latency_s: float, cost_usd: float = 0.0, from_journal: bool = False
+) -> Reply:
+    """What the user gets. A usage that was not told counts nothing; its cost is then the bound."""
+    return Reply(
+        texts=reading.texts,
+        finish_reasons=reading.finish_reasons,
+        usage=reading.usage or NOT_TOLD,
+        model=reading.model,
+        cost_usd=cost_usd,
+        latency_s=latency_s,
+        attempts=attempts,
+        from_journal=from_journal,
+    )

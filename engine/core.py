@@ -18,15 +18,13 @@ from types import TracebackType
 from typing import Self
 
 from engine.admission import Admission
-from engine.attempt import Attempts, Ending, Question
+from engine.attempt import Attempts, Ending, Question, reply_of
 from engine.budget import Budget, Ledger
 from engine.clock import Clock, SystemClock
 from engine.concurrency import MAXIMUM, Crowd
 from engine.errors import (
-    ConfigurationRefused,
     DeadlineExceeded,
     Interrupted,
-    ProviderRefused,
     SmeltError,
     UnreadableReply,
     UserError,
@@ -34,39 +32,29 @@ from engine.errors import (
 from engine.events import AttemptFailed, Event, Events, LimitMet, Noted, ReplyReceived, RequestFinished
 from engine.flow import flow
 from engine.journal import Journal
-from engine.messages import Outcome, Reply, Request, Usage
+from engine.messages import Outcome, Reply, Request
 from engine.parts import joined, parts_of
 from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, lookup
-from engine.providers import Capabilities, Provider, Reading
+from engine.providers import Capabilities, Provider
 from engine.providers.simulated import Simulated, World
-from engine.retry import Patience, Setback, persist
+from engine.retry import Patience, Setback, Standing, persist
 from engine.statistics import Statistics, Tally, summed
 from engine.throttle import Limits, Pace, Sizes
 from engine.verdict import Kind, Verdict
 
 __all__ = ["Engine"]
 
-NOT_TOLD = Usage(0, 0)
-FIRST_REFUSALS = 3  # nothing was ever answered and this many requests were malformed: then it is not the requests
-
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A question under way, the deadline it is under, and who else waits for its answer."""
+    """A question under way and the deadline it is under.
+
+    `ended` is for others who ask the same: its error, or None when the journal may have the answer now.
+    """
 
     question: Question
     scope: asyncio.Timeout
-    followers: asyncio.Future[SmeltError | None] | None = None
-
-    def ended(self) -> asyncio.Future[SmeltError | None]:
-        """Done when the question has ended: with its error, or None when the journal may have the answer."""
-        if self.followers is None:
-            self.followers = asyncio.get_running_loop().create_future()
-        return self.followers
-
-    def tell_followers(self, error: SmeltError | None) -> None:
-        if self.followers is not None and not self.followers.done():
-            self.followers.set_result(error)
+    ended: asyncio.Future[SmeltError | None]
 
 
 class Engine:
@@ -121,8 +109,7 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._tallies: dict[str, Tally] = {}
         self._failures: Counter[str] = Counter()
-        self._was_answered = False
-        self._rejected = 0  # requests, before the first answer
+        self._standing = Standing()
         self._refused: SmeltError | None = None  # why nothing more is sent
 
     # -- opening and closing
@@ -267,7 +254,8 @@ class Engine:
         except TimeoutError:
             if not scope.expired():
                 raise
-            raise self._out_of_time() from None
+            late = DeadlineExceeded(f"no answer within {self._deadline_s:g} s, with every wait and retry")
+            raise self._stopped() or late from None
 
     async def _answer_in_parts(self, request: Request, tally: Tally) -> Reply:
         ends = await asyncio.gather(*(self._answer(part, tally) for part in parts_of(request)), return_exceptions=True)
@@ -281,14 +269,15 @@ class Engine:
     async def _answer_once(self, request: Request, key: bytes, tally: Tally, scope: asyncio.Timeout) -> Reply:
         """Ask, unless somebody is asking the same at this moment: then the answer is theirs, and free."""
         while twin := self._in_flight.get(key):
-            error = await asyncio.shield(twin.ended())
+            error = await asyncio.shield(twin.ended)
             if error is not None:
                 raise _again(error)
             if reply := self._recall(request, key):
                 return reply
         input_bound = input_token_bound(request)
         bound = self._price.bound(input_tokens=input_bound, output_tokens=request.n * request.max_tokens)
-        return await self._lead(Asked(Question(request, key, tally, input_bound, bound), scope))
+        ended = asyncio.get_running_loop().create_future()
+        return await self._lead(Asked(Question(request, key, tally, input_bound, bound), scope, ended))
 
     async def _lead(self, asked: Asked) -> Reply:
         question = asked.question
@@ -308,7 +297,7 @@ class Engine:
             raise
         finally:
             del self._in_flight[question.key]
-            asked.tell_followers(failed)
+            asked.ended.set_result(failed)
 
     def _recall(self, request: Request, key: bytes) -> Reply | None:
         """What the journal knows; a stored reply that still cannot be read is as good as none."""
@@ -319,7 +308,7 @@ class Engine:
             reading = self._provider.read(request, stored.raw)
         except UnreadableReply:
             return None
-        reply = _reply(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
+        reply = reply_of(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
         self._emit_reply(request.tag, reply, cost=0)
         return reply
 
@@ -332,14 +321,15 @@ class Engine:
     def _conclude(self, question: Question, ending: Ending) -> Reply:
         """The reply is on disk: now somebody may see it."""
         if ending.reading is not None and ending.raw is not None:
-            self._was_answered = True
-            usage = ending.reading.usage or NOT_TOLD
-            question.tally.input_tokens += usage.input_tokens
-            question.tally.output_tokens += usage.output_tokens
-            cost_usd = ending.cost / PICO_PER_USD
-            reply = _reply(
-                ending.reading, attempts=question.attempts, latency_s=ending.raw.latency_s, cost_usd=cost_usd
+            self._standing.notify_answer()
+            reply = reply_of(
+                ending.reading,
+                attempts=question.attempts,
+                latency_s=ending.raw.latency_s,
+                cost_usd=ending.cost / PICO_PER_USD,
             )
+            question.tally.input_tokens += reply.usage.input_tokens
+            question.tally.output_tokens += reply.usage.output_tokens
             self._emit_reply(question.request.tag, reply, cost=ending.cost)
             return reply
         if ending.error is not None:
@@ -355,13 +345,8 @@ class Engine:
         if verdict.kind is Kind.RATE:
             self._emit(LimitMet(question.request.tag))
         self._emit(AttemptFailed(question.request.tag, verdict.kind.value, delay_s))
-        error = verdict.error()
-        if isinstance(error, ProviderRefused):
+        if error := self._standing.notify_failure(verdict):
             self._refuse(error)
-        elif verdict.kind is Kind.CONFIG and not self._was_answered:
-            self._rejected += 1
-            if self._rejected >= FIRST_REFUSALS:
-                self._refuse(ConfigurationRefused(f"the first {self._rejected} requests were all rejected: {error}"))
 
     def _refuse(self, error: SmeltError) -> None:
         """Nothing more is sent; who has not been sent yet is told now. What is under way may still come back."""
@@ -375,10 +360,6 @@ class Engine:
 
     def _stopped(self) -> SmeltError | None:
         return None if self._refused is None else _again(self._refused)
-
-    def _out_of_time(self) -> SmeltError:
-        late = DeadlineExceeded(f"no answer within {self._deadline_s:g} s, with every wait and retry")
-        return self._stopped() or late
 
     # -- small things
 
@@ -423,18 +404,3 @@ def _price(provider: Provider, *, told: Price | None, budget: Budget | None) -> 
 def _again(error: SmeltError) -> SmeltError:
     """The same error for somebody else: raised twice, one object would gather the tracebacks of all."""
     return type(error)(*error.args)
-
-
-def _reply(
-    reading: Reading, *, attempts: int, latency_s: float, cost_usd: float = 0.0, from_journal: bool = False
-) -> Reply:
-    return Reply(
-        texts=reading.texts,
-        finish_reasons=reading.finish_reasons,
-        usage=reading.usage or NOT_TOLD,
-        model=reading.model,
-        cost_usd=cost_usd,
-        latency_s=latency_s,
-        attempts=attempts,
-        from_journal=from_journal,
-    )

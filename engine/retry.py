@@ -12,17 +12,20 @@ from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.clock import Clock
-from engine.verdict import CHANCE, Verdict
+from engine.errors import ConfigurationRefused, ProviderRefused, SmeltError
+from engine.verdict import CHANCE, Kind, Verdict
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = ["Patience", "Setback", "persist"]
+__all__ = ["Patience", "Setback", "Standing", "persist"]
 
 T = TypeVar("T")
 
+FIRST_REJECTIONS = 3
 
-class Setback(Exception):  # noqa: N818 - no error: what an attempt tells the loop around it
+
+class Setback(Exception):
     """An attempt failed; the loop decides what its verdict deserves."""
 
     def __init__(self, verdict: Verdict) -> None:
@@ -48,6 +51,33 @@ class Patience:
         if verdict.delay_s is None:
             return backoff
         return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s)
+
+
+class Standing:
+    """How we stand with the provider: whether a failure is about one request or about everything.
+
+    A refused key, an empty account and a model that is not there hold for everything. So does a rejection that met the
+    first three requests while nothing was ever answered: then it is not the requests.
+    """
+
+    def __init__(self) -> None:
+        self._was_answered = False
+        self._rejected = 0
+
+    def notify_answer(self) -> None:
+        self._was_answered = True
+
+    def notify_failure(self, verdict: Verdict) -> SmeltError | None:
+        """The error that every further request deserves, if the failure is about everything."""
+        error = verdict.error()
+        if isinstance(error, ProviderRefused):
+            return error
+        if verdict.kind is not Kind.CONFIG or self._was_answered:
+            return None
+        self._rejected += 1
+        if self._rejected < FIRST_REJECTIONS:
+            return None
+        return ConfigurationRefused(f"the first {self._rejected} requests were all rejected, the last with: {error}")
 
 
 async def persist(
