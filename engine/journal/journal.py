@@ -54,7 +54,10 @@ class Journal:
         return cls(store, Writer(commit=store.commit, finish=store.finish))
 
     def find(self, key: bytes) -> Stored | None:
-        """The newest reply that answers this question, from the moment that its `settle` returns."""
+        """The newest reply that answers this question, from the moment that its `settle` returns.
+
+        Failing that, the newest of status 2xx that could not be parsed when it came.
+        """
         return self._store.find(key)
 
     async def intend(self, key: bytes, *, bound: int, tag: str) -> int:
@@ -78,8 +81,8 @@ class Journal:
     ) -> None:
         """Write down how an attempt ended: the reply, if one came, and what it cost. Durable on return.
 
-        A reply of status 2xx answers its question; with `answers=False` one that cannot be parsed is kept, but not
-        returned by `find`. Cancelled while it waits, it is written all the same.
+        A reply of status 2xx answers its question unless the caller says otherwise, as for one that cannot be parsed.
+        Cancelled while it waits, it is written all the same.
         """
         if attempt not in self._in_flight:
             raise ValueError(f"attempt {attempt} is not in flight")

@@ -16,11 +16,15 @@ __all__ = ["Counts", "Entry", "Rows", "Stored", "Totals", "packed", "unpacked"]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A reply that answers a question, what it cost, and how often the question was sent."""
+    """A reply to a question, what it cost, and how often the question was sent.
+
+    One that does not answer could not be parsed when it came; a better parser may try again, for nothing.
+    """
 
     raw: RawReply
     cost: int
     assumed: bool
+    answers: bool
     attempts: int
 
 

@@ -40,9 +40,9 @@ COMMIT;
 """
 
 _FIND: Final = """
-SELECT status, headers, body, latency_s, checksum, cost, assumed, (SELECT COUNT(*) FROM intent WHERE key = ?1)
+SELECT status, headers, body, latency_s, checksum, cost, assumed, answers, (SELECT COUNT(*) FROM intent WHERE key = ?1)
 FROM intent JOIN reply USING (attempt) JOIN charge USING (attempt)
-WHERE key = ?1 AND answers ORDER BY attempt DESC LIMIT 1
+WHERE key = ?1 AND (answers OR status BETWEEN 200 AND 299) ORDER BY answers DESC, attempt DESC LIMIT 1
 """
 
 _SUMMED: Final = """
@@ -86,7 +86,7 @@ class Store:
         self._writing = writing
         self._reading = reading
         self._mark = mark
-        self._commits, self._attempts, self._spent, self._assumed = writing.execute("SELECT * FROM total").fetchone()
+        self._commits, self._attempts, self._spent, self._assumed = _totals(writing, name)
         self.last_attempt: int = writing.execute("SELECT COALESCE(MAX(attempt), 0) FROM intent").fetchone()[0]
         self.recovered = self._recover()
         self.spent, self.assumed = self._spent, self._assumed
@@ -134,11 +134,11 @@ class Store:
             rows = self._reading.execute(_FIND, (key,)).fetchall()  # all, or the connection would keep its snapshot
         if not rows:
             return None
-        *reply, cost, assumed, attempts = rows[0]
+        *reply, cost, assumed, answers, attempts = rows[0]
         raw = unpacked(*reply)
         if raw is None:
             raise _damaged(self.name, "a reply is not what was written")
-        return Stored(raw, cost, bool(assumed), attempts)
+        return Stored(raw, cost, assumed=bool(assumed), answers=bool(answers), attempts=attempts)
 
     def counts(self) -> Counts:
         with _told(self.name):
@@ -250,7 +250,7 @@ def _is_new(database: sqlite3.Connection, path: Path) -> bool:
 
 def _verify(database: sqlite3.Connection, mark: Mark, path: Path) -> None:
     """Hold the journal against its mark and its running totals. Bodies are checked when they are read."""
-    commits, attempts, spent, assumed = database.execute("SELECT * FROM total").fetchone()
+    commits, attempts, spent, assumed = _totals(database, path)
     if (lost := _marked(mark, path) - commits) > 0:
         raise JournalUnusable(
             f"the journal {path} has lost its newest {lost} commits: put back a whole copy of it, "
@@ -258,6 +258,14 @@ def _verify(database: sqlite3.Connection, mark: Mark, path: Path) -> None:
         )
     if database.execute(_SUMMED).fetchone() != (attempts, spent, assumed):
         raise _damaged(path, "its lines do not add up to its totals")
+
+
+def _totals(database: sqlite3.Connection, name: object) -> tuple[int, int, int, int]:
+    rows = database.execute("SELECT commits, attempts, spent, assumed FROM total").fetchall()
+    if len(rows) != 1 or not all(isinstance(value, int) for value in rows[0]):
+        raise _damaged(name, "its totals are gone")
+    commits, attempts, spent, assumed = rows[0]
+    return commits, attempts, spent, assumed
 
 
 def _marked(mark: Mark, path: Path) -> int:

@@ -1,0 +1,575 @@
+"""A durable reply is never lost, never asked again, and a journal that is not whole says so."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from engine.errors import JournalUnusable
+from engine.fakes import virtual_time
+from engine.journal import Journal, Totals, peek
+from engine.messages import RawReply
+
+ROOT = Path(__file__).parents[2]
+HEADERS = {"content-type": "application/json", "x-request-id": "r1", "set-cookie": "secret", "x-ratelimit-limit": "5"}
+
+
+def key(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+def raw(body: bytes = b'{"text": "hello"}', *, status: int = 200) -> RawReply:
+    return RawReply(status=status, headers=HEADERS, body=body, latency_s=0.25)
+
+
+async def paid(journal: Journal, number: int, *, cost: int = 400, reply: RawReply | None = None, tag: str = "t") -> int:
+    """One question asked, answered and settled."""
+    attempt = await journal.intend(key(number), bound=1000, tag=tag)
+    await journal.settle(attempt, raw=reply or raw(b"reply %d" % number), cost=cost, assumed=False)
+    return attempt
+
+
+def write(path: Path, *numbers: int) -> None:
+    """What an orderly process leaves behind."""
+
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            for number in numbers:
+                await paid(journal, number)
+
+    asyncio.run(session())
+
+
+def refusal(path: Path) -> str:
+    """The one line with which a journal is refused."""
+
+    async def session() -> None:
+        async with await Journal.open(path):
+            pass
+
+    with pytest.raises(JournalUnusable) as refused:
+        asyncio.run(session())
+    assert "\n" not in str(refused.value)
+    assert str(path.name) in str(refused.value)
+    return str(refused.value)
+
+
+@asynccontextmanager
+async def crashing(path: Path) -> AsyncIterator[Journal]:
+    """A journal that is copied away while it is open, as if the process had died at the end of the block."""
+    living = path.with_name("living")
+    async with await Journal.open(living / path.name) as journal:
+        yield journal
+        for file in living.iterdir():
+            if not file.name.endswith("-shm"):
+                shutil.copy(file, path.parent)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture(params=["on disk", "temporary"])
+def place(request: pytest.FixtureRequest, path: Path) -> Path | None:
+    return path if request.param == "on disk" else None
+
+
+# -- finding what was paid for
+
+
+def test_a_reply_is_found_as_soon_as_it_is_settled(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            assert journal.find(key(1)) is None
+            attempt = await journal.intend(key(1), bound=1000, tag="t")
+            assert journal.find(key(1)) is None
+            await journal.settle(attempt, raw=raw(b"\x00\xff"), cost=400, assumed=False)
+            stored = journal.find(key(1))
+
+        assert stored is not None
+        assert (stored.raw.status, stored.raw.body, stored.raw.latency_s) == (200, b"\x00\xff", 0.25)
+        assert (stored.cost, stored.assumed, stored.answers, stored.attempts) == (400, False, True, 1)
+
+    asyncio.run(session())
+
+
+def test_the_next_process_finds_it_too(path: Path) -> None:
+    write(path, 1, 2, 3)
+
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            found = [journal.find(key(number)) for number in (1, 2, 3)]
+            assert [stored.raw.body for stored in found if stored] == [b"reply 1", b"reply 2", b"reply 3"]
+            assert (journal.spent, journal.assumed, journal.recovered) == (1200, 0, 0)
+            assert await journal.intend(key(4), bound=1, tag="t") == 4
+
+    asyncio.run(session())
+
+
+def test_headers_that_matter_are_kept_and_cookies_are_not(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            await paid(journal, 1)
+            stored = journal.find(key(1))
+            assert stored is not None
+            assert dict(stored.raw.headers) == {name: HEADERS[name] for name in HEADERS if name != "set-cookie"}
+
+    asyncio.run(session())
+
+
+def test_an_error_is_kept_but_answers_nothing(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            await paid(journal, 1, reply=raw(status=500))
+            assert journal.find(key(1)) is None
+            assert journal.counts().replies == 1
+
+    asyncio.run(session())
+
+
+def test_a_reply_that_could_not_be_parsed_is_found_until_a_better_one_comes(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            first = await journal.intend(key(1), bound=9, tag="t")
+            await journal.settle(first, raw=raw(b"{cut"), cost=9, assumed=True, answers=False)
+            stored = journal.find(key(1))
+            assert stored is not None
+            assert (stored.raw.body, stored.answers) == (b"{cut", False)
+
+            await paid(journal, 1, reply=raw(b"whole"))
+            third = await journal.intend(key(1), bound=9, tag="t")
+            await journal.settle(third, raw=raw(b"cut again"), cost=9, assumed=True, answers=False)
+            stored = journal.find(key(1))
+            assert stored is not None
+            assert (stored.raw.body, stored.answers, stored.attempts) == (b"whole", True, 3)
+            assert journal.counts().answered_twice == 0
+
+    asyncio.run(session())
+
+
+# -- the ledger's lines
+
+
+def test_what_an_attempt_cost_is_told_apart_by_how_it_is_known(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            await paid(journal, 1, cost=300, tag="annotate")
+            await paid(journal, 1, cost=300, tag="annotate")
+            lost = await journal.intend(key(2), bound=1000, tag="generate")
+            await journal.settle(lost, raw=None, cost=1000, assumed=True)
+            await journal.intend(key(3), bound=1000, tag="generate")
+
+            counts = journal.counts()
+            assert (journal.spent, journal.assumed) == (600, 1000)
+            assert (counts.attempts, counts.in_flight, counts.replies, counts.answered_twice) == (4, 1, 2, 1)
+            assert counts.by_tag == {
+                "annotate": Totals(attempts=2, replies=2, spent=600, assumed=0),
+                "generate": Totals(attempts=2, replies=0, spent=0, assumed=1000),
+            }
+
+    asyncio.run(session())
+
+
+def test_entries_tell_every_attempt_in_order(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            await asyncio.gather(*(paid(journal, number) for number in range(250)))  # more than a page of them
+            await journal.intend(key(250), bound=7, tag="last")
+
+            entries = list(journal.entries())
+            assert [entry.attempt for entry in entries] == list(range(1, 252))
+            assert [entry.key for entry in entries] == [key(number) for number in range(251)]
+            assert entries[0].raw is not None
+            assert entries[0].raw.body == b"reply 0"
+            assert (entries[-1].tag, entries[-1].bound, entries[-1].cost, entries[-1].raw) == ("last", 7, None, None)
+
+    asyncio.run(session())
+
+
+def test_an_attempt_is_settled_once(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            attempt = await paid(journal, 1)
+            for wrong in (attempt, 99):
+                with pytest.raises(ValueError, match="not in flight"):
+                    await journal.settle(wrong, raw=None, cost=0, assumed=False)
+            assert journal.spent == 400
+
+    asyncio.run(session())
+
+
+def test_misuse_is_a_bug_and_harms_nobody_else(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            with pytest.raises(ValueError, match="32 bytes"):
+                await journal.intend(b"short", bound=1, tag="t")
+            for bound in (-1, 2**63):
+                with pytest.raises(ValueError, match="between 0 and"):
+                    await journal.intend(key(1), bound=bound, tag="t")
+            attempt = await journal.intend(key(1), bound=1, tag="t")
+            with pytest.raises(ValueError, match="between 0 and"):
+                await journal.settle(attempt, raw=None, cost=-1, assumed=False)
+            await journal.settle(attempt, raw=raw(), cost=1, assumed=False)
+        with pytest.raises(RuntimeError, match="closed"):
+            await journal.intend(key(2), bound=1, tag="t")
+
+    asyncio.run(session())
+
+
+# -- many at once, and cancellation
+
+
+def test_many_writers_share_commits(path: Path) -> None:
+    async def session() -> None:
+        async with await Journal.open(path) as journal, asyncio.TaskGroup() as group:
+            for number in range(500):
+                group.create_task(paid(journal, number))
+
+    asyncio.run(session())
+    with sqlite3.connect(path) as database:
+        ((commits, attempts, spent, _),) = database.execute("SELECT * FROM total")
+    database.close()
+
+    assert (attempts, spent) == (500, 500 * 400)
+    assert commits < 100
+
+
+def test_an_intent_cancelled_before_it_was_durable_costs_nothing(path: Path) -> None:
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            task = asyncio.create_task(journal.intend(key(1), bound=1000, tag="t"))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        async with await Journal.open(path) as journal:
+            assert (journal.recovered, journal.spent, journal.assumed) == (0, 0, 0)
+            assert journal.counts().attempts == 1
+
+    asyncio.run(session())
+
+
+def test_a_cancelled_settlement_is_written_all_the_same(path: Path) -> None:
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            attempt = await journal.intend(key(1), bound=1000, tag="t")
+            task = asyncio.create_task(journal.settle(attempt, raw=raw(b"paid"), cost=5, assumed=False))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        async with await Journal.open(path) as journal:
+            stored = journal.find(key(1))
+            assert stored is not None
+            assert (stored.raw.body, journal.spent, journal.recovered) == (b"paid", 5, 0)
+
+    asyncio.run(session())
+
+
+def test_closing_writes_what_is_queued(path: Path) -> None:
+    async def session() -> None:
+        journal = await Journal.open(path)
+        tasks = [asyncio.create_task(journal.intend(key(number), bound=1, tag="t")) for number in range(50)]
+        await asyncio.sleep(0)
+        await journal.aclose()
+        await journal.aclose()
+        assert await asyncio.gather(*tasks) == list(range(1, 51))
+
+    asyncio.run(session())
+    assert peek(path).attempts == 50
+
+
+def test_the_temporary_journal_runs_on_virtual_time_without_a_thread() -> None:
+    async def session() -> int:
+        async with await Journal.open(None) as journal:
+            await asyncio.sleep(3600)
+            await paid(journal, 1)
+            assert repr(journal) == "<Journal (temporary) [0 in flight]>"
+            return journal.spent
+
+    assert virtual_time.run(session()) == 400
+
+
+# -- one process, and what another left behind
+
+OPENS = """
+import asyncio, pathlib, sys
+from engine.journal import Journal
+asyncio.run(Journal.open(pathlib.Path(sys.argv[1])))
+"""
+
+
+def test_a_second_journal_on_the_same_file_is_refused(path: Path) -> None:
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            with pytest.raises(JournalUnusable, match="in use"):
+                await Journal.open(path)
+            await paid(journal, 1)
+
+    asyncio.run(session())
+    write(path, 2)
+
+
+def test_another_process_is_refused_while_ours_lives(path: Path) -> None:
+    async def session() -> subprocess.CompletedProcess[str]:
+        async with await Journal.open(path):
+            return await asyncio.to_thread(
+                subprocess.run, [sys.executable, "-c", OPENS, str(path)], capture_output=True, text=True, cwd=ROOT
+            )
+
+    assert "is in use" in asyncio.run(session()).stderr.splitlines()[-1]
+
+
+def test_what_was_in_flight_at_a_crash_is_charged_at_its_bound_once(path: Path) -> None:
+    async def crash() -> None:
+        async with crashing(path) as journal:
+            await paid(journal, 1)
+            await journal.intend(key(2), bound=1000, tag="t")
+            await journal.intend(key(3), bound=500, tag="t")
+
+    asyncio.run(crash())
+
+    async def session(recovered: int) -> None:
+        async with await Journal.open(path) as journal:
+            assert (journal.recovered, journal.spent, journal.assumed) == (recovered, 400, 1500)
+            assert journal.find(key(1)) is not None
+            assert journal.find(key(2)) is None
+
+    asyncio.run(session(2))
+    asyncio.run(session(0))
+
+
+def test_peeking_needs_no_lock_and_changes_nothing(path: Path) -> None:
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            await paid(journal, 1)
+            await journal.intend(key(2), bound=1000, tag="t")
+            counts = peek(path)
+            assert counts == journal.counts()
+            assert (counts.attempts, counts.in_flight) == (2, 1)
+
+    asyncio.run(session())
+    before = path.read_bytes()
+    assert peek(path).in_flight == 1
+    assert path.read_bytes() == before
+
+
+# -- journals that are not whole
+
+
+def test_a_lost_tail_is_noticed_and_can_be_accepted(path: Path) -> None:
+    """The last bytes of the log are torn: SQLite would open it without a word."""
+
+    async def crash() -> None:
+        async with crashing(path) as journal:
+            for number in range(5):
+                await paid(journal, number)
+
+    asyncio.run(crash())
+    log = path.with_name("journal.db-wal")
+    os.truncate(log, log.stat().st_size - 100)
+
+    message = refusal(path)
+    assert "has lost its newest 1 commits" in message
+    path.with_name("journal.db-mark").unlink()
+
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            assert journal.find(key(3)) is not None
+            assert journal.find(key(4)) is None
+            assert (journal.recovered, journal.spent, journal.assumed) == (1, 1600, 1000)
+
+    asyncio.run(session())
+
+
+def test_a_deleted_journal_is_noticed(path: Path) -> None:
+    write(path, 1, 2)
+    path.unlink()
+
+    assert "has lost its newest 4 commits" in refusal(path)
+
+
+def test_a_flipped_bit_in_a_reply_is_noticed(path: Path) -> None:
+    write(path, 1, 2)
+    data = path.read_bytes()
+    assert data.count(b"reply 1") == 1
+    path.write_bytes(data.replace(b"reply 1", b"reply 9"))
+
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            assert journal.find(key(2)) is not None
+            with pytest.raises(JournalUnusable, match="damaged"):
+                journal.find(key(1))
+            with pytest.raises(JournalUnusable, match="attempt 1"):
+                list(journal.entries())
+
+    asyncio.run(session())
+
+
+def edit(path: Path, statement: str) -> None:
+    database = sqlite3.connect(path)
+    with database:
+        database.execute(statement)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        pytest.param(lambda path: path.write_bytes(b"no database " * 999), "another kind of file", id="not a database"),
+        pytest.param(lambda path: edit(path, "PRAGMA user_version = 2"), "update Smelt", id="newer"),
+        pytest.param(lambda path: edit(path, "PRAGMA application_id = 7"), "not a journal of Smelt", id="foreign"),
+        pytest.param(lambda path: edit(path, "UPDATE charge SET cost = 1"), "do not add up", id="a changed line"),
+        pytest.param(
+            lambda path: edit(path, "DELETE FROM intent WHERE attempt = 2"), "do not add up", id="a lost line"
+        ),
+        pytest.param(lambda path: edit(path, "DELETE FROM total"), "damaged", id="no totals"),
+        pytest.param(lambda path: edit(path, "DROP TABLE total"), "cannot be used", id="no table"),
+        pytest.param(lambda path: os.truncate(path, 6000), "cannot be used", id="cut short"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), "cannot be used", id="a folder"),
+        pytest.param(
+            lambda path: path.with_name("journal.db-mark").write_bytes(b"\x00" * 21), "delete it", id="a damaged mark"
+        ),
+    ],
+)
+def test_a_journal_that_is_not_whole_is_refused_in_one_line(
+    path: Path, harm: Callable[[Path], object], what: str
+) -> None:
+    write(path, 1, 2)
+    harm(path)
+
+    assert what in refusal(path)
+
+
+def test_a_refused_journal_is_left_unlocked_and_untouched(path: Path) -> None:
+    edit(path, "CREATE TABLE theirs (x)")
+    before = path.read_bytes()
+    refusal(path)
+    refusal(path)
+
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert "check the disk and its folder" in refusal(tmp_path / "file" / "journal.db")
+
+
+def test_peeking_at_nothing_or_at_something_else_is_refused(path: Path) -> None:
+    with pytest.raises(JournalUnusable, match="no journal"):
+        peek(path)
+    edit(path, "CREATE TABLE theirs (x)")
+    with pytest.raises(JournalUnusable, match="not a journal"):
+        peek(path)
+
+
+# -- disks that fail
+
+
+def test_when_the_folder_vanishes_everyone_is_told(path: Path) -> None:
+    async def session() -> list[object]:
+        async with await Journal.open(path.parent / "run" / path.name) as journal:
+            await paid(journal, 1)
+            shutil.rmtree(path.parent / "run")
+            first = await asyncio.gather(*(paid(journal, number) for number in range(2, 9)), return_exceptions=True)
+            return [*first, *await asyncio.gather(paid(journal, 9), return_exceptions=True)]
+
+    for end in asyncio.run(session()):
+        assert isinstance(end, JournalUnusable)
+        assert "is gone" in str(end)
+
+
+def test_when_the_disk_is_full_everyone_is_told_and_the_rest_is_safe(path: Path) -> None:
+    """A limit on the size of files stands in for a full disk, in a process of its own."""
+    code = """
+import asyncio, pathlib, resource, signal, sys
+sys.path.insert(0, "tests/engine")
+from test_journal import Journal, JournalUnusable, key, paid, raw
+async def session():
+    journal = await Journal.open(pathlib.Path(sys.argv[1]))
+    await paid(journal, 0)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    calls = (paid(journal, number, reply=raw(bytes(9000))) for number in range(1, 99))
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(end, (int, JournalUnusable)) for end in ends), ends
+    told = {str(end) for end in ends if not isinstance(end, int)}
+    assert len(told) == 1, told
+    print(*told)
+    await journal.aclose()
+asyncio.run(asyncio.wait_for(session(), 30))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-800:]
+    assert "cannot be used" in done.stdout
+
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            assert journal.find(key(0)) is not None
+
+    asyncio.run(session())
+
+
+# -- kill -9
+
+VICTIM = """
+import asyncio, pathlib, sys
+sys.path.insert(0, "tests/engine")
+from test_journal import Journal, key, raw
+async def ask(journal, number):
+    if journal.find(key(number)) is not None:
+        return
+    attempt = await journal.intend(key(number), bound=1000, tag="t")
+    await journal.settle(attempt, raw=raw(b"reply %d" % number), cost=400, assumed=False)
+    print(number, flush=True)
+async def session():
+    async with await Journal.open(pathlib.Path(sys.argv[1])) as journal:
+        print("open", flush=True)
+        pending = set()
+        for number in range(100_000):
+            pending.add(asyncio.create_task(ask(journal, number)))
+            if len(pending) >= 50:
+                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+asyncio.run(session())
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_loses_no_durable_reply_and_pays_for_none_twice(path: Path) -> None:
+    """Twenty processes in a row die in the middle of writing; what each had reported durable is there for the next."""
+    durable: list[int] = []
+    for victim in range(20):
+        command = [sys.executable, "-c", VICTIM, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            durable += [int(process.stdout.readline()) for _ in range(1 + 37 * victim % 200)]
+            process.send_signal(signal.SIGKILL)
+            durable += [int(line) for line in process.stdout if line.endswith("\n")]
+
+    assert len(durable) == len(set(durable))
+
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            assert all(journal.find(key(number)) is not None for number in durable)
+            counts = journal.counts()
+            assert (counts.answered_twice, counts.in_flight) == (0, 0)
+            assert counts.replies >= len(durable)
+            assert journal.spent == counts.replies * 400
+            assert journal.assumed == (counts.attempts - counts.replies) * 1000
+            assert counts.attempts - counts.replies <= 20 * 50
+
+    asyncio.run(session())
