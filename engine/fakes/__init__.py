@@ -1,0 +1,1 @@
+"""Products for testing: a provider that misbehaves on request, a world that echoes, a loop on which waits are instant."""

@@ -20,7 +20,7 @@ RefusalKind = Literal["invalid", "context", "unauthorized", "not_found", "too_la
 """Why a request is refused; each dialect has its own status, type and code for it."""
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, as good as any other
+class Refusal(Exception):
     """The service says no. `field` is the parameter at fault, `code` the dialect's own word where it has one."""
 
     def __init__(

@@ -130,11 +130,11 @@ class FakeProvider:
     async def _post(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await _body(request)
         dialect = _DIALECT_AT.get(request.path)
-        if dialect is None or body is None:
-            served = self._turned_away(request, too_large=body is None)
-        else:
-            served = self._service.serve(dialect, request.headers, body, self._moment())
         try:
+            if dialect is None or body is None:
+                served = self._turned_away(request, too_large=body is None)
+            else:
+                served = self._service.serve(dialect, request.headers, body, self._moment())
             await self._clock.sleep(served.delay_s)
             return await _sent(request, served)
         finally:

@@ -115,14 +115,14 @@ def test_a_compressed_reply_is_read() -> None:
 
 
 def test_a_gzip_bomb_is_a_typed_failure() -> None:
-    bomb = gzip.compress(b"\0" * (LARGEST_BODY + 1))
+    bomb = gzip.compress(b"\0" * (LARGEST_BODY + 1), 1)
 
     with pytest.raises(TransportFailure, match="longer than 32 MiB"):
         exchange(with_length(bomb, b"content-encoding: gzip"))
 
 
 def test_a_reply_of_exactly_the_bound_is_read() -> None:
-    largest = gzip.compress(b"\0" * LARGEST_BODY)
+    largest = gzip.compress(b"\0" * LARGEST_BODY, 1)
 
     assert len(exchange(with_length(largest, b"content-encoding: gzip")).body) == LARGEST_BODY
 
@@ -194,11 +194,18 @@ def test_a_large_request_is_sent_without_a_warning() -> None:
 
 def test_cancelling_passes_through() -> None:
     async def main() -> None:
-        async with saying(b"", silent=True) as (url, heard):
+        arrived, over = asyncio.Event(), asyncio.Event()
+
+        async def wait(writer: asyncio.StreamWriter) -> None:
+            arrived.set()
+            await over.wait()
+            writer.write(b"")
+
+        async with served(wait) as (url, _):
             task = asyncio.create_task(posted(url))
-            while not heard:
-                await asyncio.sleep(0)
+            await arrived.wait()
             task.cancel()
+            over.set()
             await task
 
     with pytest.raises(asyncio.CancelledError):
