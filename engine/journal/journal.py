@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from engine.journal.records import Counts, Entry, Rows, Stored, packed
+from engine.journal.records import Counts, Entry, Rows, Stored, packed, worth
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -71,7 +71,7 @@ class Journal:
         try:
             await self._write(Rows(intent=(attempt, key, tag, _checked(bound))))
         except asyncio.CancelledError:
-            self._put(Rows(charge=(attempt, 0, False)), None)
+            self._put(Rows(charge=(attempt, 0, False, None)), None)
             raise
         self._in_flight.add(attempt)
         return attempt
@@ -86,8 +86,8 @@ class Journal:
         """
         if attempt not in self._in_flight:
             raise ValueError(f"attempt {attempt} is not in flight")
-        reply = None if raw is None else packed(attempt, raw, answers=answers)
-        written = self._write(Rows(charge=(attempt, _checked(cost), assumed), reply=reply))
+        charge = (attempt, _checked(cost), assumed, None if raw is None else int(worth(raw, answers=answers)))
+        written = self._write(Rows(charge=charge, reply=None if raw is None else packed(attempt, raw)))
         self._in_flight.remove(attempt)
         if assumed:
             self.assumed += cost

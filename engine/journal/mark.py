@@ -34,7 +34,9 @@ class Mark:
 
     def read(self) -> int:
         """The highest commit marked, 0 for a new mark; ValueError if the file says nothing of the kind."""
-        text = os.pread(self._file, _DIGITS + 1, 0)
+        text = os.pread(self._file, _DIGITS + 2, 0)
+        if text and len(text) != _DIGITS + 1:
+            raise ValueError("the mark is cut short")
         return int(text) if text else 0
 
     def write(self, commits: int) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 
 from engine.messages import RawReply
 
-__all__ = ["Counts", "Entry", "Rows", "Stored", "Totals", "packed", "unpacked"]
+__all__ = ["Counts", "Entry", "Rows", "Stored", "Totals", "Worth", "packed", "unpacked", "worth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,17 @@ class Counts:
     by_tag: Mapping[str, Totals]
 
 
+class Worth(IntEnum):
+    """What a kept reply is worth to whoever asks the same question again."""
+
+    NOTHING = 0  # an error
+    PERHAPS = 1  # could not be parsed when it came
+    ANSWER = 2  # (the numbers are on disk: see the schema)
+
+
 IntentRow: TypeAlias = tuple[int, bytes, str, int]  # attempt, key, tag, bound
-ChargeRow: TypeAlias = tuple[int, int, bool]  # attempt, cost, assumed
-ReplyRow: TypeAlias = tuple[int, bool, int, bytes, bytes, float, int]  # attempt, answers, then as unpacked
+ChargeRow: TypeAlias = tuple[int, int, bool, int | None]  # attempt, cost, assumed, worth of the reply if there is one
+ReplyRow: TypeAlias = tuple[int, int, bytes, bytes, float, int]  # attempt, then as unpacked
 
 
 class Rows(NamedTuple):
@@ -80,20 +89,36 @@ _HEADERS: Final = frozenset({"content-type", "date", "request-id", "retry-after"
 _HEADER_FAMILIES: Final = ("anthropic-ratelimit-", "x-ratelimit-")
 
 
-def packed(attempt: int, raw: RawReply, *, answers: bool | None) -> ReplyRow:
-    """A reply as a row. It answers its question if it says so with its status, unless the caller knows better."""
+def worth(raw: RawReply, *, answers: bool | None) -> Worth:
+    """A reply of status 2xx answers its question, unless the caller knows better."""
+    is_success = 200 <= raw.status < 300
+    if is_success if answers is None else answers:
+        return Worth.ANSWER
+    return Worth.PERHAPS if is_success else Worth.NOTHING
+
+
+def packed(attempt: int, raw: RawReply) -> ReplyRow:
+    """A reply as a row, with the headers that matter."""
     kept = {name: text for name, text in raw.headers.items() if name in _HEADERS or name.startswith(_HEADER_FAMILIES)}
     headers = orjson.dumps(kept)
-    is_answer = 200 <= raw.status < 300 if answers is None else answers
-    return (attempt, is_answer, raw.status, headers, raw.body, raw.latency_s, _checksum(headers, raw.body))
+    return (
+        attempt,
+        raw.status,
+        headers,
+        raw.body,
+        raw.latency_s,
+        _checksum(raw.status, headers, raw.body, raw.latency_s),
+    )
 
 
-def unpacked(status: int, headers: bytes, body: bytes, latency_s: float, checksum: int) -> RawReply | None:
+def unpacked(status: int, headers: object, body: object, latency_s: float, checksum: int) -> RawReply | None:
     """The reply that was packed, or None if it is not what was written: SQLite does not notice a flipped bit."""
-    if _checksum(headers, body) != checksum:
+    if not (isinstance(headers, bytes) and isinstance(body, bytes)):
+        return None
+    if _checksum(status, headers, body, latency_s) != checksum:
         return None
     return RawReply(status=status, headers=orjson.loads(headers), body=body, latency_s=latency_s)
 
 
-def _checksum(headers: bytes, body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(headers))
+def _checksum(status: int, headers: bytes, body: bytes, latency_s: float) -> int:
+    return zlib.crc32(body, zlib.crc32(headers, zlib.crc32(f"{status} {latency_s}".encode())))

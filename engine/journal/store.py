@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from engine.errors import JournalUnusable
 from engine.journal.mark import Mark
-from engine.journal.records import Counts, Entry, Rows, Stored, Totals, unpacked
+from engine.journal.records import Counts, Entry, Rows, Stored, Totals, Worth, unpacked
+from engine.messages import RawReply
 
 __all__ = ["Store", "peek"]
 
@@ -25,13 +26,14 @@ _SCHEMA: Final = """
 BEGIN;
 CREATE TABLE intent (attempt INTEGER PRIMARY KEY, key BLOB NOT NULL, tag TEXT NOT NULL, bound INTEGER NOT NULL);
 CREATE INDEX intent_of_key ON intent (key);
-CREATE TABLE charge (attempt INTEGER PRIMARY KEY, cost INTEGER NOT NULL, assumed INTEGER NOT NULL);
-CREATE TABLE reply (
-    attempt INTEGER PRIMARY KEY, answers INTEGER NOT NULL, status INTEGER NOT NULL,
-    headers BLOB NOT NULL, body BLOB NOT NULL, latency_s REAL NOT NULL, checksum INTEGER NOT NULL
+CREATE TABLE charge (attempt INTEGER PRIMARY KEY, cost INTEGER NOT NULL, assumed INTEGER NOT NULL,
+    worth INTEGER -- of the reply: 0 nothing, 1 perhaps something to a better parser, 2 an answer; NULL if none was kept
 );
-CREATE TABLE total (
-    commits INTEGER NOT NULL, attempts INTEGER NOT NULL, spent INTEGER NOT NULL, assumed INTEGER NOT NULL
+CREATE TABLE reply (attempt INTEGER PRIMARY KEY, status INTEGER NOT NULL, headers BLOB NOT NULL, body BLOB NOT NULL,
+    latency_s REAL NOT NULL, checksum INTEGER NOT NULL
+);
+CREATE TABLE total (commits INTEGER NOT NULL, attempts INTEGER NOT NULL, spent INTEGER NOT NULL,
+    assumed INTEGER NOT NULL
 );
 INSERT INTO total VALUES (0, 0, 0, 0);
 PRAGMA application_id = 1397574740; -- "SMLT"
@@ -40,9 +42,9 @@ COMMIT;
 """
 
 _FIND: Final = """
-SELECT status, headers, body, latency_s, checksum, cost, assumed, answers, (SELECT COUNT(*) FROM intent WHERE key = ?1)
-FROM intent JOIN reply USING (attempt) JOIN charge USING (attempt)
-WHERE key = ?1 AND (answers OR status BETWEEN 200 AND 299) ORDER BY answers DESC, attempt DESC LIMIT 1
+SELECT cost, assumed, worth, (SELECT COUNT(*) FROM intent WHERE key = ?1), status, headers, body, latency_s, checksum
+FROM intent JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
+WHERE key = ?1 AND worth > 0 ORDER BY worth DESC, attempt DESC LIMIT 1
 """
 
 _SUMMED: Final = """
@@ -53,20 +55,24 @@ _IN_FLIGHT: Final = "FROM intent WHERE NOT EXISTS (SELECT 1 FROM charge WHERE ch
 
 _ANSWERED_TWICE: Final = """
 SELECT COUNT(*) FROM (
-    SELECT 1 FROM intent JOIN reply USING (attempt) WHERE answers GROUP BY key HAVING COUNT(*) > 1
+    SELECT 1 FROM intent JOIN charge USING (attempt) WHERE worth = 2 GROUP BY key HAVING COUNT(*) > 1
 )
 """
 
 _BY_TAG: Final = """
-SELECT tag, COUNT(*), COUNT(status), COALESCE(SUM(cost * NOT assumed), 0), COALESCE(SUM(cost * assumed), 0)
-FROM intent LEFT JOIN charge USING (attempt) LEFT JOIN reply USING (attempt) GROUP BY tag ORDER BY tag
+SELECT tag, COUNT(*), COUNT(worth), COALESCE(SUM(cost * NOT assumed), 0), COALESCE(SUM(cost * assumed), 0)
+FROM intent LEFT JOIN charge USING (attempt) GROUP BY tag ORDER BY tag
 """
 
 _ENTRIES: Final = """
-SELECT attempt, key, tag, bound, cost, COALESCE(assumed, 0), status, headers, body, latency_s, checksum
+SELECT attempt, key, tag, bound, cost, COALESCE(assumed, 0), worth, status, headers, body, latency_s, checksum
 FROM intent LEFT JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
 WHERE attempt > ? ORDER BY attempt LIMIT 100
 """
+
+# Every look-up goes through the keys of the intents, and every total through the charges: both are gone through when
+# a journal is opened (2.5 s for a million of them). The replies, which are most of the file, are checked when read.
+_CHECKS: Final = ("PRAGMA integrity_check(intent)", "PRAGMA quick_check(charge)")
 
 # A statement gives up the interpreter once when it runs, and may wait milliseconds to get it back from a busy event
 # loop. Sixteen rows a statement brought a batch of 500 from 230 to 30 microseconds a row beside such a loop.
@@ -117,8 +123,8 @@ class Store:
         """Make all of it durable, or none of it."""
         charges = [rows.charge for rows in batch if rows.charge]
         intents = [rows.intent for rows in batch if rows.intent]
-        assumed = sum(cost for _, cost, is_assumed in charges if is_assumed)
-        spent = sum(cost for _, cost, _ in charges) - assumed
+        assumed = sum(cost for _, cost, is_assumed, _ in charges if is_assumed)
+        spent = sum(cost for _, cost, *_ in charges) - assumed
         after = (self._commits + 1, self._attempts + len(intents), self._spent + spent, self._assumed + assumed)
         with _told(self.name):
             with _transaction(self._writing) as database:
@@ -134,11 +140,8 @@ class Store:
             rows = self._reading.execute(_FIND, (key,)).fetchall()  # all, or the connection would keep its snapshot
         if not rows:
             return None
-        *reply, cost, assumed, answers, attempts = rows[0]
-        raw = unpacked(*reply)
-        if raw is None:
-            raise _damaged(self.name, "a reply is not what was written")
-        return Stored(raw, cost, assumed=bool(assumed), answers=bool(answers), attempts=attempts)
+        cost, assumed, worth, attempts, *reply = rows[0]
+        return Stored(self._reply(reply), cost, assumed=bool(assumed), answers=worth == Worth.ANSWER, attempts=attempts)
 
     def counts(self) -> Counts:
         with _told(self.name):
@@ -147,11 +150,16 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         after = 0
         while rows := self._page(after):
-            for attempt, key, tag, bound, cost, assumed, *reply in rows:
-                raw = None if reply[0] is None else unpacked(*reply)
-                if raw is None and reply[0] is not None:
-                    raise _damaged(self.name, f"the reply of attempt {attempt} is not what was written")
-                yield Entry(attempt=attempt, key=key, tag=tag, bound=bound, cost=cost, assumed=bool(assumed), raw=raw)
+            for attempt, key, tag, bound, cost, assumed, worth, *reply in rows:
+                yield Entry(
+                    attempt=attempt,
+                    key=key,
+                    tag=tag,
+                    bound=bound,
+                    cost=cost,
+                    assumed=bool(assumed),
+                    raw=None if worth is None else self._reply(reply),
+                )
             after = rows[-1][0]
 
     def finish(self) -> None:
@@ -171,11 +179,16 @@ class Store:
         with _told(self.name):
             return self._reading.execute(_ENTRIES, (after,)).fetchall()
 
+    def _reply(self, row: Sequence[Any]) -> RawReply:
+        if (raw := unpacked(*row)) is None:
+            raise _damaged(self.name, "a reply is not what was written")
+        return raw
+
     def _recover(self) -> int:
         """Charge what a process before us left in flight at its bounds: it may have been sent, and billed."""
         left = self._writing.execute(f"SELECT attempt, bound {_IN_FLIGHT}").fetchall()
         if left:
-            self.commit([Rows(charge=(attempt, bound, True)) for attempt, bound in left])
+            self.commit([Rows(charge=(attempt, bound, True, None)) for attempt, bound in left])
         return len(left)
 
     def _set_mark(self) -> None:
@@ -256,6 +269,8 @@ def _verify(database: sqlite3.Connection, mark: Mark, path: Path) -> None:
             f"the journal {path} has lost its newest {lost} commits: put back a whole copy of it, "
             f"or delete {_mark_of(path)} to go on without them"
         )
+    if any(database.execute(check).fetchall() != [("ok",)] for check in _CHECKS):
+        raise _damaged(path, "its pages contradict each other")
     if database.execute(_SUMMED).fetchone() != (attempts, spent, assumed):
         raise _damaged(path, "its lines do not add up to its totals")
 
