@@ -1,1 +1,1 @@
-"""Products for testing: a provider that misbehaves on request, a world that echoes, a loop on which waits are instant."""
+"""Products for testing: a provider that misbehaves on request, a world that echoes, a loop that never waits."""
