@@ -14,6 +14,8 @@ is not decided here.
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -46,13 +48,19 @@ NEWS = {
 
 @dataclass(slots=True, eq=False)
 class Question:
-    """A request on its way. `bound` is the most that one attempt can cost, in pico-dollars."""
+    """A request on its way. `bound` is the most that one attempt can cost, in pico-dollars.
+
+    Its time begins to run when it is first sent: a long line is no failure of whoever stands in it.
+    """
 
     request: Request
     key: bytes
     tally: Tally
     input_bound: int
     bound: int
+    scope: asyncio.Timeout
+    asked_at: float
+    deadline: float = math.inf
     attempts: int = 0
     is_sent: bool = False
 
@@ -89,7 +97,8 @@ class Attempts:
     journal: Journal
     sizes: Sizes
     clock: Clock
-    timeout_s: float
+    timeout_s: float  # of an attempt
+    deadline_s: float  # of a question, from its first sending
     events: Events | None
     stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
 
@@ -118,10 +127,12 @@ class Attempts:
     async def _exchange(self, question: Question, demand: Demand, reservation: Reservation, number: int) -> Ending:
         """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
         sent_at = self.clock.monotonic()
-        ending = Ending(question.bound, True, News.NONE)  # given up under way: nobody knows what it cost
+        ending: Ending | None = None
         try:
             ending = await self._send(question)
         finally:
+            if ending is None:  # given up: what it cost nobody knows, unless it had not left
+                ending = Ending(question.bound if question.is_sent else 0, question.is_sent, News.NONE)
             question.is_sent = False
             self._correct_limits(question, demand, ending)
             self.admission.leave(ending.news, sent_at=sent_at)  # before the disk: the next may leave meanwhile
@@ -137,6 +148,9 @@ class Attempts:
         # Between this look and the sending nothing else runs: whoever stops us finds us either here or under way.
         if error := self.stopped():
             return Ending(0, False, News.NONE, error=error)
+        if question.attempts == 0:
+            question.deadline = self.clock.monotonic() + self.deadline_s
+            question.scope.reschedule(asyncio.get_running_loop().time() + self.deadline_s)
         question.is_sent = True
         question.attempts += 1
         question.tally.attempts += 1

@@ -8,10 +8,8 @@ is decided here.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -21,7 +19,7 @@ from engine.admission import Admission
 from engine.attempt import Attempts, Ending, Question, reply_of
 from engine.budget import Budget, Ledger
 from engine.clock import Clock, SystemClock
-from engine.concurrency import MAXIMUM, Crowd
+from engine.concurrency import MAXIMUM, Crowd, News
 from engine.errors import (
     DeadlineExceeded,
     Interrupted,
@@ -40,21 +38,10 @@ from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, Standing, persist
 from engine.statistics import Statistics, Tally, summed
 from engine.throttle import Limits, Pace, Sizes
+from engine.underway import Underway
 from engine.verdict import Kind, Verdict
 
 __all__ = ["Engine"]
-
-
-@dataclass(slots=True, eq=False)
-class Asked:
-    """A question under way and the deadline it is under.
-
-    `ended` is for others who ask the same: its error, or None when the journal may have the answer now.
-    """
-
-    question: Question
-    scope: asyncio.Timeout
-    ended: asyncio.Future[SmeltError | None]
 
 
 class Engine:
@@ -66,8 +53,9 @@ class Engine:
                 ...
 
     `model` is `provider/name`, or a Provider, which then stays the caller's to close. `budget` may be None only
-    together with an explicit price of zero. `deadline_s` is what a request may take in all, with every wait and
-    retry; `attempt_timeout_s` what a single attempt may. `seed` seeds the waits' jitter and a simulated world.
+    together with an explicit price of zero. `deadline_s` is what a request may take from its first sending on, with
+    every wait and retry; `attempt_timeout_s` what a single attempt may. Who waits in line gives up when nothing was
+    answered for that long. `seed` seeds the waits' jitter and a simulated world.
     """
 
     def __init__(
@@ -105,7 +93,7 @@ class Engine:
         self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
         self._attempts: Attempts | None = None  # while open
         self._ledger = Ledger(budget.cap if budget else None)
-        self._in_flight: dict[bytes, Asked] = {}
+        self._underway = Underway(patience_s=deadline_s, clock=self._clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._tallies: dict[str, Tally] = {}
         self._failures: Counter[str] = Counter()
@@ -127,6 +115,7 @@ class Engine:
             sizes=Sizes(),
             clock=self._clock,
             timeout_s=self._attempt_timeout_s,
+            deadline_s=self._deadline_s,
             events=self._events,
             stopped=self._stopped,
         )
@@ -145,6 +134,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._underway.close()
         attempts, self._attempts = self._attempts, None
         try:
             if self._owns_provider:
@@ -195,7 +185,7 @@ class Engine:
             self._tallies,
             failures=dict(self._failures),
             in_flight=admission.in_flight,
-            waiting=len(self._in_flight) - admission.in_flight,
+            waiting=len(self._underway) - admission.in_flight,
             allowed=admission.crowd.limit,
             limits=admission.pace.limits,
             binding="money" if ledger.waiting else admission.binding,
@@ -227,7 +217,7 @@ class Engine:
 
     def __repr__(self) -> str:
         cap = "no cap" if self._ledger.cap is None else f"of {dollars(self._ledger.cap)}"
-        waiting = len(self._in_flight) - self._admission.in_flight
+        waiting = len(self._underway) - self._admission.in_flight
         money = f"{dollars(self._ledger.spent + self._ledger.assumed)} {cap}"
         return f"<Engine {self.model} [{self._admission.in_flight} in flight, {waiting} waiting | {money}]>"
 
@@ -247,15 +237,14 @@ class Engine:
         key = request.identity(asked_of=self._asked_of)
         if reply := self._recall(request, key):
             return reply
-        scope = asyncio.timeout(self._deadline_s)
+        scope = asyncio.timeout(None)
         try:
             async with scope:
                 return await self._answer_once(request, key, tally, scope)
         except TimeoutError:
             if not scope.expired():
                 raise
-            late = DeadlineExceeded(f"no answer within {self._deadline_s:g} s, with every wait and retry")
-            raise self._stopped() or late from None
+            raise self._stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
 
     async def _answer_in_parts(self, request: Request, tally: Tally) -> Reply:
         ends = await asyncio.gather(*(self._answer(part, tally) for part in parts_of(request)), return_exceptions=True)
@@ -268,36 +257,24 @@ class Engine:
 
     async def _answer_once(self, request: Request, key: bytes, tally: Tally, scope: asyncio.Timeout) -> Reply:
         """Ask, unless somebody is asking the same at this moment: then the answer is theirs, and free."""
-        while twin := self._in_flight.get(key):
-            error = await asyncio.shield(twin.ended)
+        while twin := self._underway.twin_of(key):
+            error = await asyncio.shield(twin)
             if error is not None:
                 raise _again(error)
             if reply := self._recall(request, key):
                 return reply
         input_bound = input_token_bound(request)
         bound = self._price.bound(input_tokens=input_bound, output_tokens=request.n * request.max_tokens)
-        ended = asyncio.get_running_loop().create_future()
-        return await self._lead(Asked(Question(request, key, tally, input_bound, bound), scope, ended))
-
-    async def _lead(self, asked: Asked) -> Reply:
-        question = asked.question
-        self._in_flight[question.key] = asked
-        failed: SmeltError | None = None
-        try:
+        question = Question(request, key, tally, input_bound, bound, scope, asked_at=self._clock.monotonic())
+        with self._underway.holding(question):
             return await persist(
                 lambda: self._attempt(question),
                 patience=self._patience,
-                deadline=asked.scope.when() or math.inf,
+                deadline=lambda: question.deadline,
                 clock=self._clock,
                 chance=self._chance,
                 notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
             )
-        except SmeltError as error:
-            failed = error
-            raise
-        finally:
-            del self._in_flight[question.key]
-            asked.ended.set_result(failed)
 
     def _recall(self, request: Request, key: bytes) -> Reply | None:
         """What the journal knows; a stored reply that still cannot be read is as good as none."""
@@ -320,6 +297,8 @@ class Engine:
 
     def _conclude(self, question: Question, ending: Ending) -> Reply:
         """The reply is on disk: now somebody may see it."""
+        if ending.news is News.GOOD:
+            self._underway.notify_answer()
         if ending.reading is not None and ending.raw is not None:
             self._standing.notify_answer()
             reply = reply_of(
@@ -350,13 +329,9 @@ class Engine:
 
     def _refuse(self, error: SmeltError) -> None:
         """Nothing more is sent; who has not been sent yet is told now. What is under way may still come back."""
-        if self._refused is not None:
-            return
-        self._refused = error
-        now = asyncio.get_running_loop().time()
-        for asked in self._in_flight.values():
-            if not asked.question.is_sent and not asked.scope.expired():
-                asked.scope.reschedule(now)
+        if self._refused is None:
+            self._refused = error
+            self._underway.give_up_waiting()
 
     def _stopped(self) -> SmeltError | None:
         return None if self._refused is None else _again(self._refused)

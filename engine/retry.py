@@ -84,7 +84,7 @@ async def persist(
     attempt: Callable[[], Awaitable[T]],
     *,
     patience: Patience,
-    deadline: float,
+    deadline: Callable[[], float],
     clock: Clock,
     chance: Random,
     notify: Callable[[Verdict, float | None], None],
@@ -92,7 +92,7 @@ async def persist(
     """Call `attempt` until it returns; while it raises Setback, do what the verdict deserves.
 
     Nothing is held while waiting. Raises the verdict's error when it cannot be retried, when chance has failed too
-    often, or when the wait would end after `deadline` (on the clock). `notify` is told each verdict and the wait
+    often, or when the wait would end after the `deadline` (on the clock). `notify` is told each verdict and the wait
     that follows it, None when nothing does.
     """
     try:
@@ -108,7 +108,7 @@ async def _again(
     first: Setback,
     *,
     patience: Patience,
-    deadline: float,
+    deadline: Callable[[], float],
     clock: Clock,
     chance: Random,
     notify: Callable[[Verdict, float | None], None],
@@ -137,7 +137,7 @@ async def _again(
         nonlocal failures_by_chance
         verdict = last.verdict
         failures_by_chance += verdict.kind in CHANCE
-        too_late = clock.monotonic() + state.upcoming_sleep >= deadline
+        too_late = clock.monotonic() + state.upcoming_sleep >= deadline()
         is_over = not verdict.may_retry or failures_by_chance >= patience.attempts or too_late
         notify(verdict, None if is_over else state.upcoming_sleep)
         return is_over

@@ -153,7 +153,7 @@ class Pace:
                 self._buckets[i].give_back(demand[i] - used)
 
     def hold_until(self, moment: float) -> None:
-        """The provider asked everybody to wait until then."""
+        """The provider asked for a wait; a shorter one does not end a longer one."""
         self._held_until = max(self._held_until, moment)
 
     def learn(self, headers: Mapping[str, str], *, now: float, wall: float) -> None:

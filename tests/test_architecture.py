@@ -23,6 +23,7 @@ ENGINE_FLOORS = (
     ("throttle", "concurrency", "batching", "retry", "prices", "budget", "journal", "flow", "parts"),
     ("providers", "admission", "statistics"),
     ("fakes", "attempt"),
+    ("underway",),
     ("core",),
     ("dashboard",),
 )

@@ -462,6 +462,40 @@ def test_nothing_outlives_its_deadline() -> None:
     assert virtual_time.run(main()) == 60.0
 
 
+def test_a_long_line_is_no_reason_to_give_up() -> None:
+    """An hour's worth of rows at a limit of ten a minute, each with a minute to be answered in."""
+    outcomes = ask_all(Scripted(), questions(600), limits=Limits(rpm=10), deadline_s=60)
+
+    assert all(outcome.reply for outcome in outcomes)
+
+
+def test_a_line_that_does_not_move_is_given_up() -> None:
+    async def main() -> float:
+        hours = refusal(429, "rate_limit_exceeded", retry_after="36000")
+        async with Engine(Scripted(hours), budget=GENEROUS, concurrency=1, deadline_s=60) as engine:
+            outcomes = [outcome async for outcome in engine.map(questions(3), ordered=False)]
+            assert [type(outcome.error).__name__ for outcome in outcomes] == [
+                "ProviderUnavailable",
+                "DeadlineExceeded",
+                "DeadlineExceeded",
+            ]
+            assert nothing_is_left(engine)
+            return asyncio.get_running_loop().time()
+
+    assert virtual_time.run(main()) == pytest.approx(61, abs=1.1)
+
+
+def test_a_provider_that_is_down_leaves_nobody_hanging() -> None:
+    async def main() -> float:
+        async with Engine(Scripted(*[refusal(503)] * 10**5), budget=GENEROUS, deadline_s=120) as engine:
+            outcomes = [outcome async for outcome in engine.map(questions(500), ordered=False)]
+            assert all(outcome.error for outcome in outcomes)
+            assert nothing_is_left(engine)
+            return asyncio.get_running_loop().time()
+
+    assert virtual_time.run(main()) <= 2 * 120
+
+
 def test_an_attempt_that_stalls_is_given_up_and_made_again() -> None:
     async def main() -> int:
         provider = Scripted(AttemptTimedOut("stalled"))

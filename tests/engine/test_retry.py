@@ -261,7 +261,7 @@ def tried(
         return await persist(
             script,
             patience=patience or Patience(),
-            deadline=deadline,
+            deadline=lambda: deadline,
             clock=SystemClock(),
             chance=Random(0),
             notify=lambda _, delay_s: waits.append(delay_s),
@@ -358,7 +358,7 @@ def test_cancellation_is_no_failure() -> None:
             persist(
                 Scripted(failing(Kind.RATE, delay_s=60.0)),
                 patience=Patience(),
-                deadline=900.0,
+                deadline=lambda: 900.0,
                 clock=SystemClock(),
                 chance=Random(0),
                 notify=lambda *_: None,
