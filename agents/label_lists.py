@@ -32,7 +32,8 @@ _COLON_LIST = re.compile(
     re.IGNORECASE,
 )
 _WORD_LIST = re.compile(
-    rf"\b(?:one of|either|parmi|(?:{_LABEL_NAMES})[ \t]+(?:are|include|sind|sont|son)|classif\w+[^.:\n]{{0,60}}?[ \t](?:as|into))"
+    rf"\b(?:one of|either|parmi|(?:{_LABEL_NAMES})[ \t]+(?:are|include|sind|sont|son)|classif\w+[^.:\n]{{0,60}}?[ \t]"
+    r"(?:as|into))"
     r"[ \t]+(?P<items>[^\n]{3,4000})",
     re.IGNORECASE,
 )
@@ -45,7 +46,7 @@ _QUOTED = re.compile(
     r"(?<!\w)(?:\"([^\"\n]{1,48})\"|'([^'\n]{1,48})'(?!\w)|“([^”\n]{1,48})”|‘([^’\n]{1,48})’|`([^`\n]{1,48})`|«([^»\n]{1,48})»)"
     r"|「([^」\n]{1,48})」"
 )
-_SENTENCE = re.compile(r"(?<=[.!?。！？])[\"')]?\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])[\"')]?\s+|(?<=[。！？])\s*|\n+")
 CLOSED_FAMILIES = tuple(
     frozenset(family.split())
     for family in (
@@ -57,7 +58,9 @@ CLOSED_FAMILIES = tuple(
 )  # fmt: skip
 """Label sets so common that two members of one in the demonstrations show it."""
 
-_A_FEW_WORDS = 4
+_AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?"
+_OR = frozenset({"or", "and", "either", "only", "just", "oder", "ou", "o", "или", "tai"})
+_JSON_KEY = re.compile(r"[\"'][ \t]{0,4}:")
 _PLACEHOLDER = re.compile(r"YYYY|HH:|[{}\[\]<>]|\.\.\.|…")
 _MOST_LABELS = 500
 _LONGEST_LABEL = 48
@@ -87,7 +90,8 @@ def _is_label(item: str) -> bool:
 
 
 def _bare(item: str) -> str:
-    return item.strip().strip("\"'`“”‘’«»「」*_<>").rstrip(".:").strip()
+    bare = item.strip(_AROUND)
+    return bare if "(" in bare else bare.rstrip(_AROUND + ")")
 
 
 def _bulleted(instruction: str, *, shown: bool) -> Iterator[list[str]]:
@@ -124,17 +128,20 @@ def _inline(instruction: str) -> Iterator[list[str]]:
 
 
 def _quoted(instruction: str, *, shown: bool) -> Iterator[list[str]]:
-    """Words in quotation marks: those of one style in the whole instruction, or of any style in one sentence."""
+    """Words in quotation marks, those of one style together.
+
+    Without demonstrations to agree with, a sentence must say that they are answers, and there must be no others.
+    """
+    by_style: dict[str, list[str]] = {}
+    for match in _QUOTED.finditer(instruction):
+        by_style.setdefault(match[0][0], []).append(_bare(match[0]))
     if shown:
-        by_style: dict[str, list[str]] = {}
-        for match in _QUOTED.finditer(instruction):
-            by_style.setdefault(match[0][0], []).append(_bare(match[0]))
         yield from by_style.values()
         yield [item for items in by_style.values() for item in items]
-        return
-    for sentence in _SENTENCE.split(instruction):
-        if _CUE.search(sentence) or _ANSWER_CUE.search(sentence):
-            yield [_bare(match[0]) for match in _QUOTED.finditer(sentence)]
+    elif len(by_style) == 1 and not _JSON_KEY.search(instruction):
+        told = [sentence for sentence in _SENTENCE.split(instruction) if len(_QUOTED.findall(sentence)) > 1]
+        if any(_CUE.search(sentence) or _ANSWER_CUE.search(sentence) for sentence in told):
+            yield from by_style.values()
 
 
 def _enumerated(instruction: str, *, known: frozenset[str]) -> Iterator[list[str]]:
@@ -182,9 +189,17 @@ def _label_in(piece: str, known: frozenset[str]) -> str:
 def _families(instruction: str) -> Iterator[list[str]]:
     """Well-known label sets in a sentence that says what to answer ("Output positive, negative or neutral.")."""
     for sentence in _SENTENCE.split(instruction):
-        if not (_ANSWER_CUE.search(sentence) or _CUE.search(sentence) or len(sentence.split()) <= _A_FEW_WORDS):
-            continue
-        words = {_bare(word).strip("?!,;").casefold() for word in sentence.replace("/", " ").split()}
+        words = [_bare(word).strip(",;").casefold() for word in sentence.replace("/", " ").split()]
         for family in CLOSED_FAMILIES:
-            if len(family & words) > 1:
-                yield from _enumerated(sentence.rstrip("?! "), known=family & words)
+            named = family & set(words)
+            if len(named) < 2 or not _ends_clause(sentence, named):
+                continue
+            if set(words) <= named | _OR or _ANSWER_CUE.search(sentence) or _CUE.search(sentence):
+                yield from _enumerated(sentence.rstrip("?!) "), known=named)
+
+
+def _ends_clause(sentence: str, labels: frozenset[str]) -> bool:
+    """Whether the last of the labels ends a clause: "is positive or negative", not "a positive or negative number"."""
+    folded = sentence.casefold()
+    end = max(folded.rfind(label) + len(label) for label in labels)
+    return not folded[end:].strip() or folded[end:].lstrip()[0] in ".,;:!?)\"'”"

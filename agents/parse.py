@@ -24,6 +24,8 @@ SURE = 0.8
 
 _SHAPE = '{"instruction": "...", "demonstrations": [{"input": "...", "output": "..."}]}'
 _LEAST_LETTERS = 3
+_LONGEST_PROMPT = 5_000_000  # characters; the largest context windows hold a fraction of it
+_LONGEST_SPLIT = 8_000  # tokens of the teacher's answer; it repeats the prompt
 _IDEOGRAPH = re.compile(r"[\u2e80-\uffdc]")  # one of these may be a word
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds any
@@ -63,6 +65,11 @@ def clean(text: str) -> str:
         raise UserError(
             f"the prompt holds a character that is none (at {error.start}); save it as UTF-8 text and try again"
         ) from None
+    if len(plain) > _LONGEST_PROMPT:
+        raise UserError(
+            f"the prompt has {len(plain):,} characters, more than any model reads ({_LONGEST_PROMPT:,}); "
+            "give rows of data as a file of their own, and the prompt alone"
+        )
     if not plain.strip():
         raise UserError("the prompt is empty; write what the model shall do, best with a few examples")
     return plain
@@ -101,11 +108,13 @@ async def parse_with_teacher(text: str, *, ask: Callable[[Request], Awaitable[Re
     if spec.confidence >= SURE:
         return spec
     filled = prompts.fill("parse", prompt=clean(text).strip(), shape=_SHAPE)
-    reply = await ask(Request.user(filled, max_tokens=len(filled) // 2 + 500, temperature=0.0, tag="parse"))
-    return read_split(reply.text, text=clean(text)) or spec
+    reply = await ask(
+        Request.user(filled, max_tokens=min(len(filled) // 2 + 500, _LONGEST_SPLIT), temperature=0.0, tag="parse")
+    )
+    return _read_split(reply.text, text=clean(text)) or spec
 
 
-def read_split(answer: str, *, text: str) -> Spec | None:
+def _read_split(answer: str, *, text: str) -> Spec | None:
     """The teacher's split of `text`; None when it is unreadable or says what the text does not."""
     split = _first_object(answer)
     if split is None:

@@ -57,8 +57,8 @@ def _check_agreement(spec: Spec) -> None:
             )
         if spec.output_pattern is not None and not re.fullmatch(spec.output_pattern, pair.output):
             raise UserError(
-                f"demonstration {number} in the spec answers {pair.output!r:.80}, which 'output_pattern' does not match; "
-                "widen the pattern or set it to null"
+                f"demonstration {number} in the spec answers {pair.output!r:.80}, which its pattern does not match; "
+                "widen 'output_pattern' or set it to null"
             )
 
 

@@ -1,7 +1,7 @@
 """Find the bare input in a request that still carries the prompt: a student was trained on inputs alone.
 
-People send a task to a model in four ways, and the student's server takes all of them:
-1. the whole prompt in front of the input, in one message, with the field names around it or without;
+People send a task to a model in four ways, and a student's server takes all of them:
+1. the prompt and then the input in one message, with the field names around the input or without;
 2. the prompt as the system message, the input as the user's;
 3. the demonstrations as turns of a chat, the input as the last one;
 4. the input alone.
@@ -14,81 +14,77 @@ from collections.abc import Sequence
 
 from agents import layouts
 from agents.layouts.found import Found, unquote
+from agents.layouts.frame import announces
 from agents.layouts.markers import stem
 from agents.layouts.tail import EXAMPLE_HEADING, is_closing
-from agents.layouts.words import INPUT_NAMES, OUTPUT_NAMES, PARTNERS
+from agents.layouts.words import PARTNERS
 from agents.records import Pair, Spec
 from engine.errors import UserError
 from engine.messages import Message
 
 __all__ = ["bare_input"]
 
-_LONGEST_GLUE = 400  # characters between two demonstrations, or between an input and its output
+_LONGEST_GLUE = 200  # characters of names, marks and announcements between two parts of a prompt
+_LONGEST_NAME = 80
+_MOST_NAME_WORDS = 4  # words between an input and its output: "Output:", "->", "should give"
+
 _NAME = r"[*_`\[#>\- \t]{0,8}(?P<name>[^\W\d_][^\n:：=*`\[\]<>]{0,40}?)[*_`\] \t]{0,4}"
-_OPENING = re.compile(rf"\s*{_NAME}(?:[:：]|=(?!=))[*_`]{{0,3}}(?P<blank>[ ]?|\s*\n)")
-_ENDING = re.compile(rf"(?:\n|[ \t]){_NAME}(?:[:：]|=(?!=))[*_`]{{0,3}}\s*\Z")
-_TAGGED = re.compile(r"\s*<(?P<name>[A-Za-z_][\w-]{0,30})>(?P<inner>.*)</(?P=name)>\s*(?:<[A-Za-z_][\w-]{0,30}>\s*)?\Z", re.DOTALL)
+_OPENING = re.compile(rf"{_NAME}(?:[:：]|=(?!=))[*_`]{{0,3}}")
+_OPENING_LINE = re.compile(rf"{_NAME}[ \t]*\n")
+_ENDING = re.compile(
+    rf"(?:(?:\A|\n|(?P<inline>[ \t,;|])){_NAME}[:：=][*_`]{{0,3}}"
+    r"|\n[ \t]*#{1,6}[ \t]*(?P<heading>\w[\w ]{0,30}))\s*\Z"
+)
+_TAGS = re.compile(
+    r"<(?P<name>[A-Za-z_][\w-]{0,30})>(?P<inner>.*?)</(?P=name)>\s*(?:<[A-Za-z_][\w-]{0,30}>\s*)?", re.DOTALL
+)
 _ARROW_ENDING = re.compile(r"\s*(?:-{1,3}>|={1,3}>|→|⇒)\s*\Z")
+_MARKS = re.compile(r"\A[\"'”’»」`]?[.,;]?(?=\s|\Z)")  # what may close a demonstration that stands in a sentence
+_PARAGRAPHS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+
+_ASKED = frozenset().union(*(inputs for inputs, _ in PARTNERS))
+_INPUT_WORDS = PARTNERS[0][0] - {"in", "given"}
+_TOLD = frozenset().union(*(outputs for _, outputs in PARTNERS))
 
 
 def bare_input(spec: Spec, prompt: str, messages: Sequence[Message]) -> str:
-    """The input that a request is about, without the instruction and the demonstrations in front of it.
+    """The input that a request is about, without the prompt around it and without blanks at its ends.
 
-    `prompt` is the original prompt's text. Raises UserError when no message is the user's or no input is left.
+    `prompt` is the original prompt. Raises UserError when no message is the user's, or when nothing but the prompt is
+    in it.
     """
     said = next((message.content for message in reversed(messages) if message.role == "user"), None)
     if said is None:
-        raise UserError("the request has no message of the user's; put the input into the last one")
-    text = _plain(said)
-    prompt = _plain(prompt)
-    found = layouts.find(prompt) if prompt.strip() else None
-    rest = _without_prompt(text, spec=spec, prompt=prompt, found=found)
-    bare = _without_names(rest if rest is not None else text, found=found, carried=rest is not None)
-    if not bare.strip():
-        raise UserError("the request holds the prompt and no input; put the input below the prompt")
+        raise UserError("the request has no message from the user; put the input into the last one")
+    text, prompt = _plain(said), _plain(prompt)
+    found = layouts.find(prompt) if prompt else None
+    rest = _beside_prompt(text, prompt=prompt, spec=spec)
+    bare = _without_names(
+        text if rest is None else rest, spec=spec, prompt=prompt, found=found, carried=rest is not None
+    )
+    if not bare:
+        raise UserError("the request holds a prompt and no input; put the input below the prompt")
     return bare
 
 
 def _plain(text: str) -> str:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def _without_prompt(text: str, *, spec: Spec, prompt: str, found: Found | None) -> str | None:
-    """What the text holds beside the prompt; None when it does not carry it.
-
-    In front of the input stands the whole prompt, or its instruction and any of its demonstrations in any layout; or
-    the instruction stands below the input.
-    """
-    whole = _skip(text, prompt.strip(), 0)
+def _beside_prompt(text: str, *, prompt: str, spec: Spec) -> str | None:
+    """What the text holds beside the prompt; None when it does not carry it."""
+    whole = _skip(text, prompt, 0)
     if whole is not None:
-        return text[whole:]
-    template = _between(text, prompt, found)
-    if template is not None:
-        return template
-    start = _skip(text, spec.instruction, 0)
-    if start is not None:
-        end = _skip_demonstrations(text, start, spec.demonstrations)
-        return _without_words_of(text[end:], prompt, spec)
+        return _without_glue(text[whole:], prompt=prompt, spec=spec)
+    end = _skip_parts(text, prompt=prompt, spec=spec)
+    if end:
+        return _without_glue(text[end:], prompt=prompt, spec=spec)
     above = _above(text, spec.instruction)
-    return above
-
-
-def _between(text: str, prompt: str, found: Found | None) -> str | None:
-    """The input where the prompt has its own place for it below the demonstrations, with words after it."""
-    if found is None or not prompt[found.end :].strip():
-        return None
-    start = _skip(text, prompt[: found.end].strip(), 0)
-    if start is None:
-        return None
-    return text[start:] if not _same(text[start:], prompt[found.end :]) else None
-
-
-def _same(one: str, other: str) -> bool:
-    return one.split() == other.split()
+    return None if above is None else _without_glue(above, prompt=prompt, spec=spec)
 
 
 def _skip(text: str, piece: str, start: int) -> int | None:
-    """Where `text` goes on when it begins with `piece` at `start`, blanks aside; None when it does not."""
+    """Where `text` goes on when `piece` stands at `start`, blanks aside; None when it does not."""
     position = start
     for word in piece.split():
         while position < len(text) and text[position].isspace():
@@ -96,57 +92,156 @@ def _skip(text: str, piece: str, start: int) -> int | None:
         if not text.startswith(word, position):
             return None
         position += len(word)
-    return position if piece.strip() else None
+    return position if position > start else None
 
 
 def _above(text: str, instruction: str) -> str | None:
     """What stands above the instruction, where the text ends with it."""
-    words = instruction.split()
-    position = len(text.rstrip())
-    for word in reversed(words):
+    position = len(text)
+    for word in reversed(instruction.split()):
+        while position > 0 and text[position - 1].isspace():
+            position -= 1
         if not text.endswith(word, 0, position):
             return None
-        position = len(text[: position - len(word)].rstrip())
-    return text[:position] if words else None
+        position -= len(word)
+    return text[:position].strip()
 
 
-def _skip_demonstrations(text: str, start: int, pairs: Sequence[Pair]) -> int:
-    """Where the text goes on behind the demonstrations it shows, in whatever order and layout; each counts once."""
-    position = start
-    left = list(pairs)
-    while left:
-        places = [(place, pair) for pair in left if (place := _place(text, position, pair)) is not None]
+def _skip_parts(text: str, *, prompt: str, spec: Spec) -> int:
+    """Where the text goes on behind the parts of the prompt at its front, in whatever order and layout.
+
+    The parts are the instruction's paragraphs and the demonstrations; each counts once, so that an input that repeats
+    a demonstration is still an input.
+    """
+    glue = _glue(prompt, spec)
+    paragraphs = [part for part in _PARAGRAPHS.split(spec.instruction) if part.strip()]
+    pairs = list(spec.demonstrations)
+    position = 0
+    while True:
+        ends = {part: end for part in paragraphs if (end := _skip(text, part, position)) is not None}
+        if ends:
+            part = max(ends, key=lambda one: ends[one])
+            paragraphs.remove(part)
+            position = ends[part]
+            continue
+        places = [(end, pair) for pair in pairs if (end := _skip_pair(text, position, pair, glue=glue)) is not None]
         if not places:
-            break
-        (_, position), pair = min(places, key=lambda item: item[0])
-        left.remove(pair)
-    return position
+            return position
+        position, pair = min(places, key=lambda place: place[0])
+        pairs.remove(pair)
 
 
-def _place(text: str, start: int, pair: Pair) -> tuple[int, int] | None:
-    """Where a demonstration begins and ends, if it comes next."""
+def _skip_pair(text: str, start: int, pair: Pair, *, glue: frozenset[str]) -> int | None:
+    """Where the text goes on when a demonstration comes next, with nothing but layout around its two sides."""
     given, output = pair.input.strip(), pair.output.strip()
     begin = text.find(given, start, start + _LONGEST_GLUE + len(given))
-    if begin < 0:
+    if begin < 0 or not _is_layout(text[start:begin], glue=glue):
         return None
     middle = begin + len(given)
     answer = text.find(output, middle, middle + _LONGEST_GLUE + len(output))
-    return (begin, answer + len(output)) if answer >= 0 else None
+    if answer < 0 or len(text[middle:answer].split()) > _MOST_NAME_WORDS:
+        return None
+    end = answer + len(output)
+    following = text[end : end + 1]
+    return None if following.isalnum() and following.isascii() else end
 
 
-def _without_words_of(text: str, prompt: str, spec: Spec) -> str:
-    """The text without the lines at its ends that the prompt has outside its instruction and demonstrations."""
-    data = {line.strip() for pair in spec.demonstrations for line in (pair.input + "\n" + pair.output).split("\n")}
-    glue = {line.strip() for line in prompt.split("\n")} - data - {""}
-    lines = text.split("\n")
-    while lines and (not lines[0].strip() or lines[0].strip() in glue or _leads_over(lines[0])):
+def _is_layout(text: str, *, glue: frozenset[str]) -> bool:
+    """Whether these are only names, marks, headings and announcements of examples."""
+    lines = [line.strip().strip("\"'“”.,;") for line in text.split("\n")]
+    return all(
+        not line or line in glue or EXAMPLE_HEADING.fullmatch(line) or announces(line) or len(line.split()) <= 2
+        for line in lines
+    )
+
+
+def _glue(prompt: str, spec: Spec) -> frozenset[str]:
+    """The lines of the prompt that are neither instruction nor demonstration."""
+    data = {line for pair in spec.demonstrations for side in (pair.input, pair.output) for line in side.split("\n")}
+    shown = [line.strip() for line in data if line.strip()]
+    told = {line.strip() for line in spec.instruction.split("\n")}
+    lines = {line.strip() for line in prompt.split("\n")} - told - {""}
+    return frozenset(line for line in lines if not any(part in line for part in shown))
+
+
+def _without_glue(text: str, *, prompt: str, spec: Spec) -> str:
+    """The text without the lines at its ends that only lead over, in the prompt's own words or in common ones."""
+    glue = _glue(prompt, spec)
+    lines = _MARKS.sub("", text, count=1).strip().split("\n")
+    while _holds_more(lines[1:]) and (not lines[0].strip() or lines[0].strip() in glue or _leads_over(lines[0])):
         lines.pop(0)
-    while lines and (not lines[-1].strip() or lines[-1].strip() in glue):
-        if _ENDING.search("\n" + lines[-1]):
-            break
+    while lines and (not lines[-1].strip() or lines[-1].strip() in glue) and not _is_answer_name(lines[-1]):
         lines.pop()
-    return "\n".join(lines)
+    return "\n".join(lines).strip()
+
+
+def _holds_more(lines: Sequence[str]) -> bool:
+    return any(line.strip() and not _is_answer_name(line) for line in lines)
 
 
 def _leads_over(line: str) -> bool:
-    return bool(EXAMPLE_HEADING.fullmatch(line)) or (is_closing(line) and line.rstrip().endswith((":", "：")) and not _OPENING.match(line))
+    name = _OPENING.fullmatch(line.strip())
+    closing = is_closing(line) and line.rstrip().endswith((":", "：")) and not (name and stem(name["name"]) in _ASKED)
+    return bool(EXAMPLE_HEADING.fullmatch(line)) or closing or announces(line)
+
+
+def _is_answer_name(line: str) -> bool:
+    match = _ENDING.fullmatch(line.strip())
+    return bool(match and line.strip() and stem(match["name"] or match["heading"]) in _TOLD)
+
+
+def _without_names(text: str, *, spec: Spec, prompt: str, found: Found | None, carried: bool) -> str:
+    """The input without the field names, tags, arrows and quotation marks that the prompt's layout puts around it."""
+    names = found.names if found and found.names else ("input", "output")
+    bare = text.strip()
+    tags = _TAGS.fullmatch(bare)
+    if tags and stem(tags["name"]) in _ASKED | {stem(names[0])}:
+        return tags["inner"].strip()
+    bare, ended = _without_ending(bare, names=names, carried=carried)
+    if found and found.layout.startswith("arrow"):
+        bare, ended = _ARROW_ENDING.sub("", bare), ended or bool(_ARROW_ENDING.search(bare))
+    opened = _without_opening(bare, spec=spec, names=names, ended=ended)
+    bare = bare if opened is None else opened
+    if (opened is not None or carried or ended) and _quotes_inputs(spec, prompt):
+        bare = unquote(bare) or bare
+    return bare.strip() or (text.strip() if not carried else "")
+
+
+def _without_ending(text: str, *, names: tuple[str, str], carried: bool) -> tuple[str, bool]:
+    """The text without the answer's name at its end ("Output:"), and whether it was there."""
+    match = _ENDING.search(text, max(0, text.rfind("\n"), len(text) - _LONGEST_NAME))
+    if match is None or (match["inline"] and not _OPENING.match(text)):
+        return text, False
+    name = stem(match["name"] or match["heading"])
+    if name not in {names[1], stem(names[1])} and not (name in _TOLD and (len(name) > 1 or carried)):
+        return text, False
+    return text[: match.start()].rstrip(), True
+
+
+def _without_opening(text: str, *, spec: Spec, names: tuple[str, str], ended: bool) -> str | None:
+    """The text without the input's name at its start ("Input:"); None when there is none.
+
+    A name that the demonstrated inputs begin with, too, belongs to the input.
+    """
+    match = _OPENING.match(text) or (_OPENING_LINE.match(text) if ended else None)
+    if match is None:
+        return None
+    name = stem(match["name"])
+    own = name in {names[0], stem(names[0])} or name in _INPUT_WORDS
+    if not own and not (name in _ASKED and ended):
+        return None
+    if spec.demonstrations and all(_begins_with(pair.input, name) for pair in spec.demonstrations):
+        return None
+    return text[match.end() :]
+
+
+def _begins_with(text: str, name: str) -> bool:
+    match = _OPENING.match(text.strip())
+    return bool(match and stem(match["name"]) == name)
+
+
+def _quotes_inputs(spec: Spec, prompt: str) -> bool:
+    """Whether the prompt shows its inputs in quotation marks that are no part of them."""
+    return bool(spec.demonstrations) and all(
+        re.search(rf"[\"“”'«„「`]{re.escape(pair.input)}[\"“”'»「」`]", prompt) for pair in spec.demonstrations[:3]
+    )

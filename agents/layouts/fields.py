@@ -24,6 +24,7 @@ __all__ = ["find"]
 
 _CLOSING_QUOTE = re.compile(r"[\"”“'’»`」』][ \t]*(?=\n[ \t]*\n|\s*\Z)")
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+_PLACEHOLDER = re.compile(r"\{\{[^{}]{0,200}\}\}|\{%[^{}]{0,200}%\}|\{\w{0,40}\}|\s|[|;]|\.\.\.|…|_{3,}")
 _NESTED = re.compile(r"\s{0,3}[^\W\d_][\w ]{0,24}[ \t]?[:：]")
 
 _MOST_CANDIDATES = 40  # names looked at; a text has few field names, a hostile one has thousands
@@ -157,7 +158,7 @@ def _read(text: str, marks: Sequence[Marker], *, names: _Names) -> Found | None:
         return None
     end = _end_of_last(text, blocks, dangling=dangling)
     pairs = _pairs(text, marks, blocks, end=end, keep_names=_keeps_names(text, blocks, opening=opening, names=names))
-    full = tuple(pair for pair in pairs if pair.input.strip() and pair.output.strip())
+    full = tuple(pair for pair in pairs if _is_filled(pair.input) and _is_filled(pair.output))
     if not full:
         return None
     doubts = sum(block.rivals > 1 for block in blocks) + sum(mark.start < blocks[-1].opening.start for mark in dangling)
@@ -170,6 +171,11 @@ def _read(text: str, marks: Sequence[Marker], *, names: _Names) -> Found | None:
         certainty=max(0.3, names.certainty - 0.05 * doubts - 0.15 * incomplete),
         names=(opening, names.answer),
     )
+
+
+def _is_filled(value: str) -> bool:
+    """Whether a value is there, and is not just the place for one ("{text}", "...")."""
+    return bool(_PLACEHOLDER.sub("", value))
 
 
 def _outermost(marks: Sequence[Marker], *, names: _Names) -> str:
