@@ -691,7 +691,7 @@ def test_cancelling_at_any_step_leaves_nothing_behind_on_disk(tmp_path: Path) ->
     steps, ended = 0, False
     while not ended:
         ended = bool(asyncio.run(cancel_after(steps, zero_latency, tmp_path / f"{steps}" / "journal.db")()))  # type: ignore[arg-type]
-        steps += 1 + steps // 4
+        steps += 1 + steps // 2
         assert steps < 20_000
 
 
