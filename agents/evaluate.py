@@ -84,7 +84,10 @@ class Judgement:
 def evaluate(
     student: Student, rows: Sequence[Row], *, train: Sequence[Row], on: Origin, kind: TaskKind, seed: int
 ) -> Judgement:
-    """Score the student and its rivals on the same rows. `train` is what the rivals know; without it Copy runs alone."""
+    """Score the student and its rivals on the same rows.
+
+    `train` is what the rivals know; without any, only Copy can run.
+    """
     wanted = [row.output for row in rows]
     answers = student.predict([row.input for row in rows])
     got = [answer.output for answer in answers]

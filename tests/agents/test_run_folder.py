@@ -10,8 +10,8 @@ from agents.config import Configuration
 from agents.run_folder import RunFolder, free_name, write_whole
 from engine.errors import UserError
 
-CONFIGURATION = Configuration(model="simulated/dates", budget="5", examples=10, test='/tmp/a "b".jsonl')
-PROMPT = "Say the date.\nÄÖ 日付 \\ \"quoted\"\n"
+CONFIGURATION = Configuration(model="simulated/dates", budget="5", examples=10, test='rows "b".jsonl')
+PROMPT = 'Say the date.\nÄÖ 日付 \\ "quoted"\n'
 
 
 def test_what_was_begun_can_be_read_back(tmp_path: Path) -> None:
