@@ -18,17 +18,15 @@ _LONGEST_LABEL = 48
 _MOST_LABEL_WORDS = 5
 _LEAST_UNLISTED = 4  # demonstrations before repetition alone makes a label set
 
-_EMPTY_ANSWERS = frozenset(
-    word.strip()
-    for word in (
-        "n/a, na, n.a., none, null, nil, nothing, empty, unanswerable, -, --, —, [], {}, keine,"
-        "keiner, nichts, aucun, aucune, rien, ninguno, ninguna, nada, nenhum, nenhuma, nessuno,"
-        "nessuna, niente, geen, inga, ingen, ei mitään, brak, yok, нет, ничего, 无, 無, なし, 該当なし, 없음,"
-        "không, none of these, none of the above, none of them, no answer, not found, not available,"
-        "not applicable, no date, no match, no result, no entity, no entities, out of scope,"
-        "no intent, cannot be determined"
-    ).split(",")
+_EMPTY_WORDS = (
+    "n/a, na, n.a., none, null, nil, nothing, empty, unanswerable, -, --, —, [], {}, keine,"
+    "keiner, nichts, aucun, aucune, rien, ninguno, ninguna, nada, nenhum, nenhuma, nessuno,"
+    "nessuna, niente, geen, inga, ingen, ei mitään, brak, yok, нет, ничего, 无, 無, なし, 該当なし, 없음,"
+    "không, none of these, none of the above, none of them, no answer, not found, not available,"
+    "not applicable, no date, no match, no result, no entity, no entities, out of scope,"
+    "no intent, cannot be determined"
 )
+_EMPTY_ANSWERS = frozenset(word.strip() for word in _EMPTY_WORDS.split(","))
 _RESPELLINGS: tuple[Callable[[str], str], ...] = (
     str,
     str.capitalize,

@@ -58,6 +58,7 @@ CLOSED_FAMILIES = tuple(
 )  # fmt: skip
 """Label sets so common that two members of one in the demonstrations show it."""
 
+_LAST_JOINT = re.compile(r"\b(?:or|oder|ou|o|или|tai|eller|lub|veya)\b|或|または|또는", re.IGNORECASE)
 _AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?"
 _OR = frozenset({"or", "and", "either", "only", "just", "oder", "ou", "o", "или", "tai"})
 _JSON_KEY = re.compile(r"[\"'][ \t]{0,4}:")
@@ -77,7 +78,7 @@ def listed_labels(instruction: str, *, known: frozenset[str], shown: bool) -> It
         _inline(instruction),
         _quoted(instruction, shown=shown),
         _enumerated(instruction, known=known),
-        _families(instruction) if not shown else iter(()),
+        _families(instruction),
     ):
         for items in proposals:
             labels = tuple(dict.fromkeys(items))
@@ -152,13 +153,20 @@ def _enumerated(instruction: str, *, known: frozenset[str]) -> Iterator[list[str
         folded = sentence.casefold()
         if len(sentence) > 4000 or not all(label in folded for label in known):
             continue
-        pieces = [piece for piece in _SEPARATOR.split(sentence.strip().rstrip(".")) if piece.strip()]
-        if (run := _run_of_labels(pieces, known)) is not None:
+        told = sentence.strip().rstrip(".")
+        joints = [match for match in _SEPARATOR.finditer(told) if match.end() < len(told)]
+        bounds = [0, *(at for match in joints for at in match.span()), len(told)]
+        pieces = [told[start:stop] for start, stop in zip(bounds[::2], bounds[1::2], strict=True)]
+        last = next((number for number, match in enumerate(joints, start=1) if _LAST_JOINT.search(match[0])), None)
+        if (run := _run_of_labels(pieces, known, last=last)) is not None:
             yield run
 
 
-def _run_of_labels(pieces: Sequence[str], known: frozenset[str]) -> list[str] | None:
-    """The shortest run of neighbouring pieces in which every label begins, ends or is a piece."""
+def _run_of_labels(pieces: Sequence[str], known: frozenset[str], *, last: int | None) -> list[str] | None:
+    """The shortest run of neighbouring pieces in which every label begins, ends or is a piece.
+
+    An enumeration goes on to the piece behind its "or", whose number is `last`.
+    """
     hits = [number for number, piece in enumerate(pieces) if any(_touches(piece, label) for label in known)]
     if not hits or hits[-1] == hits[0]:
         return None
@@ -166,9 +174,9 @@ def _run_of_labels(pieces: Sequence[str], known: frozenset[str]) -> list[str] | 
     while low > 0 and len(pieces[low - 1].split()) == 1:
         low -= 1
     labels = [_label_in(piece, known) for piece in pieces[low : high + 1]]
-    if high + 1 < len(pieces) and len(pieces[high + 1].split()) == 1:
-        labels.append(_bare(pieces[high + 1]))
-    return labels if all(len(label.split()) <= 4 for label in labels) else None
+    if last == high + 1 and pieces[last].split():
+        labels.append(_bare(pieces[last].split()[0]))
+    return labels if all(0 < len(label.split()) <= 4 for label in labels) else None
 
 
 def _touches(piece: str, label: str) -> bool:

@@ -35,8 +35,9 @@ _ENDING = re.compile(
     rf"(?:(?:\A|\n|(?P<inline>[ \t,;|])){_NAME}[:：=][*_`]{{0,3}}"
     r"|\n[ \t]*#{1,6}[ \t]*(?P<heading>\w[\w ]{0,30}))\s*\Z"
 )
+_TAG = r"</?[A-Za-z_][\w-]{0,30}>\s*"
 _TAGS = re.compile(
-    r"<(?P<name>[A-Za-z_][\w-]{0,30})>(?P<inner>.*?)</(?P=name)>\s*(?:<[A-Za-z_][\w-]{0,30}>\s*)?", re.DOTALL
+    rf"(?:{_TAG})?<(?P<name>[A-Za-z_][\w-]{{0,30}})>(?P<inner>.*?)</(?P=name)>\s*(?:{_TAG}){{0,2}}", re.DOTALL
 )
 _ARROW_ENDING = re.compile(r"\s*(?:-{1,3}>|={1,3}>|→|⇒)\s*\Z")
 _MARKS = re.compile(r"\A[\"'”’»」`]?[.,;]?(?=\s|\Z)")  # what may close a demonstration that stands in a sentence

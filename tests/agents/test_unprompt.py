@@ -1,0 +1,153 @@
+"""A request that still carries the prompt is about the same input as the bare one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.parse import parse, read_prompt
+from agents.records import Pair, Spec
+from agents.unprompt import bare_input
+from engine.errors import UserError
+from engine.messages import Message
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DEMOS = Path(__file__).parents[2] / "agents" / "demo"
+
+PROMPTS = {
+    "dates": read_prompt(DEMOS / "dates" / "prompt.md"),
+    "intents": read_prompt(DEMOS / "intents" / "prompt.md"),
+    "equals": 'Reverse it.\n\nHere are some examples:\n\ninput="abc"\noutput="cba"\n\ninput="de f"\noutput="f ed"',
+    "closing": "Reverse it.\n\nInput: abc\nOutput: cba\n\nNow, complete the following input:",
+    "questions": "Answer.\n\nQ: one and one?\nA: two\n\nQ: one and two?\nA: three",
+    "arrows": "Reverse it.\n\nExamples:\nabc -> cba\nde f -> f ed",
+    "numbered": "Example 1\nabc\n=> cba\n\nExample 2\nde f\n=> f ed\n\nReverse it.",
+    "prose": 'Reverse it. For example, "abc" should give "cba".',
+    "tags": "Reverse it.\n\n<example><input>abc</input><output>cba</output></example>",
+    "no examples": "Reverse the text that you are given.",
+}
+INPUTS = (
+    "due 3 May",
+    "several\nlines of\n\ntext",
+    "Answer by Friday",
+    "Now: what?",
+    "abc",
+    "a 'quoted' \"word\"",
+    "千葉",
+)
+
+
+def user(text: str) -> list[Message]:
+    return [Message("user", text)]
+
+
+def shots(pairs: tuple[Pair, ...]) -> list[Message]:
+    return [turn for pair in pairs for turn in (Message("user", pair.input), Message("assistant", pair.output))]
+
+
+def requests(spec: Spec, prompt: str, given: str) -> dict[str, list[Message]]:
+    """The ways in which people send this input."""
+    relaid = "".join(f"Q: {pair.input}\nA: {pair.output}\n\n" for pair in reversed(spec.demonstrations))
+    return {
+        "bare": user(given),
+        "system": [Message("system", prompt), *user(given)],
+        "system, named": [Message("system", prompt), *user(f"Input: {given}\nOutput:")],
+        "system, half named": [Message("system", prompt), *user(f"Input: {given}")],
+        "shots": [Message("system", spec.instruction), *shots(spec.demonstrations), *user(given)],
+        "whole": user(f"{prompt}\n\n{given}"),
+        "whole, named": user(f"{prompt}\n\nInput: {given}\nOutput:"),
+        "whole, led over": user(f"{prompt}\n\nNow do this one:\n\nInput: {given}\nOutput:"),
+        "windows": user(f"{prompt}\n\nInput: {given}\nOutput:".replace("\n", "\r\n")),
+        "instruction": user(f"{spec.instruction}\n\n{given}"),
+        "instruction below": user(f"{given}\n\n{spec.instruction}"),
+        "laid out anew": user(f"{spec.instruction}\n\nHere are some examples:\n\n{relaid}Q: {given}\nA:"),
+        "an answered turn before": [*user(prompt), Message("assistant", "Ready."), *user(given)],
+    }
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+@pytest.mark.parametrize("given", INPUTS)
+def test_every_way_of_sending_it_gives_the_bare_input(name: str, given: str) -> None:
+    spec = parse(PROMPTS[name])
+
+    for way, messages in requests(spec, PROMPTS[name], given).items():
+        assert bare_input(spec, PROMPTS[name], messages) == given, way
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("equals", 'input="xyz"\noutput='),
+        ("arrows", "xyz ->"),
+        ("numbered", "Example 3\nxyz\n=>"),
+        ("tags", "<example><input>xyz</input><output>"),
+        ("tags", "<input>xyz</input>"),
+        ("questions", "Q: xyz\nA:"),
+    ],
+)
+def test_the_prompts_own_layout_is_taken_off(name: str, text: str) -> None:
+    prompt = PROMPTS[name]
+
+    assert bare_input(parse(prompt), prompt, user(f"{prompt}\n\n{text}")) == "xyz"
+
+
+def test_an_input_that_repeats_a_demonstration_is_still_an_input() -> None:
+    for name, prompt in PROMPTS.items():
+        spec = parse(prompt)
+        for pair in spec.demonstrations:
+            assert bare_input(spec, prompt, user(f"{prompt}\n\nInput: {pair.input}\nOutput:")) == pair.input, name
+
+
+def test_a_name_that_the_demonstrated_inputs_have_belongs_to_the_input() -> None:
+    prompt = "Answer.\n\nInput: Question: one?\nOutput: 1\n\nInput: Question: two?\nOutput: 2"
+    spec = parse(prompt)
+
+    assert bare_input(spec, prompt, user("Question: three?")) == "Question: three?"
+    assert bare_input(spec, prompt, user(f"{prompt}\n\nInput: Question: three?\nOutput:")) == "Question: three?"
+
+
+def test_a_lost_prompt_file_leaves_the_spec() -> None:
+    spec = parse(PROMPTS["dates"])
+
+    assert bare_input(spec, "", user(f"{spec.instruction}\n\nInput: 3 May 2020\nOutput:")) == "3 May 2020"
+
+
+def test_a_request_without_an_input_is_refused() -> None:
+    spec = parse(PROMPTS["dates"])
+
+    with pytest.raises(UserError, match="no message from the user"):
+        bare_input(spec, PROMPTS["dates"], [Message("system", PROMPTS["dates"])])
+    with pytest.raises(UserError, match="no input"):
+        bare_input(spec, PROMPTS["dates"], user(PROMPTS["dates"]))
+
+
+@given(st.text(alphabet="abc xyz,.é", min_size=1).filter(str.strip))
+def test_any_plain_input_comes_back_from_behind_the_prompt(given: str) -> None:
+    spec = parse(PROMPTS["dates"])
+
+    assert bare_input(spec, PROMPTS["dates"], user(f"{PROMPTS['dates']}\n\nInput: {given}\nOutput:")) == given.strip()
+    assert bare_input(spec, PROMPTS["dates"], user(given)) == given.strip()
+
+
+def test_real_prompts_come_off_real_inputs() -> None:
+    path = DATA / "ni_tasks"
+    if not path.exists():
+        pytest.skip("the shared data set ni_tasks is not here")
+    inputs: dict[str, list[str]] = {}
+    for line in (path / "dev.jsonl").read_text(encoding="utf-8").strip().split("\n"):
+        row = json.loads(line)
+        inputs.setdefault(row["task"], []).append(row["input"].strip())
+    tried = right = 0
+    for line in (path / "styled_prompts.jsonl").read_text(encoding="utf-8").strip().split("\n"):
+        row = json.loads(line)
+        spec = parse(row["prompt"])
+        for text in inputs[row["id"]][:2]:
+            found = [bare_input(spec, row["prompt"], sent) for sent in requests(spec, row["prompt"], text).values()]
+            tried += len(found)
+            right += sum(bare == text for bare in found)
+
+    assert right >= 0.99 * tried
