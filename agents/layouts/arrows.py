@@ -16,9 +16,11 @@ __all__ = ["find"]
 
 _ARROW = re.compile(r"(?:-{1,3}>|={1,3}>|→|⇒|⟶|➔|➜|⟹|>>>)")
 _INLINE_ARROW = re.compile(rf" ?{_ARROW.pattern} ?(?=[ \t]{{0,20}}\S)")
-_LEADING_ARROW = re.compile(rf"^[ \t]{{0,8}}{_ARROW.pattern}(?: (?=\S)|[ \t]*)(?=\S)", re.MULTILINE)
+_LEADING_ARROW = re.compile(rf"^[ \t]{{0,8}}{_ARROW.pattern}(?:[ \t]{{3,}}| ?)(?=[ \t]*\S)", re.MULTILINE)
 _BULLET = re.compile(r"[ \t]*(?:[-*•+]|\(?\d{1,4}[.):])[ \t]+")
 _FIELD = re.compile(r"[ \t]*([^\W\d_][\w ]{0,24})[ \t]?[:：]")
+
+_LONGEST_HEADING = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def _input_start(text: str, low: int, high: int) -> int:
     while position > low:
         line_start = text.rfind("\n", low, position) + 1 or low
         line = text[line_start:position]
-        if len(line) < 240 and line.strip() and (EXAMPLE_HEADING.fullmatch(line) or is_led(line, len(line))):
+        if _is_heading(line) or (low == 0 and _announces(text, line_start, line)):
             return position + 1
         if not line.strip() and empty is None and position + 1 < high:
             empty = position + 1
@@ -95,6 +97,18 @@ def _input_start(text: str, low: int, high: int) -> int:
             break
         position = line_start - 1
     return empty if empty is not None else low
+
+
+def _is_heading(line: str) -> bool:
+    return len(line) < _LONGEST_HEADING and bool(line.strip() and EXAMPLE_HEADING.fullmatch(line))
+
+
+def _announces(text: str, line_start: int, line: str) -> bool:
+    """Whether the line leads to the first example; below a heading of its own it is an input that only sounds so."""
+    if not line.strip() or len(line) >= _LONGEST_HEADING or not is_led(line, len(line)):
+        return False
+    above = text[max(0, line_start - _LONGEST_HEADING) : max(0, line_start - 1)].rsplit("\n", 1)[-1]
+    return not _is_heading(above)
 
 
 def _beside(text: str) -> Found | None:

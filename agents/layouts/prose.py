@@ -28,6 +28,9 @@ _QUOTE = rf"[{re.escape(''.join(_ENDS))}]"
 _CLOSE = rf"[{re.escape(''.join(sorted(set(''.join(_ENDS.values())))))}]"
 
 
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+
+
 def _any_of(words: Sequence[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
@@ -94,8 +97,8 @@ def _sentence(
             continue
         following = betweens[number + 1].start() if number + 1 < len(betweens) else limit
         closing = _closing(text, between, following, limit=limit)
-        if closing is None:
-            break
+        if closing is None or _EMPTY_LINE.search(text, position, closing.start()):
+            break  # what spans paragraphs is no sentence
         pairs.append(Pair(text[position : between.start()], text[between.end() : closing.start()]))
         end = closing.end()
         if end >= limit or text[end] not in _ENDS:
