@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -46,20 +47,39 @@ def page(student: Student, *, title: str, instruction: str, examples: Sequence[s
         if instruction:
             with gradio.Accordion("The task", open=False):
                 gradio.Textbox(value=instruction, show_label=False, interactive=False, lines=6)
-        for event in (button.click, asked.submit):
-            event(answer, inputs=[asked], outputs=[said, sure], api_name=False)
+        button.click(answer, inputs=[asked], outputs=[said, sure], api_name="ask")
+        asked.submit(answer, inputs=[asked], outputs=[said, sure], api_name=False)
     return blocks
 
 
 def chat(
-    student: Student, *, title: str, instruction: str, examples: Sequence[str], simulated: bool, port: int | None
+    student: Student,
+    *,
+    title: str,
+    instruction: str,
+    examples: Sequence[str],
+    simulated: bool,
+    port: int | None,
+    on_ready: Callable[[str], None],
 ) -> None:
-    """Serve the page until Ctrl-C. Raises UserError when the port is taken."""
+    """Serve the page until Ctrl-C (KeyboardInterrupt passes through); `on_ready` is told its address.
+
+    Raises UserError when the port is taken.
+    """
     blocks = page(student, title=title, instruction=instruction, examples=examples, simulated=simulated)
     try:
-        blocks.launch(server_name=HOST, server_port=port, share=False, footer_links=[], ssr_mode=False)
+        _, address, _ = blocks.launch(
+            server_name=HOST, server_port=port, share=False, footer_links=[], ssr_mode=False, quiet=True,
+            prevent_thread_lock=True,
+        )  # fmt: skip
     except OSError as error:
-        raise UserError(f"port {port} on {HOST} cannot be used: {error}; choose another with --port") from error
+        taken = "no free port was found" if port is None else f"port {port} on {HOST} cannot be used"
+        raise UserError(f"{taken}; choose another with --port") from error
+    try:
+        on_ready(address)
+        threading.Event().wait()
+    finally:
+        blocks.close(verbose=False)
 
 
 def _heading(title: str, *, family: str, simulated: bool) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 from pathlib import Path
 
 from agents.config import Configuration
-from agents.parse import parse
+from agents.parse import SURE, parse
+from agents.records import Spec
 from agents.rows import read_rows
 from engine.clock import SystemClock
-from engine.errors import UserError
+from engine.errors import MissingExtra, UserError
 
 __all__ = ["prepare"]
 
@@ -19,13 +21,30 @@ AUTO = (("OPENAI_API_KEY", "openai/gpt-5.4-mini"), ("ANTHROPIC_API_KEY", "anthro
 
 SIMULATED_BUDGET = "5"
 
+# Without these no student can be trained, whichever it will be.
+TO_TRAIN = ("torch", "transformers", "sklearn", "safetensors")
+
 
 def prepare(configuration: Configuration, *, prompt: str) -> Configuration:
     """The configuration with nothing left open. Raises UserError for whatever would end the run later."""
-    parse(prompt)
+    _check_student(configuration, parse(prompt))
     model = _auto() if configuration.model == "auto" else configuration.model
     settled = dataclasses.replace(configuration, model=model, test=_checked_test(configuration.test))
     return dataclasses.replace(settled, budget=_checked_budget(settled))
+
+
+def _check_student(configuration: Configuration, spec: Spec) -> None:
+    """Whether the student that is wanted can be made; what it would be trained on is not known yet."""
+    if configuration.train and not all(importlib.util.find_spec(name) for name in TO_TRAIN):
+        raise MissingExtra("train", needed_for="training a student (smelt generate makes the data without it)")
+    # When the prompt leaves doubt, the teacher is asked first, and may find labels where we saw none.
+    if configuration.student != "auto" and spec.confidence >= SURE:
+        from agents.choose import choose_student, rank_models
+        from agents.describe import own_words
+        from engine.retrieval import load_models, model_place
+
+        models = rank_models(own_words(spec), load_models().cards, place=model_place, language=spec.language)
+        choose_student(spec, models, wanted=configuration.student)
 
 
 def _auto() -> str:

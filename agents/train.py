@@ -84,7 +84,7 @@ def train_on_rows(
     threads: int | None,
     on_progress: OnProgress | None,
 ) -> Student:
-    """A student of bare rows, without a prompt; its rows are kept beside it for the baselines."""
+    """A student of bare rows, without a prompt."""
     try:
         return train(
             family,

@@ -54,7 +54,7 @@ def last_user_message(messages: Sequence[Message]) -> str:
     return next((message.content for message in reversed(messages) if message.role == "user"), messages[-1].content)
 
 
-class Refused(Exception):  # noqa: N818  # a fact about the request, not an error of ours
+class Refused(Exception):  # a fact about the request, not an error of ours
     """A request that gets an error of OpenAI's shape instead of an answer."""
 
     def __init__(self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None) -> None:
@@ -380,6 +380,8 @@ def _errors_of_their_shape() -> Any:
             return await handler(request)
         except Refused as refused:
             return _error(str(refused), status=refused.status, param=refused.param, code=refused.code)
+        except UserError as error:  # the caller's conversation, in the eyes of whoever looks for the input in it
+            return _error(str(error), status=400, param="messages")
         except web.HTTPException as error:
             return _error(f"{error.reason}: {request.method} {request.path}", status=error.status)
         except Exception:  # A bug, or a student's failure: the caller gets an answer, the log gets the story.

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -23,7 +25,6 @@ app = typer.Typer(
     name="smelt",
     help="Pour in a prompt, draw off a small model.",
     epilog="Start with: smelt run PROMPT.md --model openai/NAME --budget 5",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -54,32 +55,50 @@ def _top(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(given, debug="--debug" in given))
+    _settle_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends a command as Ctrl-C does
+    sys.exit(_run(given or ["--help"], debug="--debug" in given))
+
+
+def _settle_streams() -> None:
+    """A terminal of an old encoding loses a letter rather than the line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
     # --debug may stand anywhere, since it is typed after something has gone wrong.
     arguments = [argument for argument in arguments if argument != "--debug"]
-    command = typer.main.get_command(app)
     try:
-        code = command.main(args=arguments, prog_name="smelt", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        return _failed("interrupted; continue a run with: smelt resume RUN", code=130)
-    except SmeltError as error:
-        return _failed(str(error), code=error.exit_code, debug=debug)
-    except TyperException as error:
-        return _failed(error.format_message(), code=2, debug=debug)
+        code = typer.main.get_command(app).main(args=arguments, prog_name="smelt", standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has gone: not an error of anybody's. Python would complain again while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _failed("interrupted", code=130, debug=debug)
+    except SmeltError as error:
+        return _failed(str(error), code=error.exit_code, debug=debug)
+    except TyperException as error:
+        return _failed(_usage(error), code=2, debug=debug)
+    except OSError as error:  # a full disk, a place that cannot be written: the machine's, not a bug
+        return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", code=2, debug=debug)
     except Exception as error:  # noqa: BLE001 - whatever else is a bug of ours: said in one line, with the way to tell us more
         kind = type(error).__name__
         return _failed(f"a bug in Smelt ({kind}: {error}); --debug shows where", code=1, debug=debug)
     return code if isinstance(code, int) else 0
 
 
-def _failed(message: str, *, code: int, debug: bool = False) -> int:
+def _usage(error: TyperException) -> str:
+    """What was wrong with the words of the command, and where they are explained."""
+    context = getattr(error, "ctx", None)  # usage errors have one
+    command = context.command_path if context is not None else "smelt"
+    return f"{error.format_message()} (see {command} --help)"
+
+
+def _failed(message: str, *, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     print(f"smelt: {clean(message, limit=1000)}", file=sys.stderr)  # noqa: T201

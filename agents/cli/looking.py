@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agents.cli.options import JsonOption
-from agents.cli.output import print_json, say, say_table
+from agents.cli.output import print_json, say, say_address, say_table, stopped_quietly
 
 __all__ = ["register"]
 
@@ -30,6 +30,7 @@ def report(
     from agents.run_folder import RunFolder
 
     folder = RunFolder(run)
+    folder.configuration()  # says so when this is no run at all
     table = read_report(folder)
     write_page(table, folder)
     if json:
@@ -80,10 +81,12 @@ def fake_provider(
         world_named(world, seed=seed), port=port, rpm=rpm, tpm=tpm, latency_scale=latency,
         error_rate=error_rate, seed=seed,
     )  # fmt: skip
-    serve(fake, on_ready=lambda ready: _say_address(ready.url, world))
+    with stopped_quietly():
+        serve(fake, on_ready=lambda ready: _introduce(ready.url, world))
 
 
-def _say_address(url: str, world: str) -> None:
-    say(f"a simulated teacher answers at {url} (Ctrl-C stops it); try:")
-    say(f"  smelt run PROMPT.md --model openai/{world} --base-url {url} --price-in 0.25 --price-out 2 --budget 5")
-    say(f"  smelt run PROMPT.md --model anthropic/{world} --base-url {url} --price-in 0.25 --price-out 2 --budget 5")
+def _introduce(url: str, world: str) -> None:
+    say(f"a simulated teacher answers at {url} (Ctrl-C stops it); try one of:")
+    options = f"--base-url {url} --price-in 0.25 --price-out 2 --budget 5"
+    say(f"smelt run PROMPT.md --model openai/{world} {options}")
+    say_address(f"smelt run PROMPT.md --model anthropic/{world} {options}")

@@ -23,6 +23,7 @@ from agents.cli.options import (
     PriceOutOption,
     PromptArgument,
     QuietOption,
+    ReplaceOption,
     RpmOption,
     SeedOption,
     StudentOption,
@@ -33,9 +34,10 @@ from agents.cli.options import (
     VotesOption,
     YesOption,
 )
-from agents.cli.output import print_json, say, say_table
+from agents.cli.output import print_json, say_block, say_facts, say_table
 
 if TYPE_CHECKING:
+    from agents.records import Spec
     from agents.run_folder import RunFolder
 
 __all__ = ["register"]
@@ -72,6 +74,7 @@ def run(
     price_out: PriceOutOption = None,
     config: ConfigOption = None,
     out: OutOption = None,
+    replace: ReplaceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     yes: YesOption = False,
@@ -82,7 +85,8 @@ def run(
         "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
         "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
-    return _begin(prompt, flags=flags, config=config, out=out, json=json, quiet=quiet, yes=yes, train=True)
+    folder = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, replace=replace, yes=yes)
+    return _carry_out(folder, json=json, quiet=quiet)
 
 
 def generate(
@@ -101,6 +105,7 @@ def generate(
     price_out: PriceOutOption = None,
     config: ConfigOption = None,
     out: OutOption = None,
+    replace: ReplaceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     yes: YesOption = False,
@@ -111,41 +116,37 @@ def generate(
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
         "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
-    return _begin(prompt, flags=flags, config=config, out=out, json=json, quiet=quiet, yes=yes, train=False)
+    folder = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, replace=replace, yes=yes)
+    return _carry_out(folder, json=json, quiet=quiet)
 
 
 def _begin(
-    argument: str,
-    *,
-    flags: Mapping[str, object],
-    config: Path | None,
-    out: Path | None,
-    json: bool,
-    quiet: bool,
-    yes: bool,
-    train: bool,
-) -> int:
+    argument: str, *, flags: Mapping[str, object], config: Path | None, out: Path | None, replace: bool, yes: bool
+) -> RunFolder:
+    """The folder of a run that has begun. Until everything is known to be in order, nothing is written."""
     from agents.cli.prompt_files import read_prompt
     from agents.config import resolve
     from agents.prepare import prepare
     from agents.run_folder import RunFolder, free_name
 
     source = read_prompt(argument)
-    configuration = prepare(resolve(file=config, flags={**flags, "train": train}), prompt=source.text)
+    configuration = prepare(resolve(file=config, flags=flags), prompt=source.text)
     if not yes:
         _confirm_spending(configuration.model, configuration.budget)
     folder = RunFolder(out or free_name(RUNS, source.name))
+    if replace:
+        folder.discard()
     folder.begin(prompt=source.text, configuration=configuration)
-    return _carry_out(folder, json=json, quiet=quiet)
+    return folder
 
 
 def _confirm_spending(model: str, budget: str | None) -> None:
     """Ask before real money may flow, but only a person at a terminal."""
     if budget is None or model.startswith("simulated/") or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    typer.confirm(
-        f"This may spend up to {budget} USD at {model.partition('/')[0]}. Go on?", default=True, abort=True, err=True
-    )
+    question = f"This may spend up to {budget} USD at {model.partition('/')[0]}. Go on?"
+    if not typer.confirm(question, default=True, err=True):
+        raise typer.Exit(130)
 
 
 def resume(
@@ -180,20 +181,22 @@ def parse(prompt: PromptArgument, json: JsonOption = False) -> None:
     if json:
         print_json(table_of(spec))
         return
-    say(f"instruction     {spec.instruction}")
-    say(f"kind            {spec.kind}" + (f" of {len(spec.labels)} labels" if spec.labels else ""))
-    if spec.labels:
-        say(f"labels          {', '.join(spec.labels)}")
-    if spec.empty_answer is not None:
-        say(f"nothing to find {spec.empty_answer}")
-    if spec.output_pattern:
-        say(f"output pattern  {spec.output_pattern}")
-    say(f"language        {spec.language}")
-    say(f"layout          {spec.layout} (confidence {spec.confidence:.2f})")
-    say_table(
-        f"{len(spec.demonstrations)} demonstrations",
-        [{"input": pair.input, "output": pair.output} for pair in spec.demonstrations],
-    )
+    say_block("instruction:", spec.instruction)
+    say_facts(_facts(spec))
+    say_table("demonstrations", [{"input": pair.input, "output": pair.output} for pair in spec.demonstrations])
+
+
+def _facts(spec: Spec) -> dict[str, str]:
+    """What was derived from a prompt, as far as there is something to say."""
+    kind = f"one of {len(spec.labels)} labels: {', '.join(spec.labels)}" if spec.labels else "text"
+    facts = {
+        "answers": kind,
+        "nothing to find": spec.empty_answer,
+        "output pattern": spec.output_pattern,
+        "language": spec.language,
+        "layout": f"{spec.layout} (confidence {spec.confidence:.2f})",
+    }
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def models(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,

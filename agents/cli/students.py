@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agents.cli.options import JsonOption, ThreadsOption
-from agents.cli.output import print_json, say, say_table
+from agents.cli.output import print_json, say, say_address, say_facts, say_table, stopped_quietly
 
 if TYPE_CHECKING:
     from agents.records import TaskKind
+    from agents.train import Task
     from engine.messages import Message
     from engine.training import Progress, Row, Student
 
@@ -22,7 +24,7 @@ __all__ = ["register"]
 
 StudentArgument = Annotated[Path, typer.Argument(metavar="STUDENT", help="A student's folder, or a run that has one.")]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Labelled rows: JSONL, CSV, TSV, JSON or parquet.")]
-PortOption = Annotated[int | None, typer.Option(help="The port; chosen when not told.", min=0, max=65535)]
+PortOption = Annotated[int | None, typer.Option(help="The port; chosen when not told.", min=1, max=65535)]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,9 +48,12 @@ def train(
     from agents.rows import read_rows
     from agents.run_folder import free_name
     from agents.train import split_off, train_on_rows
+    from engine.errors import UserError
 
     learnt, kept = split_off(read_rows(data), seed=seed)
     folder = out or free_name(Path("students"), data.stem)
+    if not is_free(folder):
+        raise UserError(f"{folder}: holds something that is no student; choose another folder with --out")
     trained = train_on_rows(
         student,
         learnt,
@@ -60,41 +65,64 @@ def train(
         threads=threads,
         on_progress=None if json else _say_progress,
     )
-    _judge(trained, kept, known=learnt, seed=seed, json=json, more={"student": str(folder)})
+    _judge(
+        trained, kept, known=learnt, kind=kind_of(trained, None), seed=seed, json=json, more={"student": str(folder)}
+    )
 
 
 def evaluate(
     student: StudentArgument,
     data: DataArgument,
     train: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The rows it was trained on: for the baselines that know them.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The rows it was trained on, for the baselines (those of the run)."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the intervals' resampling.")] = 0,
     json: JsonOption = False,
 ) -> None:
     """Score a student on labelled rows, with intervals, beside the plainest baselines."""
+    from agents.train import read_task
+
+    rows, folder = rows_of(data), student_folder(student)
+    of_the_run = folder.parent / "data" / "train.parquet"
+    known = rows_of(train or of_the_run) if train or of_the_run.is_file() else []
+    loaded = load(folder)
+    _judge(loaded, rows, known=known, kind=kind_of(loaded, read_task(folder)), seed=seed, json=json, more={})
+
+
+def rows_of(path: Path) -> list[Row]:
     from agents.rows import read_rows
     from engine.training import Row
 
-    rows = [Row(pair.input, pair.output) for pair in read_rows(data)]
-    known = [Row(pair.input, pair.output) for pair in read_rows(train)] if train else []
-    _judge(load(student_folder(student)), rows, known=known, seed=seed, json=json, more={})
+    return [Row(pair.input, pair.output) for pair in read_rows(path)]
+
+
+def kind_of(student: Student, task: Task | None) -> TaskKind:
+    """How its answers are to be scored. Without a task: what answers with labels is scored by labels."""
+    if task is not None:
+        return task.spec.kind
+    return "classification" if student.family == "linear" else "text"
 
 
 def _judge(
-    student: Student, rows: Sequence[Row], *, known: Sequence[Row], seed: int, json: bool, more: Mapping[str, str]
+    student: Student,
+    rows: Sequence[Row],
+    *,
+    known: Sequence[Row],
+    kind: TaskKind,
+    seed: int,
+    json: bool,
+    more: Mapping[str, str],
 ) -> None:
     from agents.evaluate import evaluate as judge
     from agents.evaluate import table_of
 
-    kind: TaskKind = "classification" if student.family == "linear" else "text"
     judgement = judge(student, rows, train=known, on="test", kind=kind, seed=seed)
     if json:
         print_json({**more, **dataclasses.asdict(judgement)})
         return
     say_table(f"{judgement.rows} rows, 95 % intervals", table_of(judgement))
-    for name, value in more.items():
-        say(f"{name}  {value}")
+    say_facts(more)
 
 
 def _say_progress(progress: Progress) -> None:
@@ -107,24 +135,33 @@ def serve(
     port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="The address to listen on; loopback unless told otherwise.")] = "127.0.0.1",
 ) -> None:
-    """Answer in the LLM's place: OpenAI's chat completions, from the student, on this machine."""
+    """Answer in the LLM's place: OpenAI's chat completions, from the student."""
     from agents.train import read_task
     from agents.unprompt import bare_input
     from engine import serving
 
     folder = student_folder(student)
     task = read_task(folder)
-
     name = task.name if task else folder.resolve().name
 
     def find_input(messages: Sequence[Message]) -> str:
         return serving.last_user_message(messages) if task is None else bare_input(task.spec, task.prompt, messages)
 
     def tell(address: str) -> None:
-        say(f"{name} answers at {address}/v1 (Ctrl-C stops it)")
+        say_address(f"{name} answers at {address}/v1 (Ctrl-C stops it)")
 
     app = serving.application(load(folder), name=name, bare_input=find_input)
-    asyncio.run(serving.serve(app, host=host, port=port, on_ready=tell))
+    with stopped_quietly():
+        asyncio.run(_until_told(lambda until: serving.serve(app, host=host, port=port, on_ready=tell, until=until)))
+
+
+async def _until_told(serve: Callable[[Awaitable[object]], Awaitable[None]]) -> None:
+    """Serve until Ctrl-C or a polite kill; what has been asked by then is still answered. Raises Interrupted."""
+    from agents.interrupts import drained_by_signals
+
+    told = asyncio.Event()
+    with drained_by_signals(told.set):
+        await serve(told.wait())
 
 
 def chat(student: StudentArgument, port: PortOption = None) -> None:
@@ -134,20 +171,38 @@ def chat(student: StudentArgument, port: PortOption = None) -> None:
 
     folder = student_folder(student)
     task = read_task(folder)
-    open_page(
-        load(folder),
-        title=task.name if task else folder.resolve().name,
-        instruction=task.spec.instruction if task else "",
-        examples=[pair.input for pair in task.spec.demonstrations] if task else [],
-        simulated=task.simulated if task else False,
-        port=port,
-    )
+    with stopped_quietly():
+        open_page(
+            load(folder),
+            title=task.name if task else folder.resolve().name,
+            instruction=task.spec.instruction if task else "",
+            examples=[pair.input for pair in task.spec.demonstrations] if task else [],
+            simulated=task.simulated if task else False,
+            port=port,
+            on_ready=lambda address: say_address(f"the chat page is at {address} (Ctrl-C stops it)"),
+        )
 
 
 def student_folder(path: Path) -> Path:
-    """The folder of a student: the one given, or the student of the run given."""
-    inner = path / "student"
-    return inner if (inner / "student.json").is_file() else path
+    """The folder of a student: the one given, or the student of the run given. Raises UserError for a run without."""
+    from agents.run_folder import RunFolder
+    from engine.errors import UserError
+
+    run = RunFolder(path)
+    if (run.student / "student.json").is_file():
+        return run.student
+    if run.manifest.is_file():
+        raise UserError(
+            f"{path}: this run has no student; train one: smelt train {quote(str(run.data / 'train.parquet'))}"
+        )
+    return path
+
+
+def is_free(folder: Path) -> bool:
+    """Whether a student may be written there: nothing is there yet, or only an older student."""
+    if not folder.exists() or (folder / "student.json").is_file():
+        return True
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def load(folder: Path) -> Student:

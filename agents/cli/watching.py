@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from shlex import quote
 
 from rich.console import Console
 
-from agents.cli.output import print_json, say
+from agents.cli.output import print_json, say, say_aside
 from agents.pipeline import STAGES, Ended, run
-from agents.report import as_json
+from agents.report import Report, as_json
 from agents.run_folder import RunFolder
 from engine import Engine
 from engine.dashboard import Dashboard
-from engine.errors import BudgetReached
+from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 from engine.events import Events
 
 __all__ = ["watched_run"]
 
 
 def watched_run(folder: RunFolder, *, json: bool, quiet: bool) -> int:
-    """Run, and say what came of it. Returns the exit code."""
+    """Run, and say what came of it. Returns the exit code; an error that ends the run says how to go on."""
+    try:
+        ended = _shown_run(folder, console=_console(json=json), quiet=quiet)
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted{_way_on(Interrupted(), folder)}") from None
+    except (BudgetReached, ProviderRefused, Interrupted) as error:
+        raise type(error)(f"{error}{_way_on(error, folder)}") from error
+    if not quiet:
+        _tell(ended.report, folder, tell=say_aside if json else say)
+    if ended.error is not None:
+        say_aside(f"smelt: {ended.error}{_way_on(ended.error, folder)}")
+    if json:
+        print_json(as_json(ended.report))
+    return ended.exit_code
+
+
+def _shown_run(folder: RunFolder, *, console: Console, quiet: bool) -> Ended:
+    """Run with the live view on."""
     configuration = folder.configuration()
     events = Events()
     engines: list[Engine] = []
@@ -31,15 +49,10 @@ def watched_run(folder: RunFolder, *, json: bool, quiet: bool) -> int:
         simulated=configuration.model.startswith("simulated/"),
         stages=STAGES,
         statistics=lambda: engines[0].statistics() if engines else None,
-        console=_console(json=json),
+        console=console,
         quiet=quiet,
     ):
-        ended = run(folder, events=events, on_engine=engines.append)
-    if not quiet:
-        _tell(ended, folder.path, to_stderr=json)
-    if json:
-        print_json(as_json(ended.report))
-    return ended.exit_code
+        return run(folder, events=events, on_engine=engines.append)
 
 
 def _console(*, json: bool) -> Console:
@@ -47,21 +60,19 @@ def _console(*, json: bool) -> Console:
     return Console(file=sys.stderr if json else sys.stdout, highlight=False, emoji=False, markup=False)
 
 
-def _tell(ended: Ended, folder: Path, *, to_stderr: bool) -> None:
-    lines = [
-        *ended.report.verdict,
-        *(f"note: {warning}" for warning in ended.report.warnings),
-        "",
-        f"report: {folder / 'report.html'}",
-    ]
-    if ended.report.training is not None:
-        lines += [f"ask it a question: smelt chat {folder}", f"serve it like an LLM: smelt serve {folder}"]
-    if isinstance(ended.error, BudgetReached):
-        lines += ["", f"{ended.error}; to go on with more: smelt resume {folder} --budget USD"]
-    elif ended.error is not None:
-        lines += ["", f"{ended.error}; when that is mended: smelt resume {folder}"]
+def _tell(report: Report, folder: RunFolder, *, tell: Callable[[str], None]) -> None:
+    lines = [*report.verdict, *(f"note: {warning}" for warning in report.warnings), ""]
+    lines.append(f"report: {folder.report_html}")
+    if report.training is not None:
+        path = quote(str(folder.path))
+        lines += [f"ask it a question: smelt chat {path}", f"serve it like an LLM: smelt serve {path}"]
     for line in lines:
-        if to_stderr:
-            sys.stderr.write(line + "\n")
-        else:
-            say(line)
+        tell(line)
+
+
+def _way_on(error: SmeltError, folder: RunFolder) -> str:
+    """What to do about an error that ended a run early: whatever it was, nothing is paid twice."""
+    resume = f"smelt resume {quote(str(folder.path))}"
+    if isinstance(error, BudgetReached):
+        return f"; to go on with more: {resume} --budget USD"
+    return f"; to go on: {resume}" if isinstance(error, Interrupted) else f"; when that is mended: {resume}"
