@@ -275,6 +275,7 @@ def _fit(
                 max_steps=steps,
                 train_sampling_strategy="sequential",
                 max_grad_norm=1.0,
+                logging_first_step=True,
                 logging_steps=STEPS_BETWEEN_REPORTS,
                 logging_nan_inf_filter=False,
                 save_strategy="no",
