@@ -32,6 +32,7 @@ from engine.errors import (
 )
 from engine.headers import duration_s, retry_after_s
 from engine.messages import RawReply
+from engine.text import clean
 
 __all__ = ["CHANCE", "WEATHER", "Kind", "Verdict", "classify", "classify_failure", "classify_unreadable"]
 
@@ -160,7 +161,6 @@ STATUSES: Mapping[int, Kind] = {
     429: Kind.RATE, 498: Kind.OVERLOAD, 499: Kind.TRANSIENT, 503: Kind.OVERLOAD, 529: Kind.OVERLOAD,
 }  # fmt: skip
 CONFIG_EVERYWHERE_STATUSES = frozenset({404, 405})
-EDGE_STATUSES = frozenset({499, *range(520, 525)})  # a proxy speaks: the provider may have answered, and billed
 NEVER_BILLED = frozenset({429, 529})
 
 
@@ -237,6 +237,7 @@ def _is_about_everything(said: Said, status: int) -> bool:
 def _is_unbilled(status: int, kind: Kind, said: Said) -> bool:
     if status < 300:
         return kind in UNBILLED_UNDER_200
+    # At 499 and 520 to 524 a proxy speaks: the provider may have answered, and billed.
     return status in NEVER_BILLED or (said.parsed and (400 <= status < 499 or status in (498, 503)))
 
 
@@ -305,10 +306,9 @@ KEYS = re.compile(
     r"\b(?:sk|pk|rk|gsk|xai|hf|r8|key)[-_][\w*.…-]{4,}|\bAIza[\w-]{8,}"
     r"|(?i:bearer|api[ _-]?key(?: provided)?:?)\s+[\w*.…-]{8,}"
 )
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+LONGEST_MESSAGE = 300
 
 
 def _cleaned(message: str) -> str:
     """One line without keys or control characters, short enough to read."""
-    line = CONTROLS.sub(" ", KEYS.sub("[key]", message)).strip()
-    return line if len(line) <= 300 else line[:299] + "…"
+    return clean(KEYS.sub("[key]", message), LONGEST_MESSAGE)
