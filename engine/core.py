@@ -27,7 +27,7 @@ from engine.errors import (
     UnreadableReply,
     UserError,
 )
-from engine.events import AttemptFailed, Event, Events, LimitMet, Noted, ReplyReceived, RequestFinished
+from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished
 from engine.flow import flow
 from engine.journal import Journal
 from engine.messages import Outcome, Reply, Request
@@ -39,7 +39,7 @@ from engine.retry import Patience, Setback, Standing, persist
 from engine.statistics import Statistics, Tally, summed
 from engine.throttle import Limits, Pace, Sizes
 from engine.underway import Underway
-from engine.verdict import Kind, Verdict
+from engine.verdict import Verdict
 
 __all__ = ["Engine"]
 
@@ -321,8 +321,6 @@ class Engine:
 
     def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None) -> None:
         self._failures[verdict.kind.value] += 1
-        if verdict.kind is Kind.RATE:
-            self._emit(LimitMet(question.request.tag))
         self._emit(AttemptFailed(question.request.tag, verdict.kind.value, delay_s))
         if error := self._standing.notify_failure(verdict):
             self._refuse(error)

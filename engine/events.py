@@ -14,7 +14,6 @@ __all__ = [
     "AttemptFailed",
     "Event",
     "Events",
-    "LimitMet",
     "Listener",
     "Noted",
     "ReplyReceived",
@@ -56,18 +55,14 @@ class ReplyReceived(Event):
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed(Event):
-    """An attempt failed; `kind` is the class of the failure, `delay_s` the wait before the next one, if any."""
+    """An attempt failed; `kind` is the class of the failure, `delay_s` the wait before the next one, if any.
+
+    The kind "rate" is the provider saying that we were too fast (429).
+    """
 
     tag: str
     kind: str
     delay_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class LimitMet(Event):
-    """The provider said that we were too fast (429)."""
-
-    tag: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Literal
 from engine.events import (
     AttemptFailed,
     Event,
-    LimitMet,
     Noted,
     ReplyReceived,
     RowAccepted,
@@ -106,8 +105,7 @@ class View:
                 self.replies += 1
             case AttemptFailed():
                 self.retries += event.delay_s is not None
-            case LimitMet():
-                self.limits_met += 1
+                self.limits_met += event.kind == "rate"
             case RowAccepted():
                 self.accepted += 1
                 self.examples.append(event)

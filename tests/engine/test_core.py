@@ -706,7 +706,6 @@ def test_events_tell_the_story_in_order() -> None:
     assert [type(event).__name__ for event in seen] == [
         "Noted",
         "RequestSent",
-        "LimitMet",
         "AttemptFailed",
         "RequestSent",
         "ReplyReceived",

@@ -22,7 +22,6 @@ from engine.events import (
     AttemptFailed,
     Event,
     Events,
-    LimitMet,
     Noted,
     ReplyReceived,
     RequestSent,
@@ -111,7 +110,6 @@ def busy_view(text: str = "on May 5th") -> View:
         *[RowRejected("duplicate")] * 3,
         RowRejected("format"),
         StageProgressed("generate", 200, facts=(("temperature", "0.7"),)),
-        LimitMet("t"),
         AttemptFailed("t", "rate", 0.5),
         Noted(f"chose tiny, {text}"),
     )
@@ -440,7 +438,6 @@ def events_of_any_kind() -> Iterator[st.SearchStrategy[Event]]:
     yield st.builds(RowAccepted, words, words)
     yield st.builds(RowRejected, words)
     yield st.builds(Noted, words)
-    yield st.builds(LimitMet, words)
 
 
 @settings(max_examples=60, deadline=None)
