@@ -73,9 +73,9 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     try:
         code = typer.main.get_command(app).main(args=arguments, prog_name="smelt", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer makes the second of the first, and of nothing else
         # Whoever read our output has gone: not an error of anybody's. Python would complain again while closing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except (KeyboardInterrupt, typer.Abort):
         return _failed("interrupted", code=130, debug=debug)

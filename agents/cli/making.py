@@ -144,8 +144,10 @@ def _confirm_spending(model: str, budget: str | None) -> None:
     """Ask before real money may flow, but only a person at a terminal."""
     if budget is None or model.startswith("simulated/") or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    question = f"This may spend up to {budget} USD at {model.partition('/')[0]}. Go on?"
-    if not typer.confirm(question, default=True, err=True):
+    # Not typer's confirm, which writes to standard output whatever it is told.
+    sys.stderr.write(f"This may spend up to {budget} USD at {model.partition('/')[0]}. Go on? [Y/n] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().casefold() not in {"\n", "y\n", "yes\n"}:
         raise typer.Exit(130)
 
 
