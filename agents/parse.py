@@ -8,14 +8,15 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from agents import layouts, prompts
+from agents.asks import Asks
 from agents.derive import derive
 from agents.records import Pair, Spec
-from engine.errors import UserError
-from engine.messages import Reply, Request
+from engine.errors import RequestFailed, UserError
+from engine.messages import Request
 
 __all__ = ["SURE", "clean", "parse", "parse_with_teacher", "read_prompt"]
 
@@ -99,18 +100,21 @@ def _spec(instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence:
     return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2))
 
 
-async def parse_with_teacher(text: str, *, ask: Callable[[Request], Awaitable[Reply]]) -> Spec:
+async def parse_with_teacher(asks: Asks, text: str) -> Spec:
     """Split a prompt, asking the teacher only when its text leaves doubt.
 
-    The teacher's split counts only if every part of it stands in the prompt word for word; else the text's own stands.
+    The teacher's split counts only if every part of it stands in the prompt word for word; else, and when the teacher
+    fails, the text's own stands.
     """
     spec = parse(text)
     if spec.confidence >= SURE:
         return spec
     filled = prompts.fill("parse", prompt=clean(text).strip(), shape=_SHAPE)
-    reply = await ask(
-        Request.user(filled, max_tokens=min(len(filled) // 2 + 500, _LONGEST_SPLIT), temperature=0.0, tag="parse")
-    )
+    request = Request.user(filled, max_tokens=min(len(filled) // 2 + 500, _LONGEST_SPLIT), temperature=0.0, tag="parse")
+    try:
+        reply = await asks.ask(request)
+    except RequestFailed:
+        return spec
     return _read_split(reply.text, text=clean(text)) or spec
 
 

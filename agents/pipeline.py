@@ -117,7 +117,7 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
 
 async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Spec:
     events.emit(StageStarted("parse"))
-    spec = await parse_with_teacher(folder.prompt_text(), ask=engine.ask)
+    spec = await parse_with_teacher(engine, folder.prompt_text())
     write_spec(folder.spec, spec)
     kind = f"{len(spec.labels)} labels" if spec.labels else "text"
     events.emit(StageFinished("parse", f"{len(spec.demonstrations)} demonstrations, answers are {kind}"))
@@ -126,7 +126,7 @@ async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Sp
 
 async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events) -> Retrieval:
     events.emit(StageStarted("retrieve"))
-    retrieval = await retrieve(spec, ask=engine.ask, note=lambda text: events.emit(Noted(text)), wanted=wanted)
+    retrieval = await retrieve(engine, spec, note=lambda text: events.emit(Noted(text)), wanted=wanted)
     events.emit(StageFinished("retrieve", retrieval.choice.why))
     return retrieval
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.asks import Asks
 from agents.choose import Filtered, Ranked, Ranking, StudentChoice, choose_student, rank_datasets, rank_models
-from agents.describe import Ask, Note, describe_dataset, describe_model, own_words
+from agents.describe import Note, describe, own_words
 from agents.records import Spec
 from engine.retrieval import DatasetCard, ModelCard, dataset_place, load_datasets, load_models, model_place
 
@@ -24,11 +25,12 @@ class Retrieval:
     choice: StudentChoice
 
 
-async def retrieve(spec: Spec, *, ask: Ask | None, note: Note, wanted: str) -> Retrieval:
+async def retrieve(asks: Asks, spec: Spec, *, note: Note, wanted: str) -> Retrieval:
     """Describe the model and the data set that ought to exist, and rank what does."""
-    hypothesis = await describe_model(spec, ask=ask, note=note)
+    hypothesis = await describe(asks, spec, thing="model", note=note)
     models = _ranked_models(hypothesis, language=spec.language)
-    datasets = _ranked_datasets(await describe_dataset(spec, ask=ask, note=note), language=spec.language)
+    dataset = await describe(asks, spec, thing="dataset", note=note)
+    datasets = _ranked_datasets(dataset, language=spec.language)
     choice = choose_student(spec, models, wanted=wanted)
     return Retrieval(hypothesis=hypothesis, models=models, datasets=datasets, choice=choice)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from agents.describe import describe_dataset, describe_model, own_words
+from agents.asks import Asks
+from agents.describe import describe, own_words
 from agents.records import Pair, Spec
 from engine.errors import BudgetReached, RequestFailed
 from engine.messages import FinishReason, Reply, Request, Usage
@@ -29,18 +29,21 @@ class Teacher:
         return Reply(texts=(self.text,), finish_reasons=(self.finish_reason,), usage=Usage(1, 1), model="toy")
 
 
-def failing_with(error: Exception) -> Callable[[Request], Awaitable[Reply]]:
-    async def ask(request: Request) -> Reply:  # noqa: ARG001 it fails whatever it is asked
-        raise error
+class Failing:
+    """Fails, whatever it is asked."""
 
-    return ask
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def ask(self, request: Request) -> Reply:  # noqa: ARG002 it fails whatever it is asked
+        raise self.error
 
 
 def test_the_teachers_description_is_the_query() -> None:
     teacher = Teacher("  A model that normalises dates. ")
     notes: list[str] = []
 
-    described = asyncio.run(describe_model(SPEC, ask=teacher.ask, note=notes.append))
+    described = asyncio.run(describe(teacher, SPEC, thing="model", note=notes.append))
 
     assert described == "A model that normalises dates."
     assert notes == []
@@ -49,8 +52,8 @@ def test_the_teachers_description_is_the_query() -> None:
 def test_the_teacher_sees_the_task_and_its_examples() -> None:
     teacher = Teacher("words")
 
-    asyncio.run(describe_model(SPEC, ask=teacher.ask, note=print))
-    asyncio.run(describe_dataset(SPEC, ask=teacher.ask, note=print))
+    asyncio.run(describe(teacher, SPEC, thing="model", note=print))
+    asyncio.run(describe(teacher, SPEC, thing="dataset", note=print))
 
     model, dataset = teacher.asked
     for request in (model, dataset):
@@ -64,26 +67,23 @@ def test_the_teacher_sees_the_task_and_its_examples() -> None:
 def test_a_task_without_examples_can_be_described() -> None:
     teacher = Teacher("words")
 
-    asyncio.run(describe_model(Spec(instruction="Translate."), ask=teacher.ask, note=print))
+    asyncio.run(describe(teacher, Spec(instruction="Translate."), thing="model", note=print))
 
     assert "(none given)" in teacher.asked[0].messages[0].content
 
 
 @pytest.mark.parametrize(
-    ("ask", "why"),
+    ("asks", "why"),
     [
-        pytest.param(None, "there is no teacher", id="none"),
-        pytest.param(failing_with(RequestFailed("no luck")), "the teacher failed (no luck)", id="failed"),
-        pytest.param(Teacher("I cannot", "refusal").ask, "the teacher declined", id="refused"),
-        pytest.param(Teacher("  ").ask, "the teacher declined", id="blank"),
+        pytest.param(Failing(RequestFailed("no luck")), "the teacher failed (no luck)", id="failed"),
+        pytest.param(Teacher("I cannot", "refusal"), "the teacher declined", id="refused"),
+        pytest.param(Teacher("  "), "the teacher declined", id="blank"),
     ],
 )
-def test_without_an_answer_the_prompts_own_words_are_the_query_and_it_is_said(
-    ask: Callable[[Request], Awaitable[Reply]] | None, why: str
-) -> None:
+def test_without_an_answer_the_prompts_own_words_are_the_query_and_it_is_said(asks: Asks, why: str) -> None:
     notes: list[str] = []
 
-    described = asyncio.run(describe_dataset(SPEC, ask=ask, note=notes.append))
+    described = asyncio.run(describe(asks, SPEC, thing="dataset", note=notes.append))
 
     assert described == own_words(SPEC)
     assert notes == [f"searching data sets with the prompt's own words, because {why}"]
@@ -91,7 +91,7 @@ def test_without_an_answer_the_prompts_own_words_are_the_query_and_it_is_said(
 
 def test_what_stops_a_run_stops_the_describing_too() -> None:
     with pytest.raises(BudgetReached):
-        asyncio.run(describe_model(SPEC, ask=failing_with(BudgetReached("spent")), note=print))
+        asyncio.run(describe(Failing(BudgetReached("spent")), SPEC, thing="model", note=print))
 
 
 def test_own_words_hold_the_labels() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agents.parse import SURE, clean, parse, parse_with_teacher, read_prompt
 from agents.records import Pair, Spec
-from engine.errors import UserError
+from engine.errors import ProviderUnavailable, UserError
 from engine.messages import Reply, Request, Usage
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -367,7 +367,7 @@ class Teacher:
         self.answer = answer
         self.asked: list[Request] = []
 
-    async def __call__(self, request: Request) -> Reply:
+    async def ask(self, request: Request) -> Reply:
         self.asked.append(request)
         return Reply(texts=(self.answer,), finish_reasons=("stop",), usage=Usage(1, 1), model="teacher")
 
@@ -378,7 +378,7 @@ DOUBTFUL = (
 
 
 def ask(teacher: Teacher, text: str) -> Spec:
-    return asyncio.run(parse_with_teacher(text, ask=teacher))
+    return asyncio.run(parse_with_teacher(teacher, text))
 
 
 def split(instruction: str, *pairs: tuple[str, str]) -> str:
@@ -419,6 +419,14 @@ def test_the_teachers_split_counts_when_it_stands_in_the_text() -> None:
 )
 def test_a_split_that_the_text_does_not_hold_is_passed_over(answer: str) -> None:
     assert ask(Teacher(answer), DOUBTFUL) == parse(DOUBTFUL)
+
+
+def test_a_teacher_that_fails_leaves_the_texts_own_split() -> None:
+    class Failing:
+        async def ask(self, request: Request) -> Reply:  # noqa: ARG002 it fails whatever it is asked
+            raise ProviderUnavailable("no luck")
+
+    assert asyncio.run(parse_with_teacher(Failing(), DOUBTFUL)) == parse(DOUBTFUL)
 
 
 def real_rows(name: str) -> list[dict[str, object]]:
