@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 
-__all__ = ["guess_language"]
+__all__ = ["guess_language", "script_of"]
 
 _SCRIPTS = {
     "HANGUL": "ko", "GREEK": "el", "HEBREW": "he", "THAI": "th", "DEVANAGARI": "hi", "BENGALI": "bn", "TAMIL": "ta",
@@ -53,17 +53,18 @@ _LETTERS_OF = {
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _MOST_LETTERS = 20_000
+_DEFAULT = "en"
 
 
-def guess_language(text: str, *, default: str = "en") -> str:
-    """The ISO 639-1 code of the text's language, or the default where nothing shows it."""
+def guess_language(text: str) -> str:
+    """The ISO 639-1 code of the text's language; English where nothing shows another."""
     sample = text[:_MOST_LETTERS].casefold()
     letters = [char for char in sample if char.isalpha()]
     weights: Counter[str] = Counter()
     for char, count in Counter(letters).items():
-        weights[_script(char)] += count
+        weights[script_of(char)] += count
     if not weights:
-        return default
+        return _DEFAULT
     script = max(sorted(weights), key=lambda name: weights[name])
     # A few kana among many ideographs make Japanese; ideographs weigh more than letters, one being half a word.
     if weights["HIRAGANA"] + weights["KATAKANA"] > 0.05 * len(letters):
@@ -74,14 +75,15 @@ def guess_language(text: str, *, default: str = "en") -> str:
         return "uk" if any(char in sample for char in "іїєґ") else "ru"
     if script == "ARABIC":
         return "fa" if any(char in sample for char in "پچژگی") and "ي" not in sample else "ar"
-    return _SCRIPTS.get(script) or _latin(sample, default=default)
+    return _SCRIPTS.get(script) or _latin(sample)
 
 
-def _script(char: str) -> str:
+def script_of(char: str) -> str:
+    """The writing system of a letter: "LATIN", "HANGUL", "CJK"."""
     return unicodedata.name(char, "?").split(" ")[0].split("-")[0]
 
 
-def _latin(sample: str, *, default: str) -> str:
+def _latin(sample: str) -> str:
     scores: Counter[str] = Counter()
     for word in _WORD.findall(sample):
         for language in (languages := _LANGUAGES_OF.get(word, ())):
@@ -90,6 +92,6 @@ def _latin(sample: str, *, default: str) -> str:
         if char in _LETTERS_OF:
             scores[_LETTERS_OF[char]] += 8
     if not scores:
-        return default
+        return _DEFAULT
     best = max(scores.values())
-    return default if scores[default] == best else min(name for name, score in scores.items() if score == best)
+    return _DEFAULT if scores[_DEFAULT] == best else min(name for name, score in scores.items() if score == best)

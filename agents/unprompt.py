@@ -16,7 +16,7 @@ from agents import layouts
 from agents.layouts.found import Found, unquote
 from agents.layouts.frame import announces
 from agents.layouts.markers import stem
-from agents.layouts.tail import EXAMPLE_HEADING, is_closing
+from agents.layouts.tail import EMPTY_LINES, EXAMPLE_HEADING, is_closing
 from agents.layouts.words import PARTNERS
 from agents.records import Pair, Spec
 from engine.errors import UserError
@@ -41,7 +41,6 @@ _TAGS = re.compile(
 )
 _ARROW_ENDING = re.compile(r"\s*(?:-{1,3}>|={1,3}>|→|⇒)\s*\Z")
 _MARKS = re.compile(r"\A[\"'”’»」`]?[.,;]?(?=\s|\Z)")  # what may close a demonstration that stands in a sentence
-_PARAGRAPHS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 _ASKED = frozenset().union(*(inputs for inputs, _ in PARTNERS))
 _INPUT_WORDS = PARTNERS[0][0] - {"in", "given"}
@@ -115,7 +114,7 @@ def _skip_parts(text: str, *, prompt: str, spec: Spec) -> int:
     a demonstration is still an input.
     """
     glue = _glue(prompt, spec)
-    paragraphs = [part for part in _PARAGRAPHS.split(spec.instruction) if part.strip()]
+    paragraphs = [part for part in EMPTY_LINES.split(spec.instruction) if part.strip()]
     pairs = list(spec.demonstrations)
     position = 0
     while True:

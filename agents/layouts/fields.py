@@ -16,14 +16,13 @@ from dataclasses import dataclass
 
 from agents.layouts.found import Found, unquote, unquote_all
 from agents.layouts.markers import Marker, markers, stem, with_inline
-from agents.layouts.tail import strip_value, tail_start
+from agents.layouts.tail import EMPTY_LINES, strip_value, tail_start
 from agents.layouts.words import ASIDE_NAMES, INPUT_NAMES, OUTPUT_NAMES, PARTNERS, REASONING_NAMES
 from agents.records import Pair
 
 __all__ = ["find"]
 
 _CLOSING_QUOTE = re.compile(r"[\"”“'’»`」』][ \t]*(?=\n[ \t]*\n|\s*\Z)")
-_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 _PLACEHOLDER = re.compile(r"\{\{[^{}]{0,200}\}\}|\{%[^{}]{0,200}%\}|\{\w{0,40}\}|\s|[|;]|\.\.\.|…|_{3,}")
 _NESTED = re.compile(r"\s{0,3}[^\W\d_][\w ]{0,24}[ \t]?[:：]")
 
@@ -135,7 +134,7 @@ def _opening_of_one(text: str, before: Sequence[Marker], *, key: _Key) -> str | 
     """With a single example, its fields are those right above the answer with no empty line between."""
     opening: Marker | None = None
     for mark in reversed(before):
-        if opening is not None and _EMPTY_LINE.search(text, mark.start, opening.start):
+        if opening is not None and EMPTY_LINES.search(text, mark.start, opening.start):
             break
         opening = mark
     return key(opening) if opening is not None else None
@@ -269,5 +268,5 @@ def _end_of_last(text: str, blocks: Sequence[_Block], *, dangling: Sequence[Mark
 
 def _end_of_query(text: str, mark: Marker) -> int:
     """An opening without an answer is where the input at hand goes: up to the next empty line."""
-    empty = _EMPTY_LINE.search(text, mark.end)
+    empty = EMPTY_LINES.search(text, mark.end)
     return empty.start() if empty else len(text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agents.records import Pair
 
-__all__ = ["Found", "unquote"]
+__all__ = ["Found", "unquote", "unquote_all"]
 
 _QUOTES = {
     '"': '"”“',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agents.layouts.tail import EXAMPLE_HEADING, is_closing
+from agents.layouts.tail import EMPTY_LINES, EXAMPLE_HEADING, is_closing
 from agents.layouts.words import EXAMPLE_WORDS, INSTRUCTION_NAMES
 
 __all__ = ["announces", "instruction_around", "is_led", "lead_start"]
@@ -34,7 +34,6 @@ _HEADING = re.compile(
     r"[ \t]*[#>*_=\[【<-]{0,6}[ \t]*([^\W\d_][\w ]{0,30}?)[ \t]*[\]】>*_]{0,3}[ \t]*[:：]?[ \t]*[*_=#-]{0,6}[ \t]*"
 )
 _TAG = re.compile(r"\s*<([A-Za-z_][\w-]{0,30})>")
-_PARAGRAPHS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _QUERY_LINE = re.compile(r".{0,2000}(?:->|=>|→|⇒)[ \t]*")
 
 
@@ -93,7 +92,7 @@ def announces(sentence: str) -> bool:
 
 def _after(tail: str, *, has_before: bool) -> str:
     """The paragraphs after the examples, less those that only lead to the input at hand."""
-    kept = [part for part in _PARAGRAPHS.split(tail.strip()) if part.strip() and not _says_nothing(part)]
+    kept = [part for part in EMPTY_LINES.split(tail.strip()) if part.strip() and not _says_nothing(part)]
     while kept and is_closing(kept[-1]) and (has_before or len(kept) > 1):
         kept.pop()
     if has_before and kept and is_closing(kept[0]):

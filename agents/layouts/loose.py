@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
+from agents.language import script_of
 from agents.layouts.found import Found
 from agents.layouts.frame import is_led
 from agents.layouts.markers import is_partner, stem
@@ -89,7 +89,7 @@ def _is_label(line: str) -> bool:
 
 def _script(line: str) -> str | None:
     """The writing system of most of its letters; None when there is no such."""
-    letters = [unicodedata.name(char, "?").split(" ")[0].split("-")[0] for char in line[:400] if char.isalpha()]
+    letters = [script_of(char) for char in line[:400] if char.isalpha()]
     if not letters:
         return None
     counts = {name: letters.count(name) for name in set(letters)}

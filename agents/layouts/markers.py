@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.layouts.frame import announces
-from agents.layouts.words import EXAMPLE_WORDS, PARTNERS
+from agents.layouts.words import EXAMPLE_WORDS, PARTNERS, any_of
 
 __all__ = ["Marker", "is_partner", "markers", "stem", "with_inline"]
 
-_EXAMPLE = "|".join(re.escape(word) for word in sorted(EXAMPLE_WORDS, key=len, reverse=True))
+_EXAMPLE = any_of(EXAMPLE_WORDS)
 
 # Every repetition is bounded, so that a line of any length costs a bounded number of steps.
 _MARKER = re.compile(

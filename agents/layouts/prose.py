@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from agents.layouts.found import Found
-from agents.layouts.words import CONNECTORS, OPENERS
+from agents.layouts.tail import EMPTY_LINES
+from agents.layouts.words import CONNECTORS, OPENERS, any_of
 from agents.records import Pair
 
 __all__ = ["find"]
@@ -27,20 +28,12 @@ _ENDS = {
 _QUOTE = rf"[{re.escape(''.join(_ENDS))}]"
 _CLOSE = rf"[{re.escape(''.join(sorted(set(''.join(_ENDS.values())))))}]"
 
-
-_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
-
-
-def _any_of(words: Sequence[str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
 _START = re.compile(
-    rf"(?<!\w)(?:{_any_of(OPENERS)})[ ,:：，、]{{0,3}}\n?(?:(?:the )?input[ :]{{1,2}})?(?P<quote>{_QUOTE})",
+    rf"(?<!\w)(?:{any_of(OPENERS)})[ ,:：，、]{{0,3}}\n?(?:(?:the )?input[ :]{{1,2}})?(?P<quote>{_QUOTE})",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(
-    rf"(?P<close>{_CLOSE})[ ,]{{0,2}}(?P<connector>{_any_of(CONNECTORS)})[ :：,]{{0,2}}(?P<quote>{_QUOTE})",
+    rf"(?P<close>{_CLOSE})[ ,]{{0,2}}(?P<connector>{any_of(CONNECTORS)})[ :：,]{{0,2}}(?P<quote>{_QUOTE})",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
@@ -97,7 +90,7 @@ def _sentence(
             continue
         following = betweens[number + 1].start() if number + 1 < len(betweens) else limit
         closing = _closing(text, between, following, limit=limit)
-        if closing is None or _EMPTY_LINE.search(text, position, closing.start()):
+        if closing is None or EMPTY_LINES.search(text, position, closing.start()):
             break  # what spans paragraphs is no sentence
         pairs.append(Pair(text[position : between.start()], text[between.end() : closing.start()]))
         end = closing.end()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agents.layouts.words import CLOSING_OPENERS, EXAMPLE_WORDS
+from agents.layouts.words import CLOSING_OPENERS, EXAMPLE_WORDS, any_of
 
-__all__ = ["EXAMPLE_HEADING", "drop_blank_lines", "is_closing", "strip_value", "tail_start", "trim_end"]
+__all__ = ["EMPTY_LINES", "EXAMPLE_HEADING", "drop_blank_lines", "is_closing", "strip_value", "tail_start", "trim_end"]
 
-_BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
-
-_EXAMPLE_ALTERNATIVES = "|".join(re.escape(word) for word in sorted(EXAMPLE_WORDS, key=len, reverse=True))
+EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
+"""What lies between two paragraphs."""
 
 EXAMPLE_HEADING = re.compile(
-    rf"[ \t]*(?:[#>*_=\-\[(<【]{{0,6}}[ \t]*(?:(?:positive|good|correct)[ \t]+)?(?:{_EXAMPLE_ALTERNATIVES})"
+    rf"[ \t]*(?:[#>*_=\-\[(<【]{{0,6}}[ \t]*(?:(?:positive|good|correct)[ \t]+)?(?:{any_of(EXAMPLE_WORDS)})"
     r"[ \t]*(?:[#№]?[ \t]*\d{1,4})?"
     r"[ \t]*[:：.)\]】>\-–—*_=#]{0,6}|[-*_=~#]{3,80}|`{3,4}\w{0,12}|[#(\[]?\d{1,4}[.):\]])[ \t]*",
     re.IGNORECASE,
@@ -73,10 +72,10 @@ def tail_start(value: str, *, others: Sequence[str], has_instruction: bool) -> i
 
     `others` are the other demonstrations' values: where they have no empty line, an empty line ends this one too.
     """
-    breaks = list(_BLANK.finditer(value.rstrip()))
+    breaks = list(EMPTY_LINES.finditer(value.rstrip()))
     if not breaks:
         return _closing_line(value, others=others)
-    if not any(_BLANK.search(other) for other in others):
+    if not any(EMPTY_LINES.search(other) for other in others):
         return breaks[0].start()
     last = breaks[-1]
     if not has_instruction or is_closing(value[last.end() :]):

@@ -6,6 +6,9 @@ recognised when they repeat.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 __all__ = [
     "ASIDE_NAMES",
     "CLOSING_OPENERS",
@@ -17,7 +20,13 @@ __all__ = [
     "OUTPUT_NAMES",
     "PARTNERS",
     "REASONING_NAMES",
+    "any_of",
 ]
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern for any one of the words; the longest that fits is taken."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 def _words(text: str) -> frozenset[str]:
