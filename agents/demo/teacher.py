@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +24,13 @@ from agents.demo.conversation import (
     demonstrations_in,
     read_conversation,
 )
-from agents.records import Pair
 from engine.messages import Message
 from engine.prices import Price
 from engine.providers.simulated import Answer
 
 __all__ = [
     "NO_VICES",
+    "USUAL_VICES",
     "Subject",
     "Teacher",
     "Vices",
@@ -40,7 +39,6 @@ __all__ = [
     "favourite",
     "heat",
     "nudge",
-    "print_rows",
 ]
 
 T = TypeVar("T")
@@ -250,12 +248,6 @@ class Teacher:
         if asked.target is not None and rng.random() >= self.vices.disobedience:
             kinds = [kind for kind in kinds if (kind == asked.target) == asked.wanted] or kinds
         return rng.choices(kinds, weights=[shares[kind] for kind in kinds])[0]
-
-
-def print_rows(rows: Sequence[Pair]) -> None:
-    """Write rows to standard output as JSON lines, as test.jsonl keeps them."""
-    for row in rows:
-        sys.stdout.write(json.dumps({"input": row.input, "output": row.output}, ensure_ascii=False) + "\n")
 
 
 def _latency(text: str, rng: Random) -> float:

@@ -19,7 +19,8 @@ from agents.demo.dates.calendar import STYLES, find, write
 from agents.demo.dates.expressions import AMBIGUOUS, read_post
 from agents.demo.dates.posts import Posts
 from agents.demo.dates.snippets import Snippets
-from agents.demo.dates.world import World, held_out
+from agents.demo.dates.world import World
+from agents.demo.held_out import held_out
 from agents.demo.teacher import USUAL_VICES, Subject, Vices
 from agents.prompts import fill
 from agents.records import Pair
@@ -154,11 +155,11 @@ def test_the_prompt_agrees_with_the_world(pair: Pair) -> None:
 def test_the_held_out_file_is_what_the_world_yields() -> None:
     kept = [json.loads(line) for line in (HERE / "test.jsonl").read_text(encoding="utf-8").splitlines()]
 
-    assert [Pair(**row) for row in kept] == held_out()
+    assert [Pair(**row) for row in kept] == held_out(SNIPPETS, count=500)
 
 
 def test_held_out_rows_are_new_different_and_three_in_ten_have_no_date() -> None:
-    rows = held_out()
+    rows = held_out(SNIPPETS, count=500)
 
     assert len({row.input for row in rows}) == 500
     assert not {row.input for row in rows} & {pair.input for pair in DEMONSTRATIONS}

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import agents.demo.intents
 from agents.demo.conversation import demonstrations_in
+from agents.demo.held_out import held_out
 from agents.demo.intents.routing import LABELS, NONE, SLIPS, intents_in, route
 from agents.demo.intents.templates import CLOSERS, OPENERS, REQUESTS, SECOND_THOUGHTS, SLOTS, STORIES
-from agents.demo.intents.world import Messages, World, held_out
+from agents.demo.intents.world import Messages, World
 from agents.demo.teacher import Vices
 from agents.prompts import fill
 from agents.records import Pair
@@ -45,7 +46,7 @@ def generating(target: str = "", *, count: int = 10) -> tuple[Message, ...]:
 
 
 def share_right(temperature: float) -> float:
-    world, rows, rng = World(vices=Vices(broken_label=0, refusal=0)), held_out(), Random(0)
+    world, rows, rng = World(vices=Vices(broken_label=0, refusal=0)), held_out(MESSAGES, count=400), Random(0)
     asked = [(annotating(row.input, shown=tuple(rng.sample(DEMONSTRATIONS, 5))), row) for row in rows for _ in range(4)]
     answers = (world.answer(messages, temperature=temperature, max_tokens=50).text for messages, _ in asked)
     return sum(answer == row.output for answer, (_, row) in zip(answers, asked, strict=True)) / len(asked)
@@ -110,11 +111,11 @@ def test_the_prompt_shows_and_explains_every_label() -> None:
 def test_the_held_out_file_is_what_the_world_yields() -> None:
     kept = [json.loads(line) for line in (HERE / "test.jsonl").read_text(encoding="utf-8").splitlines()]
 
-    assert [Pair(**row) for row in kept] == held_out()
+    assert [Pair(**row) for row in kept] == held_out(MESSAGES, count=400)
 
 
 def test_held_out_rows_are_new_different_and_of_every_intent() -> None:
-    rows = held_out()
+    rows = held_out(MESSAGES, count=400)
 
     assert len({row.input for row in rows}) == 400
     assert not {row.input for row in rows} & {pair.input for pair in DEMONSTRATIONS}
@@ -156,7 +157,7 @@ def test_words_alone_tell_most_intents_and_not_all() -> None:
     text_features = pytest.importorskip("sklearn.feature_extraction.text")
     linear_model = pytest.importorskip("sklearn.linear_model")
     rng = Random(1)
-    held = held_out()
+    held = held_out(MESSAGES, count=400)
     texts = [MESSAGES.write(label, rng, temperature=0.8) for label in LABELS for _ in range(60)]
     features = text_features.TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     model = linear_model.LogisticRegression(C=10, max_iter=1_000)

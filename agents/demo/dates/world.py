@@ -5,22 +5,20 @@ Which of the two is asked, it reads from the messages. `python -m agents.demo.da
 
 from __future__ import annotations
 
-from random import Random
 from typing import Final
 
 from agents.demo.conversation import Annotate, Conversation, Generate, Split
 from agents.demo.dates.posts import Posts
 from agents.demo.dates.snippets import Snippets
-from agents.demo.teacher import USUAL_VICES, Subject, Teacher, Vices, print_rows
-from agents.records import Pair
+from agents.demo.held_out import held_out, print_rows
+from agents.demo.teacher import USUAL_VICES, Subject, Teacher, Vices
 
-__all__ = ["World", "held_out"]
+__all__ = ["World"]
 
 _SNIPPETS: Final = Snippets()
 _POSTS: Final = Posts()
 
 _HELD_OUT_ROWS: Final = 500
-_HELD_OUT_SEED: Final = 20_240_229
 
 
 class World(Teacher):
@@ -28,17 +26,6 @@ class World(Teacher):
 
     def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES) -> None:
         super().__init__("dates", seed=seed, vices=vices, subject_of=_subject_of)
-
-
-def held_out() -> list[Pair]:
-    """Clean rows of the bundled task, as a teacher without fault would write them, for scoring."""
-    rng = Random(_HELD_OUT_SEED)
-    kinds, shares = list(_SNIPPETS.kinds), list(_SNIPPETS.kinds.values())
-    rows: dict[str, Pair] = {}
-    while len(rows) < _HELD_OUT_ROWS:
-        text = _SNIPPETS.write(rng.choices(kinds, weights=shares)[0], rng, temperature=1.0)
-        rows[text] = Pair(text, _SNIPPETS.right(text))
-    return list(rows.values())
 
 
 def _subject_of(asked: Conversation) -> Subject | None:
@@ -61,4 +48,4 @@ def _inputs_seen(asked: Conversation) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    print_rows(held_out())
+    print_rows(held_out(_SNIPPETS, count=_HELD_OUT_ROWS))

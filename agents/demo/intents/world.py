@@ -11,6 +11,7 @@ from random import Random
 from typing import Final
 
 from agents.demo.conversation import Conversation, Split
+from agents.demo.held_out import held_out, print_rows
 from agents.demo.intents.routing import LABELS, NONE, SLIPS, intents_in, route
 from agents.demo.intents.templates import CLOSERS, OPENERS, REQUESTS, SECOND_THOUGHTS, SLOTS, STORIES
 from agents.demo.teacher import (
@@ -21,14 +22,11 @@ from agents.demo.teacher import (
     chance_hardness,
     favourite,
     nudge,
-    print_rows,
 )
-from agents.records import Pair
 
-__all__ = ["Messages", "World", "held_out"]
+__all__ = ["Messages", "World"]
 
 _HELD_OUT_ROWS: Final = 400
-_HELD_OUT_SEED: Final = 20_240_229
 
 # How often a message tells a story of another intent first, or asks for something else before it comes to the point.
 _WITH_STORY: Final = 0.3
@@ -117,17 +115,6 @@ class World(Teacher):
         super().__init__("intents", seed=seed, vices=vices, subject_of=_subject_of)
 
 
-def held_out() -> list[Pair]:
-    """Clean rows, as a teacher without fault would write them, for scoring."""
-    rng = Random(_HELD_OUT_SEED)
-    kinds, shares = list(_MESSAGES.kinds), list(_MESSAGES.kinds.values())
-    rows: dict[str, Pair] = {}
-    while len(rows) < _HELD_OUT_ROWS:
-        text = _MESSAGES.write(rng.choices(kinds, weights=shares)[0], rng, temperature=1.0)
-        rows[text] = Pair(text, _MESSAGES.right(text))
-    return list(rows.values())
-
-
 def _subject_of(asked: Conversation) -> Subject | None:
     """Our messages when the task names most of our intents, else nothing we know."""
     if isinstance(asked, Split):
@@ -163,4 +150,4 @@ def _careless(text: str, rng: Random) -> str:
 
 
 if __name__ == "__main__":
-    print_rows(held_out())
+    print_rows(held_out(_MESSAGES, count=_HELD_OUT_ROWS))
