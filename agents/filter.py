@@ -18,7 +18,7 @@ from typing import NamedTuple
 from agents.records import RejectReason, Spec
 from agents.vote import fits_spec
 
-__all__ = ["Finding", "Known", "Row", "Seen", "judge_input", "judge_row", "make_known", "same_text"]
+__all__ = ["Candidate", "Finding", "Known", "Seen", "judge_input", "judge_row", "make_known", "same_text"]
 
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
 TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
@@ -67,7 +67,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Candidate:
     """What is judged: an input alone, or with the label that won and its share of the votes."""
 
     input: str
@@ -154,7 +154,7 @@ def same_text(text: str) -> str:
     return words.lstrip(QUOTES + " ").rstrip(QUOTES + ".。 ") or words
 
 
-def find_unreadable(row: Row, known: Known) -> str | None:  # noqa: ARG001  # all checks are called alike
+def find_unreadable(row: Candidate, known: Known) -> str | None:  # noqa: ARG001  # all checks are called alike
     """NUL and lone surrogates: no text that a file, a tokenizer or another program could take."""
     return next(("NUL or half a character in it" for text in _texts(row) if not _is_whole(text)), None)
 
@@ -163,7 +163,7 @@ def _is_whole(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def find_empty(row: Row, known: Known) -> str | None:
+def find_empty(row: Candidate, known: Known) -> str | None:
     """Nothing asked, or nothing answered; an empty answer is fine where the task has one."""
     if not row.input.strip():
         return "no input"
@@ -172,17 +172,17 @@ def find_empty(row: Row, known: Known) -> str | None:
     return None
 
 
-def find_refusal(row: Row, known: Known) -> str | None:
+def find_refusal(row: Candidate, known: Known) -> str | None:
     """The teacher declined instead of writing or labelling."""
     return _first_match(known.refusals, row)
 
 
-def find_placeholder(row: Row, known: Known) -> str | None:
+def find_placeholder(row: Candidate, known: Known) -> str | None:
     """A template that was not filled in."""
     return _first_match(known.placeholders, row)
 
 
-def find_length(row: Row, known: Known) -> str | None:
+def find_length(row: Candidate, known: Known) -> str | None:
     """Absurdly long: over ten times the longest demonstration, and over 1,000 characters."""
     if len(row.input) > known.longest_input:
         return f"input of {len(row.input)} characters, at most {known.longest_input}"
@@ -191,47 +191,47 @@ def find_length(row: Row, known: Known) -> str | None:
     return None
 
 
-def find_leak(row: Row, known: Known) -> str | None:
+def find_leak(row: Candidate, known: Known) -> str | None:
     """The input is a demonstration or a test row; those judge, and must not be learnt by heart."""
     return "equals a demonstration or a test input" if same_text(row.input) in known.withheld else None
 
 
-def find_duplicate(row: Row, known: Known) -> str | None:
+def find_duplicate(row: Candidate, known: Known) -> str | None:
     """The same input was accepted before."""
     return "accepted before" if known.seen.holds(row.input, before=known.horizon) else None
 
 
-def find_label(row: Row, known: Known) -> str | None:
+def find_label(row: Candidate, known: Known) -> str | None:
     """The label is not in the label set."""
     if row.output is None or not known.spec.labels or fits_spec(row.output, known.spec):
         return None
     return "not in the label set"
 
 
-def find_format(row: Row, known: Known) -> str | None:
+def find_format(row: Candidate, known: Known) -> str | None:
     """The label breaks the output format."""
     if row.output is None or known.spec.labels or fits_spec(row.output, known.spec):
         return None
     return f"does not match {known.spec.output_pattern}"
 
 
-def find_agreement(row: Row, known: Known) -> str | None:
+def find_agreement(row: Candidate, known: Known) -> str | None:
     """The votes did not agree: the winner has no more than the least share."""
     if row.agreement is None or row.agreement > known.least_agreement:
         return None
     return f"agreement {row.agreement:.2f}, needs more than {known.least_agreement:.2f}"
 
 
-def _texts(row: Row) -> tuple[str, ...]:
+def _texts(row: Candidate) -> tuple[str, ...]:
     return (row.input,) if row.output is None else (row.input, row.output)
 
 
-def _first_match(patterns: Sequence[re.Pattern[str]], row: Row) -> str | None:
+def _first_match(patterns: Sequence[re.Pattern[str]], row: Candidate) -> str | None:
     found = (pattern.search(text) for pattern in patterns for text in _texts(row))
     return next((repr(match[0][:80]) for match in found if match), None)
 
 
-Check = Callable[[Row, Known], str | None]
+Check = Callable[[Candidate, Known], str | None]
 
 INPUT_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
     ("unreadable", find_unreadable),
@@ -251,14 +251,14 @@ LABEL_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
 
 def judge_input(text: str, known: Known) -> Finding | None:
     """What speaks against an input before anybody is paid to label it; None when nothing does."""
-    return _first_finding(INPUT_CHECKS, Row(input=text), known)
+    return _first_finding(INPUT_CHECKS, Candidate(input=text), known)
 
 
-def judge_row(row: Row, known: Known) -> Finding | None:
+def judge_row(row: Candidate, known: Known) -> Finding | None:
     """What speaks against a labelled row; None when nothing does. Inputs are checked first, then labels."""
     return _first_finding((*INPUT_CHECKS, *LABEL_CHECKS), row, known)
 
 
-def _first_finding(checks: Sequence[tuple[RejectReason, Check]], row: Row, known: Known) -> Finding | None:
+def _first_finding(checks: Sequence[tuple[RejectReason, Check]], row: Candidate, known: Known) -> Finding | None:
     found = (Finding(reason, detail) for reason, check in checks if (detail := check(row, known)) is not None)
     return next(found, None)

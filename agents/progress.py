@@ -14,7 +14,7 @@ from typing import Literal
 
 from agents.annealing import DEFAULT_BAND, Band, Happened, Schedule, make_schedule
 from agents.annotate import Annotation, Voting
-from agents.filter import Known, Row, judge_row, make_known
+from agents.filter import Candidate, Known, judge_row, make_known
 from agents.generate import Assignment, Generated, build_request, draw_seeds, provenance
 from agents.plan import Balance, Target, choose_target, make_plan
 from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
@@ -295,7 +295,7 @@ class Progress:
             self._rejects.append(Reject(draft.input, None, ended.reason, draft.provenance, "too few votes came back"))
 
     def _judge_voted(self, draft: Draft, vote: Vote) -> bool:
-        row = Row(input=draft.input, output=vote.winner, agreement=vote.agreement)
+        row = Candidate(input=draft.input, output=vote.winner, agreement=vote.agreement)
         if (finding := judge_row(row, self._known)) is not None:
             self._rejects.append(Reject(draft.input, vote.winner, finding.reason, draft.provenance, finding.detail))
             return False

@@ -17,7 +17,7 @@ from functools import lru_cache
 from agents.records import Spec, Vote
 from engine.errors import UserError
 
-__all__ = ["fits_spec", "normaliser", "output_pattern", "tally", "votes_to_ask"]
+__all__ = ["fits_spec", "normaliser", "tally", "votes_to_ask"]
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "「": "」", "*": "*"}
 STOCK_WORD = re.compile(r"(?:answer|label|output|result)\s*[:：=]\s*", re.IGNORECASE)
@@ -45,19 +45,14 @@ def normaliser(spec: Spec) -> Callable[[str], str]:
 def fits_spec(label: str, spec: Spec) -> bool:
     """Whether a label is in the label set, matches the output pattern in full, or is the empty answer.
 
-    Without a label set and without a pattern everything fits.
+    Without a label set and without a pattern everything fits. Raises UserError for a pattern that is no regular
+    expression.
     """
     if label in _known_answers(spec):
         return True
     if spec.labels:
         return False
-    pattern = output_pattern(spec)
-    return pattern is None or pattern.fullmatch(label) is not None
-
-
-def output_pattern(spec: Spec) -> re.Pattern[str] | None:
-    """The output pattern, ready to match; raises UserError when it is no regular expression."""
-    return None if spec.output_pattern is None else _compiled(spec.output_pattern)
+    return spec.output_pattern is None or _compiled(spec.output_pattern).fullmatch(label) is not None
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.filter import Row, Seen, judge_input, judge_row, make_known, same_text
+from agents.filter import Candidate, Seen, judge_input, judge_row, make_known, same_text
 from agents.records import Pair, Spec
 
 DATES = Spec(
@@ -23,7 +23,7 @@ LABELS = Spec(instruction="Route it.", kind="classification", labels=("card", "c
 def reason(text: str, output: str | None = "2021-03-06", *, agreement: float = 1.0, spec: Spec = DATES) -> str | None:
     known = make_known(spec, withheld=["a test row"])
     known.seen.add("accepted before")
-    finding = judge_row(Row(input=text, output=output, agreement=agreement), known)
+    finding = judge_row(Candidate(input=text, output=output, agreement=agreement), known)
     return finding and finding.reason
 
 
