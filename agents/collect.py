@@ -17,18 +17,11 @@ from agents.data_card import DataCard, card_text
 from agents.records import Example, Provenance, Reject, Spec
 from agents.run_folder import write_whole
 
-__all__ = ["Shares", "Split", "collect", "split_rows", "write_rows"]
+__all__ = ["Split", "collect", "split_rows"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """The parts (0 to 1) of the rows that are kept from training."""
-
-    validation: float = 0.1
-    test: float = 0.1
-
-
-DEFAULT_SHARES = Shares()
+# The part of the rows that goes where.
+SHARES: Mapping[str, float] = {"test": 0.1, "validation": 0.1, "train": 0.8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ def collect(
     Each file is there whole or not at all; the same rows and seed give the same bytes.
     """
     split = split_rows(examples, seed=seed, stratum=_stratum_of(spec))
-    write_rows(folder, split, rejects)
+    _write_rows(folder, split, rejects)
     write_whole(folder / "README.md", _storable(card_text(spec, split.named(), rejects, card)).encode())
     return split
 
@@ -63,17 +56,13 @@ def _stratum_of(spec: Spec) -> Callable[[Example], str]:
     return lambda example: "empty" if example.output == spec.empty_answer else "text"
 
 
-def split_rows(
-    examples: Sequence[Example], *, seed: int, stratum: Callable[[Example], str], shares: Shares = DEFAULT_SHARES
-) -> Split:
+def split_rows(examples: Sequence[Example], *, seed: int, stratum: Callable[[Example], str]) -> Split:
     """Share the rows out: stratified, and all rows of one request on the same side, because siblings are alike.
 
     It depends on the rows and the seed, not on their order. Parts are right to within the rows of one request; with
     three requests or more no part is empty.
     """
-    families = _families(examples, seed=seed)
-    wanted = {"test": shares.test, "validation": shares.validation, "train": 1 - shares.test - shares.validation}
-    parts = _share_out(families, wanted, stratum)
+    parts = _share_out(_families(examples, seed=seed), stratum)
     train, validation, test = (
         tuple(sorted(parts[name], key=lambda example: _order(seed, example.input, example.output)))
         for name in ("train", "validation", "test")
@@ -93,34 +82,31 @@ def _order(seed: int, *texts: str) -> bytes:
     return hashlib.sha256(repr((seed, texts)).encode()).digest()
 
 
-def _share_out(
-    families: Sequence[list[Example]], wanted: Mapping[str, float], stratum: Callable[[Example], str]
-) -> dict[str, list[Example]]:
+def _share_out(families: Sequence[list[Example]], stratum: Callable[[Example], str]) -> dict[str, list[Example]]:
     """Each family goes where its strata lack most rows, and the part as a whole too.
 
     A part that is still empty comes before all others while there are just enough families left to fill them.
     """
     totals = Counter(stratum(row) for rows in families for row in rows)
-    have: dict[str, Counter[str]] = {name: Counter() for name in wanted}
-    parts: dict[str, list[Example]] = {name: [] for name in wanted}
+    have: dict[str, Counter[str]] = {name: Counter() for name in SHARES}
+    parts: dict[str, list[Example]] = {name: [] for name in SHARES}
     for number, rows in enumerate(families):
         strata = Counter(map(stratum, rows))
 
         def lack(name: str, strata: Counter[str] = strata) -> float:
-            share = wanted[name]
+            share = SHARES[name]
             of_strata = sum(count * (share * totals[key] - have[name][key]) for key, count in strata.items())
             return of_strata / strata.total() + share * totals.total() - have[name].total()
 
-        asked_for = [name for name in wanted if wanted[name] > 0]
-        empty = [name for name in asked_for if not parts[name]]
-        choices = empty if len(families) - number <= len(empty) else asked_for
+        empty = [name for name in SHARES if not parts[name]]
+        choices = empty if len(families) - number <= len(empty) else SHARES
         chosen = max(choices, key=lack)
         parts[chosen] += rows
         have[chosen] += strata
     return parts
 
 
-def write_rows(folder: Path, split: Split, rejects: Sequence[Reject]) -> None:
+def _write_rows(folder: Path, split: Split, rejects: Sequence[Reject]) -> None:
     """The rows as parquet, one file a part, and the rejected ones with their reasons."""
     for name, examples in split.named().items():
         write_whole(folder / f"{name}.parquet", _parquet(_example_columns(examples)))

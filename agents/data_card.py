@@ -13,11 +13,10 @@ __all__ = ["DataCard", "card_text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataCard:
-    """What a reader of the data must know and cannot see in it. `facts` are further lines, name to text."""
+    """What a reader of the data must know and cannot see in it."""
 
     teacher: str
     simulated: bool
-    facts: tuple[tuple[str, str], ...] = ()
 
 
 def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Sequence[Reject], card: DataCard) -> str:
@@ -41,8 +40,6 @@ def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Se
         "## What was left out",
         _table(("reason", "rows"), reasons.most_common()) if reasons else "Nothing.",
     ]
-    if card.facts:
-        parts += ["## How it was made", _table(("what", "figure"), list(card.facts))]
     return "\n\n".join(parts) + "\n"
 
 

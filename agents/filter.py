@@ -21,6 +21,7 @@ from agents.vote import fits_spec
 __all__ = ["Candidate", "Finding", "Known", "Seen", "judge_input", "judge_row", "make_known", "same_text"]
 
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
+LEAST_AGREEMENT = 0.5  # the winner's share of the votes must lie above
 TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
 
 QUOTES = "\"'`“”‘’«»"
@@ -103,12 +104,11 @@ class Known:
 
     spec: Spec
     seen: Seen
-    withheld: frozenset[str] = frozenset()  # as `same_text` has them
-    longest_input: int = MOST_LIMIT
-    longest_output: int = MOST_LIMIT
-    refusals: tuple[re.Pattern[str], ...] = REFUSALS
-    placeholders: tuple[re.Pattern[str], ...] = PLACEHOLDERS
-    least_agreement: float = 0.5  # the winner's share must lie above
+    withheld: frozenset[str]  # as `same_text` has them
+    longest_input: int
+    longest_output: int
+    refusals: tuple[re.Pattern[str], ...]
+    placeholders: tuple[re.Pattern[str], ...]
     horizon: int | None = None
 
     def at(self, horizon: int) -> Known:
@@ -116,7 +116,7 @@ class Known:
         return replace(self, horizon=horizon)
 
 
-def make_known(spec: Spec, *, withheld: Iterable[str] = (), least_agreement: float = 0.5) -> Known:
+def make_known(spec: Spec, *, withheld: Iterable[str] = ()) -> Known:
     """What to judge a task's rows by, nothing accepted yet. Demonstrations are withheld too.
 
     A check that the user's own demonstrations would fail is not made: a task about templates has brackets.
@@ -132,7 +132,6 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = (), least_agreement: flo
         longest_output=_limit([*outputs, *spec.labels]),
         refusals=_unknown_to(own_texts, REFUSALS),
         placeholders=_unknown_to(own_texts, PLACEHOLDERS),
-        least_agreement=least_agreement,
     )
 
 
@@ -215,11 +214,11 @@ def find_format(row: Candidate, known: Known) -> str | None:
     return f"does not match {known.spec.output_pattern}"
 
 
-def find_agreement(row: Candidate, known: Known) -> str | None:
+def find_agreement(row: Candidate, known: Known) -> str | None:  # noqa: ARG001  # all checks are called alike
     """The votes did not agree: the winner has no more than the least share."""
-    if row.agreement is None or row.agreement > known.least_agreement:
+    if row.agreement is None or row.agreement > LEAST_AGREEMENT:
         return None
-    return f"agreement {row.agreement:.2f}, needs more than {known.least_agreement:.2f}"
+    return f"agreement {row.agreement:.2f}, needs more than {LEAST_AGREEMENT:.2f}"
 
 
 def _texts(row: Candidate) -> tuple[str, ...]:

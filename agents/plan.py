@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from agents.records import Pair, Spec
 
-__all__ = ["Balance", "Quota", "Target", "choose_target", "make_plan"]
-
-Balance = Literal["uniform", "anchors"]
-"""Labels in equal shares, or in those of the demonstrations (each label counted once more, so that none is at zero)."""
+__all__ = ["Quota", "Target", "choose_target", "make_plan"]
 
 LEAST_EMPTY, MOST_EMPTY = 0.1, 0.5
 # A target that the teacher cannot write inputs for would stay the most wanted for ever. It is asked for at most this
@@ -46,23 +42,17 @@ class Quota:
     share: float
 
 
-def make_plan(spec: Spec, *, balance: Balance = "uniform") -> tuple[Quota, ...]:
+def make_plan(spec: Spec) -> tuple[Quota, ...]:
     """The shares that a spec calls for; they sum up to 1.
 
-    There are three cases: labels get equal shares (or the anchors'); text with an empty answer gets the share of it
-    that the demonstrations show, within 0.1 and 0.5, and the rest of anything else; other text is left free.
+    There are three cases: labels get equal shares; text with an empty answer gets the share of it that the
+    demonstrations show, within 0.1 and 0.5, and the rest of anything else; other text is left free.
     """
-    if spec.kind == "classification" and spec.labels:
-        return _label_quotas(spec.labels, spec.demonstrations if balance == "anchors" else ())
+    if spec.labels:
+        return tuple(Quota(Target(label), 1 / len(spec.labels)) for label in spec.labels)
     if spec.empty_answer is not None:
         return _empty_quotas(spec.empty_answer, spec.demonstrations)
     return (Quota(None, 1.0),)
-
-
-def _label_quotas(labels: Sequence[str], anchors: Sequence[Pair]) -> tuple[Quota, ...]:
-    counts = {label: 1 + sum(pair.output == label for pair in anchors) for label in labels}
-    total = sum(counts.values())
-    return tuple(Quota(Target(label), count / total) for label, count in counts.items())
 
 
 def _empty_quotas(empty: str, demonstrations: Sequence[Pair]) -> tuple[Quota, ...]:

@@ -16,7 +16,7 @@ from agents.annealing import DEFAULT_BAND, Band, Happened, Schedule, make_schedu
 from agents.annotate import Annotation, Voting
 from agents.filter import Candidate, Known, judge_row, make_known
 from agents.generate import Assignment, Generated, build_request, draw_seeds, provenance
-from agents.plan import Balance, Target, choose_target, make_plan
+from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
 from engine.errors import BudgetReached, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
@@ -39,8 +39,8 @@ StopReason = Literal["target", "nothing new", "budget", "refused"]
 class Settings:
     """How much is wanted and how it is asked for.
 
-    Temperatures of None mean that the endpoint takes none. A row needs an agreement above `least_agreement`. The run
-    stops as stuck when `patience` groups in a row brought no row.
+    Temperatures of None mean that the endpoint takes none. The run stops as stuck when `patience` groups in a row
+    brought no row.
     """
 
     examples: int = 2000
@@ -49,10 +49,8 @@ class Settings:
     annealing: str = "feedback"  # feedback | linear | cosine | constant
     temperatures: Band | None = DEFAULT_BAND
     label_temperature: float | None = 0.7
-    least_agreement: float = 0.5
     seeds_shown: int = 6
     demonstrations_shown: int = 8
-    balance: Balance = "uniform"
     patience: int = 12
     seed: int = 0
 
@@ -168,8 +166,8 @@ class Progress:
     def __init__(self, spec: Spec, settings: Settings, withheld: tuple[str, ...]) -> None:
         self._spec = spec
         self._settings = settings
-        self._known = make_known(spec, withheld=withheld, least_agreement=settings.least_agreement)
-        self._plan = make_plan(spec, balance=settings.balance)
+        self._known = make_known(spec, withheld=withheld)
+        self._plan = make_plan(spec)
         self._anchors = [pair.input for pair in spec.demonstrations]
         self._schedule: Schedule | None = None
         self._temperature: float | None = None

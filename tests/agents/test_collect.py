@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.collect import Shares, Split, collect, split_rows
+from agents.collect import Split, collect, split_rows
 from agents.data_card import DataCard
 from agents.records import Example, Provenance, Reject, Spec, Vote
 
 LABELS = Spec(instruction="Route it.\n```\n# not a heading", kind="classification", labels=("card", "cash", "other"))
-CARD = DataCard(teacher="simulated/route", simulated=True, facts=(("seed", "0"), ("stopped", "a | b")))
+CARD = DataCard(teacher="simulated/route", simulated=True)
 PARTS = ("train", "validation", "test")
 
 
@@ -87,13 +87,6 @@ def test_each_label_is_shared_out_evenly() -> None:
         assert len(counts) == 3
 
 
-def test_shares_may_be_given() -> None:
-    parts = split_rows(rows(800), seed=0, stratum=lambda row: row.output, shares=Shares(validation=0.0, test=0.5))
-
-    assert len(parts.train) == pytest.approx(400, abs=16)
-    assert not parts.validation
-
-
 def test_equal_rows_give_equal_bytes_whatever_their_order(tmp_path: Path) -> None:
     examples = rows(80)
 
@@ -144,8 +137,14 @@ def test_the_card_says_in_plain_words_what_this_is(tmp_path: Path) -> None:
     assert "\n    # not a heading\n" in card
     assert "| refusal | 1 |" in card
     assert "| cash | 24 |" in card
-    assert "| stopped | a \\| b |" in card
     assert "\n# not a heading" not in card
+
+
+def test_a_label_cannot_break_out_of_its_cell(tmp_path: Path) -> None:
+    spec = Spec(instruction="Route it.", kind="classification", labels=("a | b", "c"))
+    collect(spec, rows(16, ("a | b",)), [], folder=tmp_path, card=CARD, seed=0)
+
+    assert "| a \\| b | 16 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_real_teacher_is_not_called_simulated(tmp_path: Path) -> None:

@@ -52,12 +52,6 @@ def test_requests_under_way_count_so_that_the_first_ones_differ_too() -> None:
     assert list(pending) == [Target("card"), Target("cash"), Target("other")]
 
 
-def test_shares_may_follow_the_anchors_but_no_label_is_left_out() -> None:
-    plan = make_plan(LABELS, balance="anchors")
-
-    assert [quota.share for quota in plan] == [4 / 7, 2 / 7, 1 / 7]
-
-
 @pytest.mark.parametrize(("empty", "full", "share"), [(3, 5, 0.375), (1, 30, 0.1), (9, 1, 0.5)])
 def test_the_empty_answer_is_asked_for_as_often_as_shown_within_bounds(empty: int, full: int, share: float) -> None:
     plan = make_plan(dates(empty=empty, full=full))
