@@ -173,7 +173,7 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Kind:
+class Habits:
     """What requests of one kind have needed so far."""
 
     input_share: float = 1 / 3  # tokens per token of the bound, which counts bytes; English is nearer 1/4
@@ -189,20 +189,20 @@ class Sizes:
     """
 
     def __init__(self) -> None:
-        self._kinds: dict[str, Kind] = {}
+        self._habits: dict[str, Habits] = {}
 
     def demand(self, tag: str, *, input_bound: int, max_tokens: int, n: int) -> Demand:
-        kind = self._kinds.get(tag) or Kind()
-        likely_input = math.ceil(input_bound * kind.input_share)
-        likely = max_tokens if kind.likely_output is None else min(max_tokens, kind.likely_output)
+        habits = self._habits.get(tag) or Habits()
+        likely_input = math.ceil(input_bound * habits.input_share)
+        likely = max_tokens if habits.likely_output is None else min(max_tokens, habits.likely_output)
         return Demand(1, likely_input + max_tokens * n, likely_input, likely * n)
 
     def notify(self, tag: str, *, input_bound: int, input_tokens: int, output_tokens: int, n: int) -> None:
         """A reply of this kind took so many tokens, over all its completions."""
-        kind = self._kinds.setdefault(tag, Kind())
-        kind.input_share += 0.1 * (min(1.0, input_tokens / max(1, input_bound)) - kind.input_share)
-        kind.outputs.append(math.ceil(output_tokens / n))
-        kind.seen += 1
+        habits = self._habits.setdefault(tag, Habits())
+        habits.input_share += 0.1 * (min(1.0, input_tokens / max(1, input_bound)) - habits.input_share)
+        habits.outputs.append(math.ceil(output_tokens / n))
+        habits.seen += 1
         # Sorting at every reply would cost more than the answer moves in sixteen.
-        if kind.seen >= 30 and (kind.likely_output is None or kind.seen % 16 == 0):
-            kind.likely_output = sorted(kind.outputs)[math.ceil(0.95 * len(kind.outputs)) - 1]
+        if habits.seen >= 30 and (habits.likely_output is None or habits.seen % 16 == 0):
+            habits.likely_output = sorted(habits.outputs)[math.ceil(0.95 * len(habits.outputs)) - 1]

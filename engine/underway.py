@@ -19,7 +19,7 @@ __all__ = ["Underway"]
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class Held:
     """A question, and for others who ask the same its end: an error, or None when the journal may know the answer."""
 
     question: Question
@@ -34,20 +34,20 @@ class Underway:
     """
 
     def __init__(self, *, patience_s: float, clock: Clock) -> None:
-        self._asked: dict[bytes, Asked] = {}
+        self._held: dict[bytes, Held] = {}
         self._patience_s = patience_s
         self._clock = clock
         self._answered_at = -math.inf
         self._watch: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._asked)
+        return len(self._held)
 
     @contextmanager
     def holding(self, question: Question) -> Iterator[None]:
         """Hold the question while it is under way; an error that leaves the block is its twins' error too."""
-        asked = Asked(question, asyncio.get_running_loop().create_future())
-        self._asked[question.key] = asked
+        held = Held(question, asyncio.get_running_loop().create_future())
+        self._held[question.key] = held
         error: SmeltError | None = None
         if self._watch is None:
             self._look_again_in(self._patience_s)
@@ -57,13 +57,13 @@ class Underway:
             error = failure
             raise
         finally:
-            del self._asked[question.key]
-            asked.ended.set_result(error)
+            del self._held[question.key]
+            held.ended.set_result(error)
 
     def twin_of(self, key: bytes) -> asyncio.Future[SmeltError | None] | None:
         """The end of the same question, if somebody is asking it. Shield it: others wait for it too."""
-        asked = self._asked.get(key)
-        return None if asked is None else asked.ended
+        held = self._held.get(key)
+        return None if held is None else held.ended
 
     def notify_answer(self) -> None:
         """The provider has answered somebody: the line moves."""
@@ -71,9 +71,9 @@ class Underway:
 
     def give_up_waiting(self) -> None:
         """End the waiting, in line or between attempts, of everybody who is not out at the provider right now."""
-        for asked in self._asked.values():
-            if not asked.question.is_sent:
-                self._give_up(asked.question)
+        for held in self._held.values():
+            if not held.question.is_sent:
+                self._give_up(held.question)
 
     def close(self) -> None:
         if self._watch is not None:
@@ -84,15 +84,15 @@ class Underway:
         """Give up those in line for whom nothing has moved for too long, and look again when the next may be due."""
         self._watch = None
         now, next_at = self._clock.monotonic(), math.inf
-        for asked in self._asked.values():
-            if asked.question.attempts:
+        for held in self._held.values():
+            if held.question.attempts:
                 continue  # sent before: its own deadline runs
-            due = max(asked.question.asked_at, self._answered_at) + self._patience_s
+            due = max(held.question.asked_at, self._answered_at) + self._patience_s
             if due <= now + 1e-6:  # a timer may fire that much early
-                self._give_up(asked.question)
+                self._give_up(held.question)
             else:
                 next_at = min(next_at, due)
-        if self._asked:
+        if self._held:
             self._look_again_in(min(next_at - now, self._patience_s))
 
     def _look_again_in(self, seconds: float) -> None:
