@@ -84,8 +84,6 @@ def rank_models(
     place: FindPlace,
     language: str | None = None,
     licences: Collection[str] | None = None,
-    max_bytes: int = _MAX_BYTES,
-    trainable: Mapping[str, Collection[str]] = TRAINABLE,
 ) -> Ranking[ModelCard]:
     """Models that suit the query's words, weighted by how often they are downloaded; of equals, the more downloaded.
 
@@ -95,8 +93,8 @@ def rank_models(
 
     def objection(card: ModelCard, found: Place | None) -> tuple[FilterReason, str] | None:
         return (
-            _untrainable(card, trainable)
-            or _too_large(card, max_bytes)
+            _untrainable(card)
+            or _too_large(card)
             or _foreign(card.languages, language)
             or _unlicensed(card.licence, licences)
             or _locked(card, found)
@@ -208,16 +206,16 @@ def _rank(
     return Ranking(tuple(kept), tuple(filtered))
 
 
-def _untrainable(card: ModelCard, trainable: Mapping[str, Collection[str]]) -> tuple[FilterReason, str] | None:
-    if card.architecture in trainable.get(card.family, ()):
+def _untrainable(card: ModelCard) -> tuple[FilterReason, str] | None:
+    if card.architecture in TRAINABLE.get(card.family, ()):
         return None
     return "family", f"no trainer takes {card.architecture} models of the family {card.family!r} yet"
 
 
-def _too_large(card: ModelCard, max_bytes: int) -> tuple[FilterReason, str] | None:
-    if card.bytes <= max_bytes:
+def _too_large(card: ModelCard) -> tuple[FilterReason, str] | None:
+    if card.bytes <= _MAX_BYTES:
         return None
-    return "size", f"{card.bytes / 1e9:.1f} GB is more than {max_bytes / 1e9:.1f} GB"
+    return "size", f"{card.bytes / 1e9:.1f} GB is more than {_MAX_BYTES / 1e9:.1f} GB"
 
 
 def _foreign(languages: Collection[str], language: str | None) -> tuple[FilterReason, str] | None:

@@ -10,7 +10,7 @@ from agents.describe import Note, describe, own_words
 from agents.records import Spec
 from engine.retrieval import DatasetCard, ModelCard, dataset_place, load_datasets, load_models, model_place
 
-__all__ = ["Retrieval", "dataset_rows", "model_rows", "retrieve"]
+__all__ = ["Retrieval", "dataset_rows", "dataset_table", "model_rows", "model_table", "retrieve"]
 
 SHOWN = 8
 

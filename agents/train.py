@@ -17,6 +17,9 @@ from engine.training import OnProgress, Progress, Row, Student, load, read_card,
 __all__ = ["Task", "Trained", "read_task", "split_off", "train_on_rows", "train_student"]
 
 
+KEPT_ASIDE = 0.1  # of the rows given to learn from
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What a student's folder says of the task it was made for; everything that serving it needs."""
@@ -101,13 +104,13 @@ def train_on_rows(
         raise MissingExtra("train", needed_for="training a student") from error
 
 
-def split_off(rows: Sequence[Pair], *, seed: int, share: float = 0.1) -> tuple[list[Row], list[Row]]:
-    """Rows to learn from, and a share kept aside; every copy of an input falls on the same side."""
+def split_off(rows: Sequence[Pair], *, seed: int) -> tuple[list[Row], list[Row]]:
+    """Rows to learn from, and a tenth kept aside; every copy of an input falls on the same side."""
     kept: list[Row] = []
     learnt: list[Row] = []
     for pair in rows:
         digest = hashlib.sha256(f"{seed}\0{pair.input}".encode("utf-8", "surrogatepass")).digest()
-        aside = int.from_bytes(digest[:8]) < share * 2**64
+        aside = int.from_bytes(digest[:8]) < KEPT_ASIDE * 2**64
         (kept if aside else learnt).append(Row(pair.input, pair.output))
     return learnt, kept
 

@@ -11,7 +11,7 @@ from enum import Enum
 
 from engine.errors import UserError
 
-__all__ = ["Crowd", "News"]
+__all__ = ["MAXIMUM", "Crowd", "News"]
 
 INITIAL = 16
 MAXIMUM = 1000

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 ENGINE_FLOORS = (
     ("errors", "clock", "messages", "text", "headers"),
     ("events", "verdict"),
-    ("throttle", "concurrency", "batching", "retry", "prices", "budget", "journal", "flow", "parts"),
+    ("throttle", "concurrency", "retry", "prices", "budget", "journal", "flow", "parts"),
     ("providers", "admission", "statistics"),
     ("fakes", "attempt"),
     ("underway",),

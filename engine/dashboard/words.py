@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.prices import PICO_PER_USD
 from engine.text import clean
 
 __all__ = ["clock_time", "count", "money", "rejections"]
 
 
-_PICO_PER_USD = 10**12
-
-
 def money(pico_dollars: int) -> str:
     """$0.0012, $1.25, $1,250.00: four decimals below a dollar, where a run's money mostly is."""
-    dollars = pico_dollars / _PICO_PER_USD
+    dollars = pico_dollars / PICO_PER_USD
     return f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}"
 
 

@@ -14,7 +14,7 @@ from engine.providers.address import Address
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
 
-__all__ = ["OFFICIAL_URL", "Anthropic", "body_of", "capabilities_under", "read_message"]
+__all__ = ["OFFICIAL_DOMAIN", "OFFICIAL_URL", "Anthropic", "body_of", "capabilities_under", "read_message"]
 
 OFFICIAL_URL: Final = "https://api.anthropic.com"
 OFFICIAL_DOMAIN: Final = "api.anthropic.com"
@@ -55,11 +55,10 @@ class Anthropic:
         api_key: str | None = None,
         clock: Clock,
         version: str = DEFAULT_VERSION,
-        capabilities: Capabilities | None = None,
     ) -> None:
         self.model = model
         self.version = version
-        self.capabilities = capabilities or capabilities_under(version)
+        self.capabilities = capabilities_under(version)
         self._address = Address.of(base_url.rstrip("/").removesuffix("/v1"))
         self._official = self._address.within(OFFICIAL_DOMAIN)
         headers = {"anthropic-version": version}

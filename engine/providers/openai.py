@@ -13,7 +13,7 @@ from engine.providers.address import Address
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
 
-__all__ = ["OFFICIAL_URL", "OpenAI", "body_of", "read_completion"]
+__all__ = ["OFFICIAL_DOMAIN", "OFFICIAL_URL", "OpenAI", "body_of", "read_completion"]
 
 OFFICIAL_URL: Final = "https://api.openai.com/v1"
 OFFICIAL_DOMAIN: Final = "api.openai.com"
