@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from agents.derive import derive
 from agents.records import Pair, Spec
 from engine.errors import RequestFailed, UserError
 from engine.messages import Request
+from engine.text import encoding_of
 
 __all__ = ["SURE", "clean", "parse", "parse_with_teacher", "read_prompt"]
 
@@ -28,7 +28,6 @@ _LEAST_LETTERS = 3
 _LONGEST_PROMPT = 5_000_000  # characters; the largest context windows hold a fraction of it
 _LONGEST_SPLIT = 8_000  # tokens of the teacher's answer; it repeats the prompt
 _IDEOGRAPH = re.compile(r"[\u2e80-\uffdc]")  # one of these may be a word
-_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds any
 
 
@@ -42,7 +41,7 @@ def read_prompt(path: Path) -> str:
         raise UserError(f"{path}: this is a folder; give the path of a text file that holds the prompt") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if raw.startswith(mark)), "utf-8")
+    encoding = encoding_of(raw)
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:

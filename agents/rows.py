@@ -6,7 +6,6 @@ reading, because a file that is half read is worse than none.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from agents.records import Pair
 from engine.errors import UserError
+from engine.text import encoding_of
 
 __all__ = ["INPUTS", "OUTPUTS", "read_rows"]
 
@@ -31,7 +31,6 @@ OUTPUTS = (
 )  # fmt: skip
 """What the column of outputs may be called, the likeliest first."""
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _LONGEST_FIELD = 2**31 - 1  # the csv module's own limit of 128 KiB is shorter than a document
 
 Record = tuple[str, Mapping[str, object]]  # where it stands, for people; and its fields
@@ -110,9 +109,8 @@ def _text(path: Path, where: str, row: Mapping[str, object], column: str) -> str
 def _decoded(path: Path) -> str:
     """The text of the file, by its byte order mark, otherwise UTF-8."""
     raw = path.read_bytes()
-    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
     try:
-        return raw.decode(encoding)
+        return raw.decode(encoding_of(raw))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}, line {line}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error

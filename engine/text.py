@@ -1,16 +1,24 @@
-"""Text from elsewhere, made safe to show: one line, of bounded length, that cannot steer a terminal."""
+"""Text from elsewhere: how it is encoded, and how it is made safe to show, where it must not steer a terminal."""
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 from collections.abc import Iterator
 from itertools import islice
 
-__all__ = ["clean"]
+__all__ = ["clean", "encoding_of"]
+
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 # Controls (ESC and the C1 bytes among them), formats (bidi overrides, zero widths), lone surrogates, private use and
 # unassigned characters: none of them shows anything, and some of them move, recolour or reverse what does.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+def encoding_of(raw: bytes) -> str:
+    """How a text is encoded, by its byte order mark; without one it is taken for UTF-8."""
+    return next((name for mark, name in _BYTE_ORDER_MARKS if raw.startswith(mark)), "utf-8")
 
 
 def clean(text: str, limit: int) -> str:
