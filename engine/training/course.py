@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["Course", "learning_rate", "steps_for"]
+__all__ = ["Course", "learning_rate", "rows_at_once", "steps_for"]
 
 LOOKS = tuple(tenth / 10 for tenth in range(1, 10))  # and one at the end
 LOOKING_SHARE = 0.1
 SAVING_SHARE = 0.02
 WARM_UP = 0.05
+MOST_ATTENTION = 32 * 256**2  # rows times length squared: 32 rows of 256 tokens, some hundred megabytes in all
 
 
 def learning_rate(fraction: float) -> float:
@@ -27,6 +28,15 @@ def steps_for(rows: int, *, batch: int, fewest: int, passes: int, most_passes: i
     """
     a_pass = max(1, rows // batch)
     return min(max(fewest, passes * a_pass), most_passes * a_pass)
+
+
+def rows_at_once(batch: int, *, longest: int) -> int:
+    """How many rows of a batch are computed together, so that long ones fit into memory: a divisor of `batch`.
+
+    Attention takes memory as the square of the length.
+    """
+    most = max(1, MOST_ATTENTION // longest**2)
+    return max(rows for rows in range(1, batch + 1) if batch % rows == 0 and rows <= most)
 
 
 class Course:

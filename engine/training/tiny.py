@@ -25,7 +25,8 @@ SPARE = 5
 VOCABULARY = SPECIAL + 256 + SPARE
 PAD, END = 0, 1
 
-# Dropout is off: with it a model of this size stays at a third of the exact matches in the same time.
+# A little dropout slows down learning by heart, which gives `doubt` its chance. Much more slows down learning: at 0.1
+# a model twice as wide stood at a third of the exact matches after the same time.
 SHAPE = {
     "d_model": 64,
     "d_kv": 16,
@@ -33,7 +34,7 @@ SHAPE = {
     "num_layers": 2,
     "num_decoder_layers": 2,
     "num_heads": 4,
-    "dropout_rate": 0.0,
+    "dropout_rate": 0.05,
     "feed_forward_proj": "gated-gelu",
 }
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from engine.errors import TrainingDiverged, UserError
 from engine.training import Progress, Row, load, read_card, train
-from engine.training.course import Course, learning_rate, steps_for
+from engine.training.course import Course, learning_rate, rows_at_once, steps_for
+from engine.training.doubt import Doubt
 from engine.training.encoder_decoder import cut
 from engine.training.order import bucketed
 from engine.training.threads import threads_for
@@ -147,6 +148,36 @@ def test_few_rows_are_seen_more_often_but_not_without_end() -> None:
     assert steps_for(100, **dials) == 500
     assert steps_for(1000, **dials) == 1000
     assert steps_for(10_000, **dials) == 5000
+
+
+@given(st.integers(1, 64), st.integers(1, 3000))
+def test_rows_computed_together_divide_the_batch_and_shrink_with_length(batch: int, longest: int) -> None:
+    together = rows_at_once(batch, longest=longest)
+
+    assert batch % together == 0
+    assert together == 1 or together * longest**2 <= 32 * 256**2
+    assert rows_at_once(batch, longest=longest + 1) <= together
+
+
+def test_doubt_leaves_out_what_is_all_but_impossible_once_the_student_knows_something() -> None:
+    doubt = Doubt()
+
+    assert doubt.about([0.1, 9.0, 0.2], fraction=0.39) == [False, False, False]
+    for _ in range(500):
+        doubt.about([0.1, 0.2, 0.1], fraction=0.39)
+    assert doubt.about([0.1, 9.0, 4.9], fraction=0.4) == [False, True, False]
+    assert doubt.share == pytest.approx(1 / 3)
+
+
+def test_doubt_believes_hard_rows_where_all_rows_are_hard() -> None:
+    doubt = Doubt()
+
+    assert doubt.about([20.0, 30.0, 25.0], fraction=0.9) == [False, False, False]
+    assert doubt.share == 0
+
+
+def test_nothing_seen_is_nothing_doubted() -> None:
+    assert Doubt().share == 0
 
 
 @pytest.mark.parametrize(
