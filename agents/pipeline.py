@@ -52,6 +52,7 @@ class Made:
     synthesis: Synthesis
     money: Money
     accuracy: LabelAccuracy | None
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ async def make_data(
                 synthesis=synthesis,
                 money=money_of(engine, accepted=len(synthesis.examples)),
                 accuracy=label_accuracy(engine.world, spec, synthesis),
+                simulated=engine.simulated,
             )
 
 
@@ -153,7 +155,7 @@ async def synthesize_rows(
 def collect_data(folder: RunFolder, configuration: Configuration, made: Made, *, events: Events) -> Split:
     """Split the rows and write them down, with a card that says what they are."""
     events.emit(StageStarted("collect"))
-    card = DataCard(teacher=configuration.model, simulated=is_simulated(configuration))
+    card = DataCard(teacher=configuration.model, simulated=made.simulated)
     synthesis = made.synthesis
     split = collect(
         made.spec, synthesis.examples, synthesis.rejects, folder=folder.data, card=card, seed=configuration.seed
@@ -178,7 +180,7 @@ def train_on(
         prompt=folder.prompt_text(),
         spec=made.spec,
         teacher=configuration.model,
-        simulated=is_simulated(configuration),
+        simulated=made.simulated,
     )
     trained = train_student(
         made.retrieval.choice,
@@ -232,7 +234,7 @@ def tell(
     report = make_report(
         folder=folder.path,
         teacher=configuration.model,
-        simulated=is_simulated(configuration),
+        simulated=made.simulated,
         seed=configuration.seed,
         spec=made.spec,
         data=data_facts(made.synthesis, splits=splits, votes=configuration.votes, label_accuracy=made.accuracy),
@@ -258,10 +260,6 @@ def money_of(engine: Engine, *, accepted: int) -> Money:
         requests=figures.requests,
         from_journal=figures.from_journal,
     )
-
-
-def is_simulated(configuration: Configuration) -> bool:
-    return configuration.model.startswith("simulated/")
 
 
 def rows_of(pairs: Sequence[Pair] | Sequence[Example]) -> tuple[Row, ...]:

@@ -6,35 +6,39 @@ async with Engine("openai/gpt-5.4-mini", budget=Budget(usd=5), journal="run/jour
 
 from __future__ import annotations
 
-from engine.budget import Budget
-from engine.clock import Clock, SystemClock
-from engine.core import Engine
-from engine.errors import (
-    AuthenticationRefused,
-    BudgetReached,
-    ConfigurationRefused,
-    ContentFiltered,
-    ContextOverflow,
-    DeadlineExceeded,
-    Interrupted,
-    JournalUnusable,
-    MissingExtra,
-    ProviderRefused,
-    ProviderUnavailable,
-    QuotaExhausted,
-    RequestFailed,
-    RequestRejected,
-    SmeltError,
-    UnknownPrice,
-    UnreadableReply,
-    UserError,
-)
-from engine.events import Event, Events
-from engine.messages import FinishReason, Message, Outcome, RawReply, Reply, Request, Role, Usage
-from engine.prices import FREE, Price
-from engine.providers import Capabilities, Provider
-from engine.statistics import Statistics
-from engine.throttle import Limits
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.budget import Budget
+    from engine.clock import Clock, SystemClock
+    from engine.core import Engine
+    from engine.errors import (
+        AuthenticationRefused,
+        BudgetReached,
+        ConfigurationRefused,
+        ContentFiltered,
+        ContextOverflow,
+        DeadlineExceeded,
+        Interrupted,
+        JournalUnusable,
+        MissingExtra,
+        ProviderRefused,
+        ProviderUnavailable,
+        QuotaExhausted,
+        RequestFailed,
+        RequestRejected,
+        SmeltError,
+        UnknownPrice,
+        UnreadableReply,
+        UserError,
+    )
+    from engine.events import Event, Events
+    from engine.messages import FinishReason, Message, Outcome, RawReply, Reply, Request, Role, Usage
+    from engine.prices import FREE, Price
+    from engine.providers import Capabilities, Provider
+    from engine.statistics import Statistics
+    from engine.throttle import Limits
 
 __all__ = [
     "FREE",
@@ -76,3 +80,69 @@ __all__ = [
     "Usage",
     "UserError",
 ]
+
+# A name is looked up in its module when it is first used: `smelt --help` needs an error or two, not an event loop.
+_HOMES = {
+    "engine.budget": ("Budget",),
+    "engine.clock": (
+        "Clock",
+        "SystemClock",
+    ),
+    "engine.core": ("Engine",),
+    "engine.errors": (
+        "AuthenticationRefused",
+        "BudgetReached",
+        "ConfigurationRefused",
+        "ContentFiltered",
+        "ContextOverflow",
+        "DeadlineExceeded",
+        "Interrupted",
+        "JournalUnusable",
+        "MissingExtra",
+        "ProviderRefused",
+        "ProviderUnavailable",
+        "QuotaExhausted",
+        "RequestFailed",
+        "RequestRejected",
+        "SmeltError",
+        "UnknownPrice",
+        "UnreadableReply",
+        "UserError",
+    ),
+    "engine.events": (
+        "Event",
+        "Events",
+    ),
+    "engine.messages": (
+        "FinishReason",
+        "Message",
+        "Outcome",
+        "RawReply",
+        "Reply",
+        "Request",
+        "Role",
+        "Usage",
+    ),
+    "engine.prices": (
+        "FREE",
+        "Price",
+    ),
+    "engine.providers": (
+        "Capabilities",
+        "Provider",
+    ),
+    "engine.statistics": ("Statistics",),
+    "engine.throttle": ("Limits",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -27,10 +27,10 @@ from engine.errors import (
     UnreadableReply,
     UserError,
 )
-from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished
+from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
 from engine.flow import flow
 from engine.journal import Journal
-from engine.messages import Outcome, Reply, Request
+from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import joined, parts_of
 from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, lookup
 from engine.providers import Capabilities, Provider
@@ -98,6 +98,7 @@ class Engine:
         self._tallies: dict[str, Tally] = {}
         self._failures: Counter[str] = Counter()
         self._standing = Standing()
+        self._is_simulated = self._provider.simulated
         self._refused: SmeltError | None = None  # why nothing more is sent
 
     # -- opening and closing
@@ -202,8 +203,8 @@ class Engine:
 
     @property
     def simulated(self) -> bool:
-        """True when no real model answers."""
-        return self._provider.simulated
+        """True when no real model answers, as far as the answers so far have told."""
+        return self._is_simulated
 
     @property
     def world(self) -> World | None:
@@ -285,6 +286,7 @@ class Engine:
             reading = self._provider.read(request, stored.raw)
         except UnreadableReply:
             return None
+        self._notice_simulation(stored.raw)
         reply = reply_of(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
         self._emit_reply(request.tag, reply, cost=0)
         return reply
@@ -301,6 +303,7 @@ class Engine:
             self._underway.notify_answer()
         if ending.reading is not None and ending.raw is not None:
             self._standing.notify_answer()
+            self._notice_simulation(ending.raw)
             reply = reply_of(
                 ending.reading,
                 attempts=question.attempts,
@@ -344,6 +347,12 @@ class Engine:
     def _emit(self, event: Event) -> None:
         if self._events is not None:
             self._events.emit(event)
+
+    def _notice_simulation(self, raw: RawReply) -> None:
+        """A simulated teacher behind HTTP says so itself; nobody shall take it for a model."""
+        if raw.simulated and not self._is_simulated:
+            self._is_simulated = True
+            self._emit(SimulationMet())
 
     def _emit_reply(self, tag: str, reply: Reply, *, cost: int) -> None:
         if self._events is not None:

@@ -21,6 +21,7 @@ __all__ = [
     "RequestSent",
     "RowAccepted",
     "RowRejected",
+    "SimulationMet",
     "StageFinished",
     "StageProgressed",
     "StageStarted",
@@ -113,6 +114,11 @@ class RowRejected(Event):
     """A row was left out, for one reason."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationMet(Event):
+    """A simulated teacher answered, though the model's name does not say so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import orjson
 
 from engine.errors import RequestFailed, SmeltError, UserError
 
-__all__ = ["FinishReason", "Message", "Outcome", "RawReply", "Reply", "Request", "Role", "Usage"]
+__all__ = ["SIMULATED_HEADER", "FinishReason", "Message", "Outcome", "RawReply", "Reply", "Request", "Role", "Usage"]
 
 Role = Literal["system", "user", "assistant"]
 
@@ -130,6 +130,10 @@ class Usage:
     cache_write_tokens: int = 0
 
 
+SIMULATED_HEADER = "x-simulated-teacher"
+"""Set by a simulated teacher behind HTTP, so that nobody takes its answers for a model's."""
+
+
 @dataclass(frozen=True, slots=True)
 class RawReply:
     """What came over the wire, unread. Header names are in lower case."""
@@ -138,6 +142,10 @@ class RawReply:
     headers: Mapping[str, str]
     body: bytes
     latency_s: float
+
+    @property
+    def simulated(self) -> bool:
+        return SIMULATED_HEADER in self.headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -138,6 +137,8 @@ def serve(
     """Answer in the LLM's place: OpenAI's chat completions, from the student."""
     from agents.train import read_task
     from agents.unprompt import bare_input
+    import asyncio
+
     from engine import serving
 
     folder = student_folder(student)
@@ -157,6 +158,8 @@ def serve(
 
 async def _until_told(serve: Callable[[Awaitable[object]], Awaitable[None]]) -> None:
     """Serve until Ctrl-C or a polite kill; what has been asked by then is still answered. Raises Interrupted."""
+    import asyncio
+
     from agents.interrupts import drained_by_signals
 
     told = asyncio.Event()

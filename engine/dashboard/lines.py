@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.dashboard.view import Stage, View
 from engine.dashboard.words import clock_time, count, money
-from engine.events import Event, Noted, StageFinished, StageProgressed, StageStarted
+from engine.events import Event, Noted, SimulationMet, StageFinished, StageProgressed, StageStarted
 from engine.statistics import Statistics
 from engine.text import clean
 
@@ -35,6 +35,8 @@ class PlainLines:
                 return self._progressed(view.stage(event.stage), view, figures)
             case StageFinished():
                 return f"{clean(event.stage, 40)}: done{_after(', ', clean(event.summary, _LONGEST))}"
+            case SimulationMet():
+                return "note: a simulated teacher answers"
             case Noted():
                 return f"note: {clean(event.text, _LONGEST)}"
             case _:

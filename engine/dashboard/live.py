@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from engine.clock import Clock, SystemClock
 from engine.dashboard.lines import PlainLines
 from engine.dashboard.view import View
-from engine.events import Event, Events, Noted, StageFinished, StageProgressed, StageStarted
+from engine.events import Event, Events, Noted, SimulationMet, StageFinished, StageProgressed, StageStarted
 from engine.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class _Log:
 
     def notice(self, event: Event) -> None:
         self._view.apply(event)
-        if isinstance(event, StageStarted | StageProgressed | StageFinished | Noted):
+        if isinstance(event, StageStarted | StageProgressed | StageFinished | SimulationMet | Noted):
             self._view.tick(self._clock.monotonic())
             if (line := self._lines.line(event, self._view, self._look())) is not None:
                 self._print(line)

@@ -17,6 +17,7 @@ from engine.events import (
     ReplyReceived,
     RowAccepted,
     RowRejected,
+    SimulationMet,
     StageFinished,
     StageProgressed,
     StageStarted,
@@ -111,6 +112,8 @@ class View:
                 self.examples.append(event)
             case RowRejected():
                 self.rejected[event.reason] += 1
+            case SimulationMet():
+                self.simulated = True
             case Noted():
                 self.notes.append(event.text)
             case _:

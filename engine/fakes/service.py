@@ -11,7 +11,7 @@ from engine.fakes.audit import Audit, Entry, fingerprint
 from engine.fakes.dialect import Asked, Dialect, Headers, Refusal
 from engine.fakes.faults import Fault, FaultRates, drawn
 from engine.fakes.limits import Charge, Gate, RateLimits
-from engine.messages import Usage
+from engine.messages import SIMULATED_HEADER, Usage
 from engine.providers.foreign import encode
 from engine.providers.simulated import Answered, World, answered_by
 
@@ -184,4 +184,4 @@ class Service:
 
 def _headers(dialect: Dialect, entry: Entry) -> dict[str, str]:
     name, value = dialect.request_id(entry.number)
-    return {"content-type": "application/json", name: value}
+    return {"content-type": "application/json", SIMULATED_HEADER: "1", name: value}

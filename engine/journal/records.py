@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 
-from engine.messages import RawReply
+from engine.messages import SIMULATED_HEADER, RawReply
 
 __all__ = ["Counts", "Entry", "Rows", "Stored", "Totals", "Worth", "packed", "unpacked", "worth"]
 
@@ -85,7 +85,9 @@ class Rows(NamedTuple):
 
 
 # Kept of a reply's headers: who answered, how fast we may go, what the body is. Never a cookie.
-_HEADERS: Final = frozenset({"content-type", "date", "request-id", "retry-after", "x-request-id", "x-should-retry"})
+_HEADERS: Final = frozenset(
+    {"content-type", "date", "request-id", "retry-after", "x-request-id", "x-should-retry", SIMULATED_HEADER}
+)
 _HEADER_FAMILIES: Final = ("anthropic-ratelimit-", "x-ratelimit-")
 
 

@@ -360,7 +360,7 @@ def test_anthropic_says_which_limit_in_its_own_words() -> None:
 
 
 def test_without_limits_there_are_no_limit_headers() -> None:
-    assert set(ask(service()).headers) == {"content-type", "x-request-id"}
+    assert set(ask(service()).headers) == {"content-type", "x-request-id", "x-simulated-teacher"}
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import Engine, Events, Price
 from engine.clock import SystemClock
 from engine.errors import RequestRejected, UnreadableReply
+from engine.events import Event, SimulationMet
 from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
 from engine.messages import Message, RawReply, Request, Usage
@@ -432,3 +434,21 @@ def test_bodies_and_replies_fit_the_published_description() -> None:
     assert all(matches(body, schemas["CreateChatCompletionRequest"], schemas) for body in requests)
     assert matches(reply(), schemas["CreateChatCompletionResponse"], schemas)
     assert not matches(reply(choices=[{"index": 0}]), schemas["CreateChatCompletionResponse"], schemas)
+
+
+def test_a_simulated_teacher_behind_http_is_called_simulated_and_so_is_its_journaled_reply(tmp_path: Path) -> None:
+    met: list[Event] = []
+
+    async def ask_once() -> bool:
+        events = Events()
+        events.subscribe(met.append)
+        async with (
+            FakeProvider(EchoWorld(), port=0) as fake,
+            Engine(OpenAI("echo", base_url=fake.url, clock=SystemClock()), **free, events=events) as engine,
+        ):
+            await engine.ask(Request.user("hello"))
+            return engine.simulated
+
+    free: dict[str, Any] = {"price": Price(input=0, output=0), "journal": tmp_path / "journal.db"}
+    assert asyncio.run(ask_once())
+    assert any(isinstance(event, SimulationMet) for event in met)

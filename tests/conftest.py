@@ -1,0 +1,19 @@
+"""No test reaches a network: whatever connects to anything but this machine fails, by construction."""
+
+from __future__ import annotations
+
+import sys
+
+LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104  # an address to compare with, not to listen on
+
+
+def _forbid_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+        raise RuntimeError(f"a test tried to connect to {address[0]}: tests run without a network")
+
+
+# An audit hook sees every connection of this process, whatever library makes it, and replaces nothing.
+sys.addaudithook(_forbid_the_network)
