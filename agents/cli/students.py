@@ -135,10 +135,10 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; loopback unless told otherwise.")] = "127.0.0.1",
 ) -> None:
     """Answer in the LLM's place: OpenAI's chat completions, from the student."""
-    from agents.train import read_task
-    from agents.unprompt import bare_input
     import asyncio
 
+    from agents.train import read_task
+    from agents.unprompt import bare_input
     from engine import serving
 
     folder = student_folder(student)

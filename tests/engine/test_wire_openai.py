@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Engine, Events, Price
+from engine import Budget, Engine, Events, Price
 from engine.clock import SystemClock
 from engine.errors import RequestRejected, UnreadableReply
 from engine.events import Event, SimulationMet
@@ -438,17 +438,22 @@ def test_bodies_and_replies_fit_the_published_description() -> None:
 
 def test_a_simulated_teacher_behind_http_is_called_simulated_and_so_is_its_journaled_reply(tmp_path: Path) -> None:
     met: list[Event] = []
+    events = Events()
+    events.subscribe(met.append)
 
-    async def ask_once() -> bool:
-        events = Events()
-        events.subscribe(met.append)
-        async with (
-            FakeProvider(EchoWorld(), port=0) as fake,
-            Engine(OpenAI("echo", base_url=fake.url, clock=SystemClock()), **free, events=events) as engine,
-        ):
-            await engine.ask(Request.user("hello"))
+    async def ask_once(url: str) -> bool:
+        budget, price = Budget(1), Price(input=1, output=1)
+        journal = tmp_path / "journal.db"
+        async with Engine(
+            "openai/echo", base_url=url, budget=budget, price=price, journal=journal, events=events
+        ) as engine:
+            reply = await engine.ask(Request.user("hello"))
+            assert reply.from_journal is bool(met)
             return engine.simulated
 
-    free: dict[str, Any] = {"price": Price(input=0, output=0), "journal": tmp_path / "journal.db"}
-    assert asyncio.run(ask_once())
-    assert any(isinstance(event, SimulationMet) for event in met)
+    async def ask_twice() -> list[bool]:
+        async with FakeProvider(EchoWorld()) as fake:
+            return [await ask_once(fake.url), await ask_once(fake.url)]
+
+    assert asyncio.run(ask_twice()) == [True, True]
+    assert sum(isinstance(event, SimulationMet) for event in met) == 2
