@@ -441,19 +441,18 @@ def test_a_simulated_teacher_behind_http_is_called_simulated_and_so_is_its_journ
     events = Events()
     events.subscribe(met.append)
 
-    async def ask_once(url: str) -> bool:
+    async def ask_once(url: str) -> tuple[bool, bool]:
         budget, price = Budget(1), Price(input=1, output=1)
         journal = tmp_path / "journal.db"
         async with Engine(
             "openai/echo", base_url=url, budget=budget, price=price, journal=journal, events=events
         ) as engine:
             reply = await engine.ask(Request.user("hello"))
-            assert reply.from_journal is bool(met)
-            return engine.simulated
+            return engine.simulated, reply.from_journal
 
-    async def ask_twice() -> list[bool]:
+    async def ask_twice() -> list[tuple[bool, bool]]:
         async with FakeProvider(EchoWorld()) as fake:
             return [await ask_once(fake.url), await ask_once(fake.url)]
 
-    assert asyncio.run(ask_twice()) == [True, True]
+    assert asyncio.run(ask_twice()) == [(True, False), (True, True)]
     assert sum(isinstance(event, SimulationMet) for event in met) == 2
