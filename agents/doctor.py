@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["Finding", "examine"]
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Finding", "examine", "look_for_server"]
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
@@ -21,7 +25,8 @@ LOCAL_SERVERS = (("Ollama", 11434), ("vLLM", 8000), ("LM Studio", 1234), ("llama
 
 EXTRAS = (("train", "torch", "training students"), ("chat", "gradio", "the chat page"))
 
-LOOK_S = 0.5
+LOOK_S = 0.5  # for each step of an exchange
+LONGEST_LOOK_S = 2.0
 LITTLE_DISK = 2_000_000_000
 
 
@@ -55,18 +60,19 @@ async def _servers() -> list[Finding]:
     import httpx
 
     async with httpx.AsyncClient(timeout=LOOK_S, trust_env=False) as client:
-        return list(await asyncio.gather(*(_server(client, name, port) for name, port in LOCAL_SERVERS)))
+        return list(await asyncio.gather(*(look_for_server(client, name, port) for name, port in LOCAL_SERVERS)))
 
 
-async def _server(client: object, name: str, port: int) -> Finding:
+async def look_for_server(client: httpx.AsyncClient, name: str, port: int) -> Finding:
+    """Whether an OpenAI-compatible server answers on a port of this machine, and how to ask it."""
     import httpx
 
-    assert isinstance(client, httpx.AsyncClient)  # noqa: S101  # the import must stay inside
     url = f"http://127.0.0.1:{port}/v1"
     try:
-        answer = await client.get(f"{url}/models")
+        async with asyncio.timeout(LONGEST_LOOK_S):
+            answer = await client.get(f"{url}/models")
         models = [str(model["id"]) for model in answer.json()["data"]]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+    except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, RecursionError):  # whatever else is there
         return Finding(f"{name} on port {port}", False, f"a server there could be asked with --base-url {url}")
     first = models[0] if models else "NAME"
     return Finding(f"{name} on port {port}", True, f"ask it with --model openai/{first} --base-url {url}")

@@ -28,6 +28,8 @@ def drained_by_signals(drain: Callable[[], None]) -> Iterator[None]:
 
     def first() -> None:
         nonlocal interrupted
+        if interrupted:  # the second came before the first was seen to
+            raise KeyboardInterrupt
         interrupted = True
         _take_back(loop, dict.fromkeys(SIGNALS, signal.default_int_handler))
         drain()

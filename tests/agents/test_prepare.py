@@ -1,0 +1,125 @@
+"""Before a run: everything that can be wrong with it is found, nothing is left open, and nothing is written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agents.config import Configuration
+from agents.prepare import prepare
+from engine.errors import UnknownPrice, UserError
+
+TEXT_TASK = "Say the capital of the country.\n\nInput: France\nOutput: Paris\n\nInput: Peru\nOutput: Lima\n"
+LABEL_TASK = "Is the review good or bad? Answer with good or bad.\n\n" + "".join(
+    f"Input: {said}\nOutput: {label}\n\n"
+    for said, label in [("I love it", "good"), ("No use", "bad"), ("Great!", "good"), ("Broke at once", "bad")]
+)
+LOCAL = "http://127.0.0.1:9/v1"
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def prepared(**options: object) -> Configuration:
+    return prepare(Configuration(**options), prompt=TEXT_TASK)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("keys", "model"),
+    [
+        pytest.param({"OPENAI_API_KEY": "sk-x"}, "openai/", id="the one"),
+        pytest.param({"ANTHROPIC_API_KEY": "sk-x"}, "anthropic/", id="the other"),
+        pytest.param({"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "sk-y"}, "openai/", id="both"),
+    ],
+)
+def test_auto_takes_the_provider_whose_key_is_set(
+    monkeypatch: pytest.MonkeyPatch, keys: dict[str, str], model: str
+) -> None:
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+
+    assert prepared(budget="1").model.startswith(model)
+
+
+def test_without_a_key_auto_says_what_there_is_to_do() -> None:
+    with pytest.raises(UserError, match="set OPENAI_API_KEY or ANTHROPIC_API_KEY, or name one with --model"):
+        prepared()
+
+
+def test_a_simulated_teacher_has_a_budget_of_its_own_unless_told() -> None:
+    assert prepared(model="simulated/dates").budget == "5"
+    assert prepared(model="simulated/dates", budget="0.2").budget == "0.2"
+
+
+def test_what_costs_money_needs_a_budget_and_what_is_free_needs_none() -> None:
+    paid, free = {"price_in": "1", "price_out": "2"}, {"price_in": "0", "price_out": "0"}
+
+    with pytest.raises(UserError, match="with --budget USD"):
+        prepared(model="openai/local", base_url=LOCAL, **paid)
+
+    assert prepared(model="openai/local", base_url=LOCAL, budget="2", **paid).budget == "2"
+    assert prepared(model="openai/local", base_url=LOCAL, **free).budget is None
+
+
+def test_a_price_that_nobody_told_us_is_never_zero() -> None:
+    with pytest.raises(UnknownPrice, match="--price-in and --price-out"):
+        prepared(model="openai/nobody-knows-it", base_url=LOCAL, budget="2")
+
+
+def test_a_key_that_the_provider_insists_on_is_asked_for() -> None:
+    with pytest.raises(UserError, match="set ANTHROPIC_API_KEY"):
+        prepared(model="anthropic/claude-haiku-4-5", budget="2")
+
+
+def test_the_test_file_is_read_and_named_so_that_it_is_found_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("input,output\nFrance,Paris\n")
+
+    assert prepared(model="simulated/dates", test="rows.csv").test == str(tmp_path.resolve() / "rows.csv")
+    with pytest.raises(UserError, match="cannot be read"):
+        prepared(model="simulated/dates", test="none.csv")
+
+
+def test_a_student_that_cannot_do_the_task_is_refused() -> None:
+    with pytest.raises(UserError, match="can only choose among labels"):
+        prepared(model="simulated/dates", student="linear")
+
+    labels = prepare(Configuration(model="simulated/intents", student="linear"), prompt=LABEL_TASK)
+    assert labels.student == "linear"
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "a\0b", "?!"])
+def test_a_prompt_that_is_none_is_refused(prompt: str) -> None:
+    with pytest.raises(UserError):
+        prepare(Configuration(model="simulated/dates"), prompt=prompt)
+
+
+def test_preparing_again_changes_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    once = prepared(model="simulated/dates")
+
+    assert prepare(once, prompt=TEXT_TASK) == once
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_the_packages_to_train_with_is_refused_and_data_alone_is_not() -> None:
+    """In a process of its own, in which torch is not there."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from agents.config import Configuration; from agents.prepare import prepare\n"
+        "prepare(Configuration(model='simulated/dates', train=False), prompt='Say the date.')\n"
+        "prepare(Configuration(model='simulated/dates'), prompt='Say the date.')\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
+    )
+
+    assert "MissingExtra" in done.stderr.splitlines()[-1]
+    assert "smelt[train]" in done.stderr
+    assert "line 4" in done.stderr
