@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,11 +22,6 @@ __all__ = ["RunFolder", "free_name", "write_whole"]
 
 # What may lie in a folder whose run was stopped before it began.
 CUT_OFF = frozenset({"prompt.md", ".prompt.md.new", ".run.toml.new"})
-
-# What a run makes, but for its manifest.
-OF_A_RUN = (
-    "prompt.md", "journal.db*", "spec.json", "data", "student", ".student-*", "report.json", "report.html", ".*.new",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +80,6 @@ class RunFolder:
         """A folder with nothing in it but what a beginning that was cut off may have left."""
         if self.path.exists() and (not self.path.is_dir() or {each.name for each in self.path.iterdir()} - CUT_OFF):
             raise UserError(f"{self.path}: is not empty and holds no run; choose another folder with --out")
-
-    def discard(self) -> None:
-        """Remove the run, with everything it paid for, and nothing that is not of a run's making.
-
-        Raises UserError when there is something else in this place.
-        """
-        if not self.manifest.exists():
-            self._check_free()
-            return
-        self.configuration()
-        for pattern in OF_A_RUN:
-            for path in self.path.glob(pattern):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        self.manifest.unlink()  # last: until then it is still a run, and can be discarded again
 
     def _check_same(self, *, prompt: str, configuration: Configuration) -> None:
         if self.configuration() != configuration or self.prompt_text() != prompt:

@@ -23,7 +23,6 @@ from agents.cli.options import (
     PriceOutOption,
     PromptArgument,
     QuietOption,
-    ReplaceOption,
     RpmOption,
     SeedOption,
     StudentOption,
@@ -74,7 +73,6 @@ def run(
     price_out: PriceOutOption = None,
     config: ConfigOption = None,
     out: OutOption = None,
-    replace: ReplaceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     yes: YesOption = False,
@@ -85,7 +83,7 @@ def run(
         "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
         "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
-    folder = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, replace=replace, yes=yes)
+    folder = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, yes=yes)
     return _carry_out(folder, json=json, quiet=quiet)
 
 
@@ -105,7 +103,6 @@ def generate(
     price_out: PriceOutOption = None,
     config: ConfigOption = None,
     out: OutOption = None,
-    replace: ReplaceOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
     yes: YesOption = False,
@@ -116,12 +113,12 @@ def generate(
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
         "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
-    folder = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, replace=replace, yes=yes)
+    folder = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
     return _carry_out(folder, json=json, quiet=quiet)
 
 
 def _begin(
-    argument: str, *, flags: Mapping[str, object], config: Path | None, out: Path | None, replace: bool, yes: bool
+    argument: str, *, flags: Mapping[str, object], config: Path | None, out: Path | None, yes: bool
 ) -> RunFolder:
     """The folder of a run that has begun. Until everything is known to be in order, nothing is written."""
     from agents.cli.prompt_files import read_prompt
@@ -134,8 +131,6 @@ def _begin(
     if not yes:
         _confirm_spending(configuration.model, configuration.budget)
     folder = RunFolder(out or free_name(RUNS, source.name))
-    if replace:
-        folder.discard()
     folder.begin(prompt=source.text, configuration=configuration)
     return folder
 

@@ -21,7 +21,6 @@ __all__ = [
     "PriceOutOption",
     "PromptArgument",
     "QuietOption",
-    "ReplaceOption",
     "RpmOption",
     "SeedOption",
     "StudentOption",
@@ -70,9 +69,6 @@ TestOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Real labelled rows to judge the student by (JSONL, CSV, parquet).")
 ]
 OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder (runs/NAME).")]
-ReplaceOption = Annotated[
-    bool, typer.Option("--replace", help="Throw away the run in --out first, with the replies it paid for.")
-]
 ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags win.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The last line of standard output is one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No live view and no progress lines.")]

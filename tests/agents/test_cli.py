@@ -164,7 +164,6 @@ BAD = [
     ("test file that lies", (*SIMULATED, "--test", "rows.parquet"), "rows.parquet: is not a parquet file"),
     ("another run", (*SIMULATED, "--out", "other-run"), "other-run: holds another run"),
     ("somebody's folder", (*SIMULATED, "--out", "thesis"), "thesis: is not empty and holds no run"),
-    ("replacing somebody's folder", (*SIMULATED, "--out", "thesis", "--replace"), "is not empty and holds no run"),
     ("a file for a folder", (*SIMULATED, "--out", "file"), "file: is not empty and holds no run"),
     ("a file in the way", (*SIMULATED, "--out", "file/run"), "file/run: cannot be written"),
     ("resume: no run", ("resume", "thesis"), "thesis: holds no run"),

@@ -104,40 +104,6 @@ def test_a_beginning_that_was_cut_off_can_be_begun_again(tmp_path: Path) -> None
     assert RunFolder(tmp_path).prompt_text() == PROMPT
 
 
-def test_a_run_is_discarded_with_everything_it_made_and_nothing_else(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
-    for name in (
-        "journal.db",
-        "journal.db-wal",
-        "spec.json",
-        "data/train.parquet",
-        "student/student.json",
-        "notes.txt",
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("made")
-
-    folder.discard()
-
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-def test_discarding_where_nothing_is_does_nothing(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "none").discard()
-
-    assert not list(tmp_path.iterdir())
-
-
-def test_discarding_something_else_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("mine")
-
-    with pytest.raises(UserError, match="not empty"):
-        RunFolder(tmp_path).discard()
-
-    assert (tmp_path / "thesis.txt").read_text() == "mine"
-
-
 def test_the_manifest_holds_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
 
