@@ -23,7 +23,7 @@ from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, m
 from agents.retrieve import Retrieval, retrieve
 from agents.rows import read_rows
 from agents.run_folder import RunFolder
-from agents.specs import write_spec
+from agents.specs import read_spec, write_spec
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.truth import label_accuracy
@@ -119,8 +119,11 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
 
 async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Spec:
     events.emit(StageStarted("parse"))
-    spec = await parse_with_teacher(engine, folder.prompt_text())
-    write_spec(folder.spec, spec)
+    if folder.spec.exists():  # of an earlier start, and perhaps edited since: that is what it is there for
+        spec = read_spec(folder.spec)
+    else:
+        spec = await parse_with_teacher(engine, folder.prompt_text())
+        write_spec(folder.spec, spec)
     kind = f"{len(spec.labels)} labels" if spec.labels else "text"
     events.emit(StageFinished("parse", f"{len(spec.demonstrations)} demonstrations, answers are {kind}"))
     return spec

@@ -49,8 +49,7 @@ class Reservation:
 class Ledger:
     """What was spent, what is assumed to be, and what is set aside; the sum never passes the cap.
 
-    A provider that bills more than the bound it was given is the one thing that can: the truth is recorded then, and
-    `overshoot` says by how much. A cap of None is no limit: for prices of zero only, which the caller answers for.
+    A cap of None is no limit: for prices of zero only, which the caller answers for.
 
     Not for use from several threads.
     """
@@ -60,7 +59,6 @@ class Ledger:
         self.spent = spent
         self.assumed = assumed
         self.reserved = 0
-        self.overshoot = 0
         self._open: set[Reservation] = set()
         self._waiting: OrderedDict[_Waiter, None] = OrderedDict()  # in order of arrival; any of them may leave
 
@@ -105,12 +103,11 @@ class Ledger:
             raise
 
     def settle(self, reservation: Reservation, cost: int) -> None:
-        """The call cost this much; what is left of the reservation is free again."""
-        if cost < 0:
-            raise ValueError(f"a cost cannot be negative (got {cost})")
+        """The call cost this much, at most what was set aside; what is left of it is free again."""
+        if not 0 <= cost <= reservation.amount:
+            raise ValueError(f"a cost must lie between 0 and the {reservation.amount} set aside (got {cost})")
         self._close(reservation)
         self.spent += cost
-        self.overshoot += max(0, cost - reservation.amount)
         self._serve()
 
     def assume(self, reservation: Reservation) -> None:

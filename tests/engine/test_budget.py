@@ -50,7 +50,6 @@ class LedgerMachine(RuleBasedStateMachine):
         assert min(ledger.spent, ledger.assumed, ledger.reserved, ledger.in_flight) >= 0
         assert ledger.spent + ledger.assumed + ledger.reserved <= CAP
         assert ledger.headroom == CAP - ledger.spent - ledger.assumed - ledger.reserved
-        assert ledger.overshoot == 0
 
 
 TestLedgerMachine = LedgerMachine.TestCase
@@ -93,12 +92,15 @@ def test_what_nobody_knows_is_assumed_whole() -> None:
     assert (ledger.spent, ledger.assumed) == (0, 800)
 
 
-def test_a_bill_above_the_bound_is_recorded_and_shown() -> None:
+@pytest.mark.parametrize("cost", [-1, 1001])
+def test_a_cost_beyond_what_was_set_aside_is_refused_and_changes_nothing(cost: int) -> None:
     ledger = Ledger(CAP)
-    ledger.settle(taken(ledger, 1000), 1200)
+    reservation = taken(ledger, 1000)
 
-    assert (ledger.spent, ledger.overshoot, ledger.headroom) == (1200, 200, -200)
-    assert ledger.try_reserve(0) is None
+    with pytest.raises(ValueError, match="set aside"):
+        ledger.settle(reservation, cost)
+
+    assert (ledger.spent, ledger.reserved) == (0, 1000)
 
 
 def test_a_reservation_is_closed_once() -> None:
