@@ -115,13 +115,9 @@ def test_a_reservation_is_closed_once() -> None:
         Ledger(CAP).release(taken(ledger, 10))
 
 
-def test_negative_amounts_are_a_bug() -> None:
-    ledger = Ledger(CAP)
-
+def test_a_negative_amount_is_a_bug() -> None:
     with pytest.raises(ValueError, match="negative"):
-        ledger.try_reserve(-1)
-    with pytest.raises(ValueError, match="negative"):
-        ledger.settle(taken(ledger, 1), -1)
+        Ledger(CAP).try_reserve(-1)
 
 
 def test_without_a_cap_everything_fits() -> None:
