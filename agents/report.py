@@ -154,12 +154,12 @@ def warnings(*, judgements: Sequence[Judgement], spec: Spec, simulated: bool) ->
     if simulated:
         found.append("The teacher is simulated: its answers, prices and latencies are made up, and so is this data.")
     real, synthetic = by_place.get("test"), by_place.get("synthetic")
-    if real is None:
+    if judgements and real is None:
         found.append(
             f"No real labelled rows were given: the synthetic score is no promise. "
             f"Judge by your own rows with --test FILE ({ENOUGH_REAL_ROWS} or more)."
         )
-    elif real.rows < ENOUGH_REAL_ROWS:
+    elif real and real.rows < ENOUGH_REAL_ROWS:
         found.append(f"Only {real.rows} test rows were given: too few to tell students apart.")
     if real and synthetic and synthetic.main().low > real.main().high:
         found.append(
@@ -269,7 +269,17 @@ def data_facts(
 
 def as_json(report: Report) -> dict[str, object]:
     """The report as plain values, for `report.json`; `schema` tells versions of this form apart."""
-    return {"schema": SCHEMA_VERSION, **dataclasses.asdict(report)}
+    table: dict[str, object] = _storable(dataclasses.asdict(report))
+    return {"schema": SCHEMA_VERSION, **table}
+
+
+def _storable(value: Any) -> Any:
+    """The same without half surrogate pairs, which a folder's name may hold and no JSON can."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def render_html(report: Mapping[str, object]) -> str:

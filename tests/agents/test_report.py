@@ -1,0 +1,328 @@
+"""The report: one set of facts in words, as JSON and as a page; what is foreign in it stays text, nothing flatters."""
+
+from __future__ import annotations
+
+import dataclasses
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.evaluate import Judged, Judgement, Origin, Sample
+from agents.records import Pair, Spec
+from agents.report import (
+    Choice,
+    DataFacts,
+    LabelAccuracy,
+    Money,
+    Report,
+    Training,
+    as_json,
+    read_report,
+    render_html,
+    verdict,
+    warnings,
+    write_page,
+    write_report,
+)
+from agents.run_folder import RunFolder
+from engine.errors import UserError
+from engine.evaluation import Score
+
+SPEC = Spec(instruction="Name the city.", demonstrations=(Pair("The tower of Pisa", "Pisa"),))
+MONEY = Money(cap="$5.00", spent="$1.2500", assumed="$0.0100", per_accepted="$0.0125", requests=310, from_journal=4)
+DATA = DataFacts(
+    accepted=100,
+    rejected={"duplicate": 7},
+    splits={"train": 80, "validation": 10, "test": 10},
+    balance=(("Pisa", 60), ("N/A", 40)),
+    votes_asked=210,
+    votes_saved=90,
+    agreement=0.97,
+    stop="all 100 rows are made",
+    temperatures=(0.7, 0.8),
+    label_accuracy=LabelAccuracy(0.9, 0.98, 105),
+)
+
+
+def judged(name: str, value: float, *, spread: float = 0.05) -> Judged:
+    low, high = max(0.0, value - spread), min(1.0, value + spread)
+    return Judged(name, (Score("exact match", value, low, high, 200), Score("chrF++", 100 * value, 0.0, 100.0, 200)))
+
+
+def judgement(on: Origin, value: float, *, rows: int = 200, best: float = 0.2) -> Judgement:
+    return Judgement(
+        on=on,
+        rows=rows,
+        student=judged("tiny", value),
+        baselines=(judged("majority", best), judged("copy", 0.0)),
+        samples=(Sample("in Pisa", "Pisa", "Rome", 0.4, False), Sample("in Rome", "Rome", "Rome", 0.9, True)),
+    )
+
+
+BOTH = (judgement("synthetic", 0.9), judgement("test", 0.8), judgement("demonstrations", 1.0, rows=8))
+
+
+def report(**changes: Any) -> Report:
+    """A report with everything in it, or with what is changed."""
+    told: dict[str, Any] = {
+        "name": "cities",
+        "teacher": "openai/gpt",
+        "simulated": False,
+        "seed": 3,
+        "spec": SPEC,
+        "data": DATA,
+        "money": MONEY,
+        "choice": Choice(
+            "tiny",
+            "Because it is small.",
+            ({"model": "t5", "verdict": "no"},),
+            ({"data set": "c4"},),
+            "a model of cities",
+        ),
+        "training": Training("tiny", 80, 12.5, {"steps": 300}),
+        "judgements": BOTH,
+        "verdict": ("It does well.",),
+        "warnings": ("Mind the gap.",),
+        "folder": "runs/cities",
+        **changes,
+    }
+    return Report(**told)
+
+
+class Skeleton(HTMLParser):
+    """The elements of a page with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, tuple(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page_of(told: Report) -> str:
+    return render_html(orjson.loads(orjson.dumps(as_json(told))))
+
+
+def with_texts(value: Any, text: str) -> Any:
+    """The same with `text` in the place of every text, but for what is ours: the names that the code knows."""
+    if isinstance(value, str):
+        ours = {"synthetic", "test", "demonstrations", "exact match", "chrF++"}
+        return value if value in ours else text
+    if isinstance(value, dict):
+        return {key: with_texts(item, text) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_texts(item, text) for item in value]
+    return value
+
+
+ATTACKS = [
+    pytest.param("<script>alert(1)</script>", id="script"),
+    pytest.param("</style><img src=x onerror=alert(1)>", id="out of the style"),
+    pytest.param('" onmouseover="alert(1)', id="out of an attribute"),
+    pytest.param("' style='position:fixed", id="out of another"),
+    pytest.param("{{ 7 * 7 }}{% raw %}", id="a template"),
+    pytest.param("--><svg onload=alert(1)>", id="out of a comment"),
+    pytest.param("</pre></table><iframe src=//evil.example>", id="out of a table"),
+    pytest.param("&lt;script&gt; &#60;b&#62;", id="escaped already"),
+    pytest.param("]]><![CDATA[<b>", id="cdata"),
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_element_and_no_attribute_ever_comes_from_data(attack: str) -> None:
+    """Every text of the report is replaced by the attack: the page keeps its elements, and shows the attack as text."""
+    table = orjson.loads(orjson.dumps(as_json(report(simulated=True))))
+    harmless = Skeleton(render_html(with_texts(table, "harmless")))
+
+    attacked = Skeleton(render_html(with_texts(table, attack)))
+
+    assert attacked.elements == harmless.elements
+    assert attacked.text.count(attack) == harmless.text.count("harmless") > 20
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_names_that_come_as_keys_are_data_too(attack: str) -> None:
+    """Reject reasons, splits, columns of tables and facts of the training."""
+    data = dataclasses.replace(DATA, rejected={attack: 3}, splits={attack: 80})
+    choice = Choice("tiny", "why", ({attack: "t5"},), ({attack: "c4"},))
+    told = report(data=data, choice=choice, training=Training("tiny", 80, 1.0, {attack: 1}))
+    plain = report(
+        data=dataclasses.replace(data, rejected={"k": 3}, splits={"k": 80}),
+        choice=Choice("tiny", "why", ({"k": "t5"},), ({"k": "c4"},)),
+        training=Training("tiny", 80, 1.0, {"k": 1}),
+    )
+
+    assert Skeleton(page_of(told)).elements == Skeleton(page_of(plain)).elements
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text_at_all_makes_a_page(text: str) -> None:
+    told = report(name=text, spec=Spec(instruction=text, demonstrations=(Pair(text, text),)), folder=text)
+
+    page = page_of(told).encode()
+
+    assert page.startswith(b"<!doctype html>")
+
+
+def test_half_a_surrogate_pair_in_a_folder_name_does_not_cost_the_report(tmp_path: Path) -> None:
+    told = report(folder="runs/\udcff", name="\udcff")
+
+    write_report(told, RunFolder(tmp_path))
+
+    assert read_report(RunFolder(tmp_path))["name"] == "?"
+
+
+def test_the_page_needs_no_network_and_forbids_it() -> None:
+    skeleton = Skeleton(page_of(report()))
+
+    assert not {tag for tag, _ in skeleton.elements} & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "base",
+        "form",
+        "a",
+    }
+    assert not [attributes for _, attributes in skeleton.elements if {"src", "href"} & {name for name, _ in attributes}]
+    assert ("http-equiv", "Content-Security-Policy") in [
+        pair for _, attributes in skeleton.elements for pair in attributes
+    ]
+
+
+NOTHING = DataFacts(
+    accepted=0,
+    rejected={},
+    splits={"train": 0},
+    balance=(),
+    votes_asked=0,
+    votes_saved=0,
+    agreement=0.0,
+    stop="no money",
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"spec": Spec(instruction="Name the city.")}, id="no demonstrations"),
+        pytest.param({"training": None, "judgements": ()}, id="no student"),
+        pytest.param({"judgements": ()}, id="no judgements"),
+        pytest.param({"judgements": (dataclasses.replace(BOTH[0], samples=()),)}, id="no samples"),
+        pytest.param(
+            {"judgements": (dataclasses.replace(BOTH[0], baselines=(judged("copy", 0.0),)),)}, id="copy alone"
+        ),
+        pytest.param({"data": NOTHING, "training": None, "judgements": ()}, id="no data"),
+        pytest.param({"choice": Choice("tiny", "why")}, id="nothing found"),
+        pytest.param({"warnings": (), "verdict": ()}, id="nothing to say"),
+    ],
+)
+def test_it_renders_without(changes: dict[str, Any]) -> None:
+    skeleton = Skeleton(page_of(report(**changes)))
+
+    assert skeleton.text.strip().startswith("cities")
+    assert "None" not in skeleton.text
+
+
+def test_a_page_without_a_student_does_not_say_how_to_serve_one() -> None:
+    assert "smelt serve runs/cities" in page_of(report())
+    assert "smelt serve" not in page_of(report(training=None, judgements=()))
+
+
+def test_a_simulated_teacher_is_called_so_beside_its_name_its_prices_and_its_data() -> None:
+    simulated = Skeleton(page_of(report(simulated=True))).text
+
+    assert "simulated teacher" in simulated
+    assert "simulated prices" in simulated
+    assert "simulated teacher" not in Skeleton(page_of(report(simulated=False))).text
+
+
+def test_the_verdict_gives_the_real_figure_before_the_synthetic_one_and_rivals_beside_both() -> None:
+    sentences = verdict(judgements=BOTH, data=DATA, money=MONEY, simulated=True)
+
+    real, synthetic = sentences[1], sentences[2]
+    assert "simulated teacher" in sentences[0]
+    assert real.startswith("On 200 given test rows the student scores 0.80 exact match (0.75 to 0.85)")
+    assert synthetic.startswith("On 200 held-out synthetic rows")
+    assert "the best baseline (majority) 0.20" in real
+    assert "90.0% of single labels were right and 98.0% after the vote" in sentences[3]
+
+
+def told_of(*judgements: Judgement, spec: Spec = SPEC, simulated: bool = False) -> str:
+    return "\n".join(warnings(judgements=judgements, spec=spec, simulated=simulated))
+
+
+def test_a_synthetic_score_that_flatters_is_named() -> None:
+    assert "The synthetic score (95.0%) flatters" in told_of(judgement("synthetic", 0.95), judgement("test", 0.6))
+    assert "flatters" not in told_of(judgement("synthetic", 0.8), judgement("test", 0.8))
+
+
+def test_a_student_that_does_not_beat_its_rivals_is_named() -> None:
+    assert "not clearly better than the baseline 'majority'" in told_of(judgement("test", 0.5, best=0.48))
+    assert "not clearly better" not in told_of(judgement("test", 0.8, best=0.2))
+
+
+@pytest.mark.parametrize(
+    ("judgements", "said"),
+    [
+        pytest.param((judgement("synthetic", 0.9),), "No real labelled rows were given", id="none"),
+        pytest.param((judgement("test", 0.9, rows=30),), "Only 30 test rows were given", id="few"),
+    ],
+)
+def test_too_few_real_rows_are_named(judgements: tuple[Judgement, ...], said: str) -> None:
+    assert said in told_of(*judgements)
+
+
+def test_where_nothing_was_judged_there_is_no_score_to_warn_of() -> None:
+    assert told_of() == ""
+
+
+def test_a_simulation_and_a_prompt_without_examples_are_named() -> None:
+    told = told_of(judgement("test", 0.9), spec=Spec(instruction="Name the city."), simulated=True)
+
+    assert "The teacher is simulated" in told
+    assert "no demonstrations" in told
+
+
+def test_the_page_is_made_from_what_the_json_holds(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write_report(report(), folder)
+    first = folder.report_html.read_bytes()
+
+    write_page(read_report(folder), folder)
+
+    assert folder.report_html.read_bytes() == first
+    assert orjson.loads(orjson.dumps(as_json(report()))) == read_report(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "has no report yet", id="none"),
+        pytest.param(b"{", "cannot be read", id="torn"),
+        pytest.param(b"[]", "is of another version", id="a list"),
+        pytest.param(b'{"schema": 99}', "is of another version", id="newer"),
+    ],
+)
+def test_a_report_that_is_none_is_refused_with_the_way_out(tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "report.json").write_bytes(content)
+
+    with pytest.raises(UserError, match=said) as caught:
+        read_report(RunFolder(tmp_path))
+
+    assert f"smelt resume {tmp_path}" in str(caught.value)
