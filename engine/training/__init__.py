@@ -14,6 +14,7 @@ from engine.training import linear, seq2seq, tiny
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
 from engine.training.student import OnProgress, Prediction, Progress, Row, Student
+from engine.training.threads import spin_briefly
 
 __all__ = ["FAMILIES", "Card", "OnProgress", "Prediction", "Progress", "Row", "Student", "load", "read_card", "train"]
 
@@ -54,6 +55,7 @@ def train(
 
     Raises UserError for rows that cannot teach anything, and TrainingDiverged when the loss is no longer a number.
     """
+    spin_briefly()
     lesson = Lesson(
         rows=tuple(rows),
         validation=tuple(validation),
@@ -70,6 +72,7 @@ def train(
 
 def load(folder: Path) -> Student:
     """Bring back the student that `train` kept in `folder`; UserError when there is none."""
+    spin_briefly()
     return _family(read_card(folder).family).load(folder)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,28 @@ def test_nothing_seen_is_nothing_doubted() -> None:
 )
 def test_threads_are_those_that_nobody_uses(cores: int, busy: float, most: int, threads: int) -> None:
     assert threads_for(cores=cores, busy=busy, most=most) == threads
+
+
+@pytest.mark.parametrize(
+    ("set_before", "spins"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+    ids=["unset", "own count", "own policy"],
+)
+def test_threads_spin_briefly_unless_the_user_has_said_otherwise(set_before: dict[str, str], spins: str) -> None:
+    code = (
+        "import os; from engine.training.threads import spin_briefly; spin_briefly();"
+        "print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(Path(__file__).parents[2])} | set_before,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.strip() == spins
 
 
 # From here on models are trained, if only for moments.
