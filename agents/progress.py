@@ -318,7 +318,7 @@ class Progress:
         self._temperature = self._schedule.next(self._temperature, happened)
 
     def _news(self, examples: Sequence[Example], rejects: Sequence[Reject]) -> list[Event]:
-        facts = [("requests", str(len(self._yields))), ("rejected", str(len(self._rejects)))]
+        facts = [("requests", str(len(self._yields)))]
         if self._temperature is not None:
             facts.append(("temperature", f"{self._temperature:.2f}"))
         return [

@@ -130,13 +130,13 @@ class Report:
 def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
     """The outcome in a few sentences, the real figure first if there is one."""
     teacher = "a simulated teacher" if simulated else "the teacher"
-    sentences = [f"{data.accepted} rows were made and kept with {teacher} for {money.spent} ({data.stop})."]
+    sentences = [f"{data.accepted:,} rows were made and kept with {teacher} for {money.spent} ({data.stop})."]
     ordered = sorted(judgements, key=lambda judgement: judgement.on != "test")
     for judgement in ordered:
         if judgement.on != "demonstrations":
             best = judgement.best_baseline()
             sentences.append(
-                f"On {judgement.rows} {judgement.called()} the student scores {judgement.headline()}; "
+                f"On {judgement.rows:,} {judgement.called()} the student scores {judgement.headline()}; "
                 f"the best baseline ({best.name}) {best.headline()}."
             )
     if accuracy := data.label_accuracy:

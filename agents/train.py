@@ -164,5 +164,5 @@ def _trained(student: Student, folder: Path, rows: Sequence[Row]) -> Trained:
 def _told(progress: Progress) -> Event:
     facts = [("loss", f"{progress.loss:.3f}")]
     if progress.validation is not None:
-        facts.append(("validation", f"{progress.validation:.3f}"))
+        facts.append(("exact match", f"{progress.validation:.3f}"))
     return StageProgressed("train", progress.step, progress.steps, tuple(facts))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,7 +26,10 @@ WIDTH_WITHOUT_TERMINAL = 160  # columns; a narrower table would break names that
 
 def say(text: str) -> None:
     """One line for a person; control characters and markup in it are data."""
-    sys.stdout.write(clean(text, limit=LONGEST_LINE) + "\n")
+    line = clean(text, limit=LONGEST_LINE)
+    if sys.stdout.isatty():  # a terminal breaks lines in the middle of a word
+        line = textwrap.fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
+    sys.stdout.write(line + "\n")
 
 
 def say_aside(text: str) -> None:

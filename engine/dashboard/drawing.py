@@ -25,7 +25,7 @@ __all__ = ["render"]
 T = TypeVar("T")
 
 _LABEL_WIDTH = 9
-_MOST_EXAMPLES, _MOST_NOTES = 8, 3
+_MOST_EXAMPLES, _MOST_NOTES = 24, 3
 _LONGEST = 400  # characters of any one text: more than the widest terminal shows
 
 
@@ -128,12 +128,13 @@ def _calls(view: View, figures: Statistics | None) -> Text:
     line = Text(f"{view.replies_per_second:.1f}/s")
     if figures is not None:
         line.append(f", {count(figures.in_flight)} of {count(figures.allowed)} in flight")
+        line.append(f", limited by {figures.binding}" if figures.binding else "")
     line.append(f", {count(view.limits_met)} × 429", style="yellow" if view.limits_met else "")
     line.append(f", {count(view.retries)} retried", style="yellow" if view.retries else "")
     line.append(f", {count(view.replies)} replies")
     if view.from_journal:
         line.append(f", {count(view.from_journal)} from the journal")
-    return line.append(f", limited by {figures.binding}" if figures is not None and figures.binding else "")
+    return line
 
 
 def _foreign(view: View, inner: int, *, room: int) -> list[Text]:

@@ -265,7 +265,7 @@ def test_what_is_told_adds_up() -> None:
     assert [event.reason for event in heard if isinstance(event, RowRejected)] == [r.reason for r in made.rejects]
     assert len(progress) == made.requests
     assert (progress[-1].done, progress[-1].total) == (40, 40)
-    assert [name for name, _ in progress[-1].facts] == ["requests", "rejected", "temperature"]
+    assert [name for name, _ in progress[-1].facts] == ["requests", "temperature"]
 
 
 def test_an_endpoint_that_takes_no_temperature_is_sent_none() -> None:
