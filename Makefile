@@ -9,7 +9,7 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/installed-all  ## a prompt becomes a student, with a simulated teacher: no key, no network, some 5 minutes
-	$(BIN)/smelt run agents/demo/dates/prompt.md --model simulated/dates --budget 5 --examples 4000 \
+	$(BIN)/smelt run agents/demo/dates/prompt.md --model simulated/dates --budget 5 --out runs/dates \
 		--student tiny --train-seconds 200 --test agents/demo/dates/test.jsonl
 
 check: .venv/installed-dev  ## format, lint, types, architecture and fast tests (under 90 s)

@@ -22,6 +22,17 @@ __all__ = ["Configuration", "as_table", "read_config", "resolve"]
 
 MONEY = ("budget", "price_in", "price_out")
 
+# Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
+MOST = {
+    "examples": 10_000_000,
+    "votes": 99,
+    "per_request": 100,
+    "rpm": 10**9,
+    "tpm": 10**12,
+    "concurrency": 10_000,
+    "threads": 1024,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
@@ -38,7 +49,7 @@ class Configuration:
     rpm: int | None = None
     tpm: int | None = None
     concurrency: int | None = None
-    examples: int = 2000
+    examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
     per_request: int = 8
     annealing: str = "feedback"  # feedback | linear | cosine | constant
@@ -50,8 +61,8 @@ class Configuration:
     train: bool = True  # False: the data set alone
 
     def __post_init__(self) -> None:
-        for name in ("examples", "votes", "per_request", "rpm", "tpm", "concurrency", "threads"):
-            _positive(name, getattr(self, name))
+        for name, most in MOST.items():
+            _within(name, getattr(self, name), most)
         _positive("train_seconds", self.train_seconds)
         _decimal("budget", self.budget, above_zero=True)
         _decimal("price_in", self.price_in, above_zero=False)
@@ -104,6 +115,11 @@ def _checked(path: Path, name: str, value: object) -> object:
 def _spelled(kinds: tuple[type, ...]) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     return " or ".join(names[kind] for kind in kinds if kind in names)
+
+
+def _within(name: str, value: int | None, most: int) -> None:
+    if value is not None and not 1 <= value <= most:
+        raise UserError(f"{_flag(name)} must be a whole number from 1 to {most:,} (got {value})")
 
 
 def _positive(name: str, value: float | None) -> None:

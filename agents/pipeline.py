@@ -8,7 +8,7 @@ was paid for comes from the journal, and ends in the same bytes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from agents.data_card import DataCard
 from agents.evaluate import Judgement, Origin, evaluate
 from agents.interrupts import drained_by_signals
 from agents.parse import parse_with_teacher
-from agents.records import Example, Pair, Spec
+from agents.records import Example, Pair, Spec, TaskKind
 from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, make_report, write_report
 from agents.retrieve import Retrieval, retrieve
 from agents.rows import read_rows
@@ -39,6 +39,10 @@ STAGES = ("parse", "retrieve", "generate", "collect", "train", "evaluate", "repo
 
 # With fewer rows than this a student only learns to repeat them.
 ENOUGH_TO_TRAIN = 50
+
+# A student that writes text needs more rows than one that chooses among labels: of dates, 2,000 rows taught `tiny` to
+# answer 8 in 10 exactly, 4,000 rows more than 9.
+USUAL_ROWS: Mapping[TaskKind, int] = {"classification": 2000, "text": 4000}
 
 OnEngine = Callable[[Engine], None]
 
@@ -139,9 +143,10 @@ async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events
 async def synthesize_rows(
     spec: Spec, configuration: Configuration, engine: Engine, *, withheld: Sequence[Pair], events: Events
 ) -> Synthesis:
-    events.emit(StageStarted("generate", configuration.examples, "rows"))
+    wanted = configuration.examples or USUAL_ROWS[spec.kind]
+    events.emit(StageStarted("generate", wanted, "rows"))
     settings = Settings(
-        examples=configuration.examples,
+        examples=wanted,
         per_request=configuration.per_request,
         votes=configuration.votes,
         annealing=configuration.annealing,

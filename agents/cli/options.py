@@ -47,7 +47,9 @@ BaseUrlOption = Annotated[
     str | None, typer.Option(metavar="URL", help="Another endpoint in the provider's dialect, with its /v1.")
 ]
 BudgetOption = Annotated[str | None, typer.Option(metavar="USD", help="What may be spent at most. Never exceeded.")]
-ExamplesOption = Annotated[int | None, typer.Option(metavar="N", help="How many rows to make (2000).")]
+ExamplesOption = Annotated[
+    int | None, typer.Option(metavar="N", help="How many rows to make (2000 for labels, 4000 for text).")
+]
 VotesOption = Annotated[int | None, typer.Option(metavar="K", help="Labels asked for each input, at most (3).")]
 AnnealingOption = Annotated[
     str | None, typer.Option(metavar="SCHEDULE", help="Temperature: feedback, linear, cosine or constant (feedback).")

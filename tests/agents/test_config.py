@@ -68,6 +68,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         pytest.param({"budget": "five"}, id="budget in words"),
         pytest.param({"examples": 0}, id="no examples"),
         pytest.param({"votes": -1}, id="negative votes"),
+        pytest.param({"votes": 10**20}, id="votes beyond all reason"),
+        pytest.param({"concurrency": 10**6}, id="more in flight than there are sockets"),
         pytest.param({"rpm": 0}, id="no requests"),
         pytest.param({"train_seconds": float("inf")}, id="training for ever"),
         pytest.param({"price_in": "1"}, id="half a price"),
