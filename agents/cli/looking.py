@@ -42,7 +42,7 @@ def report(
 
 
 def doctor(json: JsonOption = False) -> None:
-    """Say what is there: keys, local servers, cached models, devices; and what each missing thing would give."""
+    """Say what is there and what is missing. Keys, local servers, cached models, devices; what each would give."""
     from agents.doctor import examine
 
     findings = examine()
@@ -73,7 +73,7 @@ def fake_provider(
     ] = 0.0,
     seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.")] = 0,
 ) -> None:
-    """Serve a simulated teacher over HTTP, in OpenAI's and Anthropic's dialects, with limits and faults on demand."""
+    """Serve a simulated teacher over HTTP. In OpenAI's and Anthropic's dialects, with limits and faults on demand."""
     from engine.fakes.server import FakeProvider, serve
     from engine.providers.resolve import world_named
 

@@ -77,7 +77,7 @@ def run(
     quiet: QuietOption = False,
     yes: YesOption = False,
 ) -> int:
-    """Turn a prompt into a data set, a small student and an honest report."""
+    """Turn a prompt into a data set, a student and a report."""
     flags = {
         "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
@@ -107,7 +107,7 @@ def generate(
     quiet: QuietOption = False,
     yes: YesOption = False,
 ) -> int:
-    """Make the data set only: inputs, labels by vote, filtered, split and written as parquet."""
+    """Make the data set only. Inputs are labelled by vote, filtered, split and written as parquet."""
     flags = {
         "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
@@ -152,7 +152,7 @@ def resume(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:
-    """Continue a run where it stopped; what was paid for is not paid again."""
+    """Continue a run where it stopped. What was paid for is not paid again."""
     from agents.run_folder import RunFolder
 
     run_folder = RunFolder(folder)
@@ -169,7 +169,7 @@ def _carry_out(folder: RunFolder, *, json: bool, quiet: bool) -> int:
 
 
 def parse(prompt: PromptArgument, json: JsonOption = False) -> None:
-    """Show how a prompt is understood: its instruction, demonstrations, labels and output format."""
+    """Show how a prompt is understood. Its instruction, demonstrations, labels and output format."""
     from agents.cli.prompt_files import read_prompt
     from agents.parse import parse as parse_prompt
     from agents.specs import table_of
@@ -198,7 +198,7 @@ def _facts(spec: Spec) -> dict[str, str]:
 
 def models(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,
            json: JsonOption = False) -> None:  # fmt: skip
-    """Rank the base models that a prompt could be fine-tuned from, with scores and reasons."""
+    """Rank the base models that could be tuned for a prompt. With scores and reasons; nothing is downloaded."""
     from agents.cli.prompt_files import read_prompt
     from agents.parse import parse as parse_prompt
     from agents.retrieve import model_rows
@@ -208,7 +208,7 @@ def models(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How ma
 
 def datasets(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,
              json: JsonOption = False) -> None:  # fmt: skip
-    """Rank the data sets that could help with a prompt, with scores."""
+    """Rank the data sets that could help with a prompt. With scores; nothing is downloaded."""
     from agents.cli.prompt_files import read_prompt
     from agents.parse import parse as parse_prompt
     from agents.retrieve import dataset_rows

@@ -79,7 +79,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(metavar="N", help="Of the intervals' resampling.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """Score a student on labelled rows, with intervals, beside the plainest baselines."""
+    """Score a student on labelled rows. With intervals, beside the plainest baselines."""
     from agents.train import read_task
 
     rows, folder = rows_of(data), student_folder(student)
@@ -134,7 +134,7 @@ def serve(
     port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="The address to listen on; loopback unless told otherwise.")] = "127.0.0.1",
 ) -> None:
-    """Answer in the LLM's place: OpenAI's chat completions, from the student."""
+    """Answer in the LLM's place. OpenAI's chat completions, from the student."""
     import asyncio
 
     from agents.train import read_task

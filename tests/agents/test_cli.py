@@ -251,6 +251,7 @@ def test_help_lists_every_command_and_so_does_saying_nothing() -> None:
     assert asked == silent
     assert asked.code == 0
     assert all(f"\n  {command} " in asked.out for command in COMMANDS)
+    assert "..." not in asked.out
 
 
 @pytest.mark.usefixtures("place")
