@@ -17,10 +17,10 @@ from typing import Any
 import orjson
 
 from agents.evaluate import Judgement
-from agents.progress import Synthesis
 from agents.records import Spec
 from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
+from agents.synthesis import Synthesis
 from agents.train import Trained
 from engine.errors import UserError
 

@@ -15,8 +15,9 @@ from agents.annotate import annotate_all
 from agents.asks import Asks
 from agents.filter import judge_input, same_text
 from agents.generate import generate
-from agents.progress import Brought, Group, Labelling, Progress, Settings, StopReason, Synthesis
 from agents.records import Draft, Reject, Spec
+from agents.steering import Brought, Group, Steering
+from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from engine.events import Events, Noted
 
 __all__ = ["Labelling", "Settings", "StopReason", "Synthesis", "synthesize"]
@@ -30,19 +31,19 @@ async def synthesize(
     `withheld` are inputs that must not become rows, such as those of a test file; the demonstrations never do.
     When the money ends, what is under way is still brought home: every row that was paid for in full counts.
     """
-    progress = Progress(spec, settings, withheld)
+    steering = Steering(spec, settings, withheld)
     under_way: deque[asyncio.Task[Brought]] = deque()
     async with asyncio.TaskGroup() as groups:
         while True:
-            for group in progress.build(under_way=len(under_way)):
+            for group in steering.build(under_way=len(under_way)):
                 under_way.append(groups.create_task(_run(asks, group)))
-            if progress.is_over or not under_way:
+            if steering.is_over or not under_way:
                 break
-            for event in progress.apply(await under_way.popleft()):
+            for event in steering.apply(await under_way.popleft()):
                 events.emit(event)
         for task in under_way:
             task.cancel()
-    result = progress.result()
+    result = steering.result()
     if result.stop != "target":
         events.emit(Noted(result.why))
     return result

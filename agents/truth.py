@@ -6,9 +6,9 @@ This looks behind the teacher's back, which only the report may do and only to s
 from __future__ import annotations
 
 from agents.annotate import Voting, vote_requests
-from agents.progress import Synthesis
 from agents.records import Spec
 from agents.report import LabelAccuracy
+from agents.synthesis import Synthesis
 from engine.providers.simulated import World
 
 __all__ = ["label_accuracy"]

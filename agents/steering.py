@@ -1,6 +1,6 @@
 """What the loop that makes rows remembers and decides, without waiting for anything.
 
-`Progress.build` says which groups come next, `Progress.apply` takes in what a group brought. A group is one generating
+`Steering.build` says which groups come next, `Steering.apply` takes in what a group brought. A group is one generating
 request and everything that follows from it. Called in the order of the groups, the two give the same run every time.
 """
 
@@ -10,114 +10,25 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from agents.annealing import DEFAULT_BAND, Band, Happened, Schedule, make_schedule
+from agents.annealing import Happened, Schedule, make_schedule
 from agents.annotate import Annotation, Voting
 from agents.filter import Candidate, Known, judge_row, make_known
 from agents.generate import Assignment, Generated, build_request, draw_seeds, provenance
 from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
+from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from engine.errors import BudgetReached, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
 from engine.messages import Request
-from engine.providers import Capabilities
 
-__all__ = ["Brought", "Group", "Labelling", "Progress", "Settings", "StopReason", "Synthesis"]
+__all__ = ["Brought", "Group", "Steering"]
 
 STAGE = "generate"
-LEAST_LAG, MOST_LAG = 8, 64
 YIELD_WINDOW = 32  # applied groups from which the yield of the next ones is expected
 ASSUMED_GROUPS = 2  # groups taken to have brought everything asked for, before any was measured
 
 REPEATS: frozenset[RejectReason] = frozenset({"duplicate", "leak"})  # the teacher says what is there already
-
-StopReason = Literal["target", "nothing new", "budget", "refused"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How much is wanted and how it is asked for.
-
-    Temperatures of None mean that the endpoint takes none. The run stops as stuck when `patience` groups in a row
-    brought no row.
-    """
-
-    examples: int = 2000
-    per_request: int = 8
-    votes: int = 3
-    annealing: str = "feedback"  # feedback | linear | cosine | constant
-    temperatures: Band | None = DEFAULT_BAND
-    label_temperature: float | None = 0.7
-    seeds_shown: int = 6
-    demonstrations_shown: int = 8
-    patience: int = 12
-    seed: int = 0
-
-    @property
-    def lag(self) -> int:
-        """How many groups may be under way: an eighth of those that the target takes at least, 8 to 64.
-
-        With the defaults that is 31 groups, some 500 calls: several times what is usually in flight.
-        """
-        return min(MOST_LAG, max(LEAST_LAG, self.examples // (8 * self.per_request)))
-
-    @property
-    def voting(self) -> Voting:
-        return Voting(
-            votes=self.votes,
-            temperature=self.label_temperature,
-            demonstrations=self.demonstrations_shown,
-            seed=self.seed,
-        )
-
-    def within(self, capabilities: Capabilities) -> Settings:
-        """The same, as far as an endpoint can carry it: no temperature at all, or none above its ceiling."""
-        ceiling = capabilities.max_temperature
-        if ceiling is None:
-            return replace(self, temperatures=None, label_temperature=None)
-        return replace(
-            self,
-            temperatures=self.temperatures and self.temperatures.below(ceiling),
-            label_temperature=None if self.label_temperature is None else min(ceiling, self.label_temperature),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Labelling:
-    """An input that was voted on, whatever became of it: what one label would have said, and what the vote said."""
-
-    input: str
-    first: str
-    winner: str
-    agreement: float
-    accepted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Synthesis:
-    """What came of the run, in the order of the requests.
-
-    `temperatures` and `yields` have an entry a request that was applied: how hot it was asked, how many rows it
-    brought. `why` says in a sentence why it stopped. `error` is what ended it early, if something did: keep the rows,
-    then raise it.
-    """
-
-    examples: tuple[Example, ...]
-    rejects: tuple[Reject, ...]
-    labellings: tuple[Labelling, ...]
-    stop: StopReason
-    why: str
-    error: BudgetReached | ProviderRefused | None
-    temperatures: tuple[float | None, ...]
-    yields: tuple[int, ...]
-    votes_asked: int
-    votes_failed: int
-
-    @property
-    def requests(self) -> int:
-        """The generating requests whose outcome was used."""
-        return len(self.yields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +57,7 @@ class Brought:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counted:
     """What is counted along the way."""
 
     outputs: Counter[str] = field(default_factory=Counter)  # accepted rows by answer
@@ -157,7 +68,7 @@ class Tally:
     votes_failed: int = 0
 
 
-class Progress:
+class Steering:
     """The state of a run: `apply` takes in what a group brought, `build` says which groups come next.
 
     Both are synchronous and know no clock; called in the order of the groups they give the same run every time.
@@ -174,7 +85,7 @@ class Progress:
         if settings.temperatures is not None:
             self._schedule = make_schedule(settings.annealing, band=settings.temperatures)
             self._temperature = self._schedule.first
-        self._tally = Tally()
+        self._counted = Counted()
         self._built = 0
         self._examples: list[Example] = []
         self._inputs: list[str] = []  # of the examples
@@ -214,7 +125,7 @@ class Progress:
         return math.ceil((self._settings.examples - len(self._examples)) / rows_per_group)
 
     def _build_one(self) -> Group:
-        settings, tally = self._settings, self._tally
+        settings, counted = self._settings, self._counted
         assignment = Assignment(
             number=self._built,
             count=settings.per_request,
@@ -223,8 +134,8 @@ class Progress:
             temperature=self._temperature,
         )
         self._built += 1
-        tally.asked[assignment.target] += 1
-        tally.pending[assignment.target] += 1
+        counted.asked[assignment.target] += 1
+        counted.pending[assignment.target] += 1
         return Group(
             assignment=assignment,
             request=self._told_apart(build_request(self._spec, assignment)),
@@ -236,9 +147,9 @@ class Progress:
     def _next_target(self) -> Target | None:
         return choose_target(
             self._plan,
-            outputs=self._tally.outputs,
-            asked=self._tally.asked,
-            pending=self._tally.pending,
+            outputs=self._counted.outputs,
+            asked=self._counted.asked,
+            pending=self._counted.pending,
             wanted=self._settings.examples,
             per_request=self._settings.per_request,
         )
@@ -255,14 +166,14 @@ class Progress:
     def _told_apart(self, request: Request) -> Request:
         """With few seeds, requests may read the same and are still meant to be several."""
         question = request.identity(asked_of="")
-        self._tally.questions[question] += 1
-        return replace(request, sample=self._tally.questions[question] - 1)
+        self._counted.questions[question] += 1
+        return replace(request, sample=self._counted.questions[question] - 1)
 
     # What a group brought
 
     def apply(self, brought: Brought) -> list[Event]:
         """Take in a group: rows are kept or left out, and what comes next may change. Returns what there is to tell."""
-        self._tally.pending[brought.group.assignment.target] -= 1
+        self._counted.pending[brought.group.assignment.target] -= 1
         self._error = self._error or brought.error
         kept, left_out = len(self._examples), len(self._rejects)
         if brought.generated.reason is not None:
@@ -281,8 +192,8 @@ class Progress:
         if isinstance(ended, Reject):
             self._rejects.append(ended)
             return
-        self._tally.votes_asked += ended.asked
-        self._tally.votes_failed += len(ended.failures)
+        self._counted.votes_asked += ended.asked
+        self._counted.votes_failed += len(ended.failures)
         if ended.vote is not None:
             accepted = self._judge_voted(draft, ended.vote)
             first = ended.first if ended.first is not None else ended.vote.winner
@@ -298,7 +209,7 @@ class Progress:
             self._rejects.append(Reject(draft.input, vote.winner, finding.reason, draft.provenance, finding.detail))
             return False
         self._known.seen.add(draft.input)
-        self._tally.outputs[vote.winner] += 1
+        self._counted.outputs[vote.winner] += 1
         self._inputs.append(draft.input)
         self._examples.append(Example(draft.input, vote.winner, vote, draft.provenance))
         return True
@@ -344,8 +255,8 @@ class Progress:
             error=error,
             temperatures=tuple(self._temperatures),
             yields=tuple(self._yields),
-            votes_asked=self._tally.votes_asked,
-            votes_failed=self._tally.votes_failed,
+            votes_asked=self._counted.votes_asked,
+            votes_failed=self._counted.votes_failed,
         )
 
     def _ending(self) -> tuple[StopReason, str]:

@@ -1,0 +1,103 @@
+"""What is asked of the making of rows, and what comes of it: records, no behaviour to speak of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agents.annealing import DEFAULT_BAND, Band
+from agents.annotate import Voting
+from agents.records import Example, Reject
+from engine.errors import BudgetReached, ProviderRefused
+from engine.providers import Capabilities
+
+__all__ = ["Labelling", "Settings", "StopReason", "Synthesis"]
+
+LEAST_LAG, MOST_LAG = 8, 64
+
+StopReason = Literal["target", "nothing new", "budget", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How much is wanted and how it is asked for.
+
+    Temperatures of None mean that the endpoint takes none. The run stops as stuck when `patience` groups in a row
+    brought no row.
+    """
+
+    examples: int = 2000
+    per_request: int = 8
+    votes: int = 3
+    annealing: str = "feedback"  # feedback | linear | cosine | constant
+    temperatures: Band | None = DEFAULT_BAND
+    label_temperature: float | None = 0.7
+    seeds_shown: int = 6
+    demonstrations_shown: int = 8
+    patience: int = 12
+    seed: int = 0
+
+    @property
+    def lag(self) -> int:
+        """How many groups may be under way: an eighth of those that the target takes at least, 8 to 64.
+
+        With the defaults that is 31 groups, some 500 calls: several times what is usually in flight.
+        """
+        return min(MOST_LAG, max(LEAST_LAG, self.examples // (8 * self.per_request)))
+
+    @property
+    def voting(self) -> Voting:
+        return Voting(
+            votes=self.votes,
+            temperature=self.label_temperature,
+            demonstrations=self.demonstrations_shown,
+            seed=self.seed,
+        )
+
+    def within(self, capabilities: Capabilities) -> Settings:
+        """The same, as far as an endpoint can carry it: no temperature at all, or none above its ceiling."""
+        ceiling = capabilities.max_temperature
+        if ceiling is None:
+            return replace(self, temperatures=None, label_temperature=None)
+        return replace(
+            self,
+            temperatures=self.temperatures and self.temperatures.below(ceiling),
+            label_temperature=None if self.label_temperature is None else min(ceiling, self.label_temperature),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """An input that was voted on, whatever became of it: what one label would have said, and what the vote said."""
+
+    input: str
+    first: str
+    winner: str
+    agreement: float
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synthesis:
+    """What came of the run, in the order of the requests.
+
+    `temperatures` and `yields` have an entry a request that was applied: how hot it was asked, how many rows it
+    brought. `why` says in a sentence why it stopped. `error` is what ended it early, if something did: keep the rows,
+    then raise it.
+    """
+
+    examples: tuple[Example, ...]
+    rejects: tuple[Reject, ...]
+    labellings: tuple[Labelling, ...]
+    stop: StopReason
+    why: str
+    error: BudgetReached | ProviderRefused | None
+    temperatures: tuple[float | None, ...]
+    yields: tuple[int, ...]
+    votes_asked: int
+    votes_failed: int
+
+    @property
+    def requests(self) -> int:
+        """The generating requests whose outcome was used."""
+        return len(self.yields)
