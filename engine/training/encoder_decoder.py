@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from engine.errors import TrainingDiverged, UserError
 from engine.training.course import Course, learning_rate, rows_at_once, steps_for
-from engine.training.doubt import Doubt
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import padded, write
 from engine.training.lesson import Lesson
@@ -61,7 +60,6 @@ class Taught:
 
     rows: int
     rows_left_out: int  # their outputs are longer than the model may write
-    rows_doubted: float  # share of what was presented, see `doubt`
     inputs_cut: int
     steps: int
     passes: float
@@ -139,7 +137,6 @@ def teach(model: Any, codec: Codec, lesson: Lesson, *, recipe: Recipe, threads: 
     return Taught(
         rows=len(lesson.rows),
         rows_left_out=left_out,
-        rows_doubted=round(watch.doubt.share, 4),
         inputs_cut=inputs_cut,
         steps=watch.step,
         passes=round(watch.step * batch / len(pairs), 2),
@@ -187,7 +184,6 @@ class _Watch:
         self, *, course: Course, model: Any, look: Callable[[], float], looks: bool, lesson: Lesson, started: float
     ) -> None:
         self.course = course
-        self.doubt = Doubt()
         self.step = 0
         self.loss = math.nan
         self._model = model
@@ -256,25 +252,10 @@ class _Presented:
         return self._pairs[self._order[place]]
 
 
-def _collate(pairs: Sequence[Pair], *, model: Any) -> dict[str, Any]:
-    ids, mask = padded([pair.input for pair in pairs], pad=model.config.pad_token_id)
+def _collate(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
+    ids, mask = padded([pair.input for pair in pairs], pad=pad)
     labels, _ = padded([pair.output for pair in pairs], pad=IGNORED)
-    # The Trainer keeps the labels for the loss function, so the model must be told what it has written so far.
-    written = model.prepare_decoder_input_ids_from_labels(labels)
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels, "decoder_input_ids": written}
-
-
-def _loss(logits: Any, labels: Any, *, watch: _Watch) -> Any:
-    """The mean loss of a token, over the rows that are believed."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    of_tokens = cross_entropy(logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-    of_rows = of_tokens.sum(1)
-    doubted = watch.doubt.about(of_rows.tolist(), fraction=watch.course.fraction)
-    believed = 1.0 - torch.tensor(doubted, dtype=of_rows.dtype, device=of_rows.device)
-    tokens = (labels != IGNORED).sum(1)
-    return (of_rows * believed).sum() / (tokens * believed).sum().clamp(min=1)
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
 def _fit(
@@ -285,7 +266,6 @@ def _fit(
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.peak_learning_rate, weight_decay=0.0, fused=True)
     together = rows_at_once(batch, longest=max(len(pair.input) + len(pair.output) for pair in pairs))
-    share = together / batch  # the Trainer adds up what it accumulates
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: learning_rate(watch.course.fraction))
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(
@@ -307,11 +287,11 @@ def _fit(
                 seed=seed,
             ),
             train_dataset=_Presented(pairs, batch=batch, steps=steps, seed=seed),
-            data_collator=lambda rows: _collate(rows, model=model),
-            compute_loss_func=lambda outputs, labels, **_: _loss(outputs["logits"], labels, watch=watch) * share,
+            data_collator=lambda rows: _collate(rows, pad=model.config.pad_token_id),
             optimizers=(optimizer, scheduler),
             callbacks=[_callback(watch)],
         )
+        trainer.loss_is_scaled_for_ga = False  # it takes the **kwargs of T5's forward for a promise to scale
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     model.config.use_cache = True  # the Trainer turns it off

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from engine.errors import TrainingDiverged, UserError
 from engine.training import Progress, Row, load, read_card, train
 from engine.training.course import Course, learning_rate, rows_at_once, steps_for
-from engine.training.doubt import Doubt
 from engine.training.encoder_decoder import cut
 from engine.training.order import bucketed
 from engine.training.threads import threads_for
@@ -159,27 +158,6 @@ def test_rows_computed_together_divide_the_batch_and_shrink_with_length(batch: i
     assert batch % together == 0
     assert together == 1 or together * longest**2 <= 32 * 256**2
     assert rows_at_once(batch, longest=longest + 1) <= together
-
-
-def test_doubt_leaves_out_what_is_all_but_impossible_once_the_student_knows_something() -> None:
-    doubt = Doubt()
-
-    assert doubt.about([0.1, 9.0, 0.2], fraction=0.39) == [False, False, False]
-    for _ in range(500):
-        doubt.about([0.1, 0.2, 0.1], fraction=0.39)
-    assert doubt.about([0.1, 9.0, 4.9], fraction=0.4) == [False, True, False]
-    assert doubt.share == pytest.approx(1 / 3)
-
-
-def test_doubt_believes_hard_rows_where_all_rows_are_hard() -> None:
-    doubt = Doubt()
-
-    assert doubt.about([20.0, 30.0, 25.0], fraction=0.9) == [False, False, False]
-    assert doubt.share == 0
-
-
-def test_nothing_seen_is_nothing_doubted() -> None:
-    assert Doubt().share == 0
 
 
 @pytest.mark.parametrize(
