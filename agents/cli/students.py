@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
@@ -52,7 +53,7 @@ def train(
     learnt, kept = split_off(read_rows(data), seed=seed)
     folder = out or free_name(Path("students"), data.stem)
     if not is_free(folder):
-        raise UserError(f"{folder}: holds something that is no student; choose another folder with --out")
+        raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
     trained = train_on_rows(
         student,
         learnt,
@@ -203,9 +204,10 @@ def student_folder(path: Path) -> Path:
 
 def is_free(folder: Path) -> bool:
     """Whether a student may be written there: nothing is there yet, or only an older student."""
-    if not folder.exists() or (folder / "student.json").is_file():
-        return True
-    return folder.is_dir() and not any(folder.iterdir())
+    if folder.exists():
+        return (folder / "student.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
+    nearest = next(parent for parent in folder.absolute().parents if parent.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
 
 def load(folder: Path) -> Student:

@@ -23,6 +23,7 @@ from agents.run_folder import RunFolder
 ROOT = Path(__file__).parents[2]
 DATES = ROOT / "agents" / "demo" / "dates" / "prompt.md"
 INTENTS = ROOT / "agents" / "demo" / "intents" / "prompt.md"
+ROWS = INTENTS.with_name("test.jsonl")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 COMMANDS = (
     "run", "resume", "generate", "parse", "models", "datasets", "train", "evaluate", "serve", "chat", "report",
@@ -92,6 +93,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "kind.toml": b'examples = "many"\n',
         "torn.toml": b"examples = = 3\n",
         "torn.jsonl": b'{"input": "a", "output": "b"}\n{"input": "a"\n',
+        "same.jsonl": b"".join(b'{"input": "%d", "output": "b"}\n' % number for number in range(30)),
         "columns.jsonl": b'{"question": "a"}\n',
         "header.csv": b"input,output\n",
         "rows.xlsx": b"PK",
@@ -179,6 +181,9 @@ BAD = [
     ("evaluate: torn rows", ("evaluate", "thesis", "torn.jsonl"), "torn.jsonl, line 2"),
     ("train: no rows", ("train", "none.jsonl"), "none.jsonl: cannot be read"),
     ("train: torn rows", ("train", "torn.jsonl"), "torn.jsonl, line 2"),
+    ("train: unknown student", ("train", ROWS, "--student", "linaer", "--out", "x"), "unknown student family 'linaer'"),
+    ("train: a file in the way", ("train", ROWS, "--student", "linear", "--out", "file/x"), "cannot be written"),
+    ("train: one answer for all", ("train", "same.jsonl", "--student", "linear", "--out", "x"), "add rows with"),
     ("fake-provider: unknown world", ("fake-provider", "--world", "dats"), "did you mean 'dates'?"),
     ("fake-provider: no port", ("fake-provider", "--port", "99999"), "--port"),
 ]  # fmt: skip
@@ -362,11 +367,9 @@ def test_somebody_at_a_terminal_is_asked_before_money_is_spent(place: Path) -> N
 @pytest.mark.usefixtures("place")
 def test_a_student_is_trained_judged_and_judged_again_by_rows_alone() -> None:
     """`train` and `evaluate`, in words and as one JSON object."""
-    rows = ROOT / "agents" / "demo" / "intents" / "test.jsonl"
-
-    trained = in_this_process("train", rows, "--student", "linear", "--out", "mine", "--json")
-    again = in_this_process("evaluate", "mine", rows, "--json")
-    told = in_this_process("evaluate", "mine", rows)
+    trained = in_this_process("train", ROWS, "--student", "linear", "--out", "mine", "--json")
+    again = in_this_process("evaluate", "mine", ROWS, "--json")
+    told = in_this_process("evaluate", "mine", ROWS)
 
     first, second = (json.loads(ran.out) for ran in (trained, again))
     assert first["student"]["name"] == "linear"
@@ -378,8 +381,8 @@ def test_a_student_is_trained_judged_and_judged_again_by_rows_alone() -> None:
 def test_training_leaves_a_folder_alone_that_holds_something_else(place: Path) -> None:
     before = listing(place)
 
-    ran = in_this_process("train", ROOT / "agents/demo/intents/test.jsonl", "--student", "linear", "--out", "thesis")
+    ran = in_this_process("train", ROWS, "--student", "linear", "--out", "thesis")
 
     assert (ran.code, ran.out) == (2, "")
-    assert "thesis: holds something that is no student" in ran.err
+    assert "thesis: holds something else or cannot be written" in ran.err
     assert listing(place) == before
