@@ -47,7 +47,9 @@ def test_what_comes_back_is_what_scikit_learn_made(tmp_path: Path) -> None:
     found = train("linear", ROWS, [], tmp_path / "student").predict(INPUTS)
 
     assert [one.output for one in found] == by_hand.predict(INPUTS).tolist()
-    assert [one.confidence for one in found] == pytest.approx(by_hand.predict_proba(INPUTS).max(axis=1).tolist(), abs=1e-4)
+    assert [one.confidence for one in found] == pytest.approx(
+        by_hand.predict_proba(INPUTS).max(axis=1).tolist(), abs=1e-4
+    )
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
