@@ -296,20 +296,28 @@ def test_a_run_that_is_under_way_is_not_entered_by_another(tmp_path: Path) -> No
     run = tmp_path / "run"
     world = Watched("dates")
 
-    async def enter() -> tuple[Ended, Ended]:
-        async with teacher(world) as fake:
+    async def enter() -> Ended:
+        async with FakeProvider(world, latency_scale=1) as fake:
             words = generating(run, url=fake.url)
             first = await start(*words)
             under_way = asyncio.Event()
-            world.when(20, under_way.set)
+
+            def wait_long() -> None:
+                world.latency_s = 1000
+                under_way.set()
+
+            world.when(20, wait_long)
             await under_way.wait()
-            return await smelt(*words), await ended(first)
+            second = await smelt(*words)
+            first.kill()
+            await ended(first)
+            return second
 
-    second, first = asyncio.run(enter())
+    second = asyncio.run(enter())
 
-    assert second.code == 2
+    assert (second.code, second.out) == (2, "")
+    assert second.err.count("\n") == 1
     assert "is in use: wait for the run that holds it" in second.err
-    assert first.code == 0
 
 
 # -- the money
