@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +163,7 @@ def _trained(student: Student, folder: Path, rows: Sequence[Row]) -> Trained:
 
 
 def _told(progress: Progress) -> Event:
-    facts = [("loss", f"{progress.loss:.3f}")]
+    facts = [("loss", f"{progress.loss:.3f}")] if math.isfinite(progress.loss) else []  # none before the first step
     if progress.validation is not None:
         facts.append(("exact match", f"{progress.validation:.3f}"))
     return StageProgressed("train", progress.step, progress.steps, tuple(facts))

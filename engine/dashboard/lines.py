@@ -20,6 +20,7 @@ class PlainLines:
     def __init__(self) -> None:
         self._told_s = 0.0
         self._told_tenth = 0
+        self._told: set[str] = set()
 
     def opening(self, view: View) -> str:
         badge = ", a simulated teacher" if view.simulated else ""
@@ -47,8 +48,15 @@ class PlainLines:
         if tenth <= self._told_tenth and view.now_s - self._told_s < _EVERY_S:
             return None
         self._told_s, self._told_tenth = view.now_s, tenth
-        parts = [_so_far(stage), _left(stage, view.now_s), *_facts(stage), _rejected(view), _spent(figures)]
+        news = self._news(_rejected(view), _spent(figures))
+        parts = [_so_far(stage), _left(stage, view.now_s), *_facts(stage), *news]
         return f"{clean(stage.name, 40)}: {', '.join(part for part in parts if part)}"
+
+    def _news(self, *figures: str) -> list[str]:
+        """Those figures of the whole run that have changed: a stage that asks for nothing need not repeat them."""
+        news = [figure for figure in figures if figure not in self._told]
+        self._told = set(figures)
+        return news
 
 
 def _started(stage: Stage) -> str:

@@ -340,6 +340,17 @@ def test_a_fast_stage_gives_a_line_at_every_tenth() -> None:
     assert len(lines) == 2 + 10
 
 
+def test_a_stage_that_asks_for_nothing_does_not_repeat_the_money() -> None:
+    lines = plain(
+        (0, StageStarted("generate", total=10)),
+        (1, StageProgressed("generate", 5)),
+        (2, StageStarted("train", total=10)),
+        (3, StageProgressed("train", 5)),
+    )
+
+    assert [line for line in lines if "spent" in line] == ["generate: 5 of 10, 0:01 left, $0.3100 spent of $1.00"]
+
+
 def test_plain_lines_are_never_wrapped_or_coloured() -> None:
     [*_, note] = plain((0, Noted("word " * 60)))
 
