@@ -11,11 +11,11 @@ from pathlib import Path
 from agents.choose import StudentChoice
 from agents.records import Pair, Spec
 from agents.specs import spec_of, table_of
-from engine.errors import MissingExtra, UserError
+from engine.errors import UserError
 from engine.events import Event, Events, StageProgressed
-from engine.training import OnProgress, Progress, Row, Student, load, read_card, train
+from engine.training import Progress, Row, Student, load, read_card, train
 
-__all__ = ["Task", "Trained", "read_task", "split_off", "train_on_rows", "train_student"]
+__all__ = ["Task", "Trained", "read_task", "split_off", "train_student"]
 
 
 KEPT_ASIDE = 0.1  # of the rows given to learn from
@@ -58,51 +58,19 @@ def train_student(
     recipe = _recipe(choice, rows, seed=seed, time_limit_s=time_limit_s)
     if _is_done(folder, recipe):
         return _trained(load(folder), folder, rows)
-    try:
-        student = train(
-            choice.family,
-            rows,
-            validation,
-            folder,
-            seed=seed,
-            time_limit_s=time_limit_s,
-            base=choice.checkpoint,
-            threads=threads,
-            task={**_as_table(task), "recipe": recipe},
-            on_progress=lambda progress: events.emit(_told(progress)),
-        )
-    except ImportError as error:
-        raise MissingExtra("train", needed_for="training a student") from error
+    student = train(
+        choice.family,
+        rows,
+        validation,
+        folder,
+        seed=seed,
+        time_limit_s=time_limit_s,
+        base=choice.checkpoint,
+        threads=threads,
+        task={**_as_table(task), "recipe": recipe},
+        on_progress=lambda progress: events.emit(_told(progress)),
+    )
     return _trained(student, folder, rows)
-
-
-def train_on_rows(
-    family: str,
-    rows: Sequence[Row],
-    validation: Sequence[Row],
-    folder: Path,
-    *,
-    base: str | None,
-    seed: int,
-    time_limit_s: float,
-    threads: int | None,
-    on_progress: OnProgress | None,
-) -> Student:
-    """A student of bare rows, without a prompt."""
-    try:
-        return train(
-            family,
-            rows,
-            validation,
-            folder,
-            seed=seed,
-            time_limit_s=time_limit_s,
-            base=base,
-            threads=threads,
-            on_progress=on_progress,
-        )
-    except ImportError as error:
-        raise MissingExtra("train", needed_for="training a student") from error
 
 
 def split_off(rows: Sequence[Pair], *, seed: int) -> tuple[list[Row], list[Row]]:

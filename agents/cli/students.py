@@ -47,14 +47,15 @@ def train(
     """Train a student on labelled rows. A tenth of them is kept aside to choose the best moment and to judge."""
     from agents.rows import read_rows
     from agents.run_folder import free_name
-    from agents.train import split_off, train_on_rows
+    from agents.train import split_off
+    from engine import training
     from engine.errors import UserError
 
     learnt, kept = split_off(read_rows(data), seed=seed)
     folder = out or free_name(Path("students"), data.stem)
     if not is_free(folder):
         raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
-    trained = train_on_rows(
+    trained = training.train(
         student,
         learnt,
         kept,
@@ -82,11 +83,12 @@ def evaluate(
 ) -> None:
     """Score a student on labelled rows. With intervals, beside the plainest baselines."""
     from agents.train import read_task
+    from engine import training
 
     rows, folder = rows_of(data), student_folder(student)
     of_the_run = folder.parent / "data" / "train.parquet"
     known = rows_of(train or of_the_run) if train or of_the_run.is_file() else []
-    loaded = load(folder)
+    loaded = training.load(folder)
     _judge(loaded, rows, known=known, kind=kind_of(loaded, read_task(folder)), seed=seed, json=json, more={})
 
 
@@ -140,7 +142,7 @@ def serve(
 
     from agents.train import read_task
     from agents.unprompt import bare_input
-    from engine import serving
+    from engine import serving, training
 
     folder = student_folder(student)
     task = read_task(folder)
@@ -152,7 +154,7 @@ def serve(
     def tell(address: str) -> None:
         say_address(f"{name} answers at {address}/v1 (Ctrl-C stops it)")
 
-    app = serving.application(load(folder), name=name, bare_input=find_input)
+    app = serving.application(training.load(folder), name=name, bare_input=find_input)
     with stopped_quietly():
         asyncio.run(_until_told(lambda until: serving.serve(app, host=host, port=port, on_ready=tell, until=until)))
 
@@ -172,12 +174,13 @@ def chat(student: StudentArgument, port: PortOption = None) -> None:
     """Open a page on this machine to ask the student questions."""
     from agents.chat import chat as open_page
     from agents.train import read_task
+    from engine import training
 
     folder = student_folder(student)
     task = read_task(folder)
     with stopped_quietly():
         open_page(
-            load(folder),
+            training.load(folder),
             title=task.name if task else folder.resolve().name,
             instruction=task.spec.instruction if task else "",
             examples=[pair.input for pair in task.spec.demonstrations] if task else [],
@@ -208,14 +211,3 @@ def is_free(folder: Path) -> bool:
         return (folder / "student.json").is_file() or (folder.is_dir() and not any(folder.iterdir()))
     nearest = next(parent for parent in folder.absolute().parents if parent.exists())
     return nearest.is_dir() and os.access(nearest, os.W_OK)
-
-
-def load(folder: Path) -> Student:
-    """The student in a folder; says which extra is missing when it cannot be brought back."""
-    from engine import training
-    from engine.errors import MissingExtra
-
-    try:
-        return training.load(folder)
-    except ImportError as error:
-        raise MissingExtra("train", needed_for="bringing back a student") from error

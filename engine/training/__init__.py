@@ -5,11 +5,12 @@ A student knows rows and nothing of prompts, teachers or money. `train` makes on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from engine.errors import UserError
+from engine.errors import MissingExtra, UserError
 from engine.training import linear, seq2seq, tiny
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
@@ -53,7 +54,8 @@ def train(
 
     The same rows, seed and number of threads give the same student on the same machine while no time limit binds.
 
-    Raises UserError for rows that cannot teach anything, and TrainingDiverged when the loss is no longer a number.
+    Raises UserError for rows that cannot teach anything, MissingExtra without the packages it takes, and
+    TrainingDiverged when the loss is no longer a number.
     """
     spin_briefly()
     lesson = Lesson(
@@ -66,14 +68,26 @@ def train(
         task=task or {},
         on_progress=on_progress,
     )
-    _family(family).train(lesson, folder)
+    with _packages_needed_for("training a student"):
+        _family(family).train(lesson, folder)
     return load(folder)
 
 
 def load(folder: Path) -> Student:
-    """Bring back the student that `train` kept in `folder`; UserError when there is none."""
+    """Bring back the student that `train` kept in `folder`; UserError when there is none, or packages are missing."""
     spin_briefly()
-    return _family(read_card(folder).family).load(folder)
+    family = _family(read_card(folder).family)
+    with _packages_needed_for("bringing back a student"):
+        return family.load(folder)
+
+
+@contextmanager
+def _packages_needed_for(what: str) -> Iterator[None]:
+    """Whatever package is missing, it is one of the extra's."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra("train", needed_for=what) from error
 
 
 def _family(name: str) -> Family:
