@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 from typing import Any, Literal
 
 from engine.errors import UserError
 
-__all__ = ["METRICS", "Kind", "Score", "metric", "score"]
+__all__ = ["METRICS", "Kind", "Score", "metric", "score", "wilson"]
 
 Kind = Literal["classification", "text"]
 
@@ -21,6 +23,8 @@ _BY_KIND: dict[Kind, tuple[str, ...]] = {
     "classification": ("accuracy", "macro-F1"),
     "text": ("exact match", "chrF++"),
 }
+
+_SHARES = frozenset({"accuracy", "exact match"})
 
 RESAMPLES = 1000
 COVERAGE = 0.95
@@ -53,8 +57,8 @@ def score(
     """Score answers against right answers; the first score is the one to compare by.
 
     A row may have several right answers: give a list of them. "classification" gives accuracy and macro-F1, "text"
-    gives exact match and chrF++. The intervals are percentiles of 1,000 bootstrap resamples; the same seed gives the
-    same interval.
+    gives exact match and chrF++. The interval of a share (accuracy, exact match) is Wilson's; those of macro-F1 and
+    chrF++ are percentiles of 1,000 bootstrap resamples, the same for the same seed.
 
         score(["N/A"], [["N/A", "none"]], kind="text")
     """
@@ -73,11 +77,32 @@ def _checked(predictions: Sequence[str], references: Sequence[str | Sequence[str
     return answers
 
 
+def wilson(hits: int, rows: int) -> tuple[float, float]:
+    """The 95 % interval of a share, `hits` of `rows`; it keeps its width where all or none are hits.
+
+    The score interval of E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference",
+    Journal of the American Statistical Association 22 (1927), 209-212. Resampling rows that are all right can only
+    give rows that are all right, and so an interval without width; this one says how many wrong ones may be unseen.
+
+        wilson(8, 8)  # (0.676, 1.0)
+    """
+    if not 0 <= hits <= rows or not rows:
+        raise UserError(f"{hits} of {rows} is no share")
+    z = NormalDist().inv_cdf((1 + COVERAGE) / 2)
+    middle = (hits + z * z / 2) / (rows + z * z)
+    reach = z * sqrt(hits * (rows - hits) / rows + z * z / 4) / (rows + z * z)
+    # Rounding must not push an end past the share itself: at none and at all, they are equal.
+    return max(0.0, min(middle - reach, hits / rows)), min(1.0, max(middle + reach, hits / rows))
+
+
 def _with_interval(name: str, predictions: list[str], answers: list[list[str]], *, seed: int) -> Score:
     import numpy as np
 
     rows = len(predictions)
     measure = _MEASURES[name](predictions, answers)
+    if name in _SHARES:
+        value = measure(np.arange(rows))
+        return Score(name, value, *wilson(round(value * rows), rows), rows)
     chance = np.random.default_rng(seed)
     drawn = [measure(chance.integers(rows, size=rows)) for _ in range(RESAMPLES)]
     tail = 100 * (1 - COVERAGE) / 2

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from engine.evaluation import METRICS, Score, metric, score
+from engine.evaluation import METRICS, Score, metric, score, wilson
 
 LABELS = st.sampled_from(["a", "b", "c"])
 PAIRS = st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30)
@@ -38,10 +38,47 @@ def test_the_interval_holds_the_value_and_narrows_with_rows() -> None:
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
-    first, again, other = (score(["a", "b", "c"] * 9, ["a"] * 27, kind="text", seed=seed) for seed in (1, 1, 2))
+    given_labels, wanted = ["a", "b", "c"] * 9, ["a", "a", "b"] * 9
+    first, again, other = (score(given_labels, wanted, kind="classification", seed=seed) for seed in (1, 1, 2))
 
     assert first == again
-    assert first != other
+    assert first[0] == other[0], "a share's interval has no chance in it"
+    assert first[1] != other[1]
+
+
+@pytest.mark.parametrize(
+    ("hits", "rows", "low", "high"),
+    [
+        pytest.param(8, 8, 0.6756, 1.0, id="all of few"),
+        pytest.param(0, 8, 0.0, 0.3244, id="none of few"),
+        pytest.param(81, 263, 0.2553, 0.3662, id="a published example"),  # Newcombe 1998, table I
+        pytest.param(15, 148, 0.0624, 0.1605, id="another"),
+    ],
+)
+def test_the_interval_of_a_share_is_wilsons(hits: int, rows: int, low: float, high: float) -> None:
+    assert wilson(hits, rows) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+@given(st.integers(1, 5000).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
+def test_the_interval_of_a_share_has_width_and_holds_it(share: tuple[int, int]) -> None:
+    hits, rows = share
+
+    low, high = wilson(hits, rows)
+
+    assert 0 <= low <= hits / rows <= high <= 1
+    assert low < high
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(0, 0), (3, 2), (-1, 2)])
+def test_what_is_no_share_has_no_interval(hits: int, rows: int) -> None:
+    with pytest.raises(UserError, match=f"{hits} of {rows}"):
+        wilson(hits, rows)
+
+
+def test_a_perfect_score_on_few_rows_promises_little() -> None:
+    perfect = score(["a"] * 8, ["a"] * 8, kind="classification")[0]
+
+    assert (perfect.low, perfect.high) == (pytest.approx(0.6756, abs=5e-5), 1.0)
 
 
 @settings(max_examples=25, deadline=None)
