@@ -1,10 +1,11 @@
-"""Claim: `import engine` and `smelt --help` take at most 0.15 s, so that asking for help is never a wait.
+"""Claim: `from engine import Engine` and `smelt --help` take at most 0.15 s, so that asking for help is never a wait.
 
-Two regimes are told apart: what Python itself takes to start and stop (`python -c pass`), and what is ours on top. The
-claim is about the whole, as a user feels it on a machine that has a core to spare. The commands take turns, so that a
-busy moment of the machine meets all of them alike; medians are compared, and the middle half of the times says how far
-to trust them. CPU seconds stand beside: where they are well below the time that passed, the machine was busy with
-something else, and the figures are to be taken again.
+The engine's names are loaded when they are first used, so the bare `import engine` would flatter: the claim is about
+the name that everybody uses. Two regimes are told apart: what Python itself takes to start and stop (`python -c pass`),
+and what is ours on top. The claim is about the whole, as a user feels it on a machine that has a core to spare. The
+commands take turns, so that a busy moment of the machine meets all of them alike; medians are compared, and the middle
+half of the times says how far to trust them. CPU seconds stand beside: where they are well below the time that passed,
+the machine was busy with something else, and the figures are to be taken again.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ SMELT = Path(sys.executable).with_name("smelt")
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "python -c 'import engine'": [sys.executable, "-c", "import engine"],
+    "python -c 'from engine import Engine'": [sys.executable, "-c", "from engine import Engine"],
     "python -c 'import agents'": [sys.executable, "-c", "import agents"],
     "smelt --help": [str(SMELT), "--help"],
 }
-CLAIMED = ("python -c 'import engine'", "smelt --help")
+CLAIMED = ("python -c 'from engine import Engine'", "smelt --help")
 
 
 @dataclass(frozen=True, slots=True)
