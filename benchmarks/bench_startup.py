@@ -91,10 +91,10 @@ def figures_of(starts: Sequence[Took]) -> Figures:
 
 
 def print_table(figures: dict[str, Figures]) -> None:
-    print(f"{'seconds':<27} {'median':>8} {'middle half':>16} {'CPU':>8}")
+    print(f"{'seconds':<38} {'median':>8} {'middle half':>16} {'CPU':>8}")
     for name, row in figures.items():
         middle = f"{row.quarter:.3f} to {row.three_quarters:.3f}"
-        print(f"{name:<27} {row.median:>8.3f} {middle:>16} {row.cpu:>8.3f}")
+        print(f"{name:<38} {row.median:>8.3f} {middle:>16} {row.cpu:>8.3f}")
 
 
 if __name__ == "__main__":
