@@ -17,7 +17,7 @@ from typing import get_args, get_type_hints
 
 from engine.errors import UserError
 
-__all__ = ["Configuration", "as_table", "read_config", "resolve"]
+__all__ = ["MOST_SEED", "Configuration", "as_table", "read_config", "resolve"]
 
 
 MONEY = ("budget", "price_in", "price_out")
@@ -32,6 +32,8 @@ MOST = {
     "concurrency": 10_000,
     "threads": 1024,
 }
+
+MOST_SEED = 2**32 - 1  # the most that numpy takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,8 @@ class Configuration:
 
     def __post_init__(self) -> None:
         for name, most in MOST.items():
-            _within(name, getattr(self, name), most)
+            _within(name, getattr(self, name), 1, most)
+        _within("seed", self.seed, 0, MOST_SEED)
         _positive("train_seconds", self.train_seconds)
         _decimal("budget", self.budget, above_zero=True)
         _decimal("price_in", self.price_in, above_zero=False)
@@ -117,9 +120,9 @@ def _spelled(kinds: tuple[type, ...]) -> str:
     return " or ".join(names[kind] for kind in kinds if kind in names)
 
 
-def _within(name: str, value: int | None, most: int) -> None:
-    if value is not None and not 1 <= value <= most:
-        raise UserError(f"{_flag(name)} must be a whole number from 1 to {most:,} (got {value})")
+def _within(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise UserError(f"{_flag(name)} must be a whole number from {least} to {most:,} (got {value})")
 
 
 def _positive(name: str, value: float | None) -> None:

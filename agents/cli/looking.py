@@ -9,6 +9,7 @@ import typer
 
 from agents.cli.options import JsonOption
 from agents.cli.output import print_json, say, say_address, say_table, stopped_quietly
+from agents.config import MOST_SEED
 
 __all__ = ["register"]
 
@@ -71,7 +72,7 @@ def fake_provider(
     error_rate: Annotated[
         float, typer.Option(metavar="P", help="Share of requests answered with a 500.", min=0, max=1)
     ] = 0.0,
-    seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.", min=0, max=MOST_SEED)] = 0,
 ) -> None:
     """Serve a simulated teacher over HTTP. In OpenAI's and Anthropic's dialects, with limits and faults on demand."""
     from engine.fakes.server import FakeProvider, serve

@@ -13,6 +13,7 @@ import typer
 
 from agents.cli.options import JsonOption, ThreadsOption
 from agents.cli.output import print_json, say, say_address, say_facts, say_table, stopped_quietly
+from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
     from agents.records import TaskKind
@@ -40,7 +41,7 @@ def train(
     base: Annotated[str | None, typer.Option(metavar="MODEL", help="The checkpoint that seq2seq starts from.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put it (students/NAME).")] = None,
     seconds: Annotated[float, typer.Option(help="How long training may take.", min=1)] = 150.0,
-    seed: Annotated[int, typer.Option(metavar="N")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, max=MOST_SEED)] = 0,
     threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -78,7 +79,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="The rows it was trained on, for the baselines (those of the run)."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the intervals' resampling.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the intervals' resampling.", min=0, max=MOST_SEED)] = 0,
     json: JsonOption = False,
 ) -> None:
     """Score a student on labelled rows. With intervals, beside the plainest baselines."""

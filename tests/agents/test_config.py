@@ -73,6 +73,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         pytest.param({"rpm": 0}, id="no requests"),
         pytest.param({"train_seconds": float("inf")}, id="training for ever"),
         pytest.param({"price_in": "1"}, id="half a price"),
+        pytest.param({"seed": -1}, id="a seed below all"),
+        pytest.param({"seed": 2**32}, id="a seed that numpy does not take"),
         pytest.param({"annealing": "warm"}, id="unknown schedule"),
     ],
 )
