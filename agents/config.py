@@ -15,7 +15,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from engine.budget import Budget
 from engine.errors import UserError
+from engine.prices import Price
 
 __all__ = ["MOST_SEED", "Configuration", "as_table", "read_config", "resolve"]
 
@@ -72,8 +74,21 @@ class Configuration:
         _decimal("price_out", self.price_out, above_zero=False)
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out belong together: give both, or neither")
+        _ = self.cap, self.price  # what the engine would not take is refused here, when nothing is written yet
         _one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
         _one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
+
+    @property
+    def cap(self) -> Budget | None:
+        """The most that may be spent; None where nothing costs anything real."""
+        return None if self.budget is None else Budget(self.budget)
+
+    @property
+    def price(self) -> Price | None:
+        """The price that was given; None leaves it to the price table."""
+        if self.price_in is None or self.price_out is None:
+            return None
+        return Price(input=self.price_in, output=self.price_out)
 
 
 def resolve(*, file: Path | None, flags: Mapping[str, object]) -> Configuration:

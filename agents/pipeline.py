@@ -27,7 +27,7 @@ from agents.specs import read_spec, write_spec
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.truth import label_accuracy
-from engine import Budget, Engine, Limits, Price
+from engine import Engine, Limits
 from engine.errors import BudgetReached, ProviderRefused
 from engine.events import Events, Noted, StageFinished, StageStarted
 from engine.prices import dollars
@@ -105,14 +105,11 @@ async def make_data(
 
 def open_engine(folder: RunFolder, configuration: Configuration, *, events: Events) -> Engine:
     """The one engine of a run, with its limits, its cap and its journal."""
-    price = None
-    if configuration.price_in is not None and configuration.price_out is not None:
-        price = Price(input=configuration.price_in, output=configuration.price_out)
     return Engine(
         configuration.model,
         base_url=configuration.base_url,
-        budget=Budget(configuration.budget) if configuration.budget is not None else None,
-        price=price,
+        budget=configuration.cap,
+        price=configuration.price,
         limits=Limits(rpm=configuration.rpm, tpm=configuration.tpm),
         concurrency=configuration.concurrency,
         journal=folder.journal,

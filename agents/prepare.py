@@ -68,7 +68,7 @@ def _checked_test(test: str | None) -> str | None:
 
 def _checked_budget(configuration: Configuration) -> str | None:
     """The budget, or what stands for it. Also asks the provider and the price table whether they know the model."""
-    from engine.prices import Price, lookup
+    from engine.prices import lookup
     from engine.providers.resolve import resolve
 
     provider = resolve(
@@ -76,10 +76,7 @@ def _checked_budget(configuration: Configuration) -> str | None:
     )
     if provider.simulated:
         return configuration.budget or SIMULATED_BUDGET
-    if configuration.price_in is not None and configuration.price_out is not None:
-        price = Price(input=configuration.price_in, output=configuration.price_out)
-    else:
-        price = lookup(configuration.model)
+    price = configuration.price or lookup(configuration.model)
     if configuration.budget is None and (price.input or price.output):
         raise UserError(f"{configuration.model} costs money: say how much may be spent at most, with --budget USD")
     return configuration.budget

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration, as_table, read_config, resolve
+from engine.budget import Budget
 from engine.errors import UserError
+from engine.prices import Price
 
 
 def write(folder: Path, text: str) -> Path:
@@ -66,6 +68,11 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         pytest.param({"budget": "-3"}, id="negative budget"),
         pytest.param({"budget": "nan"}, id="budget NaN"),
         pytest.param({"budget": "five"}, id="budget in words"),
+        pytest.param({"budget": "2000000"}, id="a budget beyond the journal"),
+        pytest.param({"budget": "1e400"}, id="a budget beyond all numbers"),
+        pytest.param({"budget": "1e-13"}, id="a budget of less than can be counted"),
+        pytest.param({"price_in": "1e13", "price_out": "1"}, id="a price beyond all prices"),
+        pytest.param({"price_in": "1", "price_out": "1e-50"}, id="a price of too many decimals"),
         pytest.param({"examples": 0}, id="no examples"),
         pytest.param({"votes": -1}, id="negative votes"),
         pytest.param({"votes": 10**20}, id="votes beyond all reason"),
@@ -86,3 +93,11 @@ def test_values_that_mean_nothing_are_refused(values: dict[str, object]) -> None
 def test_the_table_leaves_out_what_was_not_said() -> None:
     assert "base_url" not in as_table(Configuration())
     assert as_table(Configuration(base_url="http://localhost/v1"))["base_url"] == "http://localhost/v1"
+
+
+def test_money_becomes_what_the_engine_takes_and_stays_exact() -> None:
+    said = Configuration(budget="0.10", price_in="0.25", price_out="2")
+
+    assert said.cap == Budget(usd="0.10")
+    assert said.price == Price(input="0.25", output=2)
+    assert (Configuration().cap, Configuration().price) == (None, None)
