@@ -23,6 +23,7 @@ from agents.run_folder import RunFolder, write_whole
 from agents.synthesis import Synthesis
 from agents.train import Trained
 from engine.errors import UserError
+from engine.evaluation import wilson
 
 __all__ = [
     "Choice",
@@ -52,11 +53,21 @@ ENOUGH_REAL_ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class LabelAccuracy:
-    """How often labels were right, by a simulated world's known truth: the first vote alone, and the vote's winner."""
+    """How often labels were right, by a simulated world's known truth: the first vote alone, and the vote's winner.
+
+    Each share has its 95 % interval beside it.
+    """
 
     single: float
     voted: float
     inputs: int
+    single_interval: tuple[float, float]
+    voted_interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, *, single: int, voted: int, inputs: int) -> LabelAccuracy:
+        """The shares of so many right labels among `inputs`, at least one."""
+        return cls(single / inputs, voted / inputs, inputs, wilson(single, inputs), wilson(voted, inputs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +152,16 @@ def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, s
             )
     if accuracy := data.label_accuracy:
         sentences.append(
-            f"Against the simulated world's truth, {accuracy.single:.1%} of single labels were right and "
-            f"{accuracy.voted:.1%} after the vote ({accuracy.inputs} inputs)."
+            f"Against the simulated world's truth, {accuracy.single:.1%} of single labels were right "
+            f"({_range(accuracy.single_interval)}) and {accuracy.voted:.1%} after the vote "
+            f"({_range(accuracy.voted_interval)}; {accuracy.inputs:,} inputs)."
         )
     return tuple(sentences)
+
+
+def _range(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{low:.1%} to {high:.1%}"
 
 
 def warnings(*, judgements: Sequence[Judgement], spec: Spec, simulated: bool) -> tuple[str, ...]:

@@ -26,4 +26,4 @@ def label_accuracy(world: World | None, spec: Spec, synthesis: Synthesis) -> Lab
             known += 1
             single += labelling.first == truth
             voted += labelling.winner == truth
-    return LabelAccuracy(single / known, voted / known, known) if known else None
+    return LabelAccuracy.of(single=single, voted=voted, inputs=known) if known else None

@@ -45,7 +45,7 @@ DATA = DataFacts(
     agreement=0.97,
     stop="all 100 rows are made",
     temperatures=(0.7, 0.8),
-    label_accuracy=LabelAccuracy(0.9, 0.98, 105),
+    label_accuracy=LabelAccuracy.of(single=90, voted=98, inputs=100),
 )
 
 
@@ -259,7 +259,7 @@ def test_the_verdict_gives_the_real_figure_before_the_synthetic_one_and_rivals_b
     assert real.startswith("On 200 given test rows the student scores 0.80 exact match (0.75 to 0.85)")
     assert synthetic.startswith("On 200 held-out synthetic rows")
     assert "the best baseline (majority) 0.20" in real
-    assert "90.0% of single labels were right and 98.0% after the vote" in sentences[3]
+    assert "90.0% of single labels were right (82.6% to 94.5%) and 98.0% after the vote (93.0% to 99.4%" in sentences[3]
 
 
 def told_of(*judgements: Judgement, spec: Spec = SPEC, simulated: bool = False) -> str:
