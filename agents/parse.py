@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from agents import layouts, prompts
 from agents.asks import Asks
 from agents.derive import derive
+from agents.layouts import wording
 from agents.records import Pair, Spec
 from engine.errors import RequestFailed, UserError
 from engine.messages import Request
@@ -24,10 +24,8 @@ SURE = 0.8
 """Below this confidence, the teacher is asked."""
 
 _SHAPE = '{"instruction": "...", "demonstrations": [{"input": "...", "output": "..."}]}'
-_LEAST_LETTERS = 3
 _LONGEST_PROMPT = 5_000_000  # characters; the largest context windows hold a fraction of it
 _LONGEST_SPLIT = 8_000  # tokens of the teacher's answer; it repeats the prompt
-_IDEOGRAPH = re.compile(r"[\u2e80-\uffdc]")  # one of these may be a word
 _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds any
 
 
@@ -92,9 +90,9 @@ def parse(text: str) -> Spec:
 
 
 def _spec(instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence: float) -> Spec:
-    if sum(map(str.isalpha, instruction)) < _LEAST_LETTERS and not _IDEOGRAPH.search(instruction):
-        if pairs:
-            raise UserError("the prompt holds only examples; add a sentence above them that says what shall be done")
+    if pairs and not wording.says_something(instruction):
+        raise UserError("the prompt holds only examples; add a sentence above them that says what shall be done")
+    if not pairs and not wording.asks_for_something(instruction):
         raise UserError("the prompt holds no instruction; write in words what the model shall do with an input")
     return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2))
 

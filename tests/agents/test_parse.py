@@ -165,6 +165,25 @@ def test_a_plain_question_or_role_is_an_instruction() -> None:
         assert (spec.instruction, spec.demonstrations, spec.kind, spec.confidence) == (text, (), "text", 1.0)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Translate to French",
+        "Summarise:",
+        "Summarise {{text}}",
+        "翻译成英文",
+        "번역해줘",
+        "Classify the sentiment",
+        "# Translate the text into French",
+        "Rewrite this, politely",
+        "Correct it:\n\n{{text}}",
+        "Spam, or not?\nSay yes, or no.",
+    ],
+)
+def test_a_short_request_is_an_instruction(text: str) -> None:
+    assert parse(text).confidence == 1.0
+
+
 def test_announced_examples_that_no_layout_finds_lower_the_confidence() -> None:
     spec = parse(
         "Tag every word.\n\nHere is an example:\nJohn sleeps.\nThe result is: John (Noun) sleeps (Verb)\nThat is all."
@@ -183,7 +202,18 @@ def test_announced_examples_that_no_layout_finds_lower_the_confidence() -> None:
         pytest.param("Translate\0 this", "binary", id="nul"),
         pytest.param("Translate \ud800 this", "UTF-8", id="lone surrogate"),
         pytest.param("... ??? 123 !!!", "no instruction", id="punctuation"),
+        pytest.param("Hello", "no instruction", id="a greeting"),
+        pytest.param("https://example.com/a/long/page", "no instruction", id="an address"),
+        pytest.param("{{input}}", "no instruction", id="a place for the input"),
+        pytest.param("Input:\nOutput:", "no instruction", id="names of fields"),
+        pytest.param("Input: {{text}}\n**Label:**", "no instruction", id="names and places"),
+        pytest.param("### Instruction:", "no instruction", id="a name for the instruction"),
+        pytest.param("<!-- translate the text -->", "no instruction", id="a comment"),
+        pytest.param("# My Task\n\n## Rules\n\n## Output Format", "no instruction", id="titles"),
+        pytest.param("VGhpcyBpcyBhIGxvbmcgYmFzZTY0IHN0cmluZw==\nQUJD", "no instruction", id="an encoded file"),
+        pytest.param("text,label\ngood film,pos\nbad film,neg", "no instruction", id="a table"),
         pytest.param("Input: a\nOutput: b\n\nInput: c\nOutput: d", "only examples", id="only examples"),
+        pytest.param("Task:\n\nInput: a\nOutput: b\n\nInput: c\nOutput: d", "only examples", id="only a name"),
         pytest.param("word " * 1_100_000, "more than any model reads", id="a data file"),
     ],
 )
@@ -460,7 +490,11 @@ def test_real_prompts_in_six_layouts_are_split_exactly() -> None:
 )
 def test_real_prompts_are_understood_or_refused(name: str, column: str) -> None:
     for row in real_rows(name):
-        assert parse(str(row[column])).instruction
+        if row[column] == "test":  # somebody's entry in a collection of prompts
+            with pytest.raises(UserError, match="no instruction"):
+                parse("test")
+        else:
+            assert parse(str(row[column])).instruction
 
 
 def test_the_temporal_prompt_is_understood_whole() -> None:
