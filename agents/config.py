@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
-from engine.budget import Budget
 from engine.errors import UserError
-from engine.prices import Price
 
-__all__ = ["MOST_SEED", "Configuration", "as_table", "read_config", "resolve"]
+if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wait for
+    from engine.budget import Budget
+    from engine.prices import Price
+
+__all__ = ["MOST_SEED", "Configuration", "as_table", "checked_options", "read_config", "resolve"]
 
 
 MONEY = ("budget", "price_in", "price_out")
@@ -81,11 +83,15 @@ class Configuration:
     @property
     def cap(self) -> Budget | None:
         """The most that may be spent; None where nothing costs anything real."""
+        from engine.budget import Budget
+
         return None if self.budget is None else Budget(self.budget)
 
     @property
     def price(self) -> Price | None:
         """The price that was given; None leaves it to the price table."""
+        from engine.prices import Price
+
         if self.price_in is None or self.price_out is None:
             return None
         return Price(input=self.price_in, output=self.price_out)
@@ -108,25 +114,39 @@ def read_config(path: Path) -> dict[str, object]:
         raise UserError(f"{path}: is not UTF-8 text; a configuration is a TOML file") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: is not valid TOML: {error}") from error
-    return {name.replace("-", "_"): _checked(path, name, value) for name, value in table.items()}
+    try:
+        return checked_options(table)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
-def _checked(path: Path, name: str, value: object) -> object:
+def checked_options(table: Mapping[str, object]) -> dict[str, object]:
+    """The options of a TOML table under the names of the fields. Raises UserError for unknown names and wrong types."""
+    options: dict[str, object] = {}
+    for name, value in table.items():
+        field = name.replace("-", "_")
+        if field in options:
+            raise UserError(f"option {name!r} is given twice, with a dash and without; keep one")
+        options[field] = _checked(name, value)
+    return options
+
+
+def _checked(name: str, value: object) -> object:
     hints = get_type_hints(Configuration)
     field = name.replace("-", "_")
     if field not in hints:
         near = difflib.get_close_matches(field, hints, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(hints)}"
-        raise UserError(f"{path}: unknown option {name!r}{hint}")
+        raise UserError(f"unknown option {name!r}{hint}")
     kinds = get_args(hints[field]) or (hints[field],)
     if isinstance(value, bool) is not (bool in kinds):
-        raise UserError(f"{path}: option {name!r} must be {_spelled(kinds)} (got {value!r})")
+        raise UserError(f"option {name!r} must be {_spelled(kinds)} (got {value!r})")
     if field in MONEY and isinstance(value, int | float):
         return str(value)  # may be written as a bare number
     if float in kinds and isinstance(value, int):
         return float(value)
     if not isinstance(value, kinds):
-        raise UserError(f"{path}: option {name!r} must be {_spelled(kinds)} (got {value!r})")
+        raise UserError(f"option {name!r} must be {_spelled(kinds)} (got {value!r})")
     return value
 
 

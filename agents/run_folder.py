@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from agents.config import Configuration, as_table
+from agents.config import Configuration, as_table, checked_options
 from engine.errors import UserError
 
 __all__ = ["RunFolder", "free_name", "write_whole"]
@@ -92,10 +92,10 @@ class RunFolder:
         """The configuration that the run was begun with. Raises UserError when the folder holds no run."""
         try:
             table = tomllib.loads(self.manifest.read_text(encoding="utf-8"))
-            return Configuration(**table["options"])
+            return Configuration(**checked_options(table["options"]))  # type: ignore[arg-type]  # checked just now
         except FileNotFoundError as error:
             raise UserError(f"{self.path}: holds no run (no run.toml in it)") from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, AttributeError, UserError) as error:
             raise UserError(f"{self.manifest}: is damaged or from another version of Smelt ({error})") from error
 
     def set_budget(self, budget: str) -> None:

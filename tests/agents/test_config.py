@@ -42,6 +42,7 @@ def test_an_option_may_be_written_with_a_dash_and_money_as_a_number(tmp_path: Pa
         pytest.param("examples = true", "must be a whole number", id="truth for a number"),
         pytest.param("train = 1", "must be true or false", id="number for a truth"),
         pytest.param("model = 3", "must be text", id="number for text"),
+        pytest.param("per-request = 3\nper_request = 4", "given twice", id="twice"),
         pytest.param("examples = = 3", "not valid TOML", id="no TOML"),
     ],
 )

@@ -66,7 +66,19 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         RunFolder(tmp_path / "file" / "run").begin(prompt=PROMPT, configuration=CONFIGURATION)
 
 
-@pytest.mark.parametrize("text", ["", "options = 3", "[options]\nnonsense = 1", "no toml at all = ="])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("options = 3", id="no table"),
+        pytest.param("[options]\nnonsense = 1", id="unknown option"),
+        pytest.param("[options]\nmodel = 3", id="number for text"),
+        pytest.param("[options]\nseed = 1.5", id="fraction for a whole number"),
+        pytest.param("[options]\nvotes = true", id="truth for a number"),
+        pytest.param("[options]\nseed = -1", id="value that means nothing"),
+        pytest.param("no toml at all = =", id="no TOML"),
+    ],
+)
 def test_a_damaged_manifest_is_said_in_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.toml").write_text(text)
 
