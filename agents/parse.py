@@ -94,7 +94,14 @@ def _spec(instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence:
         raise UserError("the prompt holds only examples; add a sentence above them that says what shall be done")
     if not pairs and not wording.asks_for_something(instruction):
         raise UserError("the prompt holds no instruction; write in words what the model shall do with an input")
+    if any(map(_is_broken, (instruction, *(side for pair in pairs for side in (pair.input, pair.output))))):
+        raise UserError("the prompt's JSON holds half of a surrogate pair (such as \\ud800); write the whole character")
     return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2))
+
+
+def _is_broken(text: str) -> bool:
+    """Whether the text cannot be written: JSON may spell half a character, which no file can hold."""
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 async def parse_with_teacher(asks: Asks, text: str) -> Spec:

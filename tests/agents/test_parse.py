@@ -201,6 +201,16 @@ def test_announced_examples_that_no_layout_finds_lower_the_confidence() -> None:
         pytest.param("\ufeff", "empty", id="only a byte order mark"),
         pytest.param("Translate\0 this", "binary", id="nul"),
         pytest.param("Translate \ud800 this", "UTF-8", id="lone surrogate"),
+        pytest.param(
+            json.dumps({"instruction": "Say it.", "examples": [{"input": "a\ud800", "output": "b"}]}),
+            "half of a surrogate pair",
+            id="half a character in an example",
+        ),
+        pytest.param(
+            json.dumps({"instruction": "Say \udfff.", "examples": [{"input": "a", "output": "b"}]}),
+            "half of a surrogate pair",
+            id="half a character in the instruction",
+        ),
         pytest.param("... ??? 123 !!!", "no instruction", id="punctuation"),
         pytest.param("Hello", "no instruction", id="a greeting"),
         pytest.param("https://example.com/a/long/page", "no instruction", id="an address"),
