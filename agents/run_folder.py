@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import orjson
 
 from agents.config import Configuration, as_table, checked_options
 from engine.errors import UserError
+from engine.journal import peek
+from engine.prices import PICO_PER_USD
 
 __all__ = ["RunFolder", "free_name", "write_whole"]
 
@@ -99,9 +102,24 @@ class RunFolder:
             raise UserError(f"{self.manifest}: is damaged or from another version of Smelt ({error})") from error
 
     def set_budget(self, budget: str) -> None:
-        """Give the run another cap. What was spent so far counts towards it. Raises UserError for a cap of nothing."""
+        """Give the run another cap. What was spent so far counts towards it.
+
+        Raises UserError, and changes nothing, for what is no cap or lies below what is spent.
+        """
         configuration = dataclasses.replace(self.configuration(), budget=budget)
+        charged = Decimal(self.charged()) / PICO_PER_USD
+        if Decimal(budget) < charged:
+            raise UserError(
+                f"--budget {budget} is below the {charged:f} USD that this run has been charged already; "
+                "give the sum of that and what more may be spent"
+            )
         write_whole(self.manifest, manifest_text(configuration).encode())
+
+    def charged(self) -> int:
+        """What the journal has been charged so far, in pico-dollars; 0 before there is one."""
+        if not self.journal.is_file():
+            return 0
+        return sum(totals.spent + totals.assumed for totals in peek(self.journal).by_tag.values())
 
     def prompt_text(self) -> str:
         return self.prompt.read_bytes().decode("utf-8", "surrogatepass")

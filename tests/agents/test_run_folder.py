@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from agents.config import Configuration
 from agents.run_folder import RunFolder, free_name, write_whole
 from engine.errors import UserError
+from engine.journal import Journal
 
 CONFIGURATION = Configuration(model="simulated/dates", budget="5", examples=10, test='rows "b".jsonl')
 PROMPT = 'Say the date.\nÄÖ 日付 \\ "quoted"\n'
@@ -129,7 +131,30 @@ def test_another_budget_is_kept_and_one_of_nothing_refused(tmp_path: Path) -> No
     folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
 
     folder.set_budget("7.5")
-    with pytest.raises(UserError):
-        folder.set_budget("0")
+    for nothing in ("0", "five", "1e-13", "2000000"):
+        with pytest.raises(UserError):
+            folder.set_budget(nothing)
 
     assert folder.configuration().budget == "7.5"
+
+
+def test_a_budget_below_what_was_charged_is_refused_and_the_old_one_kept(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+    asyncio.run(charge(folder, 1_250_000_000_000))
+    before = folder.manifest.read_bytes()
+
+    with pytest.raises(UserError, match=r"--budget 1\.2 is below the 1\.25 USD that this run has been charged"):
+        folder.set_budget("1.2")
+    assert folder.manifest.read_bytes() == before
+
+    folder.set_budget("1.25")
+    assert folder.configuration().budget == "1.25"
+
+
+async def charge(folder: RunFolder, amount: int) -> None:
+    """A run that has been charged so much."""
+    journal = await Journal.open(folder.journal)
+    attempt = await journal.intend(b"k" * 32, bound=amount, tag="annotate")
+    await journal.settle(attempt, raw=None, cost=amount, assumed=True)
+    await journal.aclose()
