@@ -64,7 +64,7 @@ class Anthropic:
         headers = {"anthropic-version": version}
         if api_key is not None:
             headers["x-api-key"] = api_key
-        self._wire = Wire(self._address, "/v1/messages", headers=headers, clock=clock)
+        self._wire = Wire(self._address, "/v1/messages", headers=headers, clock=clock, key=api_key)
 
     @property
     def name(self) -> str:

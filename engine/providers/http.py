@@ -12,6 +12,7 @@ from engine.errors import UserError
 from engine.messages import RawReply
 from engine.providers import AttemptTimedOut, ConnectionFailed, TransportFailure
 from engine.providers.address import Address
+from engine.providers.secrecy import Secrecy
 
 if TYPE_CHECKING:
     import aiohttp
@@ -37,12 +38,16 @@ class Wire:
 
     Redirects are returned, never followed: they would carry the prompt and the key elsewhere. The number of
     connections is not limited here; whoever calls decides how many are in flight. Proxy variables of the environment
-    are not read.
+    are not read. A reply that quotes the `key` comes back without it, so that it stands in no message, no journal and
+    no file.
     """
 
-    def __init__(self, address: Address, path: str, *, headers: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self, address: Address, path: str, *, headers: Mapping[str, str], clock: Clock, key: str | None = None
+    ) -> None:
         self.url = f"{address}{path}"
         self._headers = {"content-type": "application/json", "user-agent": "smelt", **headers}
+        self._secrecy = Secrecy(key)
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
 
@@ -76,7 +81,8 @@ class Wire:
         async with session.post(self.url, data=data, allow_redirects=False) as response:
             content = await _bounded(response)
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return RawReply(response.status, headers, content, self._clock.monotonic() - started)
+            raw = RawReply(response.status, headers, content, self._clock.monotonic() - started)
+            return self._secrecy.conceal(raw)
 
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp

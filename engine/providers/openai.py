@@ -44,7 +44,7 @@ class OpenAI:
         self._address = Address.of(base_url)
         self._official = self._address.within(OFFICIAL_DOMAIN)
         headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
-        self._wire = Wire(self._address, "/chat/completions", headers=headers, clock=clock)
+        self._wire = Wire(self._address, "/chat/completions", headers=headers, clock=clock, key=api_key)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,80 @@
+"""Keys that come back: a server may quote the credential it was sent, and nothing of ours may repeat it."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from engine.messages import RawReply
+
+__all__ = ["Secrecy"]
+
+SHOWN: Final = b"[key]"
+
+# Local servers take any word for a key ("EMPTY", "lm-studio"). Below these lengths it is no secret, and taking it out
+# of what a model said would change the answer.
+SHORTEST_IN_ERRORS: Final = 4
+SHORTEST_IN_ANSWERS: Final = 12
+
+
+class Secrecy:
+    """Takes one key out of every reply, body and headers, before anybody reads or keeps it.
+
+    It is found as it is, with any of its characters escaped as in a URL or in JSON, in either case, and inside of any
+    base64. A key of under 12 characters is left in successful replies, one of under 4 in all.
+    """
+
+    def __init__(self, key: str | None) -> None:
+        self._length = len(key or "")
+        self._pattern = re.compile(b"|".join(_forms(key))) if key else None
+
+    def __repr__(self) -> str:
+        return "<Secrecy>"
+
+    def conceal(self, raw: RawReply) -> RawReply:
+        """The reply with `[key]` wherever the key was."""
+        shortest = SHORTEST_IN_ANSWERS if 200 <= raw.status < 300 else SHORTEST_IN_ERRORS
+        if self._pattern is None or self._length < shortest:
+            return raw
+        headers, body = _without(self._pattern, raw.headers), self._pattern.sub(SHOWN, raw.body)
+        return raw if headers is raw.headers and body == raw.body else replace(raw, headers=headers, body=body)
+
+
+def _without(pattern: re.Pattern[bytes], headers: Mapping[str, str]) -> Mapping[str, str]:
+    # One look at all of them together: nearly no reply holds the key.
+    if not pattern.search(_bytes_of("\n".join((*headers, *headers.values())))):
+        return headers
+    return {_concealed(pattern, name): _concealed(pattern, value) for name, value in headers.items()}
+
+
+def _concealed(pattern: re.Pattern[bytes], text: str) -> str:
+    return pattern.sub(SHOWN, _bytes_of(text)).decode("utf-8", "surrogateescape")
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _forms(key: str) -> list[bytes]:
+    """Patterns of the key as text and as base64, in which it begins at any of three places of a group."""
+    raw = key.encode()
+    encoded = {_inside_of_base64(raw, before=before) for before in range(3)}
+    encoded |= {form.translate(bytes.maketrans(b"+/", b"-_")) for form in encoded}
+    return [b"".join(_character(code) for code in raw), *(re.escape(form) for form in sorted(encoded) if form)]
+
+
+def _character(code: int) -> bytes:
+    """One character in every way it may be written: itself, %2F, \\u002f or \\/."""
+    letter = bytes([code])
+    ways = {re.escape(case) for case in (letter.lower(), letter.upper())}
+    ways |= {b"%%(?i:%02x)" % code, b"\\\\u00(?i:%02x)" % code}
+    return b"(?:" + b"|".join([*sorted(ways), *([rb"\\/"] if letter == b"/" else [])]) + b")"
+
+
+def _inside_of_base64(raw: bytes, *, before: int) -> bytes:
+    """The characters of base64 that `raw` alone decides when `before` other bytes of its group come first."""
+    first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+    return b64encode(bytes(before) + raw)[first:last]

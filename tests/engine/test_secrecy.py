@@ -1,0 +1,123 @@
+"""A server that quotes the key it was sent: the key is repeated in no message, no event and no file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import Budget, Engine, Events, Price, Request, SmeltError
+from engine.messages import RawReply
+from engine.providers.secrecy import Secrecy
+
+KEY = "pass/word+0123456789=x"
+
+
+def json_escaped(key: str) -> str:
+    return "".join(f"\\u{ord(letter):04x}" for letter in key)
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": lambda key: key,
+    "upper case": str.upper,
+    "in a URL": lambda key: quote(key, safe=""),
+    "slashes escaped": lambda key: key.replace("/", "\\/"),
+    "JSON escapes": json_escaped,
+    "base64": lambda key: b64encode(key.encode()).decode(),
+    "basic authorization": lambda key: b64encode(f"u:{key}".encode()).decode(),
+    "bearer in base64": lambda key: urlsafe_b64encode(f"Bearer {key}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_is_found_however_it_is_written(form: str) -> None:
+    written = FORMS[form](KEY)
+    raw = RawReply(400, {"location": f"/x?{written}", "x": "1"}, f'{{"a": "got {written}!"}}'.encode(), 0.0)
+
+    concealed = Secrecy(KEY).conceal(raw)
+    assert b"[key]" in concealed.body
+    assert "[key]" in concealed.headers["location"]
+    assert written[4:-4] not in concealed.body.decode() + concealed.headers["location"]
+    assert concealed.headers["x"] == "1"
+
+
+@given(st.binary(max_size=200).filter(lambda body: b"pass" not in body))
+def test_a_reply_without_the_key_is_the_same_object(body: bytes) -> None:
+    raw = RawReply(200, {"x-request-id": "1"}, body, 0.0)
+
+    assert Secrecy(KEY).conceal(raw) is raw
+    assert Secrecy(None).conceal(raw) is raw
+
+
+@pytest.mark.parametrize(("key", "status", "concealed"), [
+    ("EMPTY", 200, False), ("EMPTY", 401, True), ("x", 401, False), (KEY, 200, True),
+])  # fmt: skip
+def test_a_placeholder_for_a_key_does_not_change_answers(key: str, status: int, concealed: bool) -> None:
+    raw = RawReply(status, {}, f"the list is {key}".encode(), 0.0)
+
+    assert (Secrecy(key).conceal(raw) is not raw) == concealed
+
+
+def test_secrecy_shows_no_key() -> None:
+    assert KEY not in repr(Secrecy(KEY))
+
+
+def echoing(status: int) -> Callable[[web.Request], object]:
+    async def answer(request: web.Request) -> web.Response:
+        told = request.headers.get("authorization") or request.headers["x-api-key"]
+        key = told.removeprefix("Bearer ")
+        said = f"{key} {quote(key, safe='')} {b64encode(key.encode()).decode()}"
+        body: dict[str, object] = {"error": {"message": f"no: {said}", "code": said}}
+        if status == 200:
+            usage = {"prompt_tokens": 5, "completion_tokens": 5}
+            choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+            body = {"model": said, "choices": [choice], "usage": usage}
+        headers = {"location": f"/elsewhere?key={quote(key, safe='')}&raw={key}", "x-request-id": key}
+        return web.Response(status=status, body=json.dumps(body).encode(), headers=headers)
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 429, 500])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_key_that_a_server_quotes_stands_nowhere(tmp_path: Path, provider: str, status: int) -> None:
+    told: list[str] = []
+
+    async def ask(url: str) -> None:
+        events = Events()
+        events.subscribe(lambda event: told.append(repr(event)))
+        async with Engine(
+            f"{provider}/m", base_url=url, api_key=KEY, budget=Budget(usd=1), price=Price(input=1, output=1),
+            journal=tmp_path / "journal.db", events=events, deadline_s=0.3,
+        ) as engine:  # fmt: skip
+            try:
+                told.append(repr(await engine.ask(Request.user("hello"))))
+            except SmeltError as error:
+                told.extend(traceback.format_exception(error))
+            told.append(repr(engine) + repr(engine.statistics()))
+
+    async def main() -> None:
+        app = web.Application()
+        app.router.add_post("/{path:.*}", echoing(status))  # type: ignore[arg-type]
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            await ask(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(main())
+    files = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for written in (KEY, quote(KEY, safe=""), b64encode(KEY.encode()).decode().rstrip("=")):
+        assert written not in "".join(told)
+        assert written.encode() not in files
