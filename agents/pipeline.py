@@ -26,7 +26,7 @@ from agents.run_folder import RunFolder
 from agents.specs import read_spec, write_spec
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
-from agents.truth import label_accuracy
+from agents.truth import knows, label_accuracy
 from engine import Engine, Limits
 from engine.errors import BudgetReached, ProviderRefused
 from engine.events import Events, Noted, StageFinished, StageStarted
@@ -57,6 +57,7 @@ class Made:
     money: Money
     accuracy: LabelAccuracy | None
     simulated: bool
+    given_are_synthetic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ async def make_data(
                 money=money_of(engine, accepted=len(synthesis.examples)),
                 accuracy=label_accuracy(engine.world, spec, synthesis),
                 simulated=engine.simulated,
+                given_are_synthetic=knows(engine.world, spec, withheld),
             )
 
 
@@ -247,6 +249,7 @@ def tell(
         choice=choice_of(made.retrieval),
         trained=trained,
         judgements=judgements,
+        given_are_synthetic=made.given_are_synthetic,
     )
     write_report(report, folder)
     events.emit(StageFinished("report", str(folder.report_html)))

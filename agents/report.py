@@ -164,13 +164,21 @@ def _range(interval: tuple[float, float]) -> str:
     return f"{low:.1%} to {high:.1%}"
 
 
-def warnings(*, judgements: Sequence[Judgement], spec: Spec, simulated: bool) -> tuple[str, ...]:
-    """What a reader must know before trusting the scores."""
+def warnings(
+    *, judgements: Sequence[Judgement], spec: Spec, simulated: bool, given_are_synthetic: bool = False
+) -> tuple[str, ...]:
+    """What a reader must know before trusting the scores.
+
+    `given_are_synthetic` says that the given test rows are a simulated world's own: no real ones.
+    """
     found = [text for judgement in judgements if (text := judgement.warning())]
     by_place = {judgement.on: judgement for judgement in judgements}
     if simulated:
         found.append("The teacher is simulated: its answers, prices and latencies are made up, and so is this data.")
-    real, synthetic = by_place.get("test"), by_place.get("synthetic")
+    if given_are_synthetic:
+        found.append("The given test rows follow the simulated world's own rules: they are synthetic too.")
+    real = None if given_are_synthetic else by_place.get("test")
+    synthetic = by_place.get("synthetic")
     if judgements and real is None:
         found.append(
             f"No real labelled rows were given: the synthetic score is no promise. "
@@ -200,6 +208,7 @@ def make_report(
     choice: Choice,
     trained: Trained | None,
     judgements: tuple[Judgement, ...],
+    given_are_synthetic: bool = False,
 ) -> Report:
     """Everything that is known, with the verdict and the warnings that follow from it."""
     return Report(
@@ -214,7 +223,9 @@ def make_report(
         training=None if trained is None else _training_of(trained),
         judgements=judgements,
         verdict=verdict(judgements=judgements, data=data, money=money, simulated=simulated),
-        warnings=warnings(judgements=judgements, spec=spec, simulated=simulated),
+        warnings=warnings(
+            judgements=judgements, spec=spec, simulated=simulated, given_are_synthetic=given_are_synthetic
+        ),
         folder=str(folder),
     )
 

@@ -287,6 +287,14 @@ def test_too_few_real_rows_are_named(judgements: tuple[Judgement, ...], said: st
     assert said in told_of(*judgements)
 
 
+def test_rows_of_a_simulated_world_do_not_pass_for_real_ones() -> None:
+    told = "\n".join(warnings(judgements=BOTH, spec=SPEC, simulated=True, given_are_synthetic=True))
+
+    assert "The given test rows follow the simulated world's own rules: they are synthetic too." in told
+    assert "No real labelled rows were given" in told
+    assert "flatters" not in told, "there is no real score to compare with"
+
+
 def test_where_nothing_was_judged_there_is_no_score_to_warn_of() -> None:
     assert told_of() == ""
 
