@@ -28,7 +28,7 @@ from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.truth import knows, label_accuracy
 from engine import Engine, Limits
-from engine.errors import BudgetReached, ProviderRefused
+from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
 from engine.prices import dollars
 from engine.training import Row
@@ -78,6 +78,8 @@ def run(folder: RunFolder, *, events: Events, on_engine: OnEngine = lambda _: No
     given = read_rows(Path(configuration.test)) if configuration.test else ()
     made = asyncio.run(make_data(folder, configuration, withheld=given, events=events, on_engine=on_engine))
     split = collect_data(folder, configuration, made, events=events)
+    if not made.synthesis.examples:
+        raise nothing_made(folder, made.synthesis)
     trained = train_on(folder, configuration, made, split, events=events)
     judgements = judge(trained, made.spec, split, given, seed=configuration.seed, events=events)
     report = tell(folder, configuration, made, split, trained, judgements, events=events)
@@ -172,6 +174,14 @@ def collect_data(folder: RunFolder, configuration: Configuration, made: Made, *,
     return split
 
 
+def nothing_made(folder: RunFolder, synthesis: Synthesis) -> UserError:
+    """What to say of a run without a row: a data set of nothing is no success, and the prompt is the user's."""
+    return UserError(
+        f"no row could be made of the teacher's replies: {synthesis.why}; see {folder.data / 'rejected.parquet'} for "
+        "why, then change the prompt or the teacher and begin anew"
+    )
+
+
 def train_on(
     folder: RunFolder, configuration: Configuration, made: Made, split: Split, *, events: Events
 ) -> Trained | None:
@@ -264,7 +274,7 @@ def money_of(engine: Engine, *, accepted: int) -> Money:
         cap="none" if figures.cap is None else dollars(figures.cap),
         spent=dollars(charged),
         assumed=dollars(figures.assumed),
-        per_accepted=dollars(charged // max(1, accepted)),
+        per_accepted=dollars(charged // accepted) if accepted else "-",
         requests=figures.requests,
         from_journal=figures.from_journal,
     )

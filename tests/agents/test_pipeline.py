@@ -1,0 +1,78 @@
+"""The stages in order: what a run does with a spec that was edited, and with a teacher who says nothing of use."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from agents.config import Configuration
+from agents.pipeline import money_of, run, understand
+from agents.records import Spec
+from agents.run_folder import RunFolder
+from agents.specs import read_spec, write_spec
+from engine import Budget, Engine
+from engine.errors import UserError
+from engine.events import Events
+
+DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
+REVIEWS = "Say whether the review is good or bad.\n\nInput: I love it\nOutput: good\n\nInput: It broke\nOutput: bad\n"
+
+
+def begun(path: Path, *, prompt: str) -> RunFolder:
+    """A run for ten rows of data that has not been carried out."""
+    folder = RunFolder(path / "run")
+    configuration = Configuration(model="simulated/dates", budget="5", examples=10, train=False)
+    folder.begin(prompt=prompt, configuration=configuration)
+    return folder
+
+
+def test_a_spec_that_was_edited_is_taken_as_it_is_and_the_teacher_is_not_asked(tmp_path: Path) -> None:
+    folder = begun(tmp_path, prompt=DATES.read_text(encoding="utf-8"))
+    edited = Spec(instruction="Write the date as it was edited.", kind="text")
+    write_spec(folder.spec, edited)
+
+    async def understood() -> tuple[Spec, int]:
+        async with Engine("simulated/dates", budget=Budget(1)) as engine:
+            spec = await understand(folder, engine, events=Events())
+            return spec, engine.statistics().requests
+
+    assert asyncio.run(understood()) == (edited, 0)
+
+
+def test_a_row_that_there_is_not_has_no_price() -> None:
+    async def told() -> tuple[str, str]:
+        async with Engine("simulated/dates", budget=Budget(1)) as engine:
+            return money_of(engine, accepted=0).per_accepted, money_of(engine, accepted=2).per_accepted
+
+    assert asyncio.run(told()) == ("-", "$0.00")
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_the_spec_as_it_was_edited(tmp_path: Path) -> None:
+    folder = begun(tmp_path, prompt=DATES.read_text(encoding="utf-8"))
+    run(folder, events=Events())
+    edited = dataclasses.replace(read_spec(folder.spec), instruction="Write the date that the text names in ISO form.")
+    write_spec(folder.spec, edited)
+
+    again = run(folder, events=Events())
+
+    assert again.report.spec == edited
+    assert again.report.money.from_journal < again.report.money.requests
+    assert read_spec(folder.spec) == edited
+
+
+@pytest.mark.slow
+def test_a_run_that_made_no_row_is_an_error_and_keeps_what_was_rejected(tmp_path: Path) -> None:
+    """This teacher knows of dates only."""
+    folder = begun(tmp_path, prompt=REVIEWS)
+
+    with pytest.raises(
+        UserError, match=r"no row could be made .* \(mostly: unreadable\): 0 of 10 rows; see .*rejected"
+    ):
+        run(folder, events=Events())
+
+    assert (folder.data / "rejected.parquet").is_file()
+    assert not folder.report_json.exists()
