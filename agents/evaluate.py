@@ -60,6 +60,7 @@ class Judgement:
     student: Judged
     baselines: tuple[Judged, ...]
     samples: tuple[Sample, ...] = ()
+    cut: int = 0  # rows whose input is longer than the student can read
 
     def called(self) -> str:
         return CALLED[self.on]
@@ -73,12 +74,15 @@ class Judgement:
     def best_baseline(self) -> Judged:
         return max(self.baselines, key=lambda judged: judged.scores[0].value)
 
-    def warning(self) -> str | None:
+    def warnings(self) -> tuple[str, ...]:
         """What is wrong with the figures of this set, if anything."""
+        found = []
         best = self.best_baseline()
         if self.on != "demonstrations" and self.main().low <= best.scores[0].high:
-            return f"On the {self.called()} the student is not clearly better than the baseline {best.name!r}."
-        return None
+            found.append(f"On the {self.called()} the student is not clearly better than the baseline {best.name!r}.")
+        if self.cut:
+            found.append(f"Of the {self.called()}, {self.cut} of {self.rows} are longer than the student can read.")
+        return tuple(found)
 
 
 def evaluate(
@@ -101,6 +105,7 @@ def evaluate(
         student=Judged(student.family, score(got, wanted, kind=kind, seed=seed)),
         baselines=_baselines(rows, train=train, kind=kind, seed=seed),
         samples=_worth_showing(samples),
+        cut=sum(answer.cut for answer in answers),
     )
 
 

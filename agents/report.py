@@ -171,7 +171,7 @@ def warnings(
 
     `given_are_synthetic` says that the given test rows are a simulated world's own: no real ones.
     """
-    found = [text for judgement in judgements if (text := judgement.warning())]
+    found = [text for judgement in judgements for text in judgement.warnings()]
     by_place = {judgement.on: judgement for judgement in judgements}
     if simulated:
         found.append("The teacher is simulated: its answers, prices and latencies are made up, and so is this data.")

@@ -81,6 +81,7 @@ class Choice:
 
     text: str
     confidence: float
+    finish_reason: str = "stop"
 
 
 Waiting = tuple[str, asyncio.Future[Prediction]]
@@ -144,7 +145,8 @@ def application(
 
     Any model name is accepted, so that callers need not change theirs; replies carry `name`. Each choice carries the
     student's `confidence`, which OpenAI's clients pass through. Usage counts a byte as a token. `max_tokens` does not
-    cut: a student's answers are as long as those it learnt, and half a label helps nobody.
+    cut: a student's answers are as long as those it learnt, and half a label helps nobody. An input too long for the
+    student to read whole is answered with finish_reason "length" and no confidence.
     """
     from aiohttp import web
 
@@ -255,16 +257,22 @@ class Shape:
 
 def _chat_choice(index: int, choice: Choice) -> Json:
     message = {"role": "assistant", "content": choice.text, "refusal": None}
-    return {"index": index, "message": message, "finish_reason": "stop", "confidence": choice.confidence}
+    return {"index": index, "message": message, "finish_reason": choice.finish_reason, "confidence": choice.confidence}
 
 
 def _chat_parts(index: int, choice: Choice) -> list[Json]:
     opening = {"index": index, "delta": {"role": "assistant", "content": choice.text}, "finish_reason": None}
-    return [opening, {"index": index, "delta": {}, "finish_reason": "stop", "confidence": choice.confidence}]
+    end = {"index": index, "delta": {}, "finish_reason": choice.finish_reason, "confidence": choice.confidence}
+    return [opening, end]
 
 
 def _text_choice(index: int, choice: Choice) -> Json:
-    return {"index": index, "text": choice.text, "finish_reason": "stop", "confidence": choice.confidence}
+    return {
+        "index": index,
+        "text": choice.text,
+        "finish_reason": choice.finish_reason,
+        "confidence": choice.confidence,
+    }
 
 
 CHAT = Shape("chatcmpl", "chat.completion", "chat.completion.chunk", _chat_choice, _chat_parts)
@@ -274,7 +282,8 @@ TEXT = Shape("cmpl", "text_completion", "text_completion", _text_choice, lambda 
 def _until_stop(prediction: Prediction, stop: Sequence[str]) -> Choice:
     """The answer up to the first stop text in it."""
     places = [at for text in stop if (at := prediction.output.find(text)) >= 0]
-    return Choice(prediction.output[: min(places, default=None)], prediction.confidence)
+    reason = "length" if prediction.cut else "stop"
+    return Choice(prediction.output[: min(places, default=None)], prediction.confidence, reason)
 
 
 def _usage(inputs: Sequence[str], choices: Sequence[Choice]) -> Json:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from engine.errors import TrainingDiverged, UserError
 from engine.training.course import Course, learning_rate, rows_at_once, steps_for
 from engine.training.folder import Card, new_folder, read_card, write_card
-from engine.training.greedy import padded, write
+from engine.training.greedy import Written, padded, write
 from engine.training.lesson import Lesson
 from engine.training.order import bucketed
 from engine.training.student import Prediction, Progress, Row
@@ -92,13 +92,21 @@ class EncoderDecoder:
         self._threads = 1
 
     def predict(self, inputs: Sequence[str]) -> list[Prediction]:
-        """Answer; an input longer than any seen in training (by a good margin) is read up to there."""
+        """Answer. An input longer than any seen in training, by a good margin, is read up to there and marked cut."""
         if not inputs:
             return []
-        rows = [cut(self._codec.encode(text), self._longest_input) for text in inputs]
+        whole = [self._codec.encode(text) for text in inputs]
+        rows = [cut(tokens, self._longest_input) for tokens in whole]
         with torch_threads(self._threads):
             written = write(self._model, rows, longest=self._longest_output)
-        return [Prediction(self._codec.decode(one.tokens), min(1.0, one.probability)) for one in written]
+        return [
+            self._prediction(one, was_cut=len(tokens) > self._longest_input)
+            for one, tokens in zip(written, whole, strict=True)
+        ]
+
+    def _prediction(self, written: Written, *, was_cut: bool) -> Prediction:
+        confidence = 0.0 if was_cut else min(1.0, written.probability)
+        return Prediction(self._codec.decode(written.tokens), confidence, was_cut)
 
     def __repr__(self) -> str:
         return f"<EncoderDecoder {self.family}: {self._model.num_parameters():,} parameters>"

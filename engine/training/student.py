@@ -19,10 +19,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a student answers, and how likely it holds that answer to be (0 to 1)."""
+    """What a student answers, and how likely it holds that answer to be (0 to 1).
+
+    `cut` says that the input is longer than the student can read, and so was not read to its end. What was not read
+    whole is not answered with any confidence: it is 0 then.
+    """
 
     output: str
     confidence: float
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,9 @@ class Shouting:
         self.batches.append(len(inputs))
         if "!" in inputs:
             raise RuntimeError("too loud")
-        return [Prediction(text.upper(), 0.75) for text in inputs]
+        return [
+            Prediction(text.upper(), 0.75) if len(text) < 100 else Prediction("?", 0.0, cut=True) for text in inputs
+        ]
 
 
 @asynccontextmanager
@@ -73,6 +75,15 @@ def test_a_chat_completion_answers_the_last_user_message() -> None:
     assert choice["finish_reason"] == "stop"
     assert choice["confidence"] == 0.75
     assert reply["usage"] == {"prompt_tokens": 6, "completion_tokens": 6, "total_tokens": 12}
+
+
+def test_an_input_that_was_not_read_whole_is_answered_without_confidence_and_says_so() -> None:
+    long = "x" * 100
+    _, reply = asked("/v1/chat/completions", chat(long))
+    _, text = asked("/v1/completions", {"model": "any", "prompt": ["short", long]})
+
+    assert (reply["choices"][0]["finish_reason"], reply["choices"][0]["confidence"]) == ("length", 0.0)
+    assert [choice["finish_reason"] for choice in text["choices"]] == ["stop", "length"]
 
 
 def test_n_gives_as_many_equal_choices() -> None:

@@ -216,6 +216,18 @@ def test_it_learns_and_comes_back_from_its_folder_the_same(folder: Path) -> None
 
 
 @pytest.mark.slow
+def test_an_input_that_is_not_read_whole_is_answered_without_confidence(folder: Path) -> None:
+    """Rows of two bytes and the end mark: twice as long is read."""
+    whole, too_long = load(folder).predict(["abcab", "abcabc"])
+
+    assert read_card(folder).sizes["longest_input"] == 6
+    assert whole.confidence > 0
+    assert not whole.cut
+    assert too_long.confidence == 0
+    assert too_long.cut
+
+
+@pytest.mark.slow
 def test_one_answer_does_not_depend_on_the_company_it_is_asked_in(folder: Path) -> None:
     student = load(folder)
     alone = [student.predict([text])[0] for text in ("ab", "a much longer text", "")]
