@@ -23,6 +23,8 @@ from engine.concurrency import MAXIMUM, Crowd, News
 from engine.errors import (
     DeadlineExceeded,
     Interrupted,
+    ProviderRefused,
+    ProviderUnavailable,
     SmeltError,
     UnreadableReply,
     UserError,
@@ -268,14 +270,22 @@ class Engine:
         bound = self._price.bound(input_tokens=input_bound, output_tokens=request.n * request.max_tokens)
         question = Question(request, key, tally, input_bound, bound, scope, asked_at=self._clock.monotonic())
         with self._underway.holding(question):
-            return await persist(
-                lambda: self._attempt(question),
-                patience=self._patience,
-                deadline=lambda: question.deadline,
-                clock=self._clock,
-                chance=self._chance,
-                notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
-            )
+            try:
+                return await self._persist(question)
+            except ProviderUnavailable:
+                if isinstance(self._refused, ProviderRefused):
+                    raise _again(self._refused) from None  # the last failure said more than this request's end
+                raise
+
+    async def _persist(self, question: Question) -> Reply:
+        return await persist(
+            lambda: self._attempt(question),
+            patience=self._patience,
+            deadline=lambda: question.deadline,
+            clock=self._clock,
+            chance=self._chance,
+            notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
+        )
 
     def _recall(self, request: Request, key: bytes) -> Reply | None:
         """What the journal knows; a stored reply that still cannot be read is as good as none."""
@@ -325,8 +335,10 @@ class Engine:
     def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None) -> None:
         self._failures[verdict.kind.value] += 1
         self._emit(AttemptFailed(question.request.tag, verdict.kind.value, delay_s))
-        if error := self._standing.notify_failure(verdict):
+        if error := self._standing.notify_failure(verdict, now=self._clock.monotonic()):
             self._refuse(error)
+        elif self._standing.notice_doubt():
+            self._emit(Noted(f"no answer yet from {self.model}: {verdict.message}; trying again"))
 
     def _refuse(self, error: SmeltError) -> None:
         """Nothing more is sent; who has not been sent yet is told now. What is under way may still come back."""

@@ -10,7 +10,8 @@ SmeltError
 ├── ProviderRefused         the provider refuses everything we send    exit code 4
 │   ├── AuthenticationRefused
 │   ├── QuotaExhausted
-│   └── ConfigurationRefused
+│   ├── ConfigurationRefused
+│   └── EndpointUnreachable  nothing answers there, or nothing but errors
 ├── Interrupted             somebody asked for an orderly end      exit code 130
 └── RequestFailed           one request, one row; the rest go on
     ├── ContextOverflow     too long for the model
@@ -32,6 +33,7 @@ __all__ = [
     "ContentFiltered",
     "ContextOverflow",
     "DeadlineExceeded",
+    "EndpointUnreachable",
     "Interrupted",
     "JournalUnusable",
     "MissingExtra",
@@ -102,6 +104,10 @@ class QuotaExhausted(ProviderRefused):
 
 class ConfigurationRefused(ProviderRefused):
     """The model or a parameter does not exist at this endpoint."""
+
+
+class EndpointUnreachable(ProviderRefused):
+    """Nothing ever answered at the endpoint, or nothing but errors of its own."""
 
 
 class Interrupted(SmeltError):

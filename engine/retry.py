@@ -6,13 +6,14 @@ tries, everything else none. The waiting itself is tenacity's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.clock import Clock
-from engine.errors import ConfigurationRefused, ProviderRefused, SmeltError
+from engine.errors import ConfigurationRefused, EndpointUnreachable, ProviderRefused, SmeltError
 from engine.verdict import CHANCE, Kind, Verdict
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ __all__ = ["Patience", "Setback", "Standing", "persist"]
 T = TypeVar("T")
 
 FIRST_REJECTIONS = 3
+
+FIRST_FAILURES = 5
+UNREACHED_S = 3.0
+SILENT_S = 60.0
 
 
 class Setback(Exception):
@@ -58,26 +63,65 @@ class Standing:
 
     A refused key, an empty account and a model that is not there hold for everything. So does a rejection that met the
     first three requests while nothing was ever answered: then it is not the requests.
+
+    An endpoint that never said anything worth waiting for is given up: after five failures and three seconds when no
+    connection could be made, after five and a minute when all that came was errors or silence. A reply that says to
+    come back later (a 429, or any with a time to wait) is worth waiting for. None of this holds once something was
+    answered: then it is an outage, and outages are waited out.
     """
 
     def __init__(self) -> None:
         self._was_answered = False
         self._rejected = 0
+        self._was_reached = False
+        self._failures = 0  # in a row, before anything worth waiting for
+        self._failing_since = math.inf
+        self._was_doubted = False
 
     def notify_answer(self) -> None:
         self._was_answered = True
 
-    def notify_failure(self, verdict: Verdict) -> SmeltError | None:
+    def notice_doubt(self) -> bool:
+        """True once: when nothing but failures has come for so often that somebody should know."""
+        is_for_sure = self._failures >= FIRST_FAILURES or not self._was_reached
+        if self._was_doubted or self._was_answered or self._failures == 0 or not is_for_sure:
+            return False
+        self._was_doubted = True
+        return True
+
+    def notify_failure(self, verdict: Verdict, *, now: float) -> SmeltError | None:
         """The error that every further request deserves, if the failure is about everything."""
         error = verdict.error()
         if isinstance(error, ProviderRefused):
             return error
-        if verdict.kind is not Kind.CONFIG or self._was_answered:
+        self._was_reached = self._was_reached or not verdict.unreached
+        if self._was_answered:
             return None
+        if verdict.kind is Kind.CONFIG:
+            return self._notify_rejection(error)
+        return self._notify_silence(verdict, now=now)
+
+    def _notify_rejection(self, error: SmeltError) -> SmeltError | None:
         self._rejected += 1
         if self._rejected < FIRST_REJECTIONS:
             return None
         return ConfigurationRefused(f"the first {self._rejected} requests were all rejected, the last with: {error}")
+
+    def _notify_silence(self, verdict: Verdict, *, now: float) -> SmeltError | None:
+        is_silence = verdict.kind in CHANCE or verdict.kind is Kind.OVERLOAD
+        if not is_silence or verdict.delay_s is not None:
+            self._failures, self._failing_since = 0, math.inf
+            return None
+        self._failures += 1
+        self._failing_since = min(self._failing_since, now)
+        lasted_s = now - self._failing_since
+        if self._failures < FIRST_FAILURES or lasted_s < (SILENT_S if self._was_reached else UNREACHED_S):
+            return None
+        if not self._was_reached:
+            return EndpointUnreachable(f"{verdict.message}; check the base URL, and that the server is running")
+        return EndpointUnreachable(
+            f"nothing but failures in {lasted_s:.0f} s, the last: {verdict.message}; check the endpoint, or try later"
+        )
 
 
 async def persist(

@@ -61,7 +61,7 @@ class Verdict:
 
     `billed` is False when the attempt surely cost nothing and None when nobody knows. `everywhere` says that every
     other request to this provider would fail alike; `final` that the provider itself advises against another try.
-    `delay_s` is how long it asked us to wait.
+    `delay_s` is how long it asked us to wait. `unreached`: no connection could be made.
     """
 
     kind: Kind
@@ -70,6 +70,7 @@ class Verdict:
     billed: bool | None = None
     everywhere: bool = False
     final: bool = False
+    unreached: bool = False
 
     @property
     def may_retry(self) -> bool:
@@ -187,7 +188,7 @@ def classify(raw: RawReply, *, now: float = 0.0) -> Verdict | None:
 
 def classify_failure(message: str, *, sent: bool) -> Verdict:
     """No complete reply came back: may be chance. `sent` is False when the provider surely never saw the request."""
-    return Verdict(kind=Kind.TRANSIENT, message=_cleaned(message), billed=None if sent else False)
+    return Verdict(kind=Kind.TRANSIENT, message=_cleaned(message), billed=None if sent else False, unreached=not sent)
 
 
 def classify_unreadable(message: str) -> Verdict:

@@ -22,6 +22,7 @@ from engine import (
     ConfigurationRefused,
     ContentFiltered,
     DeadlineExceeded,
+    EndpointUnreachable,
     Engine,
     Events,
     Limits,
@@ -36,7 +37,7 @@ from engine import (
     Usage,
     UserError,
 )
-from engine.events import Event, ReplyReceived, RequestFinished, RequestSent
+from engine.events import Event, Noted, ReplyReceived, RequestFinished, RequestSent
 from engine.fakes import virtual_time
 from engine.journal import Journal
 from engine.messages import FinishReason, RawReply, Request
@@ -412,6 +413,56 @@ def test_one_malformed_row_costs_one_row() -> None:
 
 def test_a_model_that_is_not_there_stops_everything() -> None:
     assert isinstance(ask(Scripted(refusal(404, "model_not_found")), question()), ConfigurationRefused)
+
+
+NO_CONNECTION = ConnectionFailed("http://127.0.0.1:1/v1: cannot connect (Connection refused)", sent=False)
+
+
+async def dead_end(step: Step, *, rows: int) -> tuple[list[Outcome], list[str], float]:
+    """How rows end where every attempt ends in `step`, what a person is told meanwhile, and how long it takes."""
+    told: list[str] = []
+    events = Events()
+    events.subscribe(lambda event: told.append(event.text) if isinstance(event, Noted) else None)
+    provider = Scripted(*[step] * 10_000, latency_s=0.01)
+    async with Engine(provider, budget=GENEROUS, events=events) as engine:
+        outcomes = [outcome async for outcome in engine.map(questions(rows))]
+        assert nothing_is_left(engine)
+    return outcomes, [text for text in told if "journal" not in text], asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize("rows", [1, 3000])
+def test_an_endpoint_where_nothing_listens_is_given_up_within_seconds(rows: int) -> None:
+    outcomes, told, lasted_s = virtual_time.run(dead_end(NO_CONNECTION, rows=rows))
+
+    assert isinstance(outcomes[-1].error, EndpointUnreachable)
+    assert "http://127.0.0.1:1/v1: cannot connect (Connection refused); check the base URL" in str(outcomes[-1].error)
+    assert outcomes[-1].error.exit_code == 4
+    assert len(outcomes) == rows
+    assert lasted_s < 15
+    assert told == [f"no answer yet from test/model: {NO_CONNECTION}; trying again"]
+
+
+@pytest.mark.parametrize("step", [refusal(500), refusal(503), ConnectionFailed("broke"), RawReply(200, {}, b"<", 0.1)])
+def test_an_endpoint_that_never_said_anything_else_is_given_up_in_minutes(step: Step) -> None:
+    outcomes, told, lasted_s = virtual_time.run(dead_end(step, rows=3000))
+
+    assert isinstance(outcomes[-1].error, EndpointUnreachable)
+    assert "nothing but failures in" in str(outcomes[-1].error)
+    assert 60 <= lasted_s < 150
+    assert len(told) == 1
+
+
+def test_who_says_when_to_come_back_is_waited_for() -> None:
+    provider = Scripted(*[refusal(503, retry_after="30")] * 20)
+
+    assert getattr(ask(provider, question()), "text", None) == "HELLO"
+
+
+def test_after_the_first_answer_an_outage_is_waited_out() -> None:
+    steps: list[Step] = [answered(question("row 0")), *[refusal(503)] * 20]
+    outcomes = ask_all(Scripted(*steps), questions(3), concurrency=1)
+
+    assert [outcome.error for outcome in outcomes] == [None] * 3
 
 
 def test_when_one_is_told_to_wait_all_wait() -> None:
