@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from engine.errors import UserError
 from engine.events import Event, Events, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
 
-__all__ = ["Task", "Trained", "read_task", "split_off", "train_student"]
+__all__ = ["Shares", "Task", "Trained", "read_task", "split_off", "train_student"]
 
 
-KEPT_ASIDE = 0.1  # of the rows given to learn from
+KEPT_ASIDE = 0.1  # of the inputs given, for each of the two shares that are not learnt from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,15 @@ class Task:
     spec: Spec
     teacher: str
     simulated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Rows to learn from, rows to choose the best moment by, and rows to judge by, which had no say in either."""
+
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+    test: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +82,32 @@ def train_student(
     return _trained(student, folder, rows)
 
 
-def split_off(rows: Sequence[Pair], *, seed: int) -> tuple[list[Row], list[Row]]:
-    """Rows to learn from, and a tenth kept aside; every copy of an input falls on the same side."""
-    kept: list[Row] = []
-    learnt: list[Row] = []
-    for pair in rows:
-        digest = hashlib.sha256(f"{seed}\0{pair.input}".encode("utf-8", "surrogatepass")).digest()
-        aside = int.from_bytes(digest[:8]) < KEPT_ASIDE * 2**64
-        (kept if aside else learnt).append(Row(pair.input, pair.output))
-    return learnt, kept
+def split_off(rows: Sequence[Pair], *, seed: int) -> Shares:
+    """Shares of the rows by chance, a tenth of the inputs at least for each of two; a copy follows its original.
+
+    Raises UserError where there are not three different inputs, one for each share.
+    """
+    inputs = sorted({pair.input for pair in rows}, key=lambda text: _lot(text, seed=seed))
+    if len(inputs) < 3:
+        raise UserError(
+            f"{len(inputs)} different inputs are too few to learn from some and to judge by others; give more rows"
+        )
+    tenth = math.ceil(KEPT_ASIDE * len(inputs))
+    test, validation = set(inputs[:tenth]), set(inputs[tenth : 2 * tenth])
+    kept = test | validation
+    return Shares(
+        train=_rows_of(rows, lambda text: text not in kept),
+        validation=_rows_of(rows, lambda text: text in validation),
+        test=_rows_of(rows, lambda text: text in test),
+    )
+
+
+def _lot(text: str, *, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _rows_of(rows: Sequence[Pair], belongs: Callable[[str], bool]) -> tuple[Row, ...]:
+    return tuple(Row(pair.input, pair.output) for pair in rows if belongs(pair.input))
 
 
 def read_task(folder: Path) -> Task | None:

@@ -45,21 +45,21 @@ def train(
     threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train a student on labelled rows. A tenth of them is kept aside to choose the best moment and to judge."""
+    """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
     from agents.rows import read_rows
     from agents.run_folder import free_name
     from agents.train import split_off
     from engine import training
     from engine.errors import UserError
 
-    learnt, kept = split_off(read_rows(data), seed=seed)
+    shares = split_off(read_rows(data), seed=seed)
     folder = out or free_name(Path("students"), data.stem)
     if not is_free(folder):
         raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
     trained = training.train(
         student,
-        learnt,
-        kept,
+        shares.train,
+        shares.validation,
         folder,
         base=base,
         seed=seed,
@@ -68,7 +68,13 @@ def train(
         on_progress=None if json else _say_progress,
     )
     _judge(
-        trained, kept, known=learnt, kind=kind_of(trained, None), seed=seed, json=json, more={"student": str(folder)}
+        trained,
+        shares.test,
+        known=shares.train,
+        kind=kind_of(trained, None),
+        seed=seed,
+        json=json,
+        more={"student": str(folder)},
     )
 
 
