@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wai
     from engine.budget import Budget
     from engine.prices import Price
 
-__all__ = ["MOST_SEED", "Configuration", "as_table", "checked_options", "read_config", "resolve"]
+__all__ = ["MOST_SEED", "Configuration", "as_table", "check_writable", "checked_options", "read_config", "resolve"]
 
 
 MONEY = ("budget", "price_in", "price_out")
@@ -70,6 +70,8 @@ class Configuration:
         for name, most in MOST.items():
             _within(name, getattr(self, name), 1, most)
         _within("seed", self.seed, 0, MOST_SEED)
+        for name in ("model", "base_url", "test"):
+            check_writable(_flag(name), getattr(self, name) or "")
         _positive("train_seconds", self.train_seconds)
         _decimal("budget", self.budget, above_zero=True)
         _decimal("price_in", self.price_in, above_zero=False)
@@ -158,6 +160,14 @@ def _spelled(kinds: tuple[type, ...]) -> str:
 def _within(name: str, value: int | None, least: int, most: int) -> None:
     if value is not None and not least <= value <= most:
         raise UserError(f"{_flag(name)} must be a whole number from {least} to {most:,} (got {value})")
+
+
+def check_writable(name: str, text: str) -> None:
+    """Refuse a text that no file can hold: a path of bytes that are not UTF-8. Raises UserError, naming it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{name} is not UTF-8 text and could not be written down (got {text!r}); rename it") from error
 
 
 def _positive(name: str, value: float | None) -> None:

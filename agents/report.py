@@ -260,6 +260,10 @@ def read_report(folder: RunFolder) -> dict[str, Any]:
         ) from error
     if not isinstance(table, dict) or table.get("schema") != SCHEMA_VERSION:
         raise UserError(f"{folder.report_json}: is of another version; smelt resume {folder.path} writes it anew")
+    if missing := {field.name for field in dataclasses.fields(Report)} - table.keys():
+        raise UserError(
+            f"{folder.report_json}: is damaged (no {min(missing)!r}); smelt resume {folder.path} writes it anew"
+        )
     return table
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from agents.config import Configuration, as_table, checked_options
+from agents.config import Configuration, as_table, check_writable, checked_options
 from engine.errors import UserError
 from engine.journal import peek
 from engine.prices import PICO_PER_USD
@@ -67,6 +67,7 @@ class RunFolder:
 
     def begin(self, *, prompt: str, configuration: Configuration) -> None:
         """Make the folder, or enter the one that holds this very run. Raises UserError when it holds another."""
+        check_writable("the folder of the run", str(self.path.resolve()))
         manifest = manifest_text(configuration)
         if self.manifest.exists():
             self._check_same(prompt=prompt, configuration=configuration)
@@ -122,7 +123,11 @@ class RunFolder:
         return sum(totals.spent + totals.assumed for totals in peek(self.journal).by_tag.values())
 
     def prompt_text(self) -> str:
-        return self.prompt.read_bytes().decode("utf-8", "surrogatepass")
+        """The prompt that the run was begun with. Raises UserError when it cannot be read any more."""
+        try:
+            return self.prompt.read_bytes().decode("utf-8", "surrogatepass")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{self.prompt}: is damaged ({error}); put the prompt back, or begin anew") from error
 
     def write_json(self, path: Path, value: object) -> None:
         write_whole(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

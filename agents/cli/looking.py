@@ -27,13 +27,19 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Say what came of a run, and write its report.html anew."""
+    from jinja2 import UndefinedError
+
     from agents.report import read_report, write_page
     from agents.run_folder import RunFolder
+    from engine.errors import UserError
 
     folder = RunFolder(run)
     folder.configuration()  # says so when this is no run at all
     table = read_report(folder)
-    write_page(table, folder)
+    try:
+        write_page(table, folder)
+    except (TypeError, ValueError, UndefinedError) as error:  # whole at the top, and yet not the values of a report
+        raise UserError(f"{folder.report_json}: is damaged ({error}); smelt resume {run} writes it anew") from error
     if json:
         print_json(table)
         return

@@ -157,6 +157,7 @@ def resume(
 
     run_folder = RunFolder(folder)
     run_folder.configuration()
+    run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
     if budget is not None:
         run_folder.set_budget(budget)
     return _carry_out(run_folder, json=json, quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 
 from agents.cli import main
 from agents.config import Configuration
+from agents.report import Report
 from agents.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +107,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     other = Configuration(model="simulated/intents", budget="5", examples=7)
-    RunFolder(tmp_path / "other-run").begin(prompt="Route messages.", configuration=other)
+    for name in ("other-run", "torn-run", "part-report", "odd-report"):
+        RunFolder(tmp_path / name).begin(prompt="Route messages.", configuration=other)
+    (tmp_path / "torn-run" / "prompt.md").write_bytes(b"\x80\xff\x00")
+    (tmp_path / "part-report" / "report.json").write_text('{"schema": 1}')
+    odd = dict.fromkeys((field.name for field in dataclasses.fields(Report)), 3)
+    (tmp_path / "odd-report" / "report.json").write_text(json.dumps({"schema": 1, **odd}))
     return tmp_path
 
 
@@ -169,6 +176,11 @@ BAD = [
     ("unknown student", (*SIMULATED, "--student", "linaer"), "did you mean 'linear'?"),
     ("linear for text", (*SIMULATED, "--student", "linear"), "can only choose among labels"),
     ("no test file", (*SIMULATED, "--test", "none.jsonl"), "none.jsonl: cannot be read"),
+    ("test file of no text's name", (*SIMULATED, "--test", "rows\udcff.jsonl"), "--test is not UTF-8 text"),
+    ("folder of no text's name", (*SIMULATED, "--out", "run\udcff"), "the folder of the run is not UTF-8 text"),
+    ("resume: a damaged prompt", ("resume", "torn-run"), "prompt.md: is damaged"),
+    ("report: a part of one", ("report", "part-report"), "report.json: is damaged (no 'choice')"),
+    ("report: of other values", ("report", "odd-report"), "report.json: is damaged"),
     ("torn test file", (*SIMULATED, "--test", "torn.jsonl"), "torn.jsonl, line 2: is not valid JSON"),
     ("test file without columns", (*SIMULATED, "--test", "columns.jsonl"), "its columns are 'question'"),
     ("test file without rows", (*SIMULATED, "--test", "header.csv"), "header.csv: holds no rows"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,20 @@ async def charge(folder: RunFolder, amount: int) -> None:
     attempt = await journal.intend(b"k" * 32, bound=amount, tag="annotate")
     await journal.settle(attempt, raw=None, cost=amount, assumed=True)
     await journal.aclose()
+
+
+@pytest.mark.parametrize("name", [b"t\xff", b"t\xff/run"])
+def test_a_folder_that_could_not_be_written_down_is_refused(tmp_path: Path, name: bytes) -> None:
+    with pytest.raises(UserError, match="not UTF-8"):
+        RunFolder(tmp_path / os.fsdecode(name)).begin(prompt=PROMPT, configuration=CONFIGURATION)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_prompt_is_said_in_one_line(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+    for damage in (lambda: folder.prompt.write_bytes(b"\x80\xff\x00\xfe"), folder.prompt.unlink):
+        damage()
+        with pytest.raises(UserError, match=r"prompt\.md: is damaged"):
+            folder.prompt_text()
