@@ -44,8 +44,8 @@ class Crowd:
     """
 
     def __init__(self, *, fixed: int | None = None) -> None:
-        if fixed is not None and fixed < 1:
-            raise UserError(f"concurrency must be at least 1 (got {fixed}); leave it out to find it")
+        if fixed is not None and (type(fixed) is not int or fixed < 1):
+            raise UserError(f"concurrency must be a whole number, at least 1 (got {fixed!r}); leave it out to find it")
         self.fixed = fixed
         self._limit = float(INITIAL if fixed is None else fixed)
         self._threshold = math.inf  # below it growth is fast

@@ -25,6 +25,7 @@ from engine.errors import (
     Interrupted,
     ProviderRefused,
     ProviderUnavailable,
+    RequestRejected,
     SmeltError,
     UnreadableReply,
     UserError,
@@ -150,6 +151,8 @@ class Engine:
 
     async def ask(self, request: Request) -> Reply:
         """The answer to one request; raises a SmeltError that says why there is none."""
+        if not isinstance(request, Request):
+            raise TypeError(f"an engine is asked Requests, as in Request.user(text) (got {type(request).__name__})")
         tally = self._tallies.setdefault(request.tag, Tally())
         tally.requests += 1
         try:
@@ -233,6 +236,8 @@ class Engine:
             return Outcome(request, error=error)
 
     async def _answer(self, request: Request, tally: Tally) -> Reply:
+        if flaw := request.flaw:
+            raise RequestRejected(flaw)
         if request.n > 1 and not self._provider.capabilities.n:
             return await self._answer_in_parts(request, tally)
         if objection := self._provider.capabilities.objection(request):
@@ -263,7 +268,7 @@ class Engine:
         while twin := self._underway.twin_of(key):
             error = await asyncio.shield(twin)
             if error is not None:
-                raise _again(error)
+                raise error.again()
             if reply := self._recall(request, key):
                 return reply
         input_bound = input_token_bound(request)
@@ -274,7 +279,7 @@ class Engine:
                 return await self._persist(question)
             except ProviderUnavailable:
                 if isinstance(self._refused, ProviderRefused):
-                    raise _again(self._refused) from None  # the last failure said more than this request's end
+                    raise self._refused.again() from None  # the last failure said more than this request's end
                 raise
 
     async def _persist(self, question: Question) -> Reply:
@@ -347,7 +352,7 @@ class Engine:
             self._underway.give_up_waiting()
 
     def _stopped(self) -> SmeltError | None:
-        return None if self._refused is None else _again(self._refused)
+        return None if self._refused is None else self._refused.again()
 
     # -- small things
 
@@ -393,8 +398,3 @@ def _price(provider: Provider, *, told: Price | None, budget: Budget | None) -> 
     if told is not None:
         return told
     return own if isinstance(own, Price) else lookup(provider.name)
-
-
-def _again(error: SmeltError) -> SmeltError:
-    """The same error for somebody else: raised twice, one object would gather the tracebacks of all."""
-    return type(error)(*error.args)

@@ -26,6 +26,8 @@ A bug of ours is none of these: it is whatever Python raises, exit code 1.
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "AuthenticationRefused",
     "BudgetReached",
@@ -54,6 +56,10 @@ class SmeltError(Exception):
     """The root of every error that Smelt raises on purpose."""
 
     exit_code = 1
+
+    def again(self) -> Self:
+        """The same error for somebody else: raised twice, one object would gather the tracebacks of all."""
+        return type(self)(*self.args)
 
 
 class UserError(SmeltError):

@@ -6,9 +6,9 @@ Nothing here knows a provider, a price or a clock.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import orjson
 
@@ -22,12 +22,21 @@ FinishReason = Literal["stop", "length", "filtered", "refusal", "other"]
 """Why a completion ended, in one vocabulary for all dialects; "length" means it was cut."""
 
 
+_ROLES: tuple[Role, ...] = get_args(Role)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation. Raises UserError when it is not a known role and a text."""
 
     role: Role
     content: str
+
+    def __post_init__(self) -> None:
+        if self.role not in _ROLES:
+            raise UserError(f"a message's role must be one of {', '.join(_ROLES)} (got {self.role!r})")
+        if not isinstance(self.content, str):
+            raise UserError(f"a message's content must be a text (got {_kind(self.content)})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +44,10 @@ class Request:
     """One question to a model.
 
     `tag` names the stage for statistics and sub-budgets and does not shape the reply. `sample` does: asking the same
-    question with another `sample` is asking again on purpose; with the same one, the journal answers.
+    question with another `sample` is asking again on purpose; with the same one, the journal answers. A `stop` that is
+    a plain text is one stop.
 
-    Raises UserError when a field cannot mean anything (no messages, n < 1, ...).
+    Raises UserError when a field cannot mean anything (no messages, n < 1, a schema that is not JSON, ...).
     """
 
     messages: tuple[Message, ...]
@@ -51,16 +61,27 @@ class Request:
     sample: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "messages", tuple(self.messages))
-        object.__setattr__(self, "stop", tuple(self.stop))
-        if not self.messages:
-            raise UserError("a request needs at least one message (got none)")
-        if self.max_tokens < 1:
-            raise UserError(f"max_tokens must be at least 1 (got {self.max_tokens})")
-        if self.n < 1:
-            raise UserError(f"n must be at least 1 (got {self.n})")
-        if self.temperature is not None and not 0 <= self.temperature <= 2:
-            raise UserError(f"temperature must lie between 0 and 2 (got {self.temperature})")
+        object.__setattr__(self, "messages", _messages(self.messages))
+        object.__setattr__(self, "stop", _stops(self.stop))
+        _check_whole("max_tokens", self.max_tokens, least=1)
+        _check_whole("n", self.n, least=1)
+        _check_whole("sample", self.sample)
+        if self.seed is not None:
+            _check_whole("seed", self.seed)
+        if self.temperature is not None:
+            _check_temperature(self.temperature)
+        if self.schema is not None:
+            _check_schema(self.schema)
+        if not isinstance(self.tag, str):
+            raise UserError(f"tag must be a text (got {_kind(self.tag)})")
+
+    @property
+    def flaw(self) -> str | None:
+        """Why no provider can be sent this, although each field is in order; None when nothing is wrong."""
+        for position, message in enumerate(self.messages, start=1):
+            if not _is_writable(message.content):
+                return f"message {position} ({message.role}) holds half a surrogate pair, which is no character"
+        return None if all(map(_is_writable, self.stop)) else "a stop holds half a surrogate pair"
 
     @classmethod
     def user(
@@ -114,6 +135,62 @@ class Request:
         except TypeError:
             canonical = repr(shape).encode("utf-8", "surrogatepass")
         return hashlib.sha256(canonical).digest()
+
+
+def _messages(given: object) -> tuple[Message, ...]:
+    messages = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+    if messages is None:
+        raise UserError(f"messages must be a list of Message (got {_kind(given)}); for one text use Request.user(text)")
+    for position, message in enumerate(messages, start=1):
+        if not isinstance(message, Message):
+            raise UserError(f'message {position} must be a Message, as in Message("user", text) (got {_kind(message)})')
+    if not messages:
+        raise UserError("a request needs at least one message (got none)")
+    return messages
+
+
+def _stops(given: object) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return (given,)
+    stops = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(stop, str) for stop in stops):
+        raise UserError(f"stop must be texts (got {given!r})")
+    return stops
+
+
+def _check_whole(name: str, value: object, *, least: int | None = None) -> None:
+    if type(value) is not int:
+        raise UserError(f"{name} must be a whole number (got {value!r})")
+    if least is not None and value < least:
+        raise UserError(f"{name} must be at least {least} (got {value})")
+
+
+def _check_temperature(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2:
+        raise UserError(f"temperature must lie between 0 and 2 (got {value!r})")
+
+
+def _check_schema(schema: object) -> None:
+    try:
+        encoded = orjson.dumps(schema)
+    except TypeError as error:
+        raise UserError(f"schema must be a JSON object ({error})") from None
+    if not encoded.startswith(b"{"):
+        raise UserError(f"schema must be a JSON object (got {_kind(schema)})")
+
+
+def _is_writable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -105,8 +106,8 @@ def test_a_number_given_by_the_user_stays() -> None:
     assert crowd.limit == 5
 
 
-@pytest.mark.parametrize("fixed", [0, -1])
-def test_less_than_one_at_once_is_refused(fixed: int) -> None:
+@pytest.mark.parametrize("fixed", [0, -1, 1.5, True])
+def test_less_than_one_at_once_is_refused(fixed: Any) -> None:
     with pytest.raises(UserError, match=f"at least 1 \\(got {fixed}\\)"):
         Crowd(fixed=fixed)
 

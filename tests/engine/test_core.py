@@ -810,8 +810,36 @@ def test_the_repr_says_what_is_going_on() -> None:
 
 
 def test_strange_texts_are_questions_too() -> None:
-    strange = ["\ud800", "\x00", "", "﷽" * 10, "\u2028", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢"]
+    strange = ["\x00", "", "﷽" * 10, "\u2028", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢"]
     requests = [Request(messages=(Message("user", text),), max_tokens=10) for text in strange]
     outcomes = ask_all(Scripted(), requests)
 
     assert all(outcome.reply for outcome in outcomes)
+
+
+def test_half_a_surrogate_pair_costs_its_row_and_is_named() -> None:
+    provider = Scripted()
+    requests = [
+        question("a"),
+        Request.user("b", system="half \ud800"),
+        question("c"),
+        Request.user("d", stop=("\ud800",)),
+    ]
+    outcomes = ask_all(provider, requests)
+
+    assert [type(outcome.error).__name__ for outcome in outcomes] == ["NoneType", "RequestRejected"] * 2
+    assert str(outcomes[1].error) == "message 1 (system) holds half a surrogate pair, which is no character"
+    assert len(provider.sent) == 2
+
+
+def test_an_item_that_is_no_request_is_named_after_what_was_sent_is_kept() -> None:
+    async def main() -> None:
+        async with Engine(Scripted(), budget=GENEROUS) as engine:
+            outcomes = engine.map([question("a"), "b"])  # type: ignore[list-item]
+            assert (await anext(outcomes)).unwrap().text == "A"
+            with pytest.raises(TypeError, match=r"an engine is asked Requests.*got str"):
+                await anext(outcomes)
+            assert engine._opened().journal.counts().replies == 1
+            assert nothing_is_left(engine)
+
+    virtual_time.run(main())

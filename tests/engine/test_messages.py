@@ -1,0 +1,59 @@
+"""What cannot be meant is refused where it is written, in one line, not later and elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine import Message, Request, UserError
+
+HELLO = (Message("user", "hello"),)
+
+
+def test_a_plain_stop_is_one_stop() -> None:
+    assert Request.user("x", stop="END").stop == ("END",)  # type: ignore[arg-type]
+    assert Request.user("x", stop=["a", "b"]).stop == ("a", "b")  # type: ignore[arg-type]
+
+
+def test_messages_may_come_in_any_iterable() -> None:
+    assert Request(messages=iter(HELLO)).messages == HELLO  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"messages": "hello"}, "messages must be a list of Message (got str); for one text use Request.user(text)"),
+        ({"messages": None}, "messages must be a list of Message (got NoneType)"),
+        ({"messages": ["hello"]}, 'message 1 must be a Message, as in Message("user", text) (got str)'),
+        ({"messages": [*HELLO, {"role": "user"}]}, "message 2 must be a Message"),
+        ({"messages": []}, "at least one message"),
+        ({"stop": 3}, "stop must be texts (got 3)"),
+        ({"stop": ("a", b"b")}, "stop must be texts"),
+        ({"n": 1.0}, "n must be a whole number (got 1.0)"),
+        ({"n": True}, "n must be a whole number (got True)"),
+        ({"n": 0}, "n must be at least 1 (got 0)"),
+        ({"max_tokens": "5"}, "max_tokens must be a whole number (got '5')"),
+        ({"max_tokens": 0}, "max_tokens must be at least 1"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+        ({"sample": None}, "sample must be a whole number"),
+        ({"temperature": "hot"}, "temperature must lie between 0 and 2 (got 'hot')"),
+        ({"temperature": float("nan")}, "temperature must lie between 0 and 2"),
+        ({"temperature": 2.1}, "temperature must lie between 0 and 2"),
+        ({"schema": {"type": object()}}, "schema must be a JSON object"),
+        ({"schema": ["a"]}, "schema must be a JSON object (got list)"),
+        ({"schema": {"a": "\ud800"}}, "schema must be a JSON object"),
+        ({"tag": None}, "tag must be a text (got NoneType)"),
+    ],
+)
+def test_a_field_that_cannot_be_meant_is_refused_at_once(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Request(**({"messages": HELLO} | fields))
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("role", "content"), [("tool", "x"), ("user", None), ("user", b"x"), (None, "x")])
+def test_a_message_is_a_known_role_and_a_text(role: Any, content: Any) -> None:
+    with pytest.raises(UserError, match="a message's"):
+        Message(role, content)
