@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 
 from agents import layouts
+from agents.layouts import leads
 from agents.layouts.found import Found, unquote
 from agents.layouts.frame import announces
 from agents.layouts.markers import stem
@@ -62,6 +63,10 @@ def bare_input(spec: Spec, prompt: str, messages: Sequence[Message]) -> str:
     bare = _without_names(
         text if rest is None else rest, spec=spec, prompt=prompt, found=found, carried=rest is not None
     )
+    if bare and (rest is not None or _is_told(messages, prompt=prompt, spec=spec)):
+        bare = _handed_over(
+            bare, text if rest is None else rest, spec=spec, prompt=prompt, found=found, carried=rest is not None
+        )
     if not bare:
         raise UserError("the request holds a prompt and no input; put the input below the prompt")
     return bare
@@ -69,6 +74,28 @@ def bare_input(spec: Spec, prompt: str, messages: Sequence[Message]) -> str:
 
 def _plain(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def _is_told(messages: Sequence[Message], *, prompt: str, spec: Spec) -> bool:
+    """Whether another message carries the prompt, or one of its demonstrations as a turn."""
+    shown = {pair.input.strip() for pair in spec.demonstrations}
+    last = max(at for at, message in enumerate(messages) if message.role == "user")
+    return any(
+        (text := _plain(message.content)) in shown or _beside_prompt(text, prompt=prompt, spec=spec) is not None
+        for message in messages[:last]
+    )
+
+
+def _handed_over(bare: str, text: str, *, spec: Spec, prompt: str, found: Found | None, carried: bool) -> str:
+    """The input without the words and marks that people put between any prompt and its input."""
+    own = found.names[0] if found and found.names else "input"
+    inputs = [pair.input for pair in spec.demonstrations]
+    if not any(_ARROW_ENDING.search(shown) for shown in inputs):
+        bare = _ARROW_ENDING.sub("", bare) or bare
+    labelled = not text.strip().startswith(bare)
+    led = leads.without_leads(bare, prompt=f"{spec.instruction} {prompt}", own=own, inputs=inputs, labelled=labelled)
+    # A message or a field of its own has no need of quotation marks around it, so there they are the input's.
+    return leads.without_wrapping(led, own=own, inputs=inputs, quoted=carried and not labelled)
 
 
 def _beside_prompt(text: str, *, prompt: str, spec: Spec) -> str | None:
@@ -168,9 +195,21 @@ def _without_glue(text: str, *, prompt: str, spec: Spec) -> str:
     """The text without the lines at its ends that only lead over, in the prompt's own words or in common ones."""
     glue = _glue(prompt, spec)
     lines = _MARKS.sub("", text, count=1).strip().split("\n")
-    while _holds_more(lines[1:]) and (not lines[0].strip() or lines[0].strip() in glue or _leads_over(lines[0])):
+    fences = {line for line in lines if line.lstrip().startswith(("```", "~~~"))}
+    if sum(line in fences for line in lines) % 2:
+        fences = set()  # one alone is left over from the prompt; two are around the input
+    while (
+        _holds_more(lines[1:])
+        and lines[0] not in fences
+        and (not lines[0].strip() or lines[0].strip() in glue or _leads_over(lines[0]))
+    ):
         lines.pop(0)
-    while lines and (not lines[-1].strip() or lines[-1].strip() in glue) and not _is_answer_name(lines[-1]):
+    while (
+        lines
+        and lines[-1] not in fences
+        and (not lines[-1].strip() or lines[-1].strip() in glue)
+        and not _is_answer_name(lines[-1])
+    ):
         lines.pop()
     return "\n".join(lines).strip()
 
@@ -202,7 +241,11 @@ def _without_names(text: str, *, spec: Spec, prompt: str, found: Found | None, c
         bare, ended = _ARROW_ENDING.sub("", bare), ended or bool(_ARROW_ENDING.search(bare))
     opened = _without_opening(bare, spec=spec, names=names, ended=ended)
     bare = bare if opened is None else opened
-    if (opened is not None or carried or ended) and _quotes_inputs(spec, prompt):
+    if (
+        (opened is not None or carried or ended)
+        and _quotes_inputs(spec, prompt)
+        and not bare.lstrip().startswith("```")
+    ):
         bare = unquote(bare) or bare
     return bare.strip() or (text.strip() if not carried else "")
 

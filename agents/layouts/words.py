@@ -69,7 +69,8 @@ _TEXTS = _words(
     "statement, prompt, headline, email, e-mail, comment, post, utterance, content, context, premise, original, "
     "before, incorrect, code, paragraph, request, claim, snippet, description, example, title, name, item, "
     "expression, number, list, data, table, words, sentence 1, sentence1, text 1, english, src, x, raw, draft, "
-    "transcript, story, poem, quote, abstract, subject, command, satz, phrase, texto, frase, testo, zin, tekst, "
+    "transcript, story, poem, quote, abstract, subject, command, ticket, complaint, inquiry, feedback, "
+    "satz, phrase, texto, frase, testo, zin, tekst, "
     "lause, teksti, предложение, текст, 文本, 句子, 原文, 文, 文章, 문장, 텍스트, cümle, metin, mening, "
     "nachricht, mensaje, mensagem, messaggio, сообщение, 消息, 評論, 评论"
 )

@@ -95,6 +95,72 @@ def test_the_prompts_own_layout_is_taken_off(name: str, text: str) -> None:
     assert bare_input(parse(prompt), prompt, user(f"{prompt}\n\n{text}")) == "xyz"
 
 
+HANDED_OVER = (
+    "Message: {}",
+    "Question: {}",
+    "Query:\n{}",
+    "Sentence: {}",
+    "Ticket: {}",
+    "**Text:** {}",
+    "New input: {}",
+    "Customer message: {}",
+    "## Input\n{}",
+    "## Input\n\n{}\n\n## Output",
+    "Please classify: {}",
+    "Process this: {}",
+    "Next: {}",
+    "What about this one? {}",
+    "What about this one?\n\n{}",
+    "Your turn: {}",
+    "Please answer for the following message:\n{}",
+    "Your turn:\n\nInput: {}\nOutput:",
+    "Now do this one:\nMessage: {}",
+    "```\n{}\n```",
+    "Input:\n```text\n{}\n```\nOutput:",
+    '"{}"',
+    "“{}”",
+    "{} ->",
+    '{{"input": "{}"}}',
+    '{{"text": "{}", "output": ""}}',
+)
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+@pytest.mark.parametrize("wording", HANDED_OVER)
+def test_words_between_the_prompt_and_the_input_are_taken_off(name: str, wording: str) -> None:
+    prompt, text = PROMPTS[name], wording.format("due 3 May, or so")
+    spec = parse(prompt)
+
+    assert bare_input(spec, prompt, user(f"{prompt}\n\n{text}")) == "due 3 May, or so"
+    if text[0] not in '"“':  # in a message of its own, quotation marks may well be the input's
+        assert bare_input(spec, prompt, [Message("system", prompt), *user(text)]) == "due 3 May, or so"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Please note: the shop is closed",
+        "Context: a town\nQuestion: which one?",
+        "Subject: an invoice",
+        '"Yes" and "no"',
+        '{"a": 1, "b": 2}',
+        "see this: a dog",
+        "I like this one? No.",
+    ],
+)
+def test_what_an_input_begins_with_stays_behind_a_prompt(given: str) -> None:
+    for name in ("dates", "intents", "closing", "questions", "arrows", "numbered", "tags", "no examples"):
+        prompt = PROMPTS[name]
+        assert bare_input(parse(prompt), prompt, user(f"{prompt}\n\n{given}")) == given, name
+
+
+@pytest.mark.parametrize(
+    "given", ["Message: hello", "Ticket: it broke", "Please classify: it", '{"input": "a"}', "``` a ```"]
+)
+def test_a_request_without_the_prompt_keeps_what_it_begins_with(given: str) -> None:
+    assert bare_input(parse(PROMPTS["dates"]), PROMPTS["dates"], user(given)) == given
+
+
 def test_an_input_that_repeats_a_demonstration_is_still_an_input() -> None:
     for name, prompt in PROMPTS.items():
         spec = parse(prompt)
@@ -108,6 +174,13 @@ def test_a_name_that_the_demonstrated_inputs_have_belongs_to_the_input() -> None
 
     assert bare_input(spec, prompt, user("Question: three?")) == "Question: three?"
     assert bare_input(spec, prompt, user(f"{prompt}\n\nInput: Question: three?\nOutput:")) == "Question: three?"
+
+
+def test_a_name_around_the_names_that_demonstrated_inputs_have_is_taken_off() -> None:
+    prompt = "Answer.\n\nInput: Fact: a\nQuestion: one?\nOutput: 1\n\nInput: Fact: b\nQuestion: two?\nOutput: 2"
+
+    text = f"{prompt}\n\nMessage: Fact: c\nQuestion: three?"
+    assert bare_input(parse(prompt), prompt, user(text)) == "Fact: c\nQuestion: three?"
 
 
 def test_a_lost_prompt_file_leaves_the_spec() -> None:
