@@ -6,9 +6,12 @@ Knows paths and bytes; what they mean is for the stages.
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import itertools
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.metadata import version
@@ -21,10 +24,9 @@ from engine.errors import UserError
 from engine.journal import peek
 from engine.prices import PICO_PER_USD
 
-__all__ = ["RunFolder", "free_name", "write_whole"]
+__all__ = ["RunFolder", "free_name", "held", "write_whole"]
 
-# What may lie in a folder whose run was stopped before it began.
-CUT_OFF = frozenset({"prompt.md", ".prompt.md.new", ".run.toml.new"})
+_writings = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +70,26 @@ class RunFolder:
     def begin(self, *, prompt: str, configuration: Configuration) -> None:
         """Make the folder, or enter the one that holds this very run. Raises UserError when it holds another."""
         check_writable("the folder of the run", str(self.path.resolve()))
-        manifest = manifest_text(configuration)
-        if self.manifest.exists():
-            self._check_same(prompt=prompt, configuration=configuration)
-            return
-        self._check_free()
+        if not self.manifest.exists():
+            self._check_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.prompt, prompt.encode("utf-8", "surrogatepass"))
-            write_whole(self.manifest, manifest.encode())  # last: its existence means that the run has begun
+            with held(self.path):
+                self._enter(prompt=prompt, configuration=configuration)
         except OSError as error:
             raise UserError(f"{self.path}: cannot be written: {error.strerror}; choose another with --out") from error
 
+    def _enter(self, *, prompt: str, configuration: Configuration) -> None:
+        if self.manifest.exists():
+            self._check_same(prompt=prompt, configuration=configuration)
+            return
+        write_whole(self.prompt, prompt.encode("utf-8", "surrogatepass"))
+        # Last: its existence means that the run has begun.
+        write_whole(self.manifest, manifest_text(configuration).encode())
+
     def _check_free(self) -> None:
         """A folder with nothing in it but what a beginning that was cut off may have left."""
-        if self.path.exists() and (not self.path.is_dir() or {each.name for each in self.path.iterdir()} - CUT_OFF):
+        if self.path.exists() and (not self.path.is_dir() or not all(map(_is_cut_off, self.path.iterdir()))):
             raise UserError(f"{self.path}: is not empty and holds no run; choose another folder with --out")
 
     def _check_same(self, *, prompt: str, configuration: Configuration) -> None:
@@ -133,6 +140,29 @@ class RunFolder:
         write_whole(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
+def _is_cut_off(path: Path) -> bool:
+    """Whether this may lie in a folder whose run was stopped before it began."""
+    return path.name == "prompt.md" or (path.name.startswith((".prompt.md.", ".run.toml.")) and path.suffix == ".new")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within the block no other process begins a run there. Raises UserError when one is just doing so."""
+    entrance = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(entrance, folder)
+        yield
+    finally:
+        os.close(entrance)
+
+
+def _lock(entrance: int, folder: Path) -> None:
+    try:
+        fcntl.flock(entrance, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"{folder}: is in use by another process; wait for it, or choose another with --out") from error
+
+
 def manifest_text(configuration: Configuration) -> str:
     """`run.toml`: the options as resolved and the versions that ran them."""
     import tomlkit
@@ -157,11 +187,15 @@ def free_name(parent: Path, stem: str) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
+    """Write a file so that it is there whole or not at all, also after a power cut or beside another writer."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_writings)}.new")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # whatever it was: what is half written is of no use to anybody
+        temporary.unlink(missing_ok=True)
+        raise

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from agents.config import Configuration
-from agents.run_folder import RunFolder, free_name, write_whole
+from agents.run_folder import RunFolder, free_name, held, write_whole
 from engine.errors import UserError
 from engine.journal import Journal
 
@@ -111,7 +112,7 @@ def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) ->
 
 def test_a_beginning_that_was_cut_off_can_be_begun_again(tmp_path: Path) -> None:
     """The manifest is written last: without it there is no run, and nothing to lose."""
-    for name in ("prompt.md", ".prompt.md.new", ".run.toml.new"):
+    for name in ("prompt.md", ".prompt.md.17-0.new", ".run.toml.17-1.new"):
         (tmp_path / name).write_text("half")
 
     RunFolder(tmp_path).begin(prompt=PROMPT, configuration=CONFIGURATION)
@@ -176,3 +177,30 @@ def test_a_damaged_prompt_is_said_in_one_line(tmp_path: Path) -> None:
         damage()
         with pytest.raises(UserError, match=r"prompt\.md: is damaged"):
             folder.prompt_text()
+
+
+def test_only_one_process_at_a_time_begins_in_a_folder(tmp_path: Path) -> None:
+    with held(tmp_path), pytest.raises(UserError, match="is in use by another process"):
+        RunFolder(tmp_path).begin(prompt=PROMPT, configuration=CONFIGURATION)
+    assert not list(tmp_path.iterdir())
+
+    RunFolder(tmp_path).begin(prompt=PROMPT, configuration=CONFIGURATION)
+    assert RunFolder(tmp_path).prompt_text() == PROMPT
+
+
+def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    contents = [bytes([number]) * 5000 for number in range(8)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda content: write_whole(tmp_path / "a", content), contents))
+
+    assert (tmp_path / "a").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "in the way").mkdir(parents=True)
+
+    with pytest.raises(OSError, match="irectory"):
+        write_whole(tmp_path / "folder", b"content")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
