@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.records import Example, Reject, Spec
+from engine.text import visible
 
 __all__ = ["DataCard", "card_text"]
 
@@ -21,7 +22,8 @@ class DataCard:
 
 def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Sequence[Reject], card: DataCard) -> str:
     """The data card: what this is, in plain words, and where its parts are, for people and for `load_dataset`."""
-    teacher = f"a **simulated teacher** ({card.teacher})" if card.simulated else f"`{card.teacher}`"
+    name = visible(card.teacher)
+    teacher = f"a **simulated teacher** ({name})" if card.simulated else f"`{name}`"
     rows = [(name, len(examples)) for name, examples in parts_of.items()]
     every = [example for examples in parts_of.values() for example in examples]
     reasons = Counter(reject.reason for reject in rejects)
@@ -84,9 +86,9 @@ def _table(head: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> str:
 
 
 def _cell(value: str | int) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
+    return " ".join(visible(str(value)).replace("|", "\\|").split())
 
 
 def _quoted(text: str) -> str:
     """Foreign text as a block that it cannot break out of."""
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    return "\n".join(f"    {line}" for line in visible(text).splitlines())

@@ -1,7 +1,7 @@
 """What came of a run, told honestly: the same facts as JSON, as one HTML page, and as lines in the terminal.
 
 Nothing is computed here that a reader could not check against the run folder; every foreign string is data and is
-escaped on its way into the page.
+escaped, and freed of what cannot be seen, on its way into the page.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from agents.synthesis import Synthesis
 from agents.train import Trained
 from engine.errors import UserError
 from engine.evaluation import wilson
+from engine.text import visible
 
 __all__ = [
     "Choice",
@@ -321,7 +322,16 @@ def render_html(report: Mapping[str, object]) -> str:
     template = (files("agents") / "templates" / "report.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = _percent
-    return environment.from_string(template).render(report)
+    return environment.from_string(template).render(_shown(report))
+
+
+def _shown(value: Any) -> Any:
+    """The same without characters that cannot be seen, some of which reverse or hide what stands beside them."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {_shown(key): _shown(item) for key, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _percent(value: float, metric: str) -> float:

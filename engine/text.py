@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import islice
 
-__all__ = ["clean", "encoding_of"]
+__all__ = ["clean", "encoding_of", "visible"]
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -28,6 +28,12 @@ def clean(text: str, limit: int) -> str:
     """
     shown = "".join(islice(_visible(text), limit + 1)).rstrip()
     return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
+
+
+def visible(text: str) -> str:
+    """The whole text without what cannot be seen, on its own lines: for pages and files, where lines are kept."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(one for one in lines if one in "\n\t" or unicodedata.category(one) not in _UNSEEN)
 
 
 def _visible(text: str) -> Iterator[str]:

@@ -171,3 +171,14 @@ def test_the_folder_loads_as_a_data_set_of_three_parts(tmp_path: Path) -> None:
     assert set(by_files) == set(by_card) == set(PARTS)
     assert sum(part.num_rows for part in by_card.values()) == 80
     assert by_files["train"][0] == by_card["train"][0]
+
+
+def test_the_card_shows_nothing_that_cannot_be_seen_and_breaks_out_of_no_cell(tmp_path: Path) -> None:
+    spec = Spec(instruction="one\x1b[2J\u202e\ntwo\x00", kind="classification", labels=("a\\\u200b|b", "c\x1b"))
+    collect(spec, rows(8, ("c\x1b",)), REJECTS, folder=tmp_path, card=CARD, seed=0)
+
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+
+    assert not set(text) & set("\x1b\u202e\x00\u200b")
+    assert "    one[2J\n    two\n" in text
+    assert "| c | 8 |" in text

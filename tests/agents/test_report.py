@@ -177,6 +177,17 @@ def test_any_text_at_all_makes_a_page(text: str) -> None:
     assert page.startswith(b"<!doctype html>")
 
 
+def test_what_cannot_be_seen_does_not_stand_on_the_page_and_lines_are_kept() -> None:
+    unseen = "\x1b[31m\x00\u202e\u2066\x9b\u200b"
+    spec = Spec(instruction=f"one{unseen}\r\n\ttwo", demonstrations=(Pair(f"a{unseen}b", unseen),))
+
+    page = page_of(report(name=f"x{unseen}", spec=spec))
+
+    assert not set(unseen) & set(page) - set("[31m")
+    assert "<pre>one[31m\n\ttwo</pre>" in page
+    assert '<td class="text">a[31mb</td>' in page
+
+
 def test_half_a_surrogate_pair_in_a_folder_name_does_not_cost_the_report(tmp_path: Path) -> None:
     told = report(folder="runs/\udcff", name="\udcff")
 

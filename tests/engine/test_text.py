@@ -1,0 +1,23 @@
+"""Text from elsewhere on a page: its lines stay, what cannot be seen goes."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.text import visible
+
+
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x00\x1b\r\n\t\u202e\ud800"))))
+def test_nothing_unseen_is_left_and_everything_seen_is_kept_in_order(text: str) -> None:
+    shown = visible(text)
+
+    assert not [one for one in shown if one not in "\n\t" and unicodedata.category(one)[0] == "C"]
+    assert [one for one in shown if one not in "\n\t"] == [one for one in text if unicodedata.category(one)[0] != "C"]
+    assert visible(shown) == shown
+
+
+def test_lines_end_one_way() -> None:
+    assert visible("a\r\nb\rc\n\td") == "a\nb\nc\n\td"
