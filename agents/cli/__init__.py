@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -16,6 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from agents.cli import looking, making, students
+from agents.cli.output import print_json
 from engine.errors import SmeltError
 from engine.text import clean
 
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _settle_streams()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends a command as Ctrl-C does
-    sys.exit(_run(given or ["--help"], debug="--debug" in given))
+    sys.exit(_run(given or ["--help"], debug="--debug" in given, json="--json" in given))
 
 
 def _settle_streams() -> None:
@@ -67,7 +69,7 @@ def _settle_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _run(arguments: list[str], *, debug: bool) -> int:
+def _run(arguments: list[str], *, debug: bool, json: bool) -> int:
     # --debug may stand anywhere, since it is typed after something has gone wrong.
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
@@ -78,16 +80,16 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except (KeyboardInterrupt, typer.Abort):
-        return _failed("interrupted", code=130, debug=debug)
+        return _failed("interrupted", code=130, debug=debug, json=json)
     except SmeltError as error:
-        return _failed(str(error), code=error.exit_code, debug=debug)
+        return _failed(str(error), code=error.exit_code, debug=debug, json=json)
     except TyperException as error:
-        return _failed(_usage(error), code=2, debug=debug)
+        return _failed(_usage(error), code=2, debug=debug, json=json)
     except OSError as error:  # a full disk, a place that cannot be written: the machine's, not a bug
-        return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", code=2, debug=debug)
+        return _failed(f"{error.filename or 'the system'}: {error.strerror or error}", code=2, debug=debug, json=json)
     except Exception as error:  # noqa: BLE001 - whatever else is a bug of ours: said in one line, with the way to tell us more
         kind = type(error).__name__
-        return _failed(f"a bug in Smelt ({kind}: {error}); --debug shows where", code=1, debug=debug)
+        return _failed(f"a bug in Smelt ({kind}: {error}); --debug shows where", code=1, debug=debug, json=json)
     return code if isinstance(code, int) else 0
 
 
@@ -98,8 +100,13 @@ def _usage(error: TyperException) -> str:
     return f"{error.format_message()} (see {command} --help)"
 
 
-def _failed(message: str, *, code: int, debug: bool) -> int:
+def _failed(message: str, *, code: int, debug: bool, json: bool) -> int:
+    """The line for a person on standard error, and the one for a program, if it asked for one, on standard output."""
     if debug:
         traceback.print_exc()
-    print(f"smelt: {clean(message, limit=1000)}", file=sys.stderr)  # noqa: T201
+    line = clean(message, limit=1000)
+    print(f"smelt: {line}", file=sys.stderr)  # noqa: T201
+    if json:
+        with contextlib.suppress(OSError):  # whoever reads there has gone, or the disk is full: it has been said above
+            print_json({"error": line, "exit_code": code})
     return code

@@ -47,13 +47,15 @@ def train(
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
     from agents.rows import read_rows
-    from agents.run_folder import free_name
+    from agents.run_folder import RunFolder, free_name
     from agents.train import split_off
     from engine import training
     from engine.errors import UserError
 
     shares = split_off(read_rows(data), seed=seed)
     folder = out or free_name(Path("students"), data.stem)
+    if RunFolder(folder.resolve().parent).manifest.is_file():
+        raise UserError(f"{folder}: is part of a run, whose report speaks of what is there; choose another with --out")
     if not is_free(folder):
         raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
     trained = training.train(

@@ -204,6 +204,7 @@ BAD = [
     ("train: torn rows", ("train", "torn.jsonl"), "torn.jsonl, line 2"),
     ("train: unknown student", ("train", ROWS, "--student", "linaer", "--out", "x"), "unknown student family 'linaer'"),
     ("train: a file in the way", ("train", ROWS, "--student", "linear", "--out", "file/x"), "cannot be written"),
+    ("train: a run's student", ("train", ROWS, "--student", "linear", "--out", "other-run/s"), "is part of a run"),
     ("train: one answer for all", ("train", "same.jsonl", "--student", "linear", "--out", "x"), "add rows with"),
     ("fake-provider: unknown world", ("fake-provider", "--world", "dats"), "did you mean 'dates'?"),
     ("fake-provider: no port", ("fake-provider", "--port", "99999"), "--port"),
@@ -224,6 +225,26 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(
     assert ran.err.count("\n") == 1
     assert said in ran.err
     assert listing(place) == before
+
+
+@pytest.mark.usefixtures("place")
+@both_ways
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param((*SIMULATED, "--budget", "0", "--json"), id="a value"),
+        pytest.param(("resume", "nowhere", "--json"), id="no run"),
+        pytest.param(("parse", "--json"), id="usage"),
+        pytest.param(("parse", "missing.md", "--json", "--debug"), id="with a traceback"),
+    ],
+)
+def test_with_json_an_error_is_an_object_too(smelt: Smelt, words: tuple[object, ...]) -> None:
+    ran = smelt(*words)
+
+    told = json.loads(ran.out)
+    assert (told["exit_code"], ran.code) == (2, 2)
+    assert ran.err.splitlines()[-1] == f"smelt: {told['error']}"
+    assert ran.out.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a place where even root cannot write")
