@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
+import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -184,17 +187,29 @@ async def serve(
     """
     from aiohttp import web
 
+    # Begun at once: a coroutine that is never awaited, because there was no address to be had, is a warning.
+    ending = asyncio.ensure_future(until if until is not None else asyncio.Event().wait())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
-    await runner.setup()
     try:
+        await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise UserError(f"cannot listen on {host}:{port} ({error.strerror}): choose another port") from error
+            # An empty host would be every address of this machine, which nobody asked for.
+            await web.TCPSite(runner, host or " ", port).start()
+        except (OSError, OverflowError, UnicodeError) as error:
+            raise UserError(f"cannot listen on {host}:{port} {_why_not(error)}") from error
         on_ready(f"http://{host}:{runner.addresses[0][1]}")
-        await (until if until is not None else asyncio.Event().wait())
+        await ending
     finally:
+        ending.cancel()
         await runner.cleanup()
+
+
+def _why_not(error: Exception) -> str:
+    """Why an address cannot be had, and the way out: another port, unless it is the host that is wrong."""
+    number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
+    if number == errno.EADDRNOTAVAIL or (number is None and not isinstance(error, OverflowError)):
+        return "(no such address on this machine): choose another host, such as 127.0.0.1"
+    return f"({os.strerror(number) if number else error}): choose another port"
 
 
 class _Office:

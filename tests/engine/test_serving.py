@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import threading
@@ -280,8 +281,44 @@ def test_an_address_in_use_is_one_line() -> None:
             taken.listen()
             await serve(application(Shouting()), port=taken.getsockname()[1])
 
-    with pytest.raises(UserError, match="choose another port"):
+    with pytest.raises(UserError, match=r"\(Address already in use\): choose another port"):
         asyncio.run(run())
+
+
+@pytest.mark.parametrize("host", ["300.1.1.1", "198.51.100.1", "", "a b", "a" * 300])
+def test_a_host_that_is_not_this_machine_is_one_line_and_no_warning(host: str) -> None:
+    async def run() -> None:
+        over = asyncio.Event()
+        await serve(application(Shouting()), host=host, port=8123, until=over.wait())
+
+    with pytest.raises(UserError) as caught:
+        asyncio.run(run())
+    gc.collect()  # a coroutine that nobody awaited would warn here, and a warning fails the test
+    advice = "(no such address on this machine): choose another host, such as 127.0.0.1"
+    assert str(caught.value) == f"cannot listen on {host}:8123 {advice}"
+
+
+def test_a_port_that_is_none_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"cannot listen on 127\.0\.0\.1:70000 .*choose another port"):
+        asyncio.run(serve(application(Shouting()), port=70_000))
+
+
+def test_whoever_waits_when_the_desk_closes_is_let_go() -> None:
+    """In the middle of a batch too: the student is still at it, and nobody waits for ever."""
+
+    async def ask() -> bool:
+        student = Shouting()
+        student.go.clear()
+        desk = Desk(student)
+        work = asyncio.create_task(desk.work())
+        asking = asyncio.create_task(desk.answer(["a"]))
+        await asyncio.to_thread(student.asked.wait, 5)
+        work.cancel()
+        asyncio.get_running_loop().call_soon(student.go.set)
+        await asyncio.wait([asking], timeout=2)
+        return asking.cancelled()
+
+    assert asyncio.run(ask())
 
 
 @pytest.mark.slow
