@@ -20,7 +20,7 @@ from agents.interrupts import drained_by_signals
 from agents.parse import parse_with_teacher
 from agents.records import Example, Pair, Spec, TaskKind
 from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, make_report, write_report
-from agents.retrieve import Retrieval, retrieve
+from agents.retrieve import Retrieval, model_table, retrieve
 from agents.rows import read_rows
 from agents.run_folder import RunFolder
 from agents.specs import read_spec, write_spec
@@ -39,6 +39,8 @@ STAGES = ("parse", "retrieve", "generate", "collect", "train", "evaluate", "repo
 
 # With fewer rows than this a student only learns to repeat them.
 ENOUGH_TO_TRAIN = 50
+
+RANKED_ALOUD = 3  # the report has more of them
 
 # A student that writes text needs more rows than one that chooses among labels: of dates, 2,000 rows taught `tiny` to
 # answer 8 in 10 exactly, 4,000 rows more than 9.
@@ -137,8 +139,15 @@ async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Sp
 async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events) -> Retrieval:
     events.emit(StageStarted("retrieve"))
     retrieval = await retrieve(engine, spec, note=lambda text: events.emit(Noted(text)), wanted=wanted)
+    events.emit(Noted(ranking_told(retrieval)))
     events.emit(StageFinished("retrieve", retrieval.choice.why))
     return retrieval
+
+
+def ranking_told(retrieval: Retrieval) -> str:
+    """The best base models, each with whether it can be used, as one line."""
+    best = model_table(retrieval.models, top=RANKED_ALOUD)
+    return "base models that suit best: " + "; ".join(f"{row['model']} ({row['verdict']})" for row in best)
 
 
 async def synthesize_rows(

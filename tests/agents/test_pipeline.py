@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
-from agents.pipeline import money_of, run, understand
+from agents.pipeline import look_around, money_of, run, understand
 from agents.records import Spec
 from agents.run_folder import RunFolder
 from agents.specs import read_spec, write_spec
 from engine import Budget, Engine
 from engine.errors import UserError
-from engine.events import Events
+from engine.events import Event, Events, Noted
 
 DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
 REVIEWS = "Say whether the review is good or bad.\n\nInput: I love it\nOutput: good\n\nInput: It broke\nOutput: bad\n"
@@ -40,6 +40,22 @@ def test_a_spec_that_was_edited_is_taken_as_it_is_and_the_teacher_is_not_asked(t
             return spec, engine.statistics().requests
 
     assert asyncio.run(understood()) == (edited, 0)
+
+
+def test_looking_around_tells_the_best_models_and_what_speaks_against_them() -> None:
+    events, told = Events(), list[Event]()
+    events.subscribe(told.append)
+
+    async def look() -> None:
+        async with Engine("simulated/dates", budget=Budget(1), events=events) as engine:
+            spec = Spec(instruction="Translate the sentence into German.", kind="text")
+            await look_around(spec, engine, wanted="auto", events=events)
+
+    asyncio.run(look())
+
+    [line] = [event.text for event in told if isinstance(event, Noted) and event.text.startswith("base models")]
+    assert line.count("; ") == 2
+    assert all(" (can be used, " in part or " (no: " in part for part in line.split("; "))
 
 
 def test_a_row_that_there_is_not_has_no_price() -> None:
