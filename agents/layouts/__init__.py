@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from agents.layouts import arrows, fields, loose, prose, structured
+from agents.layouts import arrows, fields, keyed, loose, prose, structured
 from agents.layouts.found import Found
 from agents.layouts.frame import instruction_around, lead_start
 
 __all__ = ["Found", "announces_examples", "find", "instruction_of"]
 
-_MARKED = (structured.find_json, structured.find_tags, structured.find_table, fields.find, arrows.find, prose.find)
+_MARKED = (
+    structured.find_json,
+    structured.find_tags,
+    structured.find_table,
+    keyed.find,
+    fields.find,
+    arrows.find,
+    prose.find,
+)
 """Layouts with marks of their own; of equally good readings the first one counts."""
 
 

@@ -49,6 +49,10 @@ LAYOUTS = {
     "bold": f"{INSTRUCTION}\n\n## Examples\n\n{fields('**Input:** ', '**Output:** ')}",
     "headings": f"# Task\n{INSTRUCTION}\n\n{fields('### Input' + chr(10), '### Output' + chr(10))}",
     "yaml": f"{INSTRUCTION}\n\nexamples:\n{fields('- input: ', '  output: ', between=chr(10))}",
+    "yaml block": f"instruction: |\n  {INSTRUCTION}\n\nexamples:\n"
+    + "\n".join(f"  - input: {json.dumps(pair.input)}\n    output: '{pair.output}'" for pair in PAIRS),
+    "yaml folded": f"task: >-\n  {INSTRUCTION.replace(' of ', chr(10) + '  of ')}\nexamples:\n"
+    + "\n".join(f"- input: {pair.input}\n  output: |\n    {pair.output}" for pair in PAIRS),
     "equals": INSTRUCTION + "\n\n" + "\n\n".join(f'input="{pair.input}"\noutput="{pair.output}"' for pair in PAIRS),
     "curly quotes": INSTRUCTION
     + "\n\n"
@@ -392,8 +396,11 @@ def test_any_text_behind_an_instruction_gives_the_same_spec_twice(parts: list[st
         "Do it now.\n" + "Input: x\n" * 6_000,
         "Do it now. " + "a -> b " * 8_000,
         "Do it now.\n" + "Here are examples:\n" * 4_000,
+        "Do it now.\n" + "examples:\n- x\n" * 6_000,
+        "Do it now.\n" + "```\nx\n" * 6_000,
+        "Do it now.\nInput: a\nOutput: b\n" + "```\nx\n" * 6_000,
     ],
-    ids=["blanks", "braces", "tags", "quotes", "openings", "arrows", "leads"],
+    ids=["blanks", "braces", "tags", "quotes", "openings", "arrows", "leads", "lists", "fences", "fences below"],
 )
 def test_hostile_repetition_does_not_hang(text: str) -> None:
     """Each takes a fraction of a second; were the time quadratic, it would be minutes."""
