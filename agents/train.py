@@ -9,27 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.choose import StudentChoice
-from agents.records import Pair, Spec
-from agents.specs import spec_of, table_of
+from agents.model_card import write_model_card
+from agents.records import Pair
+from agents.task import Task, as_table
 from engine.errors import UserError
 from engine.events import Event, Events, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
 
-__all__ = ["Shares", "Task", "Trained", "read_task", "split_off", "train_student"]
+__all__ = ["Shares", "Task", "Trained", "split_off", "train_student"]
 
 
 KEPT_ASIDE = 0.1  # of the inputs given, for each of the two shares that are not learnt from
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What a student's folder says of the task it was made for; everything that serving it needs."""
-
-    name: str
-    prompt: str
-    spec: Spec
-    teacher: str
-    simulated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +56,21 @@ def train_student(
     """The student of `folder`. It is trained only if no student of the same rows and conditions is there already."""
     recipe = _recipe(choice, rows, seed=seed, time_limit_s=time_limit_s)
     if _is_done(folder, recipe):
-        return _trained(load(folder), folder, rows)
-    student = train(
-        choice.family,
-        rows,
-        validation,
-        folder,
-        seed=seed,
-        time_limit_s=time_limit_s,
-        base=choice.checkpoint,
-        threads=threads,
-        task={**_as_table(task), "recipe": recipe},
-        on_progress=lambda progress: events.emit(_told(progress)),
-    )
+        student = load(folder)
+    else:
+        student = train(
+            choice.family,
+            rows,
+            validation,
+            folder,
+            seed=seed,
+            time_limit_s=time_limit_s,
+            base=choice.checkpoint,
+            threads=threads,
+            task={**as_table(task), "recipe": recipe},
+            on_progress=lambda progress: events.emit(_told(progress)),
+        )
+    write_model_card(folder)
     return _trained(student, folder, rows)
 
 
@@ -108,31 +100,6 @@ def _lot(text: str, *, seed: int) -> bytes:
 
 def _rows_of(rows: Sequence[Pair], belongs: Callable[[str], bool]) -> tuple[Row, ...]:
     return tuple(Row(pair.input, pair.output) for pair in rows if belongs(pair.input))
-
-
-def read_task(folder: Path) -> Task | None:
-    """The task that a student's folder tells of, or None if it was trained on bare rows."""
-    table = read_card(folder).task
-    try:
-        return Task(
-            name=str(table["name"]),
-            prompt=str(table["prompt"]),
-            spec=spec_of(table["spec"]),
-            teacher=str(table["teacher"]),
-            simulated=bool(table["simulated"]),
-        )
-    except KeyError:
-        return None
-
-
-def _as_table(task: Task) -> dict[str, object]:
-    return {
-        "name": task.name,
-        "prompt": task.prompt,
-        "spec": table_of(task.spec),
-        "teacher": task.teacher,
-        "simulated": task.simulated,
-    }
 
 
 def _recipe(choice: StudentChoice, rows: Sequence[Row], *, seed: int, time_limit_s: float) -> str:

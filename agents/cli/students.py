@@ -17,7 +17,7 @@ from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
     from agents.records import TaskKind
-    from agents.train import Task
+    from agents.task import Task
     from engine.messages import Message
     from engine.training import Progress, Row, Student
 
@@ -46,6 +46,7 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
+    from agents.model_card import write_model_card
     from agents.rows import read_rows
     from agents.run_folder import RunFolder, free_name
     from agents.train import split_off
@@ -69,6 +70,7 @@ def train(
         threads=threads,
         on_progress=None if json else _say_progress,
     )
+    write_model_card(folder)
     _judge(
         trained,
         shares.test,
@@ -91,7 +93,7 @@ def evaluate(
     json: JsonOption = False,
 ) -> None:
     """Score a student on labelled rows. With intervals, beside the plainest baselines."""
-    from agents.train import read_task
+    from agents.task import read_task
     from engine import training
 
     rows, folder = rows_of(data), student_folder(student)
@@ -149,7 +151,7 @@ def serve(
     """Answer in the LLM's place. OpenAI's chat completions, from the student."""
     import asyncio
 
-    from agents.train import read_task
+    from agents.task import read_task
     from agents.unprompt import bare_input
     from engine import serving, training
 
@@ -182,7 +184,7 @@ async def _until_told(serve: Callable[[Awaitable[object]], Awaitable[None]]) -> 
 def chat(student: StudentArgument, port: PortOption = None) -> None:
     """Open a page on this machine to ask the student questions."""
     from agents.chat import chat as open_page
-    from agents.train import read_task
+    from agents.task import read_task
     from engine import training
 
     folder = student_folder(student)

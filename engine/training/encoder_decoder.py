@@ -334,7 +334,9 @@ def _no_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def keep(model: Any, codec: Codec, lesson: Lesson, taught: Taught, *, family: str, folder: Path) -> None:
+def keep(
+    model: Any, codec: Codec, lesson: Lesson, taught: Taught, *, family: str, folder: Path, base: str | None = None
+) -> None:
     """Write the student's folder: loadable by itself, and by transformers' Auto classes."""
     with new_folder(folder) as draft, _no_bars():
         model.save_pretrained(draft)
@@ -344,7 +346,7 @@ def keep(model: Any, codec: Codec, lesson: Lesson, taught: Taught, *, family: st
             "longest_input": taught.longest_input,
             "longest_output": taught.longest_output,
         }
-        write_card(draft, Card(family=family, sizes=sizes, metrics=asdict(taught), task=lesson.task))
+        write_card(draft, Card(family=family, sizes=sizes, metrics=asdict(taught), task=lesson.task, base=base))
 
 
 def checkpoint(name: str | Path) -> Any:

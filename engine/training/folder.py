@@ -31,6 +31,7 @@ class Card:
     sizes: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, object] = field(default_factory=dict)
     task: Mapping[str, object] = field(default_factory=dict)
+    base: str | None = None  # the checkpoint it started from
     format: int = FORMAT
 
 

@@ -62,7 +62,7 @@ def train(lesson: Lesson, folder: Path) -> None:
         raise UserError(_not_usable(lesson.base)) from error
     threads = lesson.threads or free_threads(most=MOST_THREADS)
     taught = teach(model, codec, lesson, recipe=RECIPE, threads=threads, started=started)
-    keep(model, codec, lesson, taught, family=FAMILY, folder=folder)
+    keep(model, codec, lesson, taught, family=FAMILY, folder=folder, base=lesson.base)
 
 
 def load(folder: Path) -> EncoderDecoder:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.records import Pair
-from agents.train import split_off
+from agents.choose import StudentChoice
+from agents.records import Pair, Spec
+from agents.task import Task
+from agents.train import Trained, split_off, train_student
 from engine.errors import UserError
+from engine.events import Events
+from engine.training import Row
 
 INPUTS = st.lists(st.text(max_size=5), min_size=3, max_size=60).filter(lambda inputs: len(set(inputs)) >= 3)
 
@@ -51,3 +57,37 @@ def test_another_seed_draws_other_rows_and_the_order_given_changes_nothing() -> 
 def test_too_few_inputs_to_share_out_are_one_line() -> None:
     with pytest.raises(UserError, match="2 different inputs are too few"):
         split_off([Pair("a", "x"), Pair("b", "y"), Pair("a", "x")], seed=0)
+
+
+GREETINGS = [Row("good day", "hello"), Row("see you", "bye"), Row("good morning", "hello")]
+
+
+def trained(folder: Path, *, seed: int = 0) -> Trained:
+    task = Task(name="greet", prompt="p", spec=Spec(instruction="Greet."), teacher="simulated/x", simulated=True)
+    return train_student(
+        StudentChoice(family="linear", checkpoint=None, why="it is small"),
+        GREETINGS,
+        GREETINGS,
+        folder,
+        task=task,
+        seed=seed,
+        time_limit_s=10,
+        threads=1,
+        events=Events(),
+    )
+
+
+def test_a_student_is_trained_anew_only_for_other_conditions_and_has_its_card_each_time(tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    trained(folder)
+    first = (folder / "student.json").stat().st_ino
+    (folder / "README.md").unlink()
+
+    trained(folder)
+    again = (folder / "student.json").stat().st_ino
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    trained(folder, seed=1)
+
+    assert again == first != (folder / "student.json").stat().st_ino
+    assert card.startswith("# greet\n")
+    assert "simulated teacher" in card
