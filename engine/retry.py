@@ -52,10 +52,10 @@ class Patience:
 
     def wait_s(self, verdict: Verdict, *, failures: int, chance: Random) -> float:
         """How long to wait after so many failures in all; never less than the provider asked for."""
-        backoff = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 30)) * chance.uniform(0.5, 1.0)
+        backoff = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 30))
         if verdict.delay_s is None:
-            return backoff
-        return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s)
+            return backoff * chance.uniform(0.5, 1.0)
+        return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s) * chance.uniform(0.5, 1.0)
 
 
 class Standing:

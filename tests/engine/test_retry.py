@@ -352,6 +352,14 @@ def test_the_wait_doubles_up_to_its_longest() -> None:
         assert whole / 2 <= wait <= whole
 
 
+def test_a_told_wait_is_kept_and_spread_so_that_many_do_not_return_at_once() -> None:
+    verdict = failing(Kind.RATE, delay_s=40.0)
+    for failures in (1, 9):
+        waits = {Patience().wait_s(verdict, failures=failures, chance=Random(seed)) for seed in range(20)}
+        assert all(40.0 < wait <= 44.0 for wait in waits)
+        assert len(waits) == 20
+
+
 def test_cancellation_is_no_failure() -> None:
     async def main() -> None:
         task = asyncio.get_running_loop().create_task(
