@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +23,13 @@ _DIGITS: Final = 20
 
 
 class Mark:
-    """A small file beside the journal. Raises BlockingIOError when another journal object holds it."""
+    """A small file beside the journal. Raises BlockingIOError when another journal object holds it.
 
-    def __init__(self, path: Path) -> None:
+    `sync` makes what was written to a file descriptor durable.
+    """
+
+    def __init__(self, path: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
+        self._sync = sync
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,11 +48,11 @@ class Mark:
         # In place and always equally long, in one call: there is no moment at which half of it is there.
         os.pwrite(self._file, b"%0*d\n" % (_DIGITS, commits), 0)
         if commits % _FSYNC_EVERY == 0:
-            os.fsync(self._file)
+            self._sync(self._file)
 
     def close(self) -> None:
         """Make the mark durable and let go of the lock."""
         try:
-            os.fsync(self._file)
+            self._sync(self._file)
         finally:
             os.close(self._file)

@@ -258,9 +258,13 @@ def test_what_nobody_knows_is_charged_at_its_bound_and_said_to_be_assumed() -> N
 def test_a_reply_whose_usage_cannot_be_believed_is_charged_at_its_bound(usage: tuple[int, int] | None) -> None:
     async def main() -> None:
         async with Engine(Scripted(answered(question(), usage=usage)), budget=GENEROUS) as engine:
-            assert (await engine.ask(question())).text == "HELLO"
-            assert engine.statistics().spent == 0
-            assert 0 < engine.statistics().assumed < 10**9
+            found = await engine.ask(question())
+            written, statistics = engine._opened().journal.counts().by_tag[""], engine.statistics()
+            assert found.text == "HELLO"
+            assert (statistics.spent, written.spent) == (0, 0)
+            assert 0 < statistics.assumed < 10**9
+            assert written.assumed == statistics.assumed  # an unbelievable figure is written down nowhere
+            assert found.cost_usd == statistics.by_tag[""].cost_usd == statistics.assumed / PICO
 
     virtual_time.run(main())
 
@@ -598,6 +602,21 @@ def test_several_completions_are_asked_for_one_by_one_where_they_must_be() -> No
         assert (again.from_journal, again.cost_usd) == (True, 0.0)
         assert [request.n for request in provider.sent] == [1, 1, 1]
         assert len({request.sample for request in provider.sent}) == 3
+
+    virtual_time.run(main())
+
+
+def test_a_part_of_one_question_answers_no_other() -> None:
+    """Samples 0, 1, 2 of the same question, and two completions of it, are asked anew."""
+
+    async def main() -> None:
+        provider = Scripted(capabilities=Capabilities(n=False))
+        async with Engine(provider, budget=GENEROUS) as engine:
+            whole = replace(question(), n=3)
+            others = [*(replace(question(), sample=i) for i in range(3)), replace(question(), n=2)]
+            for request in (whole, *others):
+                assert not (await engine.ask(request)).from_journal
+        assert len(provider.sent) == len({request.sample for request in provider.sent}) == 3 + 3 + 2
 
     virtual_time.run(main())
 

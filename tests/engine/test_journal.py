@@ -20,6 +20,8 @@ import pytest
 from engine.errors import JournalUnusable
 from engine.fakes import virtual_time
 from engine.journal import Journal, Totals, peek
+from engine.journal.mark import Mark
+from engine.journal.store import Store
 from engine.messages import RawReply
 
 ROOT = Path(__file__).parents[2]
@@ -626,3 +628,26 @@ def test_kill_9_loses_no_durable_reply_and_pays_for_none_twice(path: Path) -> No
             assert counts.attempts - counts.replies <= 20 * 50
 
     asyncio.run(session())
+
+
+def test_a_commit_is_on_the_disk_before_it_counts(tmp_path: Path) -> None:
+    """No kill of ours can tell: only a power cut would. So the database is asked what it does."""
+    store = Store.open(tmp_path / "journal.db")
+    full = 2
+    try:
+        assert store._writing.execute("PRAGMA synchronous").fetchone() == (full,)
+        assert store._writing.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    finally:
+        store.finish()
+        store.close()
+
+
+def test_the_mark_is_made_durable_at_every_hundredth_commit_and_at_closing(tmp_path: Path) -> None:
+    marked: list[bytes] = []
+    path = tmp_path / "mark"
+    mark = Mark(path, sync=lambda _: marked.append(path.read_bytes()))
+    for commits in range(1, 251):
+        mark.write(commits)
+    mark.close()
+
+    assert [int(text) for text in marked] == [100, 200, 250]
