@@ -51,6 +51,9 @@ MOST_FREQUENT = 20  # answers that the balance lists
 # Fewer real rows than this tell little: at 100 rows the interval of a score is still some 20 points wide.
 ENOUGH_REAL_ROWS = 100
 
+# Of `tiny`: of inputs of 100 bytes, an eighth of the planned steps left it answering the most frequent answer always.
+HARDLY_BEGUN = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class LabelAccuracy:
@@ -166,13 +169,20 @@ def _range(interval: tuple[float, float]) -> str:
 
 
 def warnings(
-    *, judgements: Sequence[Judgement], spec: Spec, simulated: bool, given_are_synthetic: bool = False
+    *,
+    judgements: Sequence[Judgement],
+    spec: Spec,
+    simulated: bool,
+    given_are_synthetic: bool = False,
+    training: Training | None = None,
 ) -> tuple[str, ...]:
     """What a reader must know before trusting the scores.
 
     `given_are_synthetic` says that the given test rows are a simulated world's own: no real ones.
     """
     found = [text for judgement in judgements for text in judgement.warnings()]
+    if training and (hurried := _hurried(training.details)):
+        found.append(hurried)
     by_place = {judgement.on: judgement for judgement in judgements}
     if simulated:
         found.append("The teacher is simulated: its answers, prices and latencies are made up, and so is this data.")
@@ -197,6 +207,17 @@ def warnings(
     return tuple(found)
 
 
+def _hurried(details: Mapping[str, object]) -> str | None:
+    """That the time limit came long before the end of the training, if it did."""
+    steps, planned = details.get("steps"), details.get("steps_planned")
+    if not isinstance(steps, int) or not isinstance(planned, int) or steps >= HARDLY_BEGUN * planned:
+        return None
+    return (
+        f"The time for training was over after {steps:,} of {planned:,} steps: "
+        f"give it more with --train-seconds, or more --threads."
+    )
+
+
 def make_report(
     *,
     folder: Path,
@@ -212,6 +233,7 @@ def make_report(
     given_are_synthetic: bool = False,
 ) -> Report:
     """Everything that is known, with the verdict and the warnings that follow from it."""
+    training = None if trained is None else _training_of(trained)
     return Report(
         name=folder.resolve().name,
         teacher=teacher,
@@ -221,11 +243,15 @@ def make_report(
         data=data,
         money=money,
         choice=choice,
-        training=None if trained is None else _training_of(trained),
+        training=training,
         judgements=judgements,
         verdict=verdict(judgements=judgements, data=data, money=money, simulated=simulated),
         warnings=warnings(
-            judgements=judgements, spec=spec, simulated=simulated, given_are_synthetic=given_are_synthetic
+            judgements=judgements,
+            spec=spec,
+            simulated=simulated,
+            given_are_synthetic=given_are_synthetic,
+            training=training,
         ),
         folder=str(folder),
     )

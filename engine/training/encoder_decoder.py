@@ -62,6 +62,7 @@ class Taught:
     rows_left_out: int  # their outputs are longer than the model may write
     inputs_cut: int
     steps: int
+    steps_planned: int  # fewer were taken where the time limit came first
     passes: float
     seconds: float
     loss: float
@@ -147,6 +148,7 @@ def teach(model: Any, codec: Codec, lesson: Lesson, *, recipe: Recipe, threads: 
         rows_left_out=left_out,
         inputs_cut=inputs_cut,
         steps=watch.step,
+        steps_planned=steps,
         passes=round(watch.step * batch / len(pairs), 2),
         seconds=round(time.monotonic() - started, 2),
         loss=watch.loss,

@@ -306,6 +306,21 @@ def test_rows_of_a_simulated_world_do_not_pass_for_real_ones() -> None:
     assert "flatters" not in told, "there is no real score to compare with"
 
 
+@pytest.mark.parametrize(
+    ("details", "said"),
+    [
+        pytest.param({"steps": 508, "steps_planned": 4000}, True, id="hardly begun"),
+        pytest.param({"steps": 1000, "steps_planned": 4000}, False, id="a quarter"),
+        pytest.param({"steps": 4000, "steps_planned": 4000}, False, id="done"),
+        pytest.param({}, False, id="a student without steps"),
+    ],
+)
+def test_a_training_that_had_hardly_begun_is_named(details: dict[str, object], said: bool) -> None:
+    told = warnings(judgements=BOTH, spec=SPEC, simulated=False, training=Training("tiny", 80, 150.0, details))
+
+    assert ("The time for training was over after 508 of 4,000 steps" in "\n".join(told)) is said
+
+
 def test_where_nothing_was_judged_there_is_no_score_to_warn_of() -> None:
     assert told_of() == ""
 

@@ -283,7 +283,7 @@ def test_rows_that_are_too_long_are_counted_and_outputs_never_cut(tmp_path: Path
 
     metrics = read_card(tmp_path / "student").metrics
     assert (metrics["rows"], metrics["inputs_cut"], metrics["rows_left_out"]) == (10, 1, 1)
-    assert metrics["steps"] == 1
+    assert metrics["steps"] == 1 < int(str(metrics["steps_planned"]))
 
 
 @pytest.mark.slow
