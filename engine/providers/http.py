@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -109,9 +111,15 @@ class Wire:
 
         # Only what the operating system says is repeated: other messages may quote the peer, who may quote the key.
         if isinstance(error, aiohttp.ClientConnectorError):
-            reason = error.os_error.strerror or type(error.os_error).__name__
-            return ConnectionFailed(f"{self.url}: cannot connect ({reason})", sent=False)
+            return ConnectionFailed(f"{self.url}: cannot connect ({_reason(error.os_error)})", sent=False)
         return ConnectionFailed(f"{self.url}: the connection broke ({type(error).__name__})")
+
+
+def _reason(error: OSError) -> str:
+    """In the system's words: asyncio's own hold the address as Python writes it, a resolver's numbers are negative."""
+    if not isinstance(error, ssl.SSLError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
 
 
 def checked_key(key: str, *, source: str) -> str:

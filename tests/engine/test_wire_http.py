@@ -163,6 +163,13 @@ def test_a_connection_that_is_refused_never_carried_the_request() -> None:
         asyncio.run(main())
     assert not caught.value.sent
     assert caught.value.__context__ is None
+    assert str(caught.value).endswith("/path: cannot connect (Connection refused)")
+
+
+def test_a_name_that_is_not_known_is_said_so() -> None:
+    with pytest.raises(ConnectionFailed, match=r"cannot connect \([A-Z][a-z ,-]+\)") as caught:
+        asyncio.run(posted("https://no-such-host.invalid"))
+    assert not caught.value.sent
 
 
 def test_the_deadline_covers_the_whole_attempt() -> None:
