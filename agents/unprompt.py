@@ -241,11 +241,7 @@ def _without_names(text: str, *, spec: Spec, prompt: str, found: Found | None, c
         bare, ended = _ARROW_ENDING.sub("", bare), ended or bool(_ARROW_ENDING.search(bare))
     opened = _without_opening(bare, spec=spec, names=names, ended=ended)
     bare = bare if opened is None else opened
-    if (
-        (opened is not None or carried or ended)
-        and _quotes_inputs(spec, prompt)
-        and not bare.lstrip().startswith("```")
-    ):
+    if (opened is not None or carried or ended) and _quotes_inputs(spec, prompt):
         bare = unquote(bare) or bare
     return bare.strip() or (text.strip() if not carried else "")
 

@@ -45,6 +45,8 @@ class Found:
 def unquote(value: str) -> str | None:
     """What stands between the quotation marks, blanks and all; None when the value is not in quotation marks."""
     bare = value.strip()
+    if bare.startswith("```"):
+        return None  # a fence, which belongs to what it fences
     if len(bare) >= 2 and bare[-1] in _QUOTES.get(bare[0], ""):
         return bare[1:-1]
     return None

@@ -49,7 +49,18 @@ def _without_last_line(value: str, end: int) -> int | None:
     if line_start < 0:
         return None
     line = value[line_start + 1 : min(end, line_start + 200)]
+    if line.strip().startswith("```") and _closes_fence(value, line_start):
+        return None
     return line_start if not line.strip() or EXAMPLE_HEADING.fullmatch(line) else None
+
+
+def _closes_fence(value: str, line_start: int) -> bool:
+    """Whether a fence that ends the value opens in it, too: then the value is the fenced text, marks and all."""
+    opening = value.rfind("```", 0, line_start)
+    if opening < 0:
+        return False
+    inside = value[opening:line_start].partition("\n")[2]
+    return bool(inside.strip()) and value.count("```", 0, opening) % 2 == 0
 
 
 def drop_blank_lines(value: str) -> str:
