@@ -26,6 +26,8 @@ _CLOSING_QUOTE = re.compile(r"[\"”“'’»`」』][ \t]*(?=\n[ \t]*\n|\s*\Z)"
 _PLACEHOLDER = re.compile(r"\{\{[^{}]{0,200}\}\}|\{%[^{}]{0,200}%\}|\{\w{0,40}\}|\s|[|;]|\.\.\.|…|_{3,}")
 _NESTED = re.compile(r"\s{0,3}[^\W\d_][\w ]{0,24}[ \t]?[:：]")
 
+_REPEATED = frozenset({"instruction", "instructions"})  # fields that some prompts repeat above every example
+
 _MOST_CANDIDATES = 40  # names looked at; a text has few field names, a hostile one has thousands
 
 _Key = Callable[[Marker], str]
@@ -166,7 +168,7 @@ def _read(text: str, marks: Sequence[Marker], *, names: _Names) -> Found | None:
         layout="fields",
         pairs=unquote_all(full),
         start=blocks[0].opening.start,
-        end=_end_of_query(text, dangling[-1]) if dangling and dangling[-1].start >= end else end,
+        end=_end_of_query(text, dangling[-1], marks[-1]) if dangling and dangling[-1].start >= end else end,
         certainty=max(0.3, names.certainty - 0.05 * doubts - 0.15 * incomplete),
         names=(opening, names.answer),
     )
@@ -188,7 +190,7 @@ def _outermost(marks: Sequence[Marker], *, names: _Names) -> str:
         leads.append(keys[: keys.index(names.opening)] if names.opening in keys else [])
     last = [names.key(mark) for mark in groups[-1]]
     inside_answers = last[: last.index(names.opening)] if names.opening in last else last
-    common = set(leads[0]).intersection(*leads[1:]) - set(inside_answers) - ASIDE_NAMES
+    common = set(leads[0]).intersection(*leads[1:]) - set(inside_answers) - ASIDE_NAMES - _REPEATED
     return next((name for name in leads[1] if name in common), names.opening)
 
 
@@ -226,6 +228,9 @@ def _pairs(text: str, marks: Sequence[Marker], blocks: Sequence[_Block], *, end:
     asides = [mark.start for mark in marks if mark.stem in ASIDE_NAMES]
     if 2 * sum(_first_between(asides, block.answer.end, block.stop) < block.stop for block in blocks) <= len(blocks):
         asides = []  # most answers have none, so the one that has is content
+    repeated = [mark.start for mark in marks if mark.stem in _REPEATED]
+    if all(_first_between(repeated, block.answer.end, block.stop) < block.stop for block in blocks[:-1]):
+        asides = sorted([*asides, *repeated])
     pairs = []
     for block in blocks:
         start = block.opening.start if keep_names else block.opening.end
@@ -266,7 +271,9 @@ def _end_of_last(text: str, blocks: Sequence[_Block], *, dangling: Sequence[Mark
     return last.answer.end + lead + tail_start(value[lead:], others=others, has_instruction=has_instruction)
 
 
-def _end_of_query(text: str, mark: Marker) -> int:
-    """An opening without an answer is where the input at hand goes: up to the next empty line."""
+def _end_of_query(text: str, mark: Marker, last: Marker) -> int:
+    """An opening without an answer is where the input at hand goes: up to the next empty line, or an empty answer."""
+    if last.start > mark.start and last.stem in OUTPUT_NAMES and not text[last.end :].strip():
+        return len(text)
     empty = EMPTY_LINES.search(text, mark.end)
     return empty.start() if empty else len(text)

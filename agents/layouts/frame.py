@@ -34,6 +34,9 @@ _HEADING = re.compile(
     r"[ \t]*[#>*_=\[【<-]{0,6}[ \t]*([^\W\d_][\w ]{0,30}?)[ \t]*[\]】>*_]{0,3}[ \t]*[:：]?[ \t]*[*_=#-]{0,6}[ \t]*"
 )
 _TAG = re.compile(r"\s*<([A-Za-z_][\w-]{0,30})>")
+_PREAMBLE = re.compile(
+    r"(?=[^\n]*\binstruction\b)[^\n]{20,300}\n\s*(?=#{1,6} Instructions?\b[^\n]{0,3}\n)", re.IGNORECASE
+)
 _QUERY_LINE = re.compile(r".{0,2000}(?:->|=>|→|⇒)[ \t]*")
 
 
@@ -114,8 +117,11 @@ def _is_tag(line: str) -> bool:
 
 
 def _unwrap(text: str) -> str:
-    """The instruction without a heading that says that it is one ("### Instruction"), or tags around it."""
-    bare = text.strip()
+    """The instruction without a heading that says that it is one ("### Instruction"), or tags around it.
+
+    A line above such a heading that only says that an instruction follows goes, too.
+    """
+    bare = _PREAMBLE.sub("", text.strip(), count=1) if _PREAMBLE.match(text.strip()) else text.strip()
     tag = _TAG.match(bare)
     closing = f"</{tag[1]}>" if tag else ""
     if tag and bare.endswith(closing):
