@@ -20,7 +20,10 @@ _LEADING_ARROW = re.compile(rf"^[ \t]{{0,8}}{_ARROW.pattern}(?:[ \t]{{3,}}| ?)(?
 _BULLET = re.compile(r"[ \t]*(?:[-*•+]|\(?\d{1,4}[.):])[ \t]+")
 _FIELD = re.compile(r"[ \t]*([^\W\d_][\w ]{0,24})[ \t]?[:：]")
 
+_QUERY = re.compile(rf"\S.*{_ARROW.pattern}[ \t]*")
+
 _LONGEST_HEADING = 240
+_LONGEST_QUERY = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ def _below(text: str) -> Found | None:
         begin = begin if pairs else start
         pairs.append(Pair(given, output))
         others.append(output)
-    if not pairs:
-        return None
+    if not pairs or (len(pairs) == 1 and not text[:begin].strip() and not text[previous_end:].strip()):
+        return None  # what stands above the only arrow is the instruction, if anything is
     headed = len(pairs) > 1 or EXAMPLE_HEADING.fullmatch(text[:begin].rstrip().rsplit("\n", 1)[-1])
     return Found(
         layout="arrow_below",
@@ -149,7 +152,7 @@ def _read_paragraphs(text: str, lines: Sequence[_Line]) -> Found | None:
     arrows = [number - first for number in arrows]
     led = is_led(text, body[0].start)
     plain = [line.text for line in body if line.text.strip() and not EXAMPLE_HEADING.fullmatch(line.text)]
-    if len(arrows) < 2 and not led:
+    if len(arrows) < 2 and not led and not _is_queried(text, body[arrows[0]]):
         return None
     pairs, last = _pairs(body, arrows)
     if not pairs:
@@ -161,6 +164,12 @@ def _read_paragraphs(text: str, lines: Sequence[_Line]) -> Found | None:
     return Found(
         layout="arrow", pairs=unquote_all(_without_bullets(pairs)), start=body[0].start, end=end, certainty=certainty
     )
+
+
+def _is_queried(text: str, example: _Line) -> bool:
+    """Whether the next line is the input at hand, with an arrow and no answer: `c =>`."""
+    following = text[example.start + len(example.text) :].lstrip().partition("\n")[0]
+    return bool(_QUERY.fullmatch(following[:_LONGEST_QUERY]))
 
 
 def _first_example_line(text: str, lines: Sequence[_Line], arrows: Sequence[int]) -> int:

@@ -28,7 +28,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’./][^\W\d_]+)*")
 _EDGES = "\"'“”‘’«»„()[]{}<>*_`#>.,:;!?…¡¿-–—|/؟،।"
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\uffdc]")  # scripts without blanks, and Hangul
 _SEPARATORS = (",", "\t", ";", "|")
-_SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？", "：")
+_SENTENCE_END = re.compile(r"[.!?:](?:\s|\Z)|[。！？：]")
 
 _LABELS = (INPUT_NAMES | OUTPUT_NAMES | INSTRUCTION_NAMES | EXAMPLE_WORDS | ASIDE_NAMES | REASONING_NAMES) - {
     "rewrite", "paraphrase", "reply", "correct",
@@ -93,9 +93,9 @@ def _is_table(text: str) -> bool:
 
 
 def _is_table_by(separator: str, lines: Sequence[str]) -> bool:
-    names = lines[0].split(separator)
+    rows = [line.strip("| ").split(separator) for line in lines]
     return (
-        len(names) > 1
-        and all(len(line.split(separator)) == len(names) for line in lines)
-        and all(len(name.split()) <= _MOST_CELL_WORDS and not name.rstrip().endswith(_SENTENCE_ENDS) for name in names)
+        len(rows[0]) > 1
+        and all(len(row) == len(rows[0]) for row in rows)
+        and all(len(name.split()) <= _MOST_CELL_WORDS and not _SENTENCE_END.search(name) for name in rows[0])
     )
