@@ -37,7 +37,9 @@ def instruction_of(text: str, found: Found | None) -> str:
 
 
 def announces_examples(text: str) -> bool:
-    """Whether a line of the text announces examples ("Here are some examples:")."""
+    """Whether a line of the text announces examples ("Here are some examples:"), or its end looks like some."""
+    if loose.looks_listed(text):
+        return True
     position = 0
     for line in text.split("\n"):
         position += len(line) + 1

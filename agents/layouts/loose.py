@@ -12,11 +12,14 @@ from agents.layouts.markers import is_partner, stem
 from agents.layouts.words import OUTPUT_NAMES
 from agents.records import Pair
 
-__all__ = ["find"]
+__all__ = ["find", "looks_listed"]
 
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
 _LABEL_LINE = re.compile(r"[*_#\[ \t]*([^\W\d_][\w ]{0,24}?)[\]*_ \t]*[:：][*_ \t]*")
+_ARROW_ROW = re.compile(r"\S.{0,400}?\S ?(?:-{1,2}>|={1,2}>|→|⇒) ?\S.{0,400}")
+_COLON_ROW = re.compile(r"[ \t]*(?:[-*•][ \t]+)?[^:：\n]{1,80}[:：][ \t]+[^\n.]{1,40}")
 _SCRIPT_SHARE = 0.8
+_MOST_ROWS = 50
 
 
 def find(text: str) -> Found | None:
@@ -29,6 +32,23 @@ def find(text: str) -> Found | None:
         return None
     body = paragraphs[first:]
     return _two_lines_each(body) or _two_scripts(body)
+
+
+def looks_listed(text: str) -> bool:
+    """Whether the last paragraph looks like examples in a layout that may as well be rules: `a: b`, `a => b`, `a,b`."""
+    lines = [match[0] for match in _PARAGRAPH.finditer(text)][-1:]
+    rows = lines[0].split("\n")[-_MOST_ROWS:] if lines else []
+    if rows and all(_ARROW_ROW.fullmatch(row) for row in rows[-1:]):
+        return True
+    return len(rows) > 1 and (
+        all(_COLON_ROW.fullmatch(row) for row in rows[1:]) or any(_is_even(rows, mark) for mark in (",", ";", "\t"))
+    )
+
+
+def _is_even(rows: Sequence[str], separator: str) -> bool:
+    """Whether at least three rows have the same number of cells; the line above them may be the instruction's."""
+    counts = {row.count(separator) for row in rows[-3:]}
+    return len(rows) > 2 and len(counts) == 1 and counts != {0} and not any(row.endswith(".") for row in rows)
 
 
 _Paragraph = tuple[int, int, str]

@@ -53,6 +53,14 @@ LAYOUTS = {
     + "\n".join(f"  - input: {json.dumps(pair.input)}\n    output: '{pair.output}'" for pair in PAIRS),
     "yaml folded": f"task: >-\n  {INSTRUCTION.replace(' of ', chr(10) + '  of ')}\nexamples:\n"
     + "\n".join(f"- input: {pair.input}\n  output: |\n    {pair.output}" for pair in PAIRS),
+    "instruct": "Below is an instruction that describes a task, paired with an input. Write a fitting response.\n\n"
+    f"### Instruction:\n{INSTRUCTION}\n\n{fields('### Input:' + chr(10), chr(10) + '### Response:' + chr(10))}",
+    "instruct, open": f"### Instruction:\n{INSTRUCTION}\n\n"
+    + fields("### Input:\n", "\n### Response:\n")
+    + "\n\n### Input:\n{input}\n\n### Response:\n",
+    "instruct, repeated": "\n\n".join(
+        f"### Instruction:\n{INSTRUCTION}\n\n### Input:\n{pair.input}\n\n### Response:\n{pair.output}" for pair in PAIRS
+    ),
     "equals": INSTRUCTION + "\n\n" + "\n\n".join(f'input="{pair.input}"\noutput="{pair.output}"' for pair in PAIRS),
     "curly quotes": INSTRUCTION
     + "\n\n"
@@ -157,6 +165,44 @@ def test_quotation_marks_stay_where_not_every_value_has_them() -> None:
     spec = parse('Say it shorter.\n\nInput: "Well," he said\nOutput: "Well,"\n\nInput: none\nOutput: nothing')
 
     assert spec.demonstrations[0] == Pair('"Well," he said', '"Well,"')
+
+
+def test_a_fence_belongs_whole_to_what_it_fences() -> None:
+    spec = parse(
+        "Add marks.\n\nInput:\n```js\nx = 1\n```\nOutput:\n```js\nx = 1;\n```\n\n"
+        "Input:\n```js\ny = 2\n```\nOutput:\n```js\ny = 2;\n```\n"
+    )
+
+    assert spec.demonstrations[0] == Pair("```js\nx = 1\n```", "```js\nx = 1;\n```")
+    assert spec.demonstrations[1] == Pair("```js\ny = 2\n```", "```js\ny = 2;\n```")
+
+
+def test_a_fence_around_an_example_belongs_to_neither_side() -> None:
+    spec = parse("Say it.\n\n```\nInput: a\nOutput: b\n```\n\n```\nInput: c\nOutput: d\n```")
+
+    assert spec.demonstrations == (Pair("a", "b"), Pair("c", "d"))
+
+
+def test_one_arrow_is_an_example_when_an_open_one_follows() -> None:
+    for gap in ("\n", "\n\n"):
+        spec = parse(f"Name the mood.\n\nI loved it => good{gap}I hated it =>")
+        assert (spec.instruction, spec.demonstrations) == ("Name the mood.", (Pair("I loved it", "good"),))
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "cheese: fromage\nbread: pain\ndog: chien",
+        "input,output\nI loved it,good\nI hated it,bad",
+        "text\tlabel\nI loved it\tgood\nI hated it\tbad",
+        "I loved it => good",
+    ],
+)
+def test_a_list_that_may_be_examples_is_left_to_the_teacher(listed: str) -> None:
+    spec = parse(f"Do what is asked.\n\n{listed}")
+
+    assert spec.confidence < SURE
+    assert listed in spec.instruction
 
 
 def test_blanks_inside_quotation_marks_are_content() -> None:
