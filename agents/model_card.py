@@ -70,10 +70,8 @@ def _figures(card: Card) -> str:
     rows = card.metrics.get("rows", card.sizes.get("rows"))
     score = card.metrics.get("validation_exact_match")
     told = "not measured" if not isinstance(score, float) else f"{score:.3f}"
-    return (
-        f"Rows learnt from: {rows}. Exact match on validation rows, which chose the best moment and so flatter a "
-        f"little: {told}."
-    )
+    flatters = "" if card.family == "linear" else ", which chose the best moment and so flatter a little"
+    return f"Rows learnt from: {rows}. Exact match on validation rows{flatters}: {told}."
 
 
 def _limits(card: Card) -> str:

@@ -270,24 +270,21 @@ class Shape:
     parts: Callable[[int, Choice], list[Json]]  # a choice as a stream tells it
 
 
+def _end(choice: Choice) -> Json:
+    return {"finish_reason": choice.finish_reason, "confidence": choice.confidence}
+
+
 def _chat_choice(index: int, choice: Choice) -> Json:
-    message = {"role": "assistant", "content": choice.text, "refusal": None}
-    return {"index": index, "message": message, "finish_reason": choice.finish_reason, "confidence": choice.confidence}
+    return {"index": index, "message": {"role": "assistant", "content": choice.text, "refusal": None}, **_end(choice)}
 
 
 def _chat_parts(index: int, choice: Choice) -> list[Json]:
     opening = {"index": index, "delta": {"role": "assistant", "content": choice.text}, "finish_reason": None}
-    end = {"index": index, "delta": {}, "finish_reason": choice.finish_reason, "confidence": choice.confidence}
-    return [opening, end]
+    return [opening, {"index": index, "delta": {}, **_end(choice)}]
 
 
 def _text_choice(index: int, choice: Choice) -> Json:
-    return {
-        "index": index,
-        "text": choice.text,
-        "finish_reason": choice.finish_reason,
-        "confidence": choice.confidence,
-    }
+    return {"index": index, "text": choice.text, **_end(choice)}
 
 
 CHAT = Shape("chatcmpl", "chat.completion", "chat.completion.chunk", _chat_choice, _chat_parts)

@@ -71,6 +71,7 @@ def test_it_is_written_beside_the_student_with_or_without_a_task(tmp_path: Path)
 
     assert bare.startswith("# A student\n")
     assert "one of the labels that it has seen" in bare
+    assert "flatter" not in bare, "nothing was chosen by these rows"
     assert told.startswith("# dates\n")
     assert read_task(tmp_path / "bare") is None
     assert read_task(tmp_path / "told") == task()
