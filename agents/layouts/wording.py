@@ -87,7 +87,7 @@ def _words(text: str) -> Sequence[str]:
 
 
 def _is_table(text: str) -> bool:
-    """Whether every line has the same number of short cells, as a file of values has."""
+    """Whether every line has the cells that the first one names, as a file of values has; quoted ones may hold more."""
     lines = [line for line in text.strip().split("\n") if line.strip()]
     return len(lines) > 1 and any(_is_table_by(separator, lines) for separator in _SEPARATORS)
 
@@ -96,6 +96,9 @@ def _is_table_by(separator: str, lines: Sequence[str]) -> bool:
     rows = [line.strip("| ").split(separator) for line in lines]
     return (
         len(rows[0]) > 1
-        and all(len(row) == len(rows[0]) for row in rows)
+        and all(
+            len(row) == len(rows[0]) or ('"' in line and len(row) > len(rows[0]))
+            for row, line in zip(rows, lines, strict=True)
+        )
         and all(len(name.split()) <= _MOST_CELL_WORDS and not _SENTENCE_END.search(name) for name in rows[0])
     )

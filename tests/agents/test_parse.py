@@ -272,6 +272,7 @@ def test_announced_examples_that_no_layout_finds_lower_the_confidence() -> None:
         pytest.param("# My Task\n\n## Rules\n\n## Output Format", "no instruction", id="titles"),
         pytest.param("VGhpcyBpcyBhIGxvbmcgYmFzZTY0IHN0cmluZw==\nQUJD", "no instruction", id="an encoded file"),
         pytest.param("text,label\ngood film,pos\nbad film,neg", "no instruction", id="a table"),
+        pytest.param('text,label\n"good, if long",pos\nbad film,neg', "no instruction", id="a table with quotes"),
         pytest.param("Input: a\nOutput: b\n\nInput: c\nOutput: d", "only examples", id="only examples"),
         pytest.param("Task:\n\nInput: a\nOutput: b\n\nInput: c\nOutput: d", "only examples", id="only a name"),
         pytest.param("word " * 1_100_000, "more than any model reads", id="a data file"),
