@@ -110,7 +110,7 @@ class Attempts:
         )
         if reason := self.admission.pace.never_fits(demand):
             raise RequestRejected(f"this request can never be sent: it {reason}")
-        reservation = await self.ledger.reserve(question.bound)
+        reservation = self.ledger.try_reserve(question.bound) or await self.ledger.reserve(question.bound)
         try:
             await self.admission.enter(demand)
         except BaseException:  # cancelled while waiting: nothing was sent
@@ -150,7 +150,6 @@ class Attempts:
             return Ending(0, False, News.NONE, error=error)
         if question.attempts == 0:
             question.deadline = self.clock.monotonic() + self.deadline_s
-            question.scope.reschedule(asyncio.get_running_loop().time() + self.deadline_s)
         question.is_sent = True
         question.attempts += 1
         question.tally.attempts += 1

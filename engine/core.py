@@ -148,7 +148,7 @@ class Engine:
 
     async def ask(self, request: Request) -> Reply:
         """The answer to one request; raises a SmeltError that says why there is none."""
-        tally = self._tallies.setdefault(request.tag, Tally())
+        tally = self._tallies.get(request.tag) or self._tallies.setdefault(request.tag, Tally())
         tally.requests += 1
         try:
             reply = await self._answer(request, tally)

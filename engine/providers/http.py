@@ -126,7 +126,7 @@ def _network_errors() -> tuple[type[BaseException], ...]:
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > LARGEST_BODY:
             response.close()
