@@ -14,7 +14,6 @@ is not decided here.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,7 +57,6 @@ class Question:
     tally: Tally
     input_bound: int
     bound: int
-    scope: asyncio.Timeout
     asked_at: float
     deadline: float = math.inf
     attempts: int = 0

@@ -238,14 +238,7 @@ class Engine:
         key = request.identity(asked_of=self._asked_of)
         if reply := self._recall(request, key):
             return reply
-        scope = asyncio.timeout(None)
-        try:
-            async with scope:
-                return await self._answer_once(request, key, tally, scope)
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise self._stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
+        return await self._answer_once(request, key, tally)
 
     async def _answer_in_parts(self, request: Request, tally: Tally) -> Reply:
         ends = await asyncio.gather(*(self._answer(part, tally) for part in parts_of(request)), return_exceptions=True)
@@ -256,7 +249,7 @@ class Engine:
             replies.append(end)
         return joined(replies)
 
-    async def _answer_once(self, request: Request, key: bytes, tally: Tally, scope: asyncio.Timeout) -> Reply:
+    async def _answer_once(self, request: Request, key: bytes, tally: Tally) -> Reply:
         """Ask, unless somebody is asking the same at this moment: then the answer is theirs, and free."""
         while twin := self._underway.twin_of(key):
             error = await asyncio.shield(twin)
@@ -266,16 +259,22 @@ class Engine:
                 return reply
         input_bound = input_token_bound(request)
         bound = self._price.bound(input_tokens=input_bound, output_tokens=request.n * request.max_tokens)
-        question = Question(request, key, tally, input_bound, bound, scope, asked_at=self._clock.monotonic())
-        with self._underway.holding(question):
-            return await persist(
-                lambda: self._attempt(question),
-                patience=self._patience,
-                deadline=lambda: question.deadline,
-                clock=self._clock,
-                chance=self._chance,
-                notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
-            )
+        question = Question(request, key, tally, input_bound, bound, asked_at=self._clock.monotonic())
+        held = self._underway.holding(question)
+        try:
+            with held:
+                return await persist(
+                    lambda: self._attempt(question),
+                    patience=self._patience,
+                    deadline=lambda: question.deadline,
+                    clock=self._clock,
+                    chance=self._chance,
+                    notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
+                )
+        except TimeoutError:
+            if not held.given_up:
+                raise
+            raise self._stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
 
     def _recall(self, request: Request, key: bytes) -> Reply | None:
         """What the journal knows; a stored reply that still cannot be read is as good as none."""

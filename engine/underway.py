@@ -12,6 +12,7 @@ from types import TracebackType
 from engine.attempt import Question
 from engine.clock import Clock
 from engine.errors import SmeltError
+from engine.scope import Scope
 
 __all__ = ["Underway"]
 
@@ -34,7 +35,10 @@ class Underway:
         return len(self._held)
 
     def holding(self, question: Question) -> Held:
-        """`with underway.holding(question):` while it is under way; an error that leaves the block is its twins' too."""
+        """`with underway.holding(question):` while it is under way; an error that leaves the block is its twins' too.
+
+        When it is given up, the block ends with TimeoutError.
+        """
         return Held(question, self)
 
     def twin_of(self, key: bytes) -> asyncio.Future[SmeltError | None] | None:
@@ -53,7 +57,7 @@ class Underway:
         """End the waiting, in line or between attempts, of everybody who is not out at the provider right now."""
         for held in self._held.values():
             if not held.question.is_sent:
-                self._give_up(held.question)
+                held.give_up()
 
     def close(self) -> None:
         if self._watch is not None:
@@ -75,7 +79,7 @@ class Underway:
         for held in self._held.values():
             due = self._due(held.question)
             if due <= now + 1e-6:  # a timer may fire that much early
-                self._give_up(held.question)
+                held.give_up()
             else:
                 next_at = min(next_at, due)
         if self._held:
@@ -89,17 +93,14 @@ class Underway:
     def _look_again_in(self, seconds: float) -> None:
         self._watch = asyncio.get_running_loop().call_later(seconds, self._look)
 
-    def _give_up(self, question: Question) -> None:
-        if not question.scope.expired():
-            question.scope.reschedule(asyncio.get_running_loop().time())
 
-
-class Held:
+class Held(Scope):
     """A question under way, as a block; its end is made known only if somebody waits for it."""
 
     __slots__ = ("_ended", "_underway", "question")
 
     def __init__(self, question: Question, underway: Underway) -> None:
+        super().__init__()
         self.question = question
         self._underway = underway
         self._ended: asyncio.Future[SmeltError | None] | None = None
@@ -109,8 +110,10 @@ class Held:
             self._ended = asyncio.get_running_loop().create_future()
         return self._ended
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Held:
+        super().__enter__()
         self._underway.begin(self)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -118,3 +121,4 @@ class Held:
         self._underway.end(self)
         if self._ended is not None:
             self._ended.set_result(error if isinstance(error, SmeltError) else None)
+        super().__exit__(kind, error, trace)

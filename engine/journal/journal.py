@@ -36,6 +36,7 @@ class Journal:
         """Not for use: journals come from `open`."""
         self._store = store
         self._writer = writer
+        self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(store.last_attempt + 1)
         self._in_flight: dict[int, bytes] = {}  # attempt: key
         # Only a journal that begins with us is known from its first key on; reading an old one's would take seconds.
@@ -135,7 +136,7 @@ class Journal:
 
     def _write(self, rows: Rows) -> asyncio.Future[None]:
         """Hand the rows over now; the future is done when they are durable."""
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        durable: asyncio.Future[None] = self._loop.create_future()
         self._put(rows, durable)
         return durable
 

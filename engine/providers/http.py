@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -12,6 +11,7 @@ from engine.errors import UserError
 from engine.messages import RawReply
 from engine.providers import AttemptTimedOut, ConnectionFailed, TransportFailure
 from engine.providers.address import Address
+from engine.scope import Deadlines
 
 if TYPE_CHECKING:
     import aiohttp
@@ -45,6 +45,7 @@ class Wire:
         self._headers = {"content-type": "application/json", "user-agent": "smelt", **headers}
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self._deadlines = Deadlines()
 
     def __repr__(self) -> str:
         return f"<Wire to {self.url}>"
@@ -53,7 +54,7 @@ class Wire:
         """Send once; raises TransportFailure when no complete reply came within `timeout_s` seconds in all."""
         failure: TransportFailure
         try:
-            async with asyncio.timeout(timeout_s):
+            with self._deadlines.within(timeout_s):
                 return await self._exchange(body)
         except TimeoutError as error:
             failure = self._timed_out(error, timeout_s=timeout_s)
@@ -66,6 +67,7 @@ class Wire:
     async def aclose(self) -> None:
         """Close every connection. The wire opens anew if it is used again."""
         session, self._session = self._session, None
+        self._deadlines.close()
         if session is not None:
             await session.close()
 
