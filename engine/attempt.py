@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.admission import Admission
+from engine.admission import NO_HEADERS, Admission, Echo, Used
 from engine.budget import Ledger, Reservation
 from engine.clock import Clock
 from engine.concurrency import News
@@ -31,15 +31,15 @@ from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
 from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
-from engine.verdict import WEATHER, Kind, Verdict, classify, classify_failure, classify_unreadable
+from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
 
 __all__ = ["Attempts", "Ending", "Question", "reply_of"]
 
 NOT_TOLD = Usage(0, 0)
 
 NEWS = {
-    Kind.RATE: News.REFUSED,
-    Kind.OVERLOAD: News.REFUSED,
+    Kind.RATE: News.TOO_FAST,
+    Kind.OVERLOAD: News.OVERLOADED,
     Kind.TRANSIENT: News.FAILED,
     Kind.PROTOCOL: News.FAILED,
 }
@@ -110,21 +110,22 @@ class Attempts:
             raise RequestRejected(f"this request can never be sent: it {reason}")
         reservation = self.ledger.try_reserve(question.bound) or await self.ledger.reserve(question.bound)
         try:
-            await self.admission.enter(demand)
+            since = await self.admission.enter(demand)
         except BaseException:  # cancelled while waiting: nothing was sent
             self.ledger.release(reservation)
             raise
         try:
             number = await self.journal.intend(question.key, bound=question.bound, tag=request.tag)
         except BaseException:  # cancelled, or the disk failed: nothing was sent either
-            self.admission.give_back(demand)
+            self.admission.give_back(demand, since=since)
             self.ledger.release(reservation)
             raise
-        return await self._exchange(question, demand, reservation, number)
+        return await self._exchange(question, demand, reservation, number, since=since)
 
-    async def _exchange(self, question: Question, demand: Demand, reservation: Reservation, number: int) -> Ending:
+    async def _exchange(
+        self, question: Question, demand: Demand, reservation: Reservation, number: int, *, since: float
+    ) -> Ending:
         """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
-        sent_at = self.clock.monotonic()
         ending: Ending | None = None
         try:
             ending = await self._send(question)
@@ -132,8 +133,8 @@ class Attempts:
             if ending is None:  # given up: what it cost nobody knows, unless it had not left
                 ending = Ending(question.bound if question.is_sent else 0, question.is_sent, News.NONE)
             question.is_sent = False
-            self._correct_limits(question, demand, ending)
-            self.admission.leave(ending.news, sent_at=sent_at)  # before the disk: the next may leave meanwhile
+            self._learn_sizes(question, ending)
+            self.admission.leave(demand, _echo(ending), since=since)  # before the disk: the next may leave meanwhile
             try:
                 await self.journal.settle(
                     number, raw=ending.kept, cost=ending.cost, assumed=ending.assumed, answers=ending.answers
@@ -183,20 +184,8 @@ class Attempts:
         else:
             self.ledger.settle(reservation, ending.cost)
 
-    def _correct_limits(self, question: Question, demand: Demand, ending: Ending) -> None:
-        """Let the limits know what the reply's headers, its usage or its refusal tell."""
-        pace, now = self.admission.pace, self.clock.monotonic()
-        if ending.raw is not None:
-            pace.learn(ending.raw.headers, now=now, wall=self.clock.time())
-        if ending.verdict is not None:
-            if ending.verdict.kind in WEATHER and ending.verdict.delay_s is not None:
-                pace.hold_until(now + ending.verdict.delay_s)
-            if not ending.assumed:
-                pace.settle(demand, input_tokens=0, output_tokens=0)
-        elif ending.reading is not None and (usage := ending.reading.usage) is not None:
-            pace.settle(
-                demand, input_tokens=usage.input_tokens - usage.cached_tokens, output_tokens=usage.output_tokens
-            )
+    def _learn_sizes(self, question: Question, ending: Ending) -> None:
+        if ending.reading is not None and (usage := ending.reading.usage) is not None:
             self.sizes.notify(
                 question.request.tag,
                 input_bound=question.input_bound,
@@ -204,6 +193,17 @@ class Attempts:
                 output_tokens=usage.output_tokens,
                 n=question.request.n,
             )
+
+
+def _echo(ending: Ending) -> Echo:
+    """What the limits need to know of it."""
+    headers = NO_HEADERS if ending.raw is None else ending.raw.headers
+    if ending.verdict is not None:
+        used = None if ending.assumed else Used(0, 0)
+        return Echo(ending.news, headers, ending.verdict.delay_s, used)
+    usage = None if ending.reading is None else ending.reading.usage
+    used = None if usage is None else Used(usage.input_tokens - usage.cached_tokens, usage.output_tokens)
+    return Echo(ending.news, headers, None, used)
 
 
 def _failed(question: Question, verdict: Verdict, *, raw: RawReply | None) -> Ending:

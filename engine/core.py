@@ -30,6 +30,7 @@ from engine.errors import (
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
 from engine.flow import flow
 from engine.journal import Journal
+from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import joined, parts_of
 from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, lookup
@@ -37,7 +38,7 @@ from engine.providers import Capabilities, Provider
 from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, Standing, persist
 from engine.statistics import Statistics, Tally, summed
-from engine.throttle import Limits, Pace, Sizes
+from engine.throttle import Limits, Sizes
 from engine.underway import Underway
 from engine.verdict import Verdict
 
@@ -87,7 +88,9 @@ class Engine:
         self._events = events
         self._deadline_s = deadline_s
         self._attempt_timeout_s = attempt_timeout_s
-        self._admission = Admission(pace=Pace(limits), crowd=Crowd(fixed=concurrency), clock=self._clock)
+        self._limits = limits or Limits()
+        self._crowd = Crowd(fixed=concurrency)
+        self._admission = self._admitted_by(Limiter(clock=self._clock))
         self._chance = Random(seed)
         self._patience = Patience()
         self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
@@ -107,6 +110,8 @@ class Engine:
         journal = await Journal.open(self._journal_path)
         cap = self._budget.cap if self._budget else None
         self._ledger = Ledger(cap, spent=journal.spent, assumed=journal.assumed)
+        self._admission.close()
+        self._admission = self._admitted_by(limiter_of(_account(self._provider), clock=self._clock))
         self._attempts = Attempts(
             provider=self._provider,
             price=self._price,
@@ -136,6 +141,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._underway.close()
+        self._admission.close()
         attempts, self._attempts = self._attempts, None
         try:
             if self._owns_provider:
@@ -338,6 +344,9 @@ class Engine:
 
     # -- small things
 
+    def _admitted_by(self, limiter: Limiter) -> Admission:
+        return Admission(limiter=limiter, crowd=self._crowd, clock=self._clock, told=self._limits)
+
     def _opened(self) -> Attempts:
         if self._attempts is None:
             raise RuntimeError("the engine is not open: use `async with Engine(...) as engine`")
@@ -369,6 +378,11 @@ def _provider(model: str | Provider, *, base_url: str | None, api_key: str | Non
     if base_url is not None or api_key is not None:
         raise UserError("base_url and api_key belong to a model given by name; this provider has its own")
     return model
+
+
+def _account(provider: Provider) -> object:
+    """Who shares limits with whom; a provider that does not say shares them with nobody but itself."""
+    return getattr(provider, "account", None) or (provider.endpoint, id(provider))
 
 
 def _price(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:
