@@ -1,4 +1,4 @@
-"""Blocks that are given up from outside, or when their time is over: what `asyncio.timeout` does, at a fifth of its cost.
+"""Blocks that are given up from outside or when their time is over: what `asyncio.timeout` does, for a fifth of it.
 
 A timer each would be most of a request's waiting machinery, and hardly one in a thousand ever fires. So all blocks of
 one kind share a single timer.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Self
 
 __all__ = ["Deadlines", "Scope"]
 
@@ -26,7 +27,7 @@ class Scope:
         self._task: asyncio.Task[object] | None = None  # inside of the block
         self._cancellations = 0
 
-    def __enter__(self) -> Scope:
+    def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a scope belongs into a task")
@@ -39,9 +40,10 @@ class Scope:
     ) -> None:
         task, self._task = self._task, None
         # As asyncio.timeout does: our cancellation is taken back, and becomes a TimeoutError unless there are others.
-        if self.given_up and task is not None and task.uncancel() <= self._cancellations:
-            if isinstance(error, asyncio.CancelledError):
-                raise TimeoutError from error
+        if not self.given_up or task is None or task.uncancel() > self._cancellations:
+            return
+        if isinstance(error, asyncio.CancelledError):
+            raise TimeoutError from error
 
     def give_up(self) -> None:
         """End the block at its next await. Outside of the block, and a second time, it does nothing."""
@@ -104,7 +106,7 @@ class _Timed(Scope):
         self.due = due
         self._among = among
 
-    def __enter__(self) -> Scope:
+    def __enter__(self) -> Self:
         super().__enter__()
         self._among[self] = None
         return self

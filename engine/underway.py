@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from types import TracebackType
+from typing import Self
 
 from engine.attempt import Question
 from engine.clock import Clock
@@ -110,7 +111,7 @@ class Held(Scope):
             self._ended = asyncio.get_running_loop().create_future()
         return self._ended
 
-    def __enter__(self) -> Held:
+    def __enter__(self) -> Self:
         super().__enter__()
         self._underway.begin(self)
         return self

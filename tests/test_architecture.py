@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[1]
 
 # From what is general to what is special. A file may import what stands in an earlier row, and its own folder.
 ENGINE_FLOORS = (
-    ("errors", "clock", "messages", "text", "headers"),
+    ("errors", "clock", "messages", "text", "headers", "scope"),
     ("events", "verdict"),
     ("throttle", "concurrency", "retry", "prices", "budget", "journal", "flow", "parts"),
     ("providers", "limiter", "statistics"),
-    ("fakes", "admission"),
-    ("attempt",),
+    ("admission",),
+    ("fakes", "attempt"),
     ("underway",),
     ("core",),
     ("dashboard",),
