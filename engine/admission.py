@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from engine.clock import Clock
@@ -20,9 +20,16 @@ from engine.concurrency import Crowd, News
 from engine.limiter import Limiter
 from engine.throttle import Demand, Limits, Pace
 
-__all__ = ["Admission", "Echo", "Used"]
+__all__ = ["NO_HEADERS", "Admission", "Echo", "Ticket", "Used"]
 
 NO_HEADERS: Mapping[str, str] = {}
+
+
+class Ticket(NamedTuple):
+    """What was let in, and when."""
+
+    demand: Demand
+    since: float
 
 
 class Used(NamedTuple):
@@ -52,7 +59,7 @@ class Admission:
         self._limiter = limiter
         self._clock = clock
         self._in_flight = 0
-        self._line: deque[tuple[Demand, asyncio.Future[float]]] = deque()
+        self._line: deque[tuple[Callable[[], Demand], asyncio.Future[Ticket]]] = deque()
         self._reopening: asyncio.TimerHandle | None = None
         limiter.join(self, told=told or Limits())
         self._trust_the_pace()
@@ -80,65 +87,66 @@ class Admission:
     @property
     def binding(self) -> str | None:
         """What the head of the line waits for: a limit, `concurrency` or `provider weather`; None without a line."""
-        demand = next((demand for demand, place in self._line if not place.done()), None)
-        if demand is None:
+        size = next((size for size, place in self._line if not place.done()), None)
+        if size is None:
             return None
         now = self._clock.monotonic()
         if self.crowd.paused:
             return "provider weather"
-        return self.pace.binding(demand, now=now) if self.crowd.may_start(self._in_flight, now=now) else "concurrency"
+        return self.pace.binding(size(), now=now) if self.crowd.may_start(self._in_flight, now=now) else "concurrency"
 
     def __repr__(self) -> str:
         return f"<Admission [{self._in_flight} in flight, {self.waiting} waiting | {self.pace!r} | {self.crowd!r}]>"
 
     # -- in and out
 
-    async def enter(self, demand: Demand) -> float:
-        """Wait in line until the request may leave, and return when that was.
+    async def enter(self, size: Callable[[], Demand]) -> Ticket:
+        """Wait in line until the request may leave.
 
+        `size` is asked at the head of the line: by then more may be known of requests of its kind than when it joined.
         Cancelling while waiting leaves nothing behind.
         """
         now = self._clock.monotonic()
-        if not self._line and self._has_slot(now) and self._limiter.may_leave(demand, now=now):
+        if not self._line and self._has_slot(now) and self._limiter.may_leave(demand := size(), now=now):
             self._start()
-            return now
-        place: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._line.append((demand, place))
+            return Ticket(demand, now)
+        place: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        self._line.append((size, place))
         self.wake()
         try:
             return await place
         except asyncio.CancelledError:
             if not place.cancelled():  # let in and cancelled in the same step of the loop
-                self.give_back(demand, since=place.result())
+                self.give_back(place.result())
             self.wake()  # it may have been the head
             raise
 
-    def leave(self, demand: Demand, echo: Echo, *, since: float) -> None:
-        """An attempt that was let in at `since` is back, or was given up."""
+    def leave(self, ticket: Ticket, echo: Echo) -> None:
+        """An attempt is back, or was given up."""
         now = self._clock.monotonic()
-        self._correct_limits(demand, echo, since=since, now=now)
+        self._correct_limits(ticket, echo, now=now)
         saturated = self._in_flight >= self.crowd.limit
         self._in_flight -= 1
-        self.crowd.notify_end(echo.news, sent_at=since, now=now, saturated=saturated)
+        self.crowd.notify_end(echo.news, sent_at=ticket.since, now=now, saturated=saturated)
         if echo.news is News.OVERLOADED and echo.delay_s is not None and self.crowd.in_trouble:
             self.pace.hold_until(now + echo.delay_s)
         self.wake()
 
-    def give_back(self, demand: Demand, *, since: float) -> None:
+    def give_back(self, ticket: Ticket) -> None:
         """Let in, but not sent after all: the limits are not charged for it."""
-        self.pace.give_back(demand, now=self._clock.monotonic())
-        self.leave(demand, Echo(News.NONE), since=since)
+        self.pace.give_back(ticket.demand, now=self._clock.monotonic())
+        self.leave(ticket, Echo(News.NONE))
 
-    def _correct_limits(self, demand: Demand, echo: Echo, *, since: float, now: float) -> None:
+    def _correct_limits(self, ticket: Ticket, echo: Echo, *, now: float) -> None:
         """Let the limits know what headers, usage or a refusal tell."""
-        pace = self.pace
+        pace, (demand, since) = self.pace, ticket
         if echo.headers:
             pace.learn(echo.headers, sent_at=since, now=now, wall=self._clock.time())
         if echo.used is not None:
             pace.settle(demand, input_tokens=echo.used.input_tokens, output_tokens=echo.used.output_tokens, now=now)
         if echo.news is News.GOOD:
             pace.notify_answer(sent_at=since)
-        elif echo.news is News.TOO_FAST:
+        elif echo.news is News.TOO_FAST and not self.crowd.paused:  # when all is refused it is not for our speed
             pace.notify_refusal(demand, sent_at=since, now=now, delay_s=echo.delay_s)
         self._trust_the_pace()
 
@@ -161,14 +169,14 @@ class Admission:
         if not self._line:
             return None
         if self._has_slot(now):
-            return self._line[0][0]
+            return self._line[0][0]()
         self._set_reopening(now)
         return None
 
-    def let_in(self, *, now: float) -> None:
+    def let_in(self, demand: Demand, *, now: float) -> None:
         _, place = self._line.popleft()
         self._start()
-        place.set_result(now)
+        place.set_result(Ticket(demand, now))
 
     def _has_slot(self, now: float) -> bool:
         return self.crowd.may_start(self._in_flight, now=now)

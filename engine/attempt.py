@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.admission import NO_HEADERS, Admission, Echo, Used
+from engine.admission import NO_HEADERS, Admission, Echo, Ticket, Used
 from engine.budget import Ledger, Reservation
 from engine.clock import Clock
 from engine.concurrency import News
@@ -103,28 +103,23 @@ class Attempts:
     async def make(self, question: Question) -> Ending:
         """Ask once. Raises BudgetReached, and RequestRejected when no limit could ever let it through."""
         request = question.request
-        demand = self.sizes.demand(
-            request.tag, input_bound=question.input_bound, max_tokens=request.max_tokens, n=request.n
-        )
-        if reason := self.admission.pace.never_fits(demand):
+        if reason := self.admission.pace.never_fits(self._size(question)):
             raise RequestRejected(f"this request can never be sent: it {reason}")
         reservation = self.ledger.try_reserve(question.bound) or await self.ledger.reserve(question.bound)
         try:
-            since = await self.admission.enter(demand)
+            ticket = await self.admission.enter(lambda: self._size(question))
         except BaseException:  # cancelled while waiting: nothing was sent
             self.ledger.release(reservation)
             raise
         try:
             number = await self.journal.intend(question.key, bound=question.bound, tag=request.tag)
         except BaseException:  # cancelled, or the disk failed: nothing was sent either
-            self.admission.give_back(demand, since=since)
+            self.admission.give_back(ticket)
             self.ledger.release(reservation)
             raise
-        return await self._exchange(question, demand, reservation, number, since=since)
+        return await self._exchange(question, ticket, reservation, number)
 
-    async def _exchange(
-        self, question: Question, demand: Demand, reservation: Reservation, number: int, *, since: float
-    ) -> Ending:
+    async def _exchange(self, question: Question, ticket: Ticket, reservation: Reservation, number: int) -> Ending:
         """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
         ending: Ending | None = None
         try:
@@ -134,7 +129,7 @@ class Attempts:
                 ending = Ending(question.bound if question.is_sent else 0, question.is_sent, News.NONE)
             question.is_sent = False
             self._learn_sizes(question, ending)
-            self.admission.leave(demand, _echo(ending), since=since)  # before the disk: the next may leave meanwhile
+            self.admission.leave(ticket, _echo(ending))  # before the disk: the next may leave meanwhile
             try:
                 await self.journal.settle(
                     number, raw=ending.kept, cost=ending.cost, assumed=ending.assumed, answers=ending.answers
@@ -183,6 +178,12 @@ class Attempts:
             self.ledger.assume(reservation)
         else:
             self.ledger.settle(reservation, ending.cost)
+
+    def _size(self, question: Question) -> Demand:
+        request = question.request
+        return self.sizes.demand(
+            request.tag, input_bound=question.input_bound, max_tokens=request.max_tokens, n=request.n
+        )
 
     def _learn_sizes(self, question: Question, ending: Ending) -> None:
         if ending.reading is not None and (usage := ending.reading.usage) is not None:

@@ -14,7 +14,7 @@ from engine.errors import UserError
 
 __all__ = ["INITIAL", "MAXIMUM", "Crowd", "News"]
 
-INITIAL = 4
+INITIAL = 8
 MAXIMUM = 1000
 KEPT_AFTER_CUT = 0.7
 KEPT_AFTER_PAUSE = 0.25
@@ -22,10 +22,11 @@ FAILURES_IN_A_BURST = 5  # with one failure in twenty, five in a row are chance 
 TROUBLE_OVER = 32  # replies over which the share of overload is counted
 MOST_TROUBLE = 0.15  # a service may turn away one in twenty all day long, and fewer at once would not help
 FRUITLESS_CUTS = 3
-SILENCE_S = 1.0  # a second of nothing but refusals is no window that is merely full
+SILENCE_S = 1.0  # refusals for being too fast may go on until a window of a second ends
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 LONGEST_FREE_PAUSE_S = 4.0  # while probes are turned away for nothing, they may be frequent
+FAST_GAIN = 2.0  # slots for each reply while nothing has gone wrong yet: three times as many each round trip
 GROWTH, GROWTH_SHARE = 4.0, 0.05  # slots gained per round trip once the ground is known; the larger of the two
 
 
@@ -42,7 +43,7 @@ class News(Enum):
 class Crowd:
     """How many may be in flight.
 
-    Starts with a few and doubles each round trip, but only while all slots are in use: what is not used proves
+    Starts with a few and triples each round trip, but only while all slots are in use: what is not used proves
     nothing. Overload cuts, once a burst: what was sent before a cut says nothing about the time after it. From the
     first cut on growth is additive. When nothing at all succeeds any more the breaker opens: nothing is sent for a
     second, then a single probe, then longer pauses until a probe comes back.
@@ -104,7 +105,7 @@ class Crowd:
     def notify_end(self, news: News, *, sent_at: float, now: float, saturated: bool) -> None:
         """An attempt that left at `sent_at` has ended; `saturated` says that every slot was in use."""
         if news is News.GOOD:
-            self._notify_good(now, saturated=saturated)
+            self._notify_good(sent_at, now, saturated=saturated)
         elif news is News.NONE:
             self._probing = self._probing and not self._was_probe(sent_at)
         elif self._was_probe(sent_at):
@@ -112,15 +113,17 @@ class Crowd:
         elif sent_at > self._cut_at and self._is_burst(news):
             self._cut(now, is_overload=news is not News.TOO_FAST)
 
-    def _notify_good(self, now: float, *, saturated: bool) -> None:
-        self._failures = self._fruitless = 0
+    def _notify_good(self, sent_at: float, now: float, *, saturated: bool) -> None:
+        self._failures = 0
         self._trouble -= self._trouble / TROUBLE_OVER
         self._good_at = now
-        if self._paused_until is not None:
-            self._resume()
-        elif saturated and self.fixed is None:
+        if sent_at > self._cut_at:
+            self._fruitless = 0
+            if self._paused_until is not None:
+                self._resume()
+        if saturated and self.fixed is None and not self.in_trouble:
             growth = max(GROWTH, GROWTH_SHARE * self._limit)
-            gain = 1.0 if self._limit < self._threshold else growth / self._limit
+            gain = FAST_GAIN if self._limit < self._threshold else growth / self._limit
             self._limit = min(float(MAXIMUM), self._limit + gain)
 
     def _is_burst(self, news: News) -> bool:
@@ -144,7 +147,8 @@ class Crowd:
             if not self._fruitless:  # a storm that refuses everything does not say how many were too many
                 self._threshold = self._limit
         self._fruitless += 1
-        if self._fruitless >= FRUITLESS_CUTS and now - self._good_at >= SILENCE_S:
+        is_silent = is_overload or now - self._good_at >= SILENCE_S
+        if self._fruitless >= FRUITLESS_CUTS and is_silent:
             self._pause(now, longest_s=LONGEST_PAUSE_S)
 
     def _pause(self, now: float, *, longest_s: float) -> None:

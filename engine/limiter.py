@@ -26,7 +26,7 @@ class Member(Protocol):
         """What is to leave next; None when nothing waits, or waits for something else than a limit."""
         ...
 
-    def let_in(self, *, now: float) -> None:
+    def let_in(self, demand: Demand, *, now: float) -> None:
         """The head may leave."""
         ...
 
@@ -88,7 +88,7 @@ class Limiter:
                 self._set_timer(moment - now)
                 return
             self.pace.take(demand, now=now)
-            member.let_in(now=now)
+            member.let_in(demand, now=now)
             self._turns.rotate(-1)
         self._clear_timer()
 

@@ -13,9 +13,11 @@ from typing import Final
 from engine.throttle.governor import Governor
 from engine.throttle.limits import DAY_S, MINUTE_S
 
-__all__ = ["BURST_S", "STEADY", "WINDOW_S", "Bucket"]
+__all__ = ["BURST_OF_REQUESTS_S", "BURST_S", "STEADY", "WINDOW_S", "Bucket"]
 
 BURST_S: Final = 1.0  # lost time is made up for by so much; providers that count in short windows use a second
+# Of requests less: what once left together would, since no second may hold too many, leave together each second.
+BURST_OF_REQUESTS_S: Final = 0.25
 STEADY: Final = 0.985  # the share of a limit that is used: clocks, networks and both sides' counting differ a little
 WINDOW_S: Final = 1.0 / STEADY  # a window's worth takes this long, so that it never falls into one second
 
@@ -23,10 +25,15 @@ RAMP_FROM, RAMP_S = 0.25, 1.0  # a limit that headers told is approached from he
 RISE_S = 2.0  # and one that they raised, from where we were
 RECOVER_S = 4.0
 REQUESTS_A_PROBE = 100  # between two tries to go faster: one refusal in so many at most
-LONGEST_PROBE_S = 120.0
+LONGEST_PROBE_S = 60.0
 AFTER_FIRST, AFTER_ONE, AFTER_ANOTHER = 0.7, 0.95, 0.85  # of what was let in, by how much is known already
 LEAST_BELIEVED = 0.3  # a service that counts refusals, too, lets in less than its limit for a while
+CHANCE: Final = 0.9
 FRUITLESS, LEAST_KEPT = 0.5, 0.1
+STORMY = 2  # so often it may be a storm, which is no news of the limit
+LEAST_RATE: Final = 1.0  # where not even that is known
+
+IDLE_S = 0.1  # a request that leaves so long after it might have was not waited for
 
 SCARCE = 0.15  # of the limit: when less remains, somebody else is using it
 RESERVE_S, LONGEST_RESERVE_S = 5.0, 30.0
@@ -47,6 +54,9 @@ class Bucket:
     share: float = 1.0  # of the rate, while others use the limit too
     shared_until: float = -math.inf
     taken_at: float = -math.inf
+    slowed_at: float = -math.inf
+    fruitless: int = 0  # slowed down so often in a row, and still nothing was let in
+    burst_s: float = BURST_S
 
     @property
     def is_daily(self) -> bool:
@@ -66,10 +76,6 @@ class Bucket:
         if self.governor is not None:
             rate = min(rate, self.governor.rate(now))
         return rate
-
-    @property
-    def burst_s(self) -> float:
-        return DAY_S if self.is_daily else BURST_S
 
     # -- what leaves
 
@@ -93,24 +99,26 @@ class Bucket:
             count = min(count, max(1, int(self.limit / self.period_s)))
         return count, count / rate
 
-    def take(self, cost: float, *, now: float) -> None:
+    def take(self, cost: float, *, now: float, due: float = -math.inf) -> None:
+        """Use so much of it; `due` is when a window let it."""
         took = cost / self.rate(now)
         if self.arrival is None:
             # The burst makes up for lost time; it is not there at the start, where a provider that counts in seconds,
             # or that dislikes a sudden rise, would refuse it. A day's allowance is whole at the start.
-            self.arrival = now + (took if self.is_daily else max(BURST_S, took))
+            self.arrival = now + (took if self.is_daily else max(self.burst_s, took))
         else:
-            self._drop_idle_time(now)
+            self._drop_idle_time(now, due=due)
             self.arrival = max(self.arrival, now) + took
         self.taken_at = now
 
-    def _drop_idle_time(self, now: float) -> None:
+    def _drop_idle_time(self, now: float, *, due: float) -> None:
+        """What is not used to the full is not tried: growth waits for as long."""
         if self.governor is None:
             return
         if self.governor.rate(now) >= self.full_rate():
             self.governor = None  # it has done its work
-        elif self.arrival is not None and self.arrival <= now:
-            self.governor.stand_still(now - self.taken_at)
+        elif self.arrival is not None and max(self.arrival, due + IDLE_S) <= now:
+            self.governor.stand_still(now - max(self.taken_at, self.governor.since))
 
     def give_back(self, cost: float, *, now: float) -> None:
         """Undo part of what was taken; a negative cost takes more, whether it fits or not."""
@@ -120,7 +128,7 @@ class Bucket:
     def empty(self, moment: float) -> None:
         """Nothing is saved up at that moment: from then on the flow is even."""
         if not self.is_daily:
-            self.arrival = max(moment + BURST_S, -math.inf if self.arrival is None else self.arrival)
+            self.arrival = max(moment + self.burst_s, -math.inf if self.arrival is None else self.arrival)
 
     # -- what the provider says
 
@@ -147,8 +155,9 @@ class Bucket:
             left_until = now + (limit - remaining) / per_second
             self.arrival = max(left_until, self.arrival or now) if self.told else left_until
             return
-        saved = min(BURST_S, remaining / per_second)
-        self.arrival = max(now if self.arrival is None else self.arrival, now + BURST_S - saved)
+        saved = min(self.burst_s, remaining / per_second)
+        if self.arrival is not None:
+            self.arrival = max(self.arrival, now + self.burst_s - saved)
         self.shared_until = -math.inf
         if remaining >= SCARCE * limit:
             return
@@ -164,22 +173,33 @@ class Bucket:
 
     # -- what refusals teach
 
-    def slow_down(self, admitted: float | None, *, now: float, requests_a_second: float) -> None:
-        """A request was refused: use less, by what was let in just before (units a second; None when nothing was)."""
-        current = self.rate(now)
-        probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, REQUESTS_A_PROBE / max(requests_a_second, 1e-9)))
-        if admitted is None:
-            if current == math.inf:
-                return
-            ceiling = self.governor.ceiling if self.governor is not None else current
-            ceiling = min(ceiling, self.full_rate())
-            start = max(LEAST_KEPT * ceiling, FRUITLESS * current)
-            self.governor = Governor(ceiling, min(start, ceiling), now, RECOVER_S, probe_s)
+    def slow_down(self, admitted: float, *, now: float, requests_a_second: float) -> None:
+        """A request was refused: use less, by what was let in of late (units a second).
+
+        Once a second, since before that nothing new is known. What the service lets in is where trouble begins, and
+        we go back a little behind it; when it lets in nothing at all, that says nothing about how much was too much.
+        """
+        if now < self.slowed_at + WINDOW_S:
             return
+        current, full = self.rate(now), self.full_rate()
+        is_again = now < self.slowed_at + RECOVER_S
+        self.slowed_at = now
+        is_near = full < math.inf and admitted > CHANCE * full
+        if is_near and self.governor is None and not is_again:
+            return  # a limit that is known was used to the full: clocks and networks are not exact
+        probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, REQUESTS_A_PROBE / max(requests_a_second, 1e-9)))
+        if not admitted:
+            self.fruitless += 1
+            ceiling = self.governor.ceiling if self.governor is not None else current if full < math.inf else LEAST_RATE
+            if self.fruitless > STORMY:
+                ceiling *= AFTER_FIRST
+            start = max(LEAST_KEPT * ceiling, FRUITLESS * min(current, ceiling))
+            self.governor = Governor(ceiling, start, now, RECOVER_S, probe_s)
+            return
+        self.fruitless = 0
         if current == math.inf:
             kept, ceiling = AFTER_FIRST, admitted
         else:
-            is_soon = self.governor is not None and now - self.governor.since < self.governor.recover_s
-            kept = AFTER_ANOTHER if is_soon else AFTER_ONE
+            kept = AFTER_ANOTHER if is_again and not is_near else AFTER_ONE
             ceiling = min(current, max(LEAST_BELIEVED * current, STEADY * admitted))
         self.governor = Governor(ceiling, kept * ceiling, now, probe_s, probe_s)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from engine.headers import LimitHint, limit_hints
-from engine.throttle.bucket import WINDOW_S, Bucket
+from engine.throttle.bucket import BURST_OF_REQUESTS_S, BURST_S, WINDOW_S, Bucket
 from engine.throttle.limits import DAY_S, DIMENSIONS, MINUTE_S, Demand, Limits
 
 __all__ = ["Pace"]
@@ -20,10 +20,9 @@ __all__ = ["Pace"]
 REQUESTS, INPUT, OUTPUT, DAILY_REQUESTS, DAILY_TOKENS = 0, 2, 3, 4, 5
 DAILY: Final = {REQUESTS: DAILY_REQUESTS, 1: DAILY_TOKENS}
 
-REMEMBERED_S: Final = 1.1 * WINDOW_S
+REMEMBERED_S: Final = 3.0  # a window, and the time that a refusal takes to come back
 REMEMBERED: Final = 32  # at least; at a few requests a minute a second holds none
 EVIDENCE: Final = 16  # requests from which a rate is read
-LEAST_EVIDENCE: Final = 3
 BINDING: Final = 0.7  # a limit that was used less than this was not the one that refused
 
 # Most services round what they ask for up to whole seconds. Were everybody to wait as long each time, a refusal in a
@@ -52,6 +51,7 @@ class Pace:
         self._buckets: dict[int, Bucket] = {}
         self._held_until = -math.inf
         self._sent: deque[Sent] = deque()
+        self._forgotten = -math.inf  # of what was sent up to then nothing is known any more
         self._refused: deque[Sent] = deque(maxlen=1024)
         self._cut_at = -math.inf  # what was let in before is no news any more
         self._setbacks = 0  # cuts in a row, without an answer between them
@@ -75,8 +75,7 @@ class Pace:
                 if bucket is not None and bucket.told:
                     del self._buckets[i]
             elif bucket is None:
-                period_s = DAY_S if i >= DAILY_REQUESTS else MINUTE_S
-                self._buckets[i] = Bucket(limit=value, told=True, period_s=period_s)
+                self._buckets[i] = _bucket(i, limit=value, told=True)
             else:
                 bucket.limit, bucket.told = value, True
 
@@ -133,11 +132,13 @@ class Pace:
         return None
 
     def take(self, demand: Demand, *, now: float) -> None:
+        requests = self._buckets.get(REQUESTS)
+        due = -math.inf if requests is None else self._window_opens_at(requests, now)
         for i, bucket in self._buckets.items():
-            bucket.take(_cost(i, demand), now=now)
+            bucket.take(_cost(i, demand), now=now, due=due)
         self._sent.append(Sent(now, demand))
         while self._sent[0].at < now - REMEMBERED_S and len(self._sent) > REMEMBERED:
-            self._sent.popleft()
+            self._forgotten = self._sent.popleft().at
 
     def give_back(self, demand: Demand, *, now: float) -> None:
         """The request was not sent after all."""
@@ -189,13 +190,12 @@ class Pace:
             if i not in DAILY:
                 return
             i = DAILY[i]
-        period_s = DAY_S if i >= DAILY_REQUESTS else MINUTE_S
         bucket = self._buckets.get(i)
         if bucket is None:
-            bucket = self._buckets[i] = Bucket(limit=None, told=False, period_s=period_s)
+            bucket = self._buckets[i] = _bucket(i)
         if not bucket.told and bucket.limit != hint.limit:
-            bucket.approach(hint.limit, now=now, used=self._rate_of(i, now - WINDOW_S, now) or 0.0)
-        bucket.is_sure = bucket.is_sure or hint.period_s == period_s
+            bucket.approach(hint.limit, now=now, used=self._rate_of(i, now))
+        bucket.is_sure = bucket.is_sure or hint.period_s == bucket.period_s
         if hint.remaining is not None:
             bucket.believe(limit=hint.limit, remaining=hint.remaining, reset_s=hint.reset_s, age_s=age_s, now=now)
 
@@ -211,44 +211,60 @@ class Pace:
         """
         self._refused.append(Sent(sent_at, demand))
         if sent_at > self._cut_at:
-            self._slow_down(now)
+            self._slow_down(sent_at=sent_at, now=now)
             self._cut_at = now
+            pause_s = FIRST_PAUSE_S * 2.0**self._setbacks
+            if self._setbacks:
+                pause_s = max(pause_s, 2 * (now - sent_at))
+            self.hold_until(now + min(LONGEST_PAUSE_S, pause_s))
             self._setbacks += 1
-            self.hold_until(now + min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (self._setbacks - 1)))
         if delay_s is not None and delay_s > ROUNDED_S:
             self.hold_until(now + delay_s)
 
-    def _slow_down(self, now: float) -> None:
-        """Of the limits that are known, the one that was used most has refused us; if none was, one that nobody told."""
-        since = max(self._cut_at, min(now - WINDOW_S, self._evidence_since()))
-        requests = self._rate_of(REQUESTS, since, now)
-        rates = {i: self._rate_of(i, since, now) for i, bucket in self._known() if not bucket.is_daily}
-        use = {i: (rate or 0.0) / self._buckets[i].full_rate() for i, rate in rates.items()}
+    def _slow_down(self, *, sent_at: float, now: float) -> None:
+        """Of the known limits, the one that was used most has refused us; if none was, one that nobody told of.
+
+        What was let in is judged as of `sent_at`: refusals come back at once, so of what left before it is known.
+        """
+        rates = {i: self._rate_of(i, sent_at) for i, bucket in self._known() if not bucket.is_daily}
+        use = {i: rate / self._buckets[i].full_rate() for i, rate in rates.items()}
         i = max(use, key=lambda i: use[i], default=REQUESTS)
-        if use.get(i, 0.0) < BINDING and requests is not None:
+        if use.get(i, 0.0) < BINDING:
             i = REQUESTS
         bucket = self._buckets.get(i)
         if bucket is None:
-            bucket = self._buckets[i] = Bucket(limit=None, told=False)
-        bucket.slow_down(rates.get(i, requests), now=now, requests_a_second=requests or bucket.rate(now))
+            bucket = self._buckets[i] = _bucket(i)
+        requests = self._rate_of(REQUESTS, sent_at)
+        admitted = rates.get(i, requests) if self._was_let_in(self._cut_at, sent_at) else 0.0
+        bucket.slow_down(admitted, now=now, requests_a_second=requests)
 
-    def _evidence_since(self) -> float:
-        return self._sent[-EVIDENCE].at if len(self._sent) >= EVIDENCE else -math.inf
+    def _was_let_in(self, since: float, until: float) -> bool:
+        left, refused = (sum(since < one.at <= until for one in which) for which in (self._sent, self._refused))
+        return left > refused
 
-    def _rate_of(self, i: int, since: float, now: float) -> float | None:
-        """What was let in since then, in units a second; None when that is too little to tell."""
-        if not self._sent:
-            return None
-        since = max(since, self._sent[0].at)
-        went = [sent.demand for sent in self._sent if sent.at >= since]
-        refused = [sent.demand for sent in self._refused if sent.at >= since]
-        if now <= since or len(went) - len(refused) < LEAST_EVIDENCE:
-            return None
-        amount = sum(_cost(i, demand) for demand in went) - sum(_cost(i, demand) for demand in refused)
-        return max(0.0, amount) / (now - since)
+    def _rate_of(self, i: int, until: float) -> float:
+        """What was let in of late, in units a second.
+
+        Over a second at least, since less of a service that counts in seconds says nothing, and over some requests.
+        """
+        since = until - WINDOW_S
+        if len(self._sent) >= EVIDENCE:
+            since = min(since, self._sent[-EVIDENCE].at)
+        since = max(since, min(self._forgotten, until - 0.1))
+        left, refused = (
+            sum(_cost(i, one.demand) for one in which if since <= one.at <= until)
+            for which in (self._sent, self._refused)
+        )
+        return max(0.0, left - refused) / (until - since)
 
     def _known(self) -> Iterator[tuple[int, Bucket]]:
         return iter(sorted(self._buckets.items(), key=lambda item: item[0]))
+
+
+def _bucket(i: int, *, limit: float | None = None, told: bool = False) -> Bucket:
+    if i >= DAILY_REQUESTS:
+        return Bucket(limit=limit, told=told, period_s=DAY_S, burst_s=DAY_S)
+    return Bucket(limit=limit, told=told, burst_s=BURST_OF_REQUESTS_S if i == REQUESTS else BURST_S)
 
 
 def _cost(i: int, demand: Demand) -> float:
