@@ -44,19 +44,15 @@ class Limiter:
     def __repr__(self) -> str:
         return f"<Limiter [{len(self._told)} sharing, {len(self._turns)} waiting | {self.pace!r}]>"
 
-    @property
-    def is_shared(self) -> bool:
-        return len(self._told) > 1
-
     def join(self, member: Member, *, told: Limits) -> None:
         """Share the limits; what any of those who share was told holds for all."""
         self._told[member] = told
-        self.pace.tell(strictest(self._told.values()))
+        self._tell()
 
     def leave(self, member: Member) -> None:
         if self._told.pop(member, None) is None:
             return
-        self.pace.tell(strictest(self._told.values()))
+        self._tell()
         if member in self._turns:
             self._turns.remove(member)
         self.serve()
@@ -91,6 +87,9 @@ class Limiter:
             member.let_in(demand, now=now)
             self._turns.rotate(-1)
         self._clear_timer()
+
+    def _tell(self) -> None:
+        self.pace.tell(strictest(self._told.values()), now=self._clock.monotonic())
 
     def _set_timer(self, delay_s: float) -> None:
         loop = asyncio.get_running_loop()

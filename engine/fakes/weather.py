@@ -50,6 +50,7 @@ class Climate:
     jitter_s: float = 0.002  # on top, evenly spread
     storm: tuple[float, float] | None = None
     storm_news: News = News.OVERLOADED
+    overload_share: float = 0.0  # of requests that are turned away on a fine day, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +143,8 @@ class _Door:
     def arrive(self, charge: Charge, *, output_tokens: int, client: int, now: float) -> Echo:
         while self._changes and self._changes[0][0] <= now:
             self._gate.change(self._changes.pop(0)[1], now=now)
-        news, denial = News.GOOD, None
-        if self.climate.storm is not None and self.climate.storm[0] <= now < self.climate.storm[1]:
-            news = self.climate.storm_news
-        else:
+        news, denial = self._weather(now), None
+        if news is News.GOOD:
             denial = self._gate.admit(charge, now=now, denied_counts=self._dialect.denied_counts)
             news = News.GOOD if denial is None else News.TOO_FAST
         if news is News.GOOD:
@@ -153,6 +152,12 @@ class _Door:
         charged = self._gate.tokens_charged(charge)
         self.log.arrivals.append(Arrival(now, client, news is News.GOOD, charge.input_tokens, output_tokens, charged))
         return self._echo(news, denial, Used(charge.input_tokens, output_tokens))
+
+    def _weather(self, now: float) -> News:
+        climate = self.climate
+        if climate.storm is not None and climate.storm[0] <= now < climate.storm[1]:
+            return climate.storm_news
+        return News.OVERLOADED if self._chance.random() < climate.overload_share else News.GOOD
 
     def _echo(self, news: News, denial: Denial | None, used: Used) -> Echo:
         headers: dict[str, str] = {}

@@ -38,6 +38,7 @@ IDLE_S = 0.1  # a request that leaves so long after it might have was not waited
 SCARCE = 0.15  # of the limit: when less remains, somebody else is using it
 RESERVE_S, LONGEST_RESERVE_S = 5.0, 30.0
 LEAST_SHARE = 0.1
+LEAST_LIKE_TOLD = 0.5
 SCARCITY_S = 5.0  # so long an observation of it holds
 
 
@@ -132,16 +133,25 @@ class Bucket:
 
     # -- what the provider says
 
+    def adopt(self, limit: float, *, now: float) -> None:
+        """From now on this is the limit; what was taken before is paid for at the new rate."""
+        before = self.rate(now)
+        self.limit = limit
+        if self.arrival is not None and self.arrival > now and before < math.inf:
+            self.arrival = now + (self.arrival - now) * before / self.rate(now)
+
     def approach(self, limit: float, *, now: float, used: float) -> None:
         """Adopt a limit from headers; a higher one than before is gone up to, not jumped to."""
-        before = self.rate(now)
         is_first = self.limit is None and self.governor is None
-        self.limit = limit
+        before = self.rate(now)
+        self.adopt(limit, now=now)
         target = self.full_rate()
+        if self.is_daily or (before >= target and not is_first):
+            return
         if is_first:
             start = min(target, max(used, RAMP_FROM * target))
             self.governor = Governor(target, start, now, RAMP_S, LONGEST_PROBE_S)
-        elif before < target:
+        else:
             self.governor = Governor(target, before, now, RISE_S, LONGEST_PROBE_S)
 
     def believe(self, *, limit: float, remaining: float, reset_s: float | None, age_s: float, now: float) -> None:
@@ -150,10 +160,12 @@ class Bucket:
         Never more is counted on than that. When little is left, what flows is lowered in proportion, so that several
         who see the same share the limit evenly and the last of it is not fought for.
         """
+        if self.told and self.limit is not None and limit < LEAST_LIKE_TOLD * self.limit:
+            return  # it counts something else (Azure: a window of seconds), or it is wrong
         per_second = limit / self.period_s
         if self.is_daily:
-            left_until = now + (limit - remaining) / per_second
-            self.arrival = max(left_until, self.arrival or now) if self.told else left_until
+            used_until = now + (limit - remaining) / per_second
+            self.arrival = max(used_until, self.arrival or now) if self.told else used_until
             return
         saved = min(self.burst_s, remaining / per_second)
         if self.arrival is not None:

@@ -67,7 +67,7 @@ class Pace:
         )
         return f"<Pace [{limits or 'no limit known'}]>"
 
-    def tell(self, limits: Limits) -> None:
+    def tell(self, limits: Limits, *, now: float = 0.0) -> None:
         """From now on these are what the user has told; what was told before and is not any more is learnt again."""
         for i, value in enumerate(limits.by_name().values()):
             bucket = self._buckets.get(i)
@@ -77,7 +77,8 @@ class Pace:
             elif bucket is None:
                 self._buckets[i] = _bucket(i, limit=value, told=True)
             else:
-                bucket.limit, bucket.told = value, True
+                bucket.adopt(value, now=now)
+                bucket.told = True
 
     @property
     def limits(self) -> Limits:
@@ -118,9 +119,7 @@ class Pace:
         """What the demand would wait for longest: a dimension, or `provider weather` while it asked us to wait."""
         waits = {i: bucket.ready_at(_cost(i, demand), now=now) for i, bucket in self._known()}
         longest = max(waits, key=lambda i: waits[i], default=None)
-        if self._held_until > now and (longest is None or waits[longest] <= self._held_until):
-            return "provider weather"
-        return "provider weather" if longest is None else DIMENSIONS[longest]
+        return "provider weather" if longest is None or self._held_until > now else DIMENSIONS[longest]
 
     def never_fits(self, demand: Demand) -> str | None:
         """Why the demand can never be admitted, naming limit and need; None when it can."""
