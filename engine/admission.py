@@ -4,31 +4,76 @@ Taking one and then waiting for the other would be wrong in either order: a slot
 connection that does nothing, and permits that wait for slots are let go together later, above the limit. Here a
 request that waits holds nothing. First come, first served: what is at the head of the line is never overtaken.
 
-Several engines may share one `Pace`; each has a line of its own.
+Each engine has a line and slots of its own; the limits are those of the account, which engines may share
+(`engine.limiter`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from engine.clock import Clock
 from engine.concurrency import Crowd, News
-from engine.throttle import Demand, Pace
+from engine.limiter import Limiter
+from engine.throttle import Demand, Limits, Pace
 
-__all__ = ["Admission"]
+__all__ = ["NO_HEADERS", "Admission", "Echo", "Ticket", "Used"]
+
+NO_HEADERS: Mapping[str, str] = {}
+
+
+class Ticket(NamedTuple):
+    """What was let in, and when."""
+
+    demand: Demand
+    since: float
+
+
+class Used(NamedTuple):
+    """Tokens that count against the limits."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class Echo(NamedTuple):
+    """What came back of an attempt, as far as limits are concerned.
+
+    `delay_s` is how long the provider asked to wait; `used` is None when nobody knows.
+    """
+
+    news: News
+    headers: Mapping[str, str] = NO_HEADERS
+    delay_s: float | None = None
+    used: Used | None = None
 
 
 class Admission:
-    """The line in front of the provider, with one timer and no polling."""
+    """One engine's line in front of the provider."""
 
-    def __init__(self, *, pace: Pace, crowd: Crowd, clock: Clock) -> None:
-        self.pace = pace
+    def __init__(self, *, limiter: Limiter, crowd: Crowd, clock: Clock, told: Limits | None = None) -> None:
         self.crowd = crowd
+        self._limiter = limiter
         self._clock = clock
         self._in_flight = 0
-        self._line: deque[tuple[Demand, asyncio.Future[None]]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._line: deque[tuple[Callable[[], Demand], asyncio.Future[Ticket]]] = deque()
+        self._reopening: asyncio.TimerHandle | None = None
+        limiter.join(self, told=told or Limits())
+        self._trust_the_pace()
+
+    def close(self) -> None:
+        """Share the account no longer."""
+        self._limiter.leave(self)
+        if self._reopening is not None:
+            self._reopening.cancel()
+            self._reopening = None
+
+    @property
+    def pace(self) -> Pace:
+        return self._limiter.pace
 
     @property
     def in_flight(self) -> int:
@@ -42,84 +87,110 @@ class Admission:
     @property
     def binding(self) -> str | None:
         """What the head of the line waits for: a limit, `concurrency` or `provider weather`; None without a line."""
-        demand = next((demand for demand, place in self._line if not place.done()), None)
-        if demand is None:
+        size = next((size for size, place in self._line if not place.done()), None)
+        if size is None:
             return None
+        now = self._clock.monotonic()
         if self.crowd.paused:
             return "provider weather"
-        if not self.crowd.may_start(self._in_flight, now=self._clock.monotonic()):
-            return "concurrency"
-        return self.pace.binding(demand)
+        return self.pace.binding(size(), now=now) if self.crowd.may_start(self._in_flight, now=now) else "concurrency"
 
     def __repr__(self) -> str:
         return f"<Admission [{self._in_flight} in flight, {self.waiting} waiting | {self.pace!r} | {self.crowd!r}]>"
 
-    async def enter(self, demand: Demand) -> None:
-        """Wait in line until the request may leave. Cancelling while waiting leaves nothing behind."""
-        if not self._line and self._admit(demand, now=self._clock.monotonic()):
-            return
-        place = asyncio.get_running_loop().create_future()
-        self._line.append((demand, place))
+    # -- in and out
+
+    async def enter(self, size: Callable[[], Demand]) -> Ticket:
+        """Wait in line until the request may leave.
+
+        `size` is asked at the head of the line: by then more may be known of requests of its kind than when it joined.
+        Cancelling while waiting leaves nothing behind.
+        """
+        now = self._clock.monotonic()
+        if not self._line and self._has_slot(now) and self._limiter.may_leave(demand := size(), now=now):
+            self._start()
+            return Ticket(demand, now)
+        place: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        self._line.append((size, place))
         self.wake()
         try:
-            await place
+            return await place
         except asyncio.CancelledError:
             if not place.cancelled():  # let in and cancelled in the same step of the loop
-                self.give_back(demand)
+                self.give_back(place.result())
             self.wake()  # it may have been the head
             raise
 
-    def leave(self, news: News, *, sent_at: float) -> None:
-        """An attempt that left at `sent_at` is back, or was given up."""
+    def leave(self, ticket: Ticket, echo: Echo) -> None:
+        """An attempt is back, or was given up."""
+        now = self._clock.monotonic()
+        self._correct_limits(ticket, echo, now=now)
         saturated = self._in_flight >= self.crowd.limit
         self._in_flight -= 1
-        self.crowd.notify_end(news, sent_at=sent_at, now=self._clock.monotonic(), saturated=saturated)
+        self.crowd.notify_end(echo.news, sent_at=ticket.since, now=now, saturated=saturated)
+        if echo.news is News.OVERLOADED and echo.delay_s is not None and self.crowd.in_trouble:
+            self.pace.hold_until(now + echo.delay_s)
         self.wake()
 
-    def give_back(self, demand: Demand) -> None:
+    def give_back(self, ticket: Ticket) -> None:
         """Let in, but not sent after all: the limits are not charged for it."""
-        self.pace.give_back(demand)
-        self.leave(News.NONE, sent_at=self._clock.monotonic())
+        self.pace.give_back(ticket.demand, now=self._clock.monotonic())
+        self.leave(ticket, Echo(News.NONE))
+
+    def _correct_limits(self, ticket: Ticket, echo: Echo, *, now: float) -> None:
+        """Let the limits know what headers, usage or a refusal tell."""
+        pace, (demand, since) = self.pace, ticket
+        if echo.headers:
+            pace.learn(echo.headers, sent_at=since, now=now, wall=self._clock.time())
+        if echo.used is not None:
+            pace.settle(demand, input_tokens=echo.used.input_tokens, output_tokens=echo.used.output_tokens, now=now)
+        if echo.news is News.GOOD:
+            pace.notify_answer(sent_at=since)
+        elif echo.news is News.TOO_FAST and not self.crowd.paused:  # when all is refused it is not for our speed
+            pace.notify_refusal(demand, sent_at=since, now=now, delay_s=echo.delay_s)
+        self._trust_the_pace()
+
+    def _trust_the_pace(self) -> None:
+        if self.pace.knows_limits:
+            self.crowd.trust_the_pace()
+
+    # -- the line
 
     def wake(self) -> None:
-        """Let in from the head of the line whoever may leave now; set the timer for the one who may not."""
-        now = self._clock.monotonic()
-        while self._line:
-            demand, place = self._line[0]
-            if not place.done():
-                if not self._admit(demand, now=now):
-                    self._set_timer(demand, now=now)
-                    return
-                place.set_result(None)
-            self._line.popleft()
-        self._clear_timer()
+        """Something has changed: let in from the head of the line whoever may leave now."""
+        if self.head(now=self._clock.monotonic()) is not None:
+            self._limiter.wait_for_turn(self)
+        else:
+            self._limiter.serve()  # it may have been our turn
 
-    def _admit(self, demand: Demand, *, now: float) -> bool:
-        if not self.crowd.may_start(self._in_flight, now=now) or self.pace.ready_at(demand) > now:
-            return False
-        self.pace.take(demand, now=now)
+    def head(self, *, now: float) -> Demand | None:
+        while self._line and self._line[0][1].done():
+            self._line.popleft()
+        if not self._line:
+            return None
+        if self._has_slot(now):
+            return self._line[0][0]()
+        self._set_reopening(now)
+        return None
+
+    def let_in(self, demand: Demand, *, now: float) -> None:
+        _, place = self._line.popleft()
+        self._start()
+        place.set_result(Ticket(demand, now))
+
+    def _has_slot(self, now: float) -> bool:
+        return self.crowd.may_start(self._in_flight, now=now)
+
+    def _start(self) -> None:
         self.crowd.notify_start()
         self._in_flight += 1
-        return True
 
-    def _set_timer(self, demand: Demand, *, now: float) -> None:
-        """One timer, for the head. When only a slot is missing none is needed: whoever leaves wakes the line."""
-        moment = max(self.crowd.reopens_at or now, self.pace.ready_at(demand))
-        if moment <= now:
-            self._clear_timer()
-            return
-        loop = asyncio.get_running_loop()
-        delay = moment - now
-        if self._timer is not None and self._timer.when() <= loop.time() + delay:
-            return  # it comes early, finds this out again and is set anew: cheaper than cancelling it each time
-        self._clear_timer()
-        self._timer = loop.call_later(delay, self._on_timer)
+    def _set_reopening(self, now: float) -> None:
+        """When only a slot is missing whoever leaves wakes the line; after a pause a timer must."""
+        reopens_at = self.crowd.reopens_at
+        if self._reopening is None and reopens_at is not None and reopens_at > now:
+            self._reopening = asyncio.get_running_loop().call_later(reopens_at - now, self._reopen)
 
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _reopen(self) -> None:
+        self._reopening = None
         self.wake()
-
-    def _clear_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -14,13 +14,12 @@ is not decided here.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.admission import Admission
+from engine.admission import NO_HEADERS, Admission, Echo, Ticket, Used
 from engine.budget import Ledger, Reservation
 from engine.clock import Clock
 from engine.concurrency import News
@@ -32,15 +31,15 @@ from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
 from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
-from engine.verdict import WEATHER, Kind, Verdict, classify, classify_failure, classify_unreadable
+from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
 
 __all__ = ["Attempts", "Ending", "Question", "reply_of"]
 
 NOT_TOLD = Usage(0, 0)
 
 NEWS = {
-    Kind.RATE: News.REFUSED,
-    Kind.OVERLOAD: News.REFUSED,
+    Kind.RATE: News.TOO_FAST,
+    Kind.OVERLOAD: News.OVERLOADED,
     Kind.TRANSIENT: News.FAILED,
     Kind.PROTOCOL: News.FAILED,
 }
@@ -58,7 +57,6 @@ class Question:
     tally: Tally
     input_bound: int
     bound: int
-    scope: asyncio.Timeout
     asked_at: float
     deadline: float = math.inf
     attempts: int = 0
@@ -105,28 +103,24 @@ class Attempts:
     async def make(self, question: Question) -> Ending:
         """Ask once. Raises BudgetReached, and RequestRejected when no limit could ever let it through."""
         request = question.request
-        demand = self.sizes.demand(
-            request.tag, input_bound=question.input_bound, max_tokens=request.max_tokens, n=request.n
-        )
-        if reason := self.admission.pace.never_fits(demand):
+        if reason := self.admission.pace.never_fits(self._size(question)):
             raise RequestRejected(f"this request can never be sent: it {reason}")
-        reservation = await self.ledger.reserve(question.bound)
+        reservation = self.ledger.try_reserve(question.bound) or await self.ledger.reserve(question.bound)
         try:
-            await self.admission.enter(demand)
+            ticket = await self.admission.enter(lambda: self._size(question))
         except BaseException:  # cancelled while waiting: nothing was sent
             self.ledger.release(reservation)
             raise
         try:
             number = await self.journal.intend(question.key, bound=question.bound, tag=request.tag)
         except BaseException:  # cancelled, or the disk failed: nothing was sent either
-            self.admission.give_back(demand)
+            self.admission.give_back(ticket)
             self.ledger.release(reservation)
             raise
-        return await self._exchange(question, demand, reservation, number)
+        return await self._exchange(question, ticket, reservation, number)
 
-    async def _exchange(self, question: Question, demand: Demand, reservation: Reservation, number: int) -> Ending:
+    async def _exchange(self, question: Question, ticket: Ticket, reservation: Reservation, number: int) -> Ending:
         """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
-        sent_at = self.clock.monotonic()
         ending: Ending | None = None
         try:
             ending = await self._send(question)
@@ -134,8 +128,8 @@ class Attempts:
             if ending is None:  # given up: what it cost nobody knows, unless it had not left
                 ending = Ending(question.bound if question.is_sent else 0, question.is_sent, News.NONE)
             question.is_sent = False
-            self._correct_limits(question, demand, ending)
-            self.admission.leave(ending.news, sent_at=sent_at)  # before the disk: the next may leave meanwhile
+            self._learn_sizes(question, ending)
+            self.admission.leave(ticket, _echo(ending))  # before the disk: the next may leave meanwhile
             try:
                 await self.journal.settle(
                     number, raw=ending.kept, cost=ending.cost, assumed=ending.assumed, answers=ending.answers
@@ -150,7 +144,6 @@ class Attempts:
             return Ending(0, False, News.NONE, error=error)
         if question.attempts == 0:
             question.deadline = self.clock.monotonic() + self.deadline_s
-            question.scope.reschedule(asyncio.get_running_loop().time() + self.deadline_s)
         question.is_sent = True
         question.attempts += 1
         question.tally.attempts += 1
@@ -186,20 +179,14 @@ class Attempts:
         else:
             self.ledger.settle(reservation, ending.cost)
 
-    def _correct_limits(self, question: Question, demand: Demand, ending: Ending) -> None:
-        """Let the limits know what the reply's headers, its usage or its refusal tell."""
-        pace, now = self.admission.pace, self.clock.monotonic()
-        if ending.raw is not None:
-            pace.learn(ending.raw.headers, now=now, wall=self.clock.time())
-        if ending.verdict is not None:
-            if ending.verdict.kind in WEATHER and ending.verdict.delay_s is not None:
-                pace.hold_until(now + ending.verdict.delay_s)
-            if not ending.assumed:
-                pace.settle(demand, input_tokens=0, output_tokens=0)
-        elif ending.reading is not None and (usage := ending.reading.usage) is not None:
-            pace.settle(
-                demand, input_tokens=usage.input_tokens - usage.cached_tokens, output_tokens=usage.output_tokens
-            )
+    def _size(self, question: Question) -> Demand:
+        request = question.request
+        return self.sizes.demand(
+            request.tag, input_bound=question.input_bound, max_tokens=request.max_tokens, n=request.n
+        )
+
+    def _learn_sizes(self, question: Question, ending: Ending) -> None:
+        if ending.reading is not None and (usage := ending.reading.usage) is not None:
             self.sizes.notify(
                 question.request.tag,
                 input_bound=question.input_bound,
@@ -207,6 +194,17 @@ class Attempts:
                 output_tokens=usage.output_tokens,
                 n=question.request.n,
             )
+
+
+def _echo(ending: Ending) -> Echo:
+    """What the limits need to know of it."""
+    headers = NO_HEADERS if ending.raw is None else ending.raw.headers
+    if ending.verdict is not None:
+        used = None if ending.assumed else Used(0, 0)
+        return Echo(ending.news, headers, ending.verdict.delay_s, used)
+    usage = None if ending.reading is None else ending.reading.usage
+    used = None if usage is None else Used(usage.input_tokens - usage.cached_tokens, usage.output_tokens)
+    return Echo(ending.news, headers, None, used)
 
 
 def _failed(question: Question, verdict: Verdict, *, raw: RawReply | None) -> Ending:

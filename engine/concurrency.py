@@ -1,7 +1,8 @@
-"""How many at once: grow while it pays, cut when the provider complains, pause when nothing works.
+"""How many at once: grow while it pays, cut when the provider is overloaded, pause when nothing works.
 
 Only the decision lives here, from facts reported with their times. It knows no queue and no status; who waits for a
-slot is `engine.admission`'s business.
+slot is `engine.admission`'s business. That requests come too fast is not its business either: there the pace is what
+must change, and more or fewer at once would only change it by accident.
 """
 
 from __future__ import annotations
@@ -11,15 +12,22 @@ from enum import Enum
 
 from engine.errors import UserError
 
-__all__ = ["MAXIMUM", "Crowd", "News"]
+__all__ = ["INITIAL", "MAXIMUM", "Crowd", "News"]
 
-INITIAL = 16
+INITIAL = 8
 MAXIMUM = 1000
 KEPT_AFTER_CUT = 0.7
+KEPT_AFTER_PAUSE = 0.25
 FAILURES_IN_A_BURST = 5  # with one failure in twenty, five in a row are chance once in three million
+TROUBLE_OVER = 32  # replies over which the share of overload is counted
+MOST_TROUBLE = 0.15  # a service may turn away one in twenty all day long, and fewer at once would not help
 FRUITLESS_CUTS = 3
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
-GROWTH = 4.0  # slots gained per round trip once the ground is known
+SILENCE_S = 1.0  # refusals for being too fast may go on until a window of a second ends
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+LONGEST_FREE_PAUSE_S = 4.0  # while probes are turned away for nothing, they may be frequent
+FAST_GAIN = 2.0  # slots for each reply while nothing has gone wrong yet: three times as many each round trip
+GROWTH, GROWTH_SHARE = 4.0, 0.05  # slots gained per round trip once the ground is known; the larger of the two
 
 
 class News(Enum):
@@ -27,17 +35,18 @@ class News(Enum):
 
     GOOD = "good"  # it answered
     FAILED = "failed"  # it broke; once may be chance
-    REFUSED = "refused"  # it said that we are too many
+    OVERLOADED = "overloaded"  # it said that it has no strength left
+    TOO_FAST = "too fast"  # it said that we ask too often
     NONE = "none"  # we gave the attempt up ourselves
 
 
 class Crowd:
     """How many may be in flight.
 
-    Starts with a few and doubles each round trip, but only while all slots are in use: what is not used proves
-    nothing. Bad news cuts, once a burst: what was sent before a cut says nothing about the time after it. From the
-    first cut on growth is additive. Three cuts without one success between them open the breaker: nothing is sent for
-    a second, then a single probe, then longer pauses, up to half a minute, until a probe comes back.
+    Starts with a few and triples each round trip, but only while all slots are in use: what is not used proves
+    nothing. Overload cuts, once a burst: what was sent before a cut says nothing about the time after it. From the
+    first cut on growth is additive. When nothing at all succeeds any more the breaker opens: nothing is sent for a
+    second, then a single probe, then longer pauses until a probe comes back.
 
         Crowd()           # finds out
         Crowd(fixed=50)   # always 50; only the breaker may say less
@@ -50,7 +59,9 @@ class Crowd:
         self._limit = float(INITIAL if fixed is None else fixed)
         self._threshold = math.inf  # below it growth is fast
         self._cut_at = -math.inf
+        self._good_at = -math.inf
         self._failures = 0  # in a row
+        self._trouble = 0.0  # the share of overload among the last replies
         self._fruitless = 0  # cuts in a row
         self._paused_until: float | None = None  # not None: the breaker is open
         self._pause_s = FIRST_PAUSE_S
@@ -63,6 +74,11 @@ class Crowd:
     @property
     def paused(self) -> bool:
         return self._paused_until is not None
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether there was a cut, and nothing has succeeded since."""
+        return self._fruitless > 0
 
     @property
     def reopens_at(self) -> float | None:
@@ -78,49 +94,66 @@ class Crowd:
             return not self._probing and now >= self._paused_until
         return in_flight < int(self._limit)
 
+    def trust_the_pace(self) -> None:
+        """A limit of the provider's is known, so that sets the speed, and slots need not be found one by one."""
+        if self.fixed is None and self._threshold == math.inf and not self.paused:
+            self._limit = float(MAXIMUM)
+
     def notify_start(self) -> None:
         self._probing = self._paused_until is not None
 
     def notify_end(self, news: News, *, sent_at: float, now: float, saturated: bool) -> None:
         """An attempt that left at `sent_at` has ended; `saturated` says that every slot was in use."""
         if news is News.GOOD:
-            self._notify_good(saturated=saturated)
+            self._notify_good(sent_at, now, saturated=saturated)
         elif news is News.NONE:
             self._probing = self._probing and not self._was_probe(sent_at)
         elif self._was_probe(sent_at):
-            self._pause(now)
-        elif news is News.REFUSED or self._is_burst():
-            self._cut(sent_at=sent_at, now=now)
+            self._pause(now, longest_s=LONGEST_PAUSE_S if news is News.FAILED else LONGEST_FREE_PAUSE_S)
+        elif sent_at > self._cut_at and self._is_burst(news):
+            self._cut(now, is_overload=news is not News.TOO_FAST)
 
-    def _notify_good(self, *, saturated: bool) -> None:
-        self._failures = self._fruitless = 0
-        if self._paused_until is not None:
-            self._resume()
-        elif saturated and self.fixed is None:
-            gain = 1.0 if self._limit < self._threshold else GROWTH / self._limit
+    def _notify_good(self, sent_at: float, now: float, *, saturated: bool) -> None:
+        self._failures = 0
+        self._trouble -= self._trouble / TROUBLE_OVER
+        self._good_at = now
+        if sent_at > self._cut_at:
+            self._fruitless = 0
+            if self._paused_until is not None:
+                self._resume()
+        if saturated and self.fixed is None and not self.in_trouble:
+            growth = max(GROWTH, GROWTH_SHARE * self._limit)
+            gain = FAST_GAIN if self._limit < self._threshold else growth / self._limit
             self._limit = min(float(MAXIMUM), self._limit + gain)
 
-    def _is_burst(self) -> bool:
-        self._failures += 1
-        return self._failures >= FAILURES_IN_A_BURST
+    def _is_burst(self, news: News) -> bool:
+        """Whether this is more than chance."""
+        if news is News.FAILED:
+            self._failures += 1
+            return self._failures >= FAILURES_IN_A_BURST
+        if news is News.OVERLOADED:
+            self._trouble += (1.0 - self._trouble) / TROUBLE_OVER
+            return self._trouble >= MOST_TROUBLE
+        return True
 
     def _was_probe(self, sent_at: float) -> bool:
         return self._paused_until is not None and sent_at >= self._paused_until
 
-    def _cut(self, *, sent_at: float, now: float) -> None:
-        if sent_at <= self._cut_at:
-            return
+    def _cut(self, now: float, *, is_overload: bool) -> None:
         self._cut_at = now
-        self._failures = 0
+        self._failures, self._trouble = 0, 0.0
+        if is_overload and self.fixed is None:
+            self._limit = max(1.0, self._limit * KEPT_AFTER_CUT)
+            if not self._fruitless:  # a storm that refuses everything does not say how many were too many
+                self._threshold = self._limit
         self._fruitless += 1
-        if self.fixed is None:
-            self._limit = self._threshold = max(1.0, self._limit * KEPT_AFTER_CUT)
-        if self._fruitless >= FRUITLESS_CUTS:
-            self._pause(now)
+        is_silent = is_overload or now - self._good_at >= SILENCE_S
+        if self._fruitless >= FRUITLESS_CUTS and is_silent:
+            self._pause(now, longest_s=LONGEST_PAUSE_S)
 
-    def _pause(self, now: float) -> None:
+    def _pause(self, now: float, *, longest_s: float) -> None:
         if self._paused_until is not None:
-            self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * 2)
+            self._pause_s = min(longest_s, self._pause_s * 2)
         self._cut_at = now
         self._paused_until = now + self._pause_s
         self._probing = False
@@ -129,4 +162,5 @@ class Crowd:
         """Something came back: begin again with a few, and quickly up to where trouble began."""
         self._paused_until, self._probing, self._pause_s = None, False, FIRST_PAUSE_S
         if self.fixed is None:
-            self._limit = min(self._limit, float(INITIAL))
+            before = self._limit if self._threshold == math.inf else self._threshold
+            self._limit = max(float(INITIAL), KEPT_AFTER_PAUSE * before)

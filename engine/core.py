@@ -33,6 +33,7 @@ from engine.errors import (
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
 from engine.flow import flow
 from engine.journal import Journal
+from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import joined, parts_of
 from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, lookup
@@ -40,7 +41,7 @@ from engine.providers import Capabilities, Provider
 from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, Standing, persist
 from engine.statistics import Statistics, Tally, summed
-from engine.throttle import Limits, Pace, Sizes
+from engine.throttle import Limits, Sizes
 from engine.underway import Underway
 from engine.verdict import Verdict
 
@@ -90,7 +91,9 @@ class Engine:
         self._events = events
         self._deadline_s = deadline_s
         self._attempt_timeout_s = attempt_timeout_s
-        self._admission = Admission(pace=Pace(limits), crowd=Crowd(fixed=concurrency), clock=self._clock)
+        self._limits = limits or Limits()
+        self._crowd = Crowd(fixed=concurrency)
+        self._admission = self._admitted_by(Limiter(clock=self._clock))
         self._chance = Random(seed)
         self._patience = Patience()
         self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
@@ -110,6 +113,8 @@ class Engine:
         journal = await Journal.open(self._journal_path)
         cap = self._budget.cap if self._budget else None
         self._ledger = Ledger(cap, spent=journal.spent, assumed=journal.assumed)
+        self._admission.close()
+        self._admission = self._admitted_by(limiter_of(_account(self._provider), clock=self._clock))
         self._attempts = Attempts(
             provider=self._provider,
             price=self._price,
@@ -139,6 +144,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._underway.close()
+        self._admission.close()
         attempts, self._attempts = self._attempts, None
         try:
             if self._owns_provider:
@@ -153,7 +159,7 @@ class Engine:
         """The answer to one request; raises a SmeltError that says why there is none."""
         if not isinstance(request, Request):
             raise TypeError(f"an engine is asked Requests, as in Request.user(text) (got {type(request).__name__})")
-        tally = self._tallies.setdefault(request.tag, Tally())
+        tally = self._tallies.get(request.tag) or self._tallies.setdefault(request.tag, Tally())
         tally.requests += 1
         try:
             reply = await self._answer(request, tally)
@@ -245,14 +251,7 @@ class Engine:
         key = request.identity(asked_of=self._asked_of)
         if reply := self._recall(request, key):
             return reply
-        scope = asyncio.timeout(None)
-        try:
-            async with scope:
-                return await self._answer_once(request, key, tally, scope)
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise self._stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
+        return await self._answer_once(request, key, tally)
 
     async def _answer_in_parts(self, request: Request, tally: Tally) -> Reply:
         ends = await asyncio.gather(*(self._answer(part, tally) for part in parts_of(request)), return_exceptions=True)
@@ -263,7 +262,7 @@ class Engine:
             replies.append(end)
         return joined(replies)
 
-    async def _answer_once(self, request: Request, key: bytes, tally: Tally, scope: asyncio.Timeout) -> Reply:
+    async def _answer_once(self, request: Request, key: bytes, tally: Tally) -> Reply:
         """Ask, unless somebody is asking the same at this moment: then the answer is theirs, and free."""
         while twin := self._underway.twin_of(key):
             error = await asyncio.shield(twin)
@@ -273,14 +272,19 @@ class Engine:
                 return reply
         input_bound = input_token_bound(request)
         bound = self._price.bound(input_tokens=input_bound, output_tokens=request.n * request.max_tokens)
-        question = Question(request, key, tally, input_bound, bound, scope, asked_at=self._clock.monotonic())
-        with self._underway.holding(question):
-            try:
+        question = Question(request, key, tally, input_bound, bound, asked_at=self._clock.monotonic())
+        held = self._underway.holding(question)
+        try:
+            with held:
                 return await self._persist(question)
-            except ProviderUnavailable:
-                if isinstance(self._refused, ProviderRefused):
-                    raise self._refused.again() from None  # the last failure said more than this request's end
+        except TimeoutError:
+            if not held.given_up:
                 raise
+            raise self._stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
+        except ProviderUnavailable:
+            if isinstance(self._refused, ProviderRefused):
+                raise self._refused.again() from None  # the last failure said more than this request's end
+            raise
 
     async def _persist(self, question: Question) -> Reply:
         return await persist(
@@ -356,6 +360,9 @@ class Engine:
 
     # -- small things
 
+    def _admitted_by(self, limiter: Limiter) -> Admission:
+        return Admission(limiter=limiter, crowd=self._crowd, clock=self._clock, told=self._limits)
+
     def _opened(self) -> Attempts:
         if self._attempts is None:
             raise RuntimeError("the engine is not open: use `async with Engine(...) as engine`")
@@ -387,6 +394,11 @@ def _provider(model: str | Provider, *, base_url: str | None, api_key: str | Non
     if base_url is not None or api_key is not None:
         raise UserError("base_url and api_key belong to a model given by name; this provider has its own")
     return model
+
+
+def _account(provider: Provider) -> object:
+    """Who shares limits with whom; a provider that does not say shares them with nobody but itself."""
+    return getattr(provider, "account", None) or (provider.endpoint, id(provider))
 
 
 def _price(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:

@@ -8,53 +8,67 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 __all__ = ["Dimension", "LimitHint", "duration_s", "limit_hints", "retry_after_s"]
 
 Dimension = Literal["requests", "tokens", "input tokens", "output tokens"]
 
 LONGEST_WAIT_S = 86_400.0  # a daily limit may ask for hours; more than a day is a fault
-LARGEST_LIMIT = 1e12  # per minute; above it the number means "none" or nothing
-WINDOW_S = 60.0
+LARGEST_LIMIT = 1e12  # above it the number means "none" or nothing
+MINUTE_S, DAY_S = 60.0, 86_400.0
+HOUR_S = 3_600.0
+TELLING_RESET_S = 5.0  # some round up to whole seconds: below this a reset says nothing about the period
+FIRST_EPOCH_S, FIRST_EPOCH_MS = 1e9, 1e12  # larger "durations" are moments
 
 UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|us|µs|ns|s)")
 
-# dimension, and the names of its limit, of what remains, and of when it is full again
-FAMILIES: tuple[tuple[Dimension, str, str, str], ...] = (
-    ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-    ("tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
-    (
-        "requests",
-        "anthropic-ratelimit-requests-limit",
-        "anthropic-ratelimit-requests-remaining",
-        "anthropic-ratelimit-requests-reset",
-    ),
-    (
-        "input tokens",
-        "anthropic-ratelimit-input-tokens-limit",
-        "anthropic-ratelimit-input-tokens-remaining",
-        "anthropic-ratelimit-input-tokens-reset",
-    ),
-    (
-        "output tokens",
-        "anthropic-ratelimit-output-tokens-limit",
-        "anthropic-ratelimit-output-tokens-remaining",
-        "anthropic-ratelimit-output-tokens-reset",
-    ),
+
+class Family(NamedTuple):
+    """The names of a limit, of what remains of it, and of when it is full again."""
+
+    dimension: Dimension
+    limit: str
+    remaining: str
+    reset: str
+
+
+def _openai(dimension: Dimension, name: str) -> Family:
+    return Family(dimension, *(f"x-ratelimit-{what}-{name}" for what in ("limit", "remaining", "reset")))
+
+
+def _anthropic(dimension: Dimension, name: str) -> Family:
+    return Family(dimension, *(f"anthropic-ratelimit-{name}-{what}" for what in ("limit", "remaining", "reset")))
+
+
+# Not here: `anthropic-ratelimit-tokens-*`, which repeats the tightest of the others, and names without a dimension
+# (`x-ratelimit-limit`), which mean a second here, a minute there and a day elsewhere.
+FAMILIES = (
+    _openai("requests", "requests"),
+    _openai("tokens", "tokens"),
+    _openai("tokens", "project-tokens"),
+    _anthropic("requests", "requests"),
+    _anthropic("input tokens", "input-tokens"),
+    _anthropic("output tokens", "output-tokens"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LimitHint:
-    """A limit per minute as the provider tells it, and what is left of it right now, if that was told too."""
+    """A limit as the provider tells it, what is left of it, and in how many seconds it is full again.
+
+    `period_s` is a minute or a day where the numbers prove it, and None where they do not: then it is a minute nearly
+    everywhere.
+    """
 
     dimension: Dimension
-    per_minute: float
+    limit: float
+    period_s: float | None
     remaining: float | None
+    reset_s: float | None
 
 
 def duration_s(text: str) -> float | None:
@@ -88,24 +102,44 @@ def retry_after_s(headers: Mapping[str, str], *, now: float) -> float | None:
     return _believable(_until_date(said, now=now) if seconds is None else seconds)
 
 
-def limit_hints(headers: Mapping[str, str], *, now: float) -> Iterator[LimitHint]:
-    """Every limit per minute that the headers tell of; `now` is in seconds since 1970.
+def limit_hints(headers: Mapping[str, str], *, now: float) -> list[LimitHint]:
+    """Every limit that the headers tell of, the tightest first in each dimension; `now` is in seconds since 1970."""
+    hints = [hint for family in FAMILIES if (hint := _hint(headers, family, now=now)) is not None]
+    tightest: dict[Dimension, LimitHint] = {}
+    for hint in hints:
+        known = tightest.get(hint.dimension)
+        if known is None or hint.limit < known.limit:
+            tightest[hint.dimension] = hint
+    return list(tightest.values())
 
-    A bucket that is refilled every minute is full within a minute. When its reset lies farther off the limit is one
-    per day (Groq's requests), and pacing by it as if per minute would be worse than not knowing it.
+
+def _hint(headers: Mapping[str, str], family: Family, *, now: float) -> LimitHint | None:
+    said = headers.get(family.limit)
+    if said is None:
+        return None
+    limit = _number(said)
+    if limit is None or not 0 < limit <= LARGEST_LIMIT:
+        return None
+    remaining = _number(headers.get(family.remaining, ""))
+    if remaining is not None and not 0 <= remaining <= limit:
+        remaining = None
+    reset_s = _reset_s(headers.get(family.reset, ""), now=now)
+    return LimitHint(family.dimension, limit, _period_s(limit, remaining, reset_s), remaining, reset_s)
+
+
+def _period_s(limit: float, remaining: float | None, reset_s: float | None) -> float | None:
+    """Whether a limit is one a minute or one a day (Groq's requests), by when it is full again.
+
+    A minute's limit is full within a minute. Nearer than that, what has been used so far and how long it takes to
+    refill tell how long the whole would take.
     """
-    for dimension, limit_name, remaining_name, reset_name in FAMILIES:
-        said = headers.get(limit_name)
-        if said is None:
-            continue
-        limit = _number(said)
-        if limit is None or not 0 < limit <= LARGEST_LIMIT:
-            continue
-        reset = _reset_s(headers.get(reset_name, ""), now=now)
-        if reset is not None and reset > WINDOW_S + 1:
-            continue
-        remaining = _number(headers.get(remaining_name, ""))
-        yield LimitHint(dimension, limit, remaining if remaining is not None and 0 <= remaining <= limit else None)
+    if reset_s is None or reset_s < TELLING_RESET_S:
+        return None
+    if reset_s > MINUTE_S + 1:
+        return DAY_S
+    if remaining is None or remaining >= limit:
+        return None
+    return DAY_S if limit * reset_s / (limit - remaining) > HOUR_S else MINUTE_S
 
 
 def _number(text: str) -> float | None:
@@ -121,10 +155,21 @@ def _believable(seconds: float | None) -> float | None:
 
 
 def _reset_s(text: str, *, now: float) -> float | None:
-    """OpenAI's family says a duration, Anthropic's a moment."""
+    """OpenAI's family says a duration, Azure a bare number of seconds, Anthropic a moment, some routers an epoch.
+
+    What lies in the past is taken as not said.
+    """
+    if not text:
+        return None
     seconds = duration_s(text)
-    if seconds is not None or not text:
-        return seconds
+    if seconds is None:
+        seconds = _until_moment(text, now=now)
+    elif seconds >= FIRST_EPOCH_S:
+        seconds = (seconds / 1000 if seconds >= FIRST_EPOCH_MS else seconds) - now
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST_WAIT_S else None
+
+
+def _until_moment(text: str, *, now: float) -> float | None:
     from datetime import datetime
 
     try:
@@ -141,4 +186,4 @@ def _until_date(text: str, *, now: float) -> float | None:
         seconds = parsedate_to_datetime(text).timestamp() - now
     except (ValueError, OverflowError, TypeError):
         return None
-    return 0.0 if -WINDOW_S < seconds < 0 else seconds
+    return 0.0 if -MINUTE_S < seconds < 0 else seconds

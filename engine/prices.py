@@ -104,6 +104,8 @@ class Price:
 
         Every tier that so many input tokens can reach is considered, and the dearest counts.
         """
+        if not self.tiers:
+            return self._rates.bound(input_tokens, output_tokens)
         within_reach = [self, *(tier.price for tier in self.tiers if tier.above < input_tokens)]
         return max(price._rates.bound(input_tokens, output_tokens) for price in within_reach)  # noqa: SLF001
 

@@ -18,12 +18,12 @@ import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from engine.desk import AT_ONCE, MOST_WAITING, Desk, TooMany
 from engine.errors import UserError
 from engine.messages import Message, Role
 from engine.training import Prediction, Student
@@ -42,8 +42,6 @@ BareInput = Callable[[Sequence[Message]], str]
 
 MOST_BODY_BYTES = 1 << 20
 MOST_CHOICES = 128
-MOST_WAITING = 1024
-AT_ONCE = 64
 GRACE_SECONDS = 10.0
 
 # Asking for one of these and not getting it would break the caller later and elsewhere.
@@ -85,55 +83,6 @@ class Choice:
     text: str
     confidence: float
     finish_reason: str = "stop"
-
-
-Waiting = tuple[str, asyncio.Future[Prediction]]
-
-
-class Desk:
-    """Where inputs queue for the student: one thread answers, each time all that has queued up meanwhile."""
-
-    def __init__(self, student: Student, *, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
-        self._student = student
-        self._at_once = at_once
-        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=most_waiting)
-
-    async def answer(self, inputs: Sequence[str]) -> list[Prediction]:
-        """The student's answers, in order. Raises Refused when too many wait already."""
-        loop = asyncio.get_running_loop()
-        if self._waiting.maxsize - self._waiting.qsize() < len(inputs):
-            raise Refused("too many requests are waiting; try again soon", status=503, code="overloaded")
-        futures: list[asyncio.Future[Prediction]] = [loop.create_future() for _ in inputs]
-        for text, future in zip(inputs, futures, strict=True):
-            self._waiting.put_nowait((text, future))
-        return list(await asyncio.gather(*futures))
-
-    async def work(self) -> None:
-        """Answer until cancelled."""
-        with ThreadPoolExecutor(1, thread_name_prefix="student") as thread:
-            while True:
-                await self._answer_batch(thread, await self._next_batch())
-
-    async def _next_batch(self) -> list[Waiting]:
-        batch = [await self._waiting.get()]
-        while len(batch) < self._at_once and not self._waiting.empty():
-            batch.append(self._waiting.get_nowait())
-        return [(text, future) for text, future in batch if not future.cancelled()]
-
-    async def _answer_batch(self, thread: ThreadPoolExecutor, batch: list[Waiting]) -> None:
-        texts = [text for text, _ in batch]
-        try:
-            predictions = await asyncio.get_running_loop().run_in_executor(thread, self._student.predict, texts)
-            for (_, future), prediction in zip(batch, predictions, strict=True):
-                if not future.done():
-                    future.set_result(prediction)
-        except Exception as error:  # noqa: BLE001  # what a student raises belongs to those who asked; the desk goes on
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-        finally:
-            for _, future in batch:
-                future.cancel()  # nobody waits for ever when the desk closes in the middle of a batch
 
 
 def application(
@@ -240,7 +189,11 @@ class _Office:
         return _answer({"status": "ok", "model": self._name, "family": self._student.family})
 
     async def _choices(self, call: Call) -> list[Choice]:
-        return [_until_stop(prediction, call.stop) for prediction in await self._desk.answer(call.inputs)]
+        try:
+            predictions = await self._desk.answer(call.inputs)
+        except TooMany as error:
+            raise Refused(str(error), status=503, code="overloaded") from error
+        return [_until_stop(prediction, call.stop) for prediction in predictions]
 
     async def _reply(
         self, request: web.Request, call: Call, choices: Sequence[Choice], *, chat: bool

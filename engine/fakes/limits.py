@@ -102,19 +102,22 @@ class Gate:
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
-        told: dict[Dimension, int | None] = {
-            "requests": limits.rpm,
-            "tokens": limits.tpm,
-            "input_tokens": limits.itpm,
-            "output_tokens": limits.otpm,
-        }
-        self._buckets = {name: _Bucket(limit, limit, 0.0) for name, limit in told.items() if limit is not None}
+        self._buckets = {name: _Bucket(limit, limit, 0.0) for name, limit in _told(limits).items()}
         self._window = -1
         self._in_window = 0
 
     def __repr__(self) -> str:
         levels = ", ".join(f"{name} {bucket.level:.0f}/{bucket.limit}" for name, bucket in self._buckets.items())
         return f"<Gate [{levels or 'open'}]>"
+
+    def change(self, limits: RateLimits, *, now: float) -> None:
+        """From now on other limits hold. What is saved up stays, as far as the new limits can hold it."""
+        before = self._buckets
+        self.limits = limits
+        self._buckets = {name: _Bucket(limit, limit, now) for name, limit in _told(limits).items()}
+        for name in before.keys() & self._buckets.keys():
+            before[name].refill(now)
+            self._buckets[name].level = min(before[name].level, self._buckets[name].limit)
 
     @property
     def told(self) -> bool:
@@ -191,3 +194,13 @@ class Gate:
             window = int(now // self.limits.quantum_s)
             self._in_window = self._in_window + 1 if window == self._window else 1
             self._window = window
+
+
+def _told(limits: RateLimits) -> dict[Dimension, int]:
+    told: dict[Dimension, int | None] = {
+        "requests": limits.rpm,
+        "tokens": limits.tpm,
+        "input_tokens": limits.itpm,
+        "output_tokens": limits.otpm,
+    }
+    return {name: limit for name, limit in told.items() if limit is not None}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from engine.journal.records import Counts, Entry, Rows, Stored, packed, worth
+from engine.journal.sieve import Sieve
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -35,8 +36,11 @@ class Journal:
         """Not for use: journals come from `open`."""
         self._store = store
         self._writer = writer
+        self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(store.last_attempt + 1)
-        self._in_flight: set[int] = set()
+        self._in_flight: dict[int, bytes] = {}  # attempt: key
+        # Only a journal that begins with us is known from its first key on; reading an old one's would take seconds.
+        self._known = None if store.last_attempt else Sieve()
         self._closed = False
         self.recovered: Final = store.recovered
         self.spent = store.spent
@@ -58,6 +62,8 @@ class Journal:
 
         Failing that, the newest of status 2xx that could not be parsed when it came.
         """
+        if self._known is not None and not self._known.may_hold(key):
+            return None
         return self._store.find(key)
 
     async def intend(self, key: bytes, *, bound: int, tag: str) -> int:
@@ -73,7 +79,7 @@ class Journal:
         except asyncio.CancelledError:
             self._put(Rows(charge=(attempt, 0, False, None)), None)
             raise
-        self._in_flight.add(attempt)
+        self._in_flight[attempt] = key
         return attempt
 
     async def settle(
@@ -88,7 +94,9 @@ class Journal:
             raise ValueError(f"attempt {attempt} is not in flight")
         charge = (attempt, _checked(cost), assumed, None if raw is None else int(worth(raw, answers=answers)))
         written = self._write(Rows(charge=charge, reply=None if raw is None else packed(attempt, raw)))
-        self._in_flight.remove(attempt)
+        key = self._in_flight.pop(attempt)
+        if self._known is not None and raw is not None:
+            self._known.add(key)
         if assumed:
             self.assumed += cost
         else:
@@ -128,7 +136,7 @@ class Journal:
 
     def _write(self, rows: Rows) -> asyncio.Future[None]:
         """Hand the rows over now; the future is done when they are durable."""
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        durable: asyncio.Future[None] = self._loop.create_future()
         self._put(rows, durable)
         return durable
 

@@ -30,6 +30,10 @@ class Capabilities:
             return "no temperature may be sent to this model"
         if request.temperature is not None and request.temperature > (self.max_temperature or 0):
             return f"the temperature must be at most {self.max_temperature:g} here (got {request.temperature:g})"
+        can_all = self.n and self.seed and self.stop and self.schema
+        return None if can_all else self._missing(request)
+
+    def _missing(self, request: Request) -> str | None:
         asked = {"n": request.n > 1, "seed": request.seed is not None, "stop": bool(request.stop)}
         asked["schema"] = request.schema is not None
         missing = [name for name, is_asked in asked.items() if is_asked and not getattr(self, name)]

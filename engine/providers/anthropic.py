@@ -10,6 +10,7 @@ from engine.clock import Clock
 from engine.errors import RequestRejected, UnreadableReply
 from engine.messages import FinishReason, Message, RawReply, Request, Usage
 from engine.providers import Capabilities, Reading
+from engine.providers.account import Account
 from engine.providers.address import Address
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
@@ -64,6 +65,7 @@ class Anthropic:
         headers = {"anthropic-version": version}
         if api_key is not None:
             headers["x-api-key"] = api_key
+        self.account = Account.of(self._address, key=api_key, model=model)
         self._wire = Wire(self._address, "/v1/messages", headers=headers, clock=clock, key=api_key)
 
     @property

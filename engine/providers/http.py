@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import ssl
@@ -15,6 +14,7 @@ from engine.messages import RawReply
 from engine.providers import AttemptTimedOut, ConnectionFailed, TransportFailure
 from engine.providers.address import Address
 from engine.providers.secrecy import Secrecy
+from engine.scope import Deadlines
 
 if TYPE_CHECKING:
     import aiohttp
@@ -52,6 +52,7 @@ class Wire:
         self._secrecy = Secrecy(key)
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self._deadlines = Deadlines()
 
     def __repr__(self) -> str:
         return f"<Wire to {self.url}>"
@@ -60,7 +61,7 @@ class Wire:
         """Send once; raises TransportFailure when no complete reply came within `timeout_s` seconds in all."""
         failure: TransportFailure
         try:
-            async with asyncio.timeout(timeout_s):
+            with self._deadlines.within(timeout_s):
                 return await self._exchange(body)
         except TimeoutError as error:
             failure = self._timed_out(error, timeout_s=timeout_s)
@@ -73,6 +74,7 @@ class Wire:
     async def aclose(self) -> None:
         """Close every connection. The wire opens anew if it is used again."""
         session, self._session = self._session, None
+        self._deadlines.close()
         if session is not None:
             await session.close()
 
@@ -140,7 +142,7 @@ def _network_errors() -> tuple[type[BaseException], ...]:
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > LARGEST_BODY:
             response.close()

@@ -9,6 +9,7 @@ from engine.clock import Clock
 from engine.errors import RequestRejected, UnreadableReply
 from engine.messages import FinishReason, RawReply, Request, Usage
 from engine.providers import Capabilities, Reading
+from engine.providers.account import Account
 from engine.providers.address import Address
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
@@ -44,6 +45,7 @@ class OpenAI:
         self._address = Address.of(base_url)
         self._official = self._address.within(OFFICIAL_DOMAIN)
         headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
+        self.account = Account.of(self._address, key=api_key, model=model)
         self._wire = Wire(self._address, "/chat/completions", headers=headers, clock=clock, key=api_key)
 
     @property

@@ -108,6 +108,18 @@ def test_a_reply_is_found_as_soon_as_it_is_settled(place: Path | None) -> None:
     asyncio.run(session())
 
 
+def test_every_one_of_many_is_found_and_nothing_else(place: Path | None) -> None:
+    """What spares look-ups may say yes in error, and never no."""
+
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            await asyncio.gather(*(paid(journal, number) for number in range(2000)))
+            assert all(journal.find(key(number)) for number in range(2000))
+            assert not any(journal.find(key(number)) for number in range(2000, 4000))
+
+    asyncio.run(session())
+
+
 def test_the_next_process_finds_it_too(path: Path) -> None:
     write(path, 1, 2, 3)
 

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from engine.desk import Desk
 from engine.errors import UserError
 from engine.messages import Message
-from engine.serving import Desk, application, last_user_message, serve
+from engine.serving import application, last_user_message, serve
 from engine.training import Prediction
 
 

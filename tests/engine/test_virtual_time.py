@@ -54,6 +54,18 @@ def test_the_system_clock_follows_the_virtual_loop() -> None:
     assert virtual_time.run(main()) == 12.5
 
 
+def test_the_system_clock_follows_one_loop_after_another() -> None:
+    clock = SystemClock()
+
+    async def main() -> float:
+        await clock.sleep(12.5)
+        return clock.monotonic()
+
+    before = clock.monotonic()
+    assert [virtual_time.run(main()), virtual_time.run(main())] == [12.5, 12.5]
+    assert before <= clock.monotonic() <= time.monotonic()
+
+
 def test_a_deadlock_is_an_error_and_not_a_hang() -> None:
     async def main() -> None:
         await asyncio.get_running_loop().create_future()

@@ -1,0 +1,217 @@
+"""One dimension of a limit: how fast it may be used right now, and when the next may leave.
+
+The rule is GCRA (a leaky bucket that stores one number): every admission moves a theoretical arrival time forward by
+its cost, and a request may leave as long as that time runs at most a burst ahead of now.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from engine.throttle.governor import Governor
+from engine.throttle.limits import DAY_S, MINUTE_S
+
+__all__ = ["BURST_OF_REQUESTS_S", "BURST_S", "STEADY", "WINDOW_S", "Bucket"]
+
+BURST_S: Final = 1.0  # lost time is made up for by so much; providers that count in short windows use a second
+# Of requests less: what once left together would, since no second may hold too many, leave together each second.
+BURST_OF_REQUESTS_S: Final = 0.25
+STEADY: Final = 0.985  # the share of a limit that is used: clocks, networks and both sides' counting differ a little
+WINDOW_S: Final = 1.0 / STEADY  # a window's worth takes this long, so that it never falls into one second
+
+RAMP_FROM, RAMP_S = 0.25, 1.0  # a limit that headers told is approached from here, in this time
+RISE_S = 2.0  # and one that they raised, from where we were
+RECOVER_S = 4.0
+REQUESTS_A_PROBE = 100  # between two tries to go faster: one refusal in so many at most
+LONGEST_PROBE_S = 60.0
+AFTER_FIRST, AFTER_ONE, AFTER_ANOTHER = 0.7, 0.95, 0.85  # of what was let in, by how much is known already
+LEAST_BELIEVED = 0.3  # a service that counts refusals, too, lets in less than its limit for a while
+CHANCE: Final = 0.9
+FRUITLESS, LEAST_KEPT = 0.5, 0.1
+STORMY = 2  # so often it may be a storm, which is no news of the limit
+LEAST_RATE: Final = 1.0  # where not even that is known
+
+IDLE_S = 0.1  # a request that leaves so long after it might have was not waited for
+
+SCARCE = 0.15  # of the limit: when less remains, somebody else is using it
+RESERVE_S, LONGEST_RESERVE_S = 5.0, 30.0
+LEAST_SHARE = 0.1
+LEAST_LIKE_TOLD = 0.5
+SCARCITY_S = 5.0  # so long an observation of it holds
+
+
+@dataclass(slots=True, kw_only=True)
+class Bucket:
+    """How one limit is used. Rates are in units a second; `limit` is a period's worth, None while nobody knows it."""
+
+    limit: float | None
+    told: bool  # by the user; then headers do not change it
+    period_s: float = MINUTE_S
+    is_sure: bool = False  # the headers' own arithmetic has confirmed the period
+    arrival: float | None = None  # None: nothing was admitted yet
+    governor: Governor | None = None
+    share: float = 1.0  # of the rate, while others use the limit too
+    shared_until: float = -math.inf
+    taken_at: float = -math.inf
+    slowed_at: float = -math.inf
+    fruitless: int = 0  # slowed down so often in a row, and still nothing was let in
+    burst_s: float = BURST_S
+
+    @property
+    def is_daily(self) -> bool:
+        return self.period_s >= DAY_S
+
+    def full_rate(self) -> float:
+        """What the limit allows; a day's allowance is not paced, only counted."""
+        if self.limit is None:
+            return math.inf
+        return self.limit / self.period_s * (1.0 if self.is_daily else STEADY)
+
+    def rate(self, now: float) -> float:
+        """How fast it may be used right now."""
+        rate = self.full_rate()
+        if self.shared_until > now:
+            rate *= self.share
+        if self.governor is not None:
+            rate = min(rate, self.governor.rate(now))
+        return rate
+
+    # -- what leaves
+
+    def ready_at(self, cost: float, *, now: float) -> float:
+        """The earliest moment at which the cost may be taken; a cost larger than a burst needs an idle bucket."""
+        if self.arrival is None or not cost:
+            return -math.inf
+        return self.arrival - max(0.0, self.burst_s - cost / self.rate(now))
+
+    def window(self, now: float) -> tuple[int, float]:
+        """So many in so many seconds, at most: no second may hold more than a second's worth.
+
+        Without it a burst after a pause would meet the even flow that follows, and a service that counts by the second
+        would refuse what is above.
+        """
+        rate = self.rate(now)
+        if rate == math.inf:
+            return 0, 0.0
+        count = math.ceil(rate * WINDOW_S - 1e-9)
+        if self.limit is not None:
+            count = min(count, max(1, int(self.limit / self.period_s)))
+        return count, count / rate
+
+    def take(self, cost: float, *, now: float, due: float = -math.inf) -> None:
+        """Use so much of it; `due` is when a window let it."""
+        took = cost / self.rate(now)
+        if self.arrival is None:
+            # The burst makes up for lost time; it is not there at the start, where a provider that counts in seconds,
+            # or that dislikes a sudden rise, would refuse it. A day's allowance is whole at the start.
+            self.arrival = now + (took if self.is_daily else max(self.burst_s, took))
+        else:
+            self._drop_idle_time(now, due=due)
+            self.arrival = max(self.arrival, now) + took
+        self.taken_at = now
+
+    def _drop_idle_time(self, now: float, *, due: float) -> None:
+        """What is not used to the full is not tried: growth waits for as long."""
+        if self.governor is None:
+            return
+        if self.governor.rate(now) >= self.full_rate():
+            self.governor = None  # it has done its work
+        elif self.arrival is not None and max(self.arrival, due + IDLE_S) <= now:
+            self.governor.stand_still(now - max(self.taken_at, self.governor.since))
+
+    def give_back(self, cost: float, *, now: float) -> None:
+        """Undo part of what was taken; a negative cost takes more, whether it fits or not."""
+        if self.arrival is not None:
+            self.arrival -= cost / self.rate(now)
+
+    def empty(self, moment: float) -> None:
+        """Nothing is saved up at that moment: from then on the flow is even."""
+        if not self.is_daily:
+            self.arrival = max(moment + self.burst_s, -math.inf if self.arrival is None else self.arrival)
+
+    # -- what the provider says
+
+    def adopt(self, limit: float, *, now: float) -> None:
+        """From now on this is the limit; what was taken before is paid for at the new rate."""
+        before = self.rate(now)
+        self.limit = limit
+        if self.arrival is not None and self.arrival > now and before < math.inf:
+            self.arrival = now + (self.arrival - now) * before / self.rate(now)
+
+    def approach(self, limit: float, *, now: float, used: float) -> None:
+        """Adopt a limit from headers; a higher one than before is gone up to, not jumped to."""
+        is_first = self.limit is None and self.governor is None
+        before = self.rate(now)
+        self.adopt(limit, now=now)
+        target = self.full_rate()
+        if self.is_daily or (before >= target and not is_first):
+            return
+        if is_first:
+            start = min(target, max(used, RAMP_FROM * target))
+            self.governor = Governor(target, start, now, RAMP_S, LONGEST_PROBE_S)
+        else:
+            self.governor = Governor(target, before, now, RISE_S, LONGEST_PROBE_S)
+
+    def believe(self, *, limit: float, remaining: float, reset_s: float | None, age_s: float, now: float) -> None:
+        """Correct our count by what the provider says is left, as of `age_s` seconds ago; others may use it too.
+
+        Never more is counted on than that. When little is left, what flows is lowered in proportion, so that several
+        who see the same share the limit evenly and the last of it is not fought for.
+        """
+        if self.told and self.limit is not None and limit < LEAST_LIKE_TOLD * self.limit:
+            return  # it counts something else (Azure: a window of seconds), or it is wrong
+        per_second = limit / self.period_s
+        if self.is_daily:
+            used_until = now + (limit - remaining) / per_second
+            self.arrival = max(used_until, self.arrival or now) if self.told else used_until
+            return
+        saved = min(self.burst_s, remaining / per_second)
+        if self.arrival is not None:
+            self.arrival = max(self.arrival, now + self.burst_s - saved)
+        self.shared_until = -math.inf
+        if remaining >= SCARCE * limit:
+            return
+        used_s, left_s = (limit - remaining) / per_second, remaining / per_second
+        if reset_s is None or reset_s >= 0.8 * used_s:  # refilled all the time
+            reserve_s = min(LONGEST_RESERVE_S, max(RESERVE_S, 2 * age_s))
+            share = left_s / reserve_s
+        else:  # full again at the end of a window
+            share = left_s / max(1.0, reset_s)
+        if share < 1.0:
+            self.share = max(LEAST_SHARE, share)
+            self.shared_until = now + SCARCITY_S
+
+    # -- what refusals teach
+
+    def slow_down(self, admitted: float, *, now: float, requests_a_second: float) -> None:
+        """A request was refused: use less, by what was let in of late (units a second).
+
+        Once a second, since before that nothing new is known. What the service lets in is where trouble begins, and
+        we go back a little behind it; when it lets in nothing at all, that says nothing about how much was too much.
+        """
+        if now < self.slowed_at + WINDOW_S:
+            return
+        current, full = self.rate(now), self.full_rate()
+        is_again = now < self.slowed_at + RECOVER_S
+        self.slowed_at = now
+        is_near = full < math.inf and admitted > CHANCE * full
+        if is_near and self.governor is None and not is_again:
+            return  # a limit that is known was used to the full: clocks and networks are not exact
+        probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, REQUESTS_A_PROBE / max(requests_a_second, 1e-9)))
+        if not admitted:
+            self.fruitless += 1
+            ceiling = self.governor.ceiling if self.governor is not None else current if full < math.inf else LEAST_RATE
+            if self.fruitless > STORMY:
+                ceiling *= AFTER_FIRST
+            start = max(LEAST_KEPT * ceiling, FRUITLESS * min(current, ceiling))
+            self.governor = Governor(ceiling, start, now, RECOVER_S, probe_s)
+            return
+        self.fruitless = 0
+        if current == math.inf:
+            kept, ceiling = AFTER_FIRST, admitted
+        else:
+            kept = AFTER_ANOTHER if is_again and not is_near else AFTER_ONE
+            ceiling = min(current, max(LEAST_BELIEVED * current, STEADY * admitted))
+        self.governor = Governor(ceiling, kept * ceiling, now, probe_s, probe_s)

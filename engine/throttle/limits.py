@@ -1,0 +1,64 @@
+"""The nouns: what a provider allows, and what a request takes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Final, NamedTuple
+
+from engine.errors import UserError
+
+__all__ = ["DAY_S", "DIMENSIONS", "MINUTE_S", "Demand", "Limits", "strictest"]
+
+MINUTE_S: Final = 60.0
+DAY_S: Final = 86_400.0
+
+DIMENSIONS: Final = ("requests", "tokens", "input tokens", "output tokens", "requests per day", "tokens per day")
+"""In the order of the fields of `Limits`. What does not say otherwise is per minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the provider allows in a minute or a day; None is not told, and is then learnt.
+
+        Limits(rpm=5000, tpm=2_000_000)                               # OpenAI's way: input and output together
+        Limits(rpm=1000, input_tpm=2_000_000, output_tpm=400_000)     # Anthropic's way
+        Limits(rpm=30, tpm=6000, rpd=14_400, tpd=500_000)             # with a daily allowance
+
+    Raises UserError for a limit that is not a positive, finite number.
+    """
+
+    rpm: float | None = None
+    tpm: float | None = None
+    input_tpm: float | None = None
+    output_tpm: float | None = None
+    rpd: float | None = None
+    tpd: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in self.by_name().items():
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise UserError(f"limits: {name} must be a number above 0 (got {value}); leave it out to learn it")
+
+    def by_name(self) -> dict[str, float | None]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class Demand(NamedTuple):
+    """What one request takes: of the requests, of a common token limit, and of separate input and output limits."""
+
+    requests: float
+    tokens: float
+    input_tokens: float
+    output_tokens: float
+
+
+def strictest(told: Iterable[Limits]) -> Limits:
+    """What holds for those who share an account: of each limit the smallest that anybody was told."""
+    by_name: dict[str, float] = {}
+    for limits in told:
+        for name, value in limits.by_name().items():
+            if value is not None:
+                by_name[name] = min(value, by_name.get(name, value))
+    return Limits(**by_name)

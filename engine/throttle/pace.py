@@ -1,0 +1,272 @@
+"""When the next request may leave under every limit at once, told, learnt from headers or found by trying.
+
+Only arithmetic lives here: what was taken, what came of it, and when the next may go. Nothing waits and nothing knows
+a clock; the time is an argument. Who waits, and in which order, is `engine.admission`'s business.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from engine.headers import LimitHint, limit_hints
+from engine.throttle.bucket import BURST_OF_REQUESTS_S, BURST_S, WINDOW_S, Bucket
+from engine.throttle.limits import DAY_S, DIMENSIONS, MINUTE_S, Demand, Limits
+
+__all__ = ["Pace"]
+
+REQUESTS, INPUT, OUTPUT, DAILY_REQUESTS, DAILY_TOKENS = 0, 2, 3, 4, 5
+DAILY: Final = {REQUESTS: DAILY_REQUESTS, 1: DAILY_TOKENS}
+
+REMEMBERED_S: Final = 3.0  # a window, and the time that a refusal takes to come back
+REMEMBERED: Final = 32  # at least; at a few requests a minute a second holds none
+EVIDENCE: Final = 16  # requests from which a rate is read
+BINDING: Final = 0.7  # a limit that was used less than this was not the one that refused
+
+# Most services round what they ask for up to whole seconds. Were everybody to wait as long each time, a refusal in a
+# thousand would cost a twentieth of a limit of a hundred a second.
+ROUNDED_S: Final = 1.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+
+HEADERS_EVERY_S: Final = 0.02  # nothing is learnt from reading them more often
+
+
+class Sent(NamedTuple):
+    """What was let in, and when."""
+
+    at: float
+    demand: Demand
+
+
+class Pace:
+    """Every limit of one account.
+
+    Limits that are told hold from the start. Those that headers tell are approached within a second. Where there is
+    neither, the first refusal says where trouble begins, and from there a governor finds the rate.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._buckets: dict[int, Bucket] = {}
+        self._held_until = -math.inf
+        self._sent: deque[Sent] = deque()
+        self._forgotten = -math.inf  # of what was sent up to then nothing is known any more
+        self._refused: deque[Sent] = deque(maxlen=1024)
+        self._cut_at = -math.inf  # what was let in before is no news any more
+        self._setbacks = 0  # cuts in a row, without an answer between them
+        self._heard_at = -math.inf  # headers were read
+        self._heard_from = -math.inf  # and belonged to what was let in then
+        self.tell(limits or Limits())
+
+    def __repr__(self) -> str:
+        limits = ", ".join(
+            f"{b.limit:g} {DIMENSIONS[i]}{'' if b.is_daily else '/min'}"
+            for i, b in self._known()
+            if b.limit is not None
+        )
+        return f"<Pace [{limits or 'no limit known'}]>"
+
+    def tell(self, limits: Limits, *, now: float = 0.0) -> None:
+        """From now on these are what the user has told; what was told before and is not any more is learnt again."""
+        for i, value in enumerate(limits.by_name().values()):
+            bucket = self._buckets.get(i)
+            if value is None:
+                if bucket is not None and bucket.told:
+                    del self._buckets[i]
+            elif bucket is None:
+                self._buckets[i] = _bucket(i, limit=value, told=True)
+            else:
+                bucket.adopt(value, now=now)
+                bucket.told = True
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force: told, learnt, or as far as trying has found them."""
+        found: dict[str, float | None] = {}
+        for i, name in enumerate(Limits().by_name()):
+            bucket = self._buckets.get(i)
+            if bucket is None:
+                continue
+            ceiling = None if bucket.governor is None else round(bucket.governor.ceiling * MINUTE_S, 1)
+            found[name] = bucket.limit or ceiling or None
+        return Limits(**found)
+
+    @property
+    def knows_limits(self) -> bool:
+        """Whether a limit per minute was told by the user or the provider: then that sets the speed."""
+        return any(bucket.limit is not None and not bucket.is_daily for bucket in self._buckets.values())
+
+    # -- who may leave
+
+    def ready_at(self, demand: Demand, *, now: float) -> float:
+        """The earliest moment at which the demand may be taken; in the past when it may be taken now."""
+        ready = self._held_until
+        for i, bucket in self._buckets.items():
+            at = bucket.ready_at(_cost(i, demand), now=now)
+            if at > ready:
+                ready = at
+        requests = self._buckets.get(REQUESTS)
+        return ready if requests is None else max(ready, self._window_opens_at(requests, now))
+
+    def _window_opens_at(self, requests: Bucket, now: float) -> float:
+        count, seconds = requests.window(now)
+        if not 1 < count <= len(self._sent):
+            return -math.inf
+        return self._sent[-count].at + seconds
+
+    def binding(self, demand: Demand, *, now: float) -> str:
+        """What the demand would wait for longest: a dimension, or `provider weather` while it asked us to wait."""
+        waits = {i: bucket.ready_at(_cost(i, demand), now=now) for i, bucket in self._known()}
+        longest = max(waits, key=lambda i: waits[i], default=None)
+        return "provider weather" if longest is None or self._held_until > now else DIMENSIONS[longest]
+
+    def never_fits(self, demand: Demand) -> str | None:
+        """Why the demand can never be admitted, naming limit and need; None when it can."""
+        for i, bucket in self._buckets.items():
+            cost = _cost(i, demand)
+            if bucket.limit is not None and cost > bucket.limit:
+                name, per = DIMENSIONS[i], "" if bucket.is_daily else " per minute"
+                return f"needs about {cost:.0f} {name} but the limit is {bucket.limit:g} {name}{per}"
+        return None
+
+    def take(self, demand: Demand, *, now: float) -> None:
+        requests = self._buckets.get(REQUESTS)
+        due = -math.inf if requests is None else self._window_opens_at(requests, now)
+        for i, bucket in self._buckets.items():
+            bucket.take(_cost(i, demand), now=now, due=due)
+        self._sent.append(Sent(now, demand))
+        while self._sent[0].at < now - REMEMBERED_S and len(self._sent) > REMEMBERED:
+            self._forgotten = self._sent.popleft().at
+
+    def give_back(self, demand: Demand, *, now: float) -> None:
+        """The request was not sent after all."""
+        for i, bucket in self._buckets.items():
+            bucket.give_back(_cost(i, demand), now=now)
+
+    # -- what came of it
+
+    def settle(self, demand: Demand, *, input_tokens: int, output_tokens: int, now: float) -> None:
+        """Correct what was taken by what the request turned out to need.
+
+        Only where input and output are counted apart, and by the day. A common limit a minute (OpenAI's) is charged
+        when a request is admitted, by the length of the prompt and the largest answer allowed, and what was not used
+        is not given back.
+        """
+        likely = demand.input_tokens + demand.output_tokens
+        for i, over in (
+            (INPUT, demand.input_tokens - input_tokens),
+            (OUTPUT, demand.output_tokens - output_tokens),
+            (DAILY_TOKENS, likely - input_tokens - output_tokens),
+        ):
+            if i in self._buckets:
+                self._buckets[i].give_back(over, now=now)
+
+    def hold_until(self, moment: float) -> None:
+        """The provider asked for a wait; a shorter one does not end a longer one, and it is not made up for."""
+        self._held_until = max(self._held_until, moment)
+        for bucket in self._buckets.values():
+            bucket.empty(self._held_until)
+
+    def learn(self, headers: Mapping[str, str], *, sent_at: float, now: float, wall: float) -> None:
+        """Adopt limits that were not told, and correct our count by what is said to remain.
+
+        `sent_at` is when the request was let in that they answer, `now` our clock, `wall` seconds since 1970. What is
+        older than what is known already is stale, and not read.
+        """
+        if sent_at < self._heard_from or now < self._heard_at + HEADERS_EVERY_S:
+            return
+        for hint in limit_hints(headers, now=wall):
+            self._heard_at, self._heard_from = now, sent_at
+            self._hear(hint, age_s=now - sent_at, now=now)
+
+    def _hear(self, hint: LimitHint, *, age_s: float, now: float) -> None:
+        i = DIMENSIONS.index(hint.dimension)
+        minute = self._buckets.get(i)
+        if hint.period_s == DAY_S and not (minute is not None and minute.is_sure):
+            if minute is not None and not minute.told:
+                del self._buckets[i]
+            if i not in DAILY:
+                return
+            i = DAILY[i]
+        bucket = self._buckets.get(i)
+        if bucket is None:
+            bucket = self._buckets[i] = _bucket(i)
+        if not bucket.told and bucket.limit != hint.limit:
+            bucket.approach(hint.limit, now=now, used=self._rate_of(i, now))
+        bucket.is_sure = bucket.is_sure or hint.period_s == bucket.period_s
+        if hint.remaining is not None:
+            bucket.believe(limit=hint.limit, remaining=hint.remaining, reset_s=hint.reset_s, age_s=age_s, now=now)
+
+    def notify_answer(self, *, sent_at: float) -> None:
+        """What was let in then was not refused."""
+        if sent_at > self._cut_at:
+            self._setbacks = 0
+
+    def notify_refusal(self, demand: Demand, *, sent_at: float, now: float, delay_s: float | None) -> None:
+        """What was let in then was refused for being too much; `delay_s` is what the provider asked to wait.
+
+        All refusals of what was let in before we slowed down are one piece of news.
+        """
+        self._refused.append(Sent(sent_at, demand))
+        if sent_at > self._cut_at:
+            self._slow_down(sent_at=sent_at, now=now)
+            self._cut_at = now
+            pause_s = FIRST_PAUSE_S * 2.0**self._setbacks
+            if self._setbacks:
+                pause_s = max(pause_s, 2 * (now - sent_at))
+            self.hold_until(now + min(LONGEST_PAUSE_S, pause_s))
+            self._setbacks += 1
+        if delay_s is not None and delay_s > ROUNDED_S:
+            self.hold_until(now + delay_s)
+
+    def _slow_down(self, *, sent_at: float, now: float) -> None:
+        """Of the known limits, the one that was used most has refused us; if none was, one that nobody told of.
+
+        What was let in is judged as of `sent_at`: refusals come back at once, so of what left before it is known.
+        """
+        rates = {i: self._rate_of(i, sent_at) for i, bucket in self._known() if not bucket.is_daily}
+        use = {i: rate / self._buckets[i].full_rate() for i, rate in rates.items()}
+        i = max(use, key=lambda i: use[i], default=REQUESTS)
+        if use.get(i, 0.0) < BINDING:
+            i = REQUESTS
+        bucket = self._buckets.get(i)
+        if bucket is None:
+            bucket = self._buckets[i] = _bucket(i)
+        requests = self._rate_of(REQUESTS, sent_at)
+        admitted = rates.get(i, requests) if self._was_let_in(self._cut_at, sent_at) else 0.0
+        bucket.slow_down(admitted, now=now, requests_a_second=requests)
+
+    def _was_let_in(self, since: float, until: float) -> bool:
+        left, refused = (sum(since < one.at <= until for one in which) for which in (self._sent, self._refused))
+        return left > refused
+
+    def _rate_of(self, i: int, until: float) -> float:
+        """What was let in of late, in units a second.
+
+        Over a second at least, since less of a service that counts in seconds says nothing, and over some requests.
+        """
+        since = until - WINDOW_S
+        if len(self._sent) >= EVIDENCE:
+            since = min(since, self._sent[-EVIDENCE].at)
+        since = max(since, min(self._forgotten, until - 0.1))
+        left, refused = (
+            sum(_cost(i, one.demand) for one in which if since <= one.at <= until)
+            for which in (self._sent, self._refused)
+        )
+        return max(0.0, left - refused) / (until - since)
+
+    def _known(self) -> Iterator[tuple[int, Bucket]]:
+        return iter(sorted(self._buckets.items(), key=lambda item: item[0]))
+
+
+def _bucket(i: int, *, limit: float | None = None, told: bool = False) -> Bucket:
+    if i >= DAILY_REQUESTS:
+        return Bucket(limit=limit, told=told, period_s=DAY_S, burst_s=DAY_S)
+    return Bucket(limit=limit, told=told, burst_s=BURST_OF_REQUESTS_S if i == REQUESTS else BURST_S)
+
+
+def _cost(i: int, demand: Demand) -> float:
+    if i < DAILY_REQUESTS:
+        return demand[i]
+    return demand.requests if i == DAILY_REQUESTS else demand.input_tokens + demand.output_tokens

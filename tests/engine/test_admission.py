@@ -1,0 +1,329 @@
+"""Who waits, waits in order and holds nothing; who shares an account shares its limits, and takes turns."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from itertools import groupby
+
+import pytest
+
+from engine import Budget, Engine, Limits, Price, Request
+from engine.admission import Admission, Echo, Ticket
+from engine.clock import SystemClock
+from engine.concurrency import Crowd, News
+from engine.fakes import virtual_time
+from engine.fakes.worlds import EchoWorld
+from engine.limiter import Limiter, limiter_of
+from engine.providers.account import Account
+from engine.providers.address import Address
+from engine.throttle import Demand
+
+ONE = Demand(1, 0, 0, 0)
+EVEN = Limits(rpm=600 / 0.985)  # one each tenth of a second
+GOOD = Echo(News.GOOD)
+
+
+def one() -> Demand:
+    return ONE
+
+
+def line(told: Limits | None = None, *, concurrency: int = 1000, limiter: Limiter | None = None) -> Admission:
+    clock = SystemClock()
+    return Admission(limiter=limiter or Limiter(clock=clock), crowd=Crowd(fixed=concurrency), clock=clock, told=told)
+
+
+async def passes(admission: Admission, demand: Demand, moments: list[tuple[int, float]], who: int) -> None:
+    ticket = await admission.enter(lambda: demand)
+    moments.append((who, ticket.since))
+    admission.leave(ticket, GOOD)
+
+
+# -- one line
+
+
+def test_the_line_is_first_come_first_served_and_paced() -> None:
+    async def main() -> list[tuple[int, float]]:
+        admission, moments = line(Limits(tpm=6_000)), list[tuple[int, float]]()
+        sizes = [100, 1000, 10, 10]  # the large one is not overtaken by the small ones behind it
+        await asyncio.gather(*(passes(admission, Demand(1, s, 0, 0), moments, i) for i, s in enumerate(sizes)))
+        return moments
+
+    moments = virtual_time.run(main())
+    assert [who for who, _ in moments] == [0, 1, 2, 3]
+    assert [moment for _, moment in moments] == pytest.approx([0.0, 1.015, 10.27, 10.37], abs=0.01)
+
+
+def test_a_limit_is_used_by_ninety_seven_percent_and_never_passed() -> None:
+    async def main() -> float:
+        admission, moments = line(Limits(rpm=6_000)), list[tuple[int, float]]()
+        await asyncio.gather(*(passes(admission, ONE, moments, i) for i in range(3_000)))
+        return moments[-1][1]
+
+    seconds = virtual_time.run(main())
+    assert 2_999 / 100 - 1e-6 <= seconds <= 30 / 0.97
+
+
+def test_how_large_a_request_is_is_asked_when_its_turn_comes() -> None:
+    """By then more is known of its kind than when it joined the line."""
+
+    async def main() -> float:
+        admission, known = line(Limits(tpm=6_000)), 5_000.0
+        await admission.enter(lambda: Demand(1, 3_000, 0, 0))
+        waiting = asyncio.get_running_loop().create_task(admission.enter(lambda: Demand(1, known, 0, 0)))
+        await asyncio.sleep(1)
+        known = 100.0
+        return (await waiting).since
+
+    assert virtual_time.run(main()) == pytest.approx(30.5, abs=0.1)
+
+
+def test_whoever_waits_for_a_limit_holds_no_slot() -> None:
+    async def main() -> Admission:
+        admission = line(Limits(rpm=6), concurrency=2)
+        await admission.enter(one)
+        waiting = asyncio.get_running_loop().create_task(admission.enter(one))
+        await asyncio.sleep(5)
+        assert (admission.in_flight, admission.waiting, admission.binding) == (1, 1, "requests")
+        await waiting
+        return admission
+
+    assert virtual_time.run(main()).in_flight == 2
+
+
+def test_whoever_waits_for_a_slot_holds_no_permit() -> None:
+    """A hundred that waited for slots are still paced when the slots come."""
+
+    async def main() -> list[float]:
+        admission, moments = line(EVEN, concurrency=1), list[float]()
+
+        async def call() -> None:
+            ticket = await admission.enter(one)
+            moments.append(ticket.since)
+            await asyncio.sleep(60 if len(moments) == 1 else 0)
+            admission.leave(ticket, GOOD)
+
+        await asyncio.gather(*(call() for _ in range(50)))
+        return moments
+
+    moments = virtual_time.run(main())
+    assert moments[1] == 60.0
+    assert moments[-1] >= 60 + (48 - 3) / 10  # what was saved up, and then the pace
+
+
+def test_cancelling_the_head_lets_the_next_one_go() -> None:
+    async def main() -> float:
+        admission = line(Limits(tpm=6_000))
+        await admission.enter(lambda: Demand(1, 1, 0, 0))
+        loop = asyncio.get_running_loop()
+        head = loop.create_task(admission.enter(lambda: Demand(1, 6_000, 0, 0)))
+        after = loop.create_task(admission.enter(lambda: Demand(1, 1, 0, 0)))
+        await asyncio.sleep(0.5)
+        head.cancel()
+        await asyncio.wait([head])
+        return (await after).since
+
+    assert virtual_time.run(main()) == 0.5
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_cancelling_at_any_moment_leaves_no_slot_and_no_permit(steps: int) -> None:
+    async def main() -> None:
+        admission = line(Limits(rpm=60), concurrency=1)
+        first = await admission.enter(one)
+        task = asyncio.get_running_loop().create_task(admission.enter(one))
+        for step in range(steps):
+            if step == 2:
+                await asyncio.sleep(1.1)
+                admission.leave(first, GOOD)  # it is let in now, and does not know it yet
+            else:
+                await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        if task.cancelled():
+            assert admission.in_flight == (1 if steps <= 2 else 0)
+            assert admission.pace.ready_at(ONE, now=0.0) <= 2.2
+        assert admission.waiting == 0
+
+    virtual_time.run(main())
+
+
+def test_never_more_than_allowed_are_in_flight_and_slots_go_in_order() -> None:
+    async def main() -> tuple[int, list[int]]:
+        admission, order, most = line(concurrency=3), list[int](), 0
+
+        async def call(i: int) -> None:
+            nonlocal most
+            ticket = await admission.enter(one)
+            order.append(i)
+            most = max(most, admission.in_flight)
+            await asyncio.sleep(1 + i % 3)
+            admission.leave(ticket, GOOD)
+
+        await asyncio.gather(*(call(i) for i in range(30)))
+        return most, order
+
+    assert virtual_time.run(main()) == (3, list(range(30)))
+
+
+def test_after_a_pause_the_line_wakes_by_itself() -> None:
+    async def main() -> float:
+        admission, clock = line(), SystemClock()
+        while not admission.crowd.paused:
+            await asyncio.sleep(0.1)
+            admission.leave(await admission.enter(one), Echo(News.OVERLOADED))
+        reopens_at = admission.crowd.reopens_at or 0.0
+        assert (await admission.enter(one)).since == pytest.approx(reopens_at)
+        return clock.monotonic()
+
+    assert virtual_time.run(main()) > 1.0
+
+
+def test_overload_makes_everybody_wait_only_when_there_is_more_of_it() -> None:
+    async def main() -> None:
+        admission, asked = line(), Echo(News.OVERLOADED, delay_s=20.0)
+        admission.leave(await admission.enter(one), asked)
+        assert admission.pace.ready_at(ONE, now=0.0) <= 0.0
+
+        while not admission.crowd.in_trouble:
+            admission.leave(await admission.enter(one), asked)
+        assert admission.pace.ready_at(ONE, now=0.0) >= 20.0
+
+    virtual_time.run(main())
+
+
+# -- one account
+
+
+def served(count: int, *told: Limits) -> list[tuple[int, float]]:
+    """Who was let in, and when, of lines that share an account and have so many waiting each."""
+
+    async def main() -> list[tuple[int, float]]:
+        limiter, moments = Limiter(clock=SystemClock()), list[tuple[int, float]]()
+        lines = [line(limits, limiter=limiter) for limits in told]
+        await asyncio.gather(*(passes(lines[i], ONE, moments, i) for i in range(len(told)) for _ in range(count)))
+        return moments
+
+    return virtual_time.run(main())
+
+
+def test_those_who_share_an_account_respect_the_sum_and_take_turns() -> None:
+    moments = served(50, EVEN, EVEN)
+
+    assert moments[-1][1] == pytest.approx(9.9, abs=0.3)
+    runs = [len(list(run)) for _, run in groupby(who for who, _ in moments[1:99])]
+    assert max(runs) == 1
+
+
+def test_what_one_of_them_was_told_holds_for_all() -> None:
+    assert served(10, Limits(), EVEN)[-1][1] == pytest.approx(1.9, abs=0.1)
+
+
+def test_a_full_line_does_not_hold_up_the_others() -> None:
+    async def main() -> float:
+        limiter = Limiter(clock=SystemClock())
+        full, free = line(EVEN, concurrency=1, limiter=limiter), line(limiter=limiter)
+        await full.enter(one)
+        waiting = asyncio.get_running_loop().create_task(full.enter(one))
+        await asyncio.sleep(1)
+        moment = (await free.enter(one)).since
+        waiting.cancel()
+        return moment
+
+    assert virtual_time.run(main()) == 1.0
+
+
+def test_who_leaves_takes_along_what_only_they_were_told_and_lets_the_others_go_on() -> None:
+    async def main() -> None:
+        limiter = Limiter(clock=SystemClock())
+        strict, other = line(Limits(rpm=1), limiter=limiter), line(Limits(rpm=600), limiter=limiter)
+        await strict.enter(one)
+        waiting = asyncio.get_running_loop().create_task(other.enter(one))
+        await asyncio.sleep(0.5)
+        strict.close()
+        assert (await waiting).since <= 1.0
+        assert limiter.pace.limits == Limits(rpm=600)
+
+    virtual_time.run(main())
+
+
+def test_an_account_is_freed_when_nobody_uses_it() -> None:
+    async def main() -> None:
+        clock = SystemClock()
+        first = limiter_of("account", clock=clock)
+        assert limiter_of("account", clock=clock) is first
+        assert limiter_of("another", clock=clock) is not first
+
+        first.pace.hold_until(10**9)
+        del first
+        gc.collect()
+        assert limiter_of("account", clock=clock).pace.ready_at(ONE, now=0.0) <= 0.0
+
+    virtual_time.run(main())
+
+
+def test_loops_share_nothing() -> None:
+    async def held() -> Limiter:
+        return limiter_of("account", clock=SystemClock())
+
+    first, second = virtual_time.run(held()), virtual_time.run(held())
+    assert first is not second
+
+
+# -- whose account
+
+
+URL = Address.of("https://api.example.com/v1")
+
+
+def test_an_account_is_an_address_a_key_and_a_family() -> None:
+    account = Account.of(URL, key="sk-1", model="claude-haiku-4-5")
+
+    assert account == Account.of(URL, key="sk-1", model="claude-haiku-4-5-20251001")
+    assert account == Account.of(URL, key="sk-1", model="claude-haiku-4-5-latest")
+    assert account != Account.of(URL, key="sk-2", model="claude-haiku-4-5")
+    assert account != Account.of(URL, key=None, model="claude-haiku-4-5")
+    assert account != Account.of(URL, key="sk-1", model="claude-sonnet-5")
+    assert account != Account.of(Address.of("https://api.example.org/v1"), key="sk-1", model="claude-haiku-4-5")
+
+
+def test_the_key_is_not_in_the_account() -> None:
+    assert "secret" not in repr(Account.of(URL, key="sk-secret", model="any"))
+
+
+def test_engines_with_one_key_share_limits_and_those_with_another_do_not() -> None:
+    def engine(key: str, limits: Limits | None = None) -> Engine:
+        url = "http://127.0.0.1:9/v1"
+        return Engine("openai/any", base_url=url, api_key=key, price=Price(input=0, output=0), limits=limits)
+
+    async def main() -> None:
+        async with engine("sk-one", Limits(rpm=60)) as teller, engine("sk-one") as sharer, engine("sk-two") as other:
+            assert sharer.statistics().limits == teller.statistics().limits == Limits(rpm=60)
+            assert other.statistics().limits == Limits()
+            await teller.aclose()
+            assert sharer.statistics().limits == Limits()
+
+    virtual_time.run(main())
+
+
+def test_a_provider_that_is_handed_to_two_engines_is_one_account() -> None:
+    from engine.providers.simulated import Simulated
+
+    async def main() -> float:
+        provider = Simulated(EchoWorld(), SystemClock())
+        async with (
+            Engine(provider, budget=Budget(usd=1), limits=EVEN) as first,
+            Engine(provider, budget=Budget(usd=1), limits=EVEN) as second,
+        ):
+            asked = [e.ask(Request.user(f"{i}", max_tokens=5)) for i in range(20) for e in (first, second)]
+            await asyncio.gather(*asked)
+        return asyncio.get_running_loop().time()
+
+    assert virtual_time.run(main()) == pytest.approx(3.9, abs=0.3)
+
+
+def test_a_ticket_says_what_was_let_in_and_when() -> None:
+    async def main() -> Ticket:
+        return await line().enter(one)
+
+    assert virtual_time.run(main()) == Ticket(ONE, 0.0)

@@ -1,0 +1,122 @@
+"""What providers say of limits and waits is read in every dress it comes in, and not believed when it cannot be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.headers import DAY_S, MINUTE_S, LimitHint, duration_s, limit_hints, retry_after_s
+
+WALL = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+
+
+def openai(limit: str, *, remaining: str = "", reset: str = "", what: str = "requests") -> dict[str, str]:
+    return {
+        f"x-ratelimit-limit-{what}": limit,
+        f"x-ratelimit-remaining-{what}": remaining,
+        f"x-ratelimit-reset-{what}": reset,
+    }
+
+
+def only(headers: dict[str, str]) -> LimitHint:
+    (hint,) = limit_hints(headers, now=WALL)
+    return hint
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("12ms", 0.012), ("120ms", 0.12), ("1s", 1.0), ("8.64s", 8.64), ("6m0s", 360.0), ("1h2m3.5s", 3723.5),
+        ("0s", 0.0), ("30", 30.0), ("2m59.56s", 179.56), ("", None), ("soon", None), ("5 apples", None),
+    ],
+)  # fmt: skip
+def test_durations_are_read_as_go_writes_them(text: str, seconds: float | None) -> None:
+    assert duration_s(text) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({"retry-after": "7"}, 7.0, id="seconds"),
+        pytest.param({"retry-after": "0.25"}, 0.25, id="a fraction"),
+        pytest.param({"retry-after-ms": "120", "retry-after": "1"}, 0.12, id="milliseconds win"),
+        pytest.param({"retry-after": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30.0, id="a date"),
+        pytest.param({"retry-after": "Tue, 14 Nov 2023 22:13:10 GMT"}, 0.0, id="a date just past"),
+        pytest.param({"retry-after": "Tue, 14 Nov 2017 22:13:10 GMT"}, None, id="a date long past"),
+        pytest.param({"retry-after": "-3"}, None, id="negative"),
+        pytest.param({"retry-after": "1e9"}, None, id="absurd"),
+        pytest.param({"retry-after": "nan"}, None, id="not a number"),
+        pytest.param({"retry-after": "inf"}, None, id="infinite"),
+        pytest.param({"retry-after": "shortly"}, None, id="words"),
+        pytest.param({}, None, id="silence"),
+    ],
+)
+def test_a_wait_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_s(headers, now=WALL) == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_either_family_tells_limit_remainder_and_reset() -> None:
+    anthropic = {
+        "anthropic-ratelimit-input-tokens-limit": "2000000",
+        "anthropic-ratelimit-input-tokens-remaining": "1999000",
+        "anthropic-ratelimit-input-tokens-reset": "2023-11-14T22:13:22Z",
+    }
+
+    assert only(openai("500", remaining="499", reset="120ms")) == LimitHint("requests", 500, None, 499, 0.12)
+    assert only(anthropic) == LimitHint("input tokens", 2_000_000, None, 1_999_000, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [("7", 7.0), ("1700000009", 9.0), ("1700000009000", 9.0), ("2023-11-14T22:13:29+00:00", 9.0), ("-4", None)],
+    ids=["Azure", "epoch", "epoch in milliseconds", "moment", "negative"],
+)
+def test_a_reset_may_be_a_span_or_a_moment(reset: str, seconds: float | None) -> None:
+    assert only(openai("500", remaining="490", reset=reset)).reset_s == seconds
+
+
+def test_of_two_limits_on_the_same_the_tighter_counts() -> None:
+    both = openai("200000", what="tokens") | openai("50000", what="project-tokens")
+
+    assert only(both).limit == 50_000
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "1e30", "many", ""])
+def test_absurd_limits_are_taken_as_not_said(limit: str) -> None:
+    assert limit_hints(openai(limit), now=WALL) == []
+
+
+@pytest.mark.parametrize("remaining", ["-1", "501", "nan", "some", ""])
+def test_a_remainder_that_cannot_be_is_taken_as_not_said(remaining: str) -> None:
+    assert only(openai("500", remaining=remaining)).remaining is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset", "period_s"),
+    [
+        pytest.param("14400", "14370", "2m59.56s", DAY_S, id="full again after more than a minute"),
+        pytest.param("14400", "14399", "6s", DAY_S, id="one used, and six seconds to refill it"),
+        pytest.param("6000", "3000", "30s", MINUTE_S, id="half used, and half a minute to refill it"),
+        pytest.param("6000", "5999", "10ms", None, id="too little used to tell"),
+        pytest.param("10000", "9999", "1s", None, id="rounded up to a second"),
+        pytest.param("6000", "5990", "", None, id="no reset told"),
+    ],
+)
+def test_whether_a_limit_is_one_a_day_is_told_by_how_fast_it_refills(
+    limit: str, remaining: str, reset: str, period_s: float | None
+) -> None:
+    assert only(openai(limit, remaining=remaining, reset=reset)).period_s == period_s
+
+
+NAMES = [*openai(""), *openai("", what="project-tokens"), "anthropic-ratelimit-requests-limit",
+         "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"]  # fmt: skip
+VALUES = st.one_of(st.text(max_size=12), st.floats().map(str), st.integers().map(str))
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_headers_of_any_content_are_survived(headers: dict[str, str]) -> None:
+    for hint in limit_hints(headers, now=0.0):
+        assert hint.limit > 0
+        assert hint.remaining is None or 0 <= hint.remaining <= hint.limit
+        assert hint.reset_s is None or hint.reset_s >= 0
