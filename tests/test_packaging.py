@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -50,14 +51,17 @@ def test_the_wheel_works_from_a_fresh_environment_outside_the_clone(wheel: Path,
     # addsitedir is not used: it would run the editable install's own hook and bring the clone back.
     (site / "beneath.pth").write_text(beneath + "\n")
 
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
     where = subprocess.run(
-        [python, "-c", "import agents; print(agents.__file__)"], capture_output=True, text=True, cwd=tmp_path
+        [python, "-c", "import agents; print(agents.__file__)"], capture_output=True, text=True, cwd=tmp_path, env=alone
     )
     parsed = subprocess.run(
         [tmp_path / "env" / "bin" / "smelt", "parse", site / "agents/demo/dates/prompt.md", "--json"],
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env=alone,
     )
 
     assert where.stdout.startswith(str(tmp_path))
