@@ -31,6 +31,7 @@ MOST = {
     "examples": 10_000_000,
     "votes": 99,
     "per_request": 100,
+    "labels_per_call": 100,
     "rpm": 10**9,
     "tpm": 10**12,
     "concurrency": 10_000,
@@ -58,6 +59,8 @@ class Configuration:
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
     per_request: int = 8
+    labels_per_call: int = 8
+    sampled_votes: bool = False
     annealing: str = "feedback"  # feedback | linear | cosine | constant
     seed: int = 0
     student: str = "auto"  # auto | tiny | linear | seq2seq

@@ -158,7 +158,9 @@ async def synthesize_rows(
     settings = Settings(
         examples=wanted,
         per_request=configuration.per_request,
+        labels_per_call=configuration.labels_per_call,
         votes=configuration.votes,
+        sampled=configuration.sampled_votes,
         annealing=configuration.annealing,
         seed=configuration.seed,
     ).within(engine.capabilities)

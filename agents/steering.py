@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from agents.annealing import Happened, Schedule, make_schedule
 from agents.annotate import Annotation, Voting
 from agents.filter import Candidate, Known, judge_row, make_known
-from agents.generate import Assignment, Generated, build_request, draw_seeds, provenance
+from agents.generate import Assignment, Generated, build_request, draw_seeds, most_inputs, provenance
 from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
+from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
 from engine.messages import Request
@@ -27,6 +28,9 @@ __all__ = ["Brought", "Group", "Steering"]
 STAGE = "generate"
 YIELD_WINDOW = 32  # applied groups from which the yield of the next ones is expected
 ASSUMED_GROUPS = 2  # groups taken to have brought everything asked for, before any was measured
+MOST_GROWTH = 4  # times as many inputs as to begin with, in one request
+LEAST_WHOLE = 0.75  # of the inputs asked for; with fewer a reply is not whole
+MOST_REPEATED = 1 / 3  # of a group's votes, asked for again because shared calls could not be used
 
 REPEATS: frozenset[RejectReason] = frozenset({"duplicate", "leak"})  # the teacher says what is there already
 
@@ -62,7 +66,7 @@ class Counted:
 
     outputs: Counter[str] = field(default_factory=Counter)  # accepted rows by answer
     asked: Counter[Target | None] = field(default_factory=Counter)  # requests by target
-    pending: Counter[Target | None] = field(default_factory=Counter)  # those of them not applied yet
+    pending: Counter[Target | None] = field(default_factory=Counter)  # inputs asked for and not judged yet, by target
     questions: Counter[bytes] = field(default_factory=Counter)  # how often a request read just so
     votes_asked: int = 0
     votes_failed: int = 0
@@ -85,6 +89,8 @@ class Steering:
         if settings.temperatures is not None:
             self._schedule = make_schedule(settings.annealing, band=settings.temperatures)
             self._temperature = self._schedule.first
+        self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
+        self._labels_at_once = Appetite(start=(settings.labels_per_call + 1) // 2, most=settings.labels_per_call)
         self._counted = Counted()
         self._built = 0
         self._examples: list[Example] = []
@@ -92,17 +98,19 @@ class Steering:
         self._rejects: list[Reject] = []
         self._labellings: list[Labelling] = []
         self._temperatures: list[float | None] = []
+        self._asked: list[int] = []
         self._yields: list[int] = []
         self._error: SmeltError | None = None
 
     # Which groups come next
 
-    def build(self, *, under_way: int) -> list[Group]:
+    def build(self) -> list[Group]:
         """The groups to start now: as many as are expected to be needed still, within the lag."""
-        if self.is_over or self._error is not None:
-            return []
-        room = self._settings.lag - under_way
-        return [self._build_one() for _ in range(min(room, self._groups_needed() - under_way))]
+        groups: list[Group] = []
+        if not self.is_over and self._error is None:
+            while count := self._next_count():
+                groups.append(self._build_one(count))
+        return groups
 
     @property
     def is_over(self) -> bool:
@@ -118,30 +126,45 @@ class Steering:
         patience = self._settings.patience
         return len(self._yields) >= patience and not any(self._yields[-patience:])
 
-    def _groups_needed(self) -> int:
-        recent = self._yields[-YIELD_WINDOW:]
-        rows = sum(recent) + ASSUMED_GROUPS * self._settings.per_request
-        rows_per_group = rows / (len(recent) + ASSUMED_GROUPS)
-        return math.ceil((self._settings.examples - len(self._examples)) / rows_per_group)
+    def _most_inputs_at_once(self) -> int:
+        """No request shall ask for more than a quarter of the rows that one answer is to get."""
+        rarest = min(quota.share for quota in self._plan) * self._settings.examples
+        start = self._settings.per_request
+        return max(start, min(MOST_GROWTH * start, int(rarest / 4)))
 
-    def _build_one(self) -> Group:
+    def _next_count(self) -> int:
+        """How many inputs the next group asks for; 0 when none is to be started now."""
+        size, start, pending = self._inputs_at_once.size, self._settings.per_request, self._counted.pending.total()
+        missing = math.ceil(self._inputs_needed() - pending)
+        if missing <= 0 or (pending and pending + size > self._settings.most_under_way):
+            return 0
+        return min(size, max(start, missing))
+
+    def _inputs_needed(self) -> float:
+        asked, yields = self._asked[-YIELD_WINDOW:], self._yields[-YIELD_WINDOW:]
+        assumed = ASSUMED_GROUPS * self._settings.per_request
+        rows_per_input = (sum(yields) + assumed) / (sum(asked) + assumed)
+        return (self._settings.examples - len(self._examples)) / rows_per_input
+
+    def _build_one(self, count: int) -> Group:
         settings, counted = self._settings, self._counted
+        target, seeds = self._next_target(), self._next_seeds()
         assignment = Assignment(
             number=self._built,
-            count=settings.per_request,
-            target=self._next_target(),
-            seeds=self._next_seeds(),
+            count=min(count, most_inputs(seeds)),
+            target=target,
+            seeds=seeds,
             temperature=self._temperature,
         )
         self._built += 1
-        counted.asked[assignment.target] += 1
-        counted.pending[assignment.target] += 1
+        counted.asked[target] += 1
+        counted.pending[target] += assignment.count
         return Group(
             assignment=assignment,
             request=self._told_apart(build_request(self._spec, assignment)),
             spec=self._spec,
             known=self._known.at(len(self._known.seen)),
-            voting=settings.voting,
+            voting=replace(settings.voting, together=self._labels_at_once.size),
         )
 
     def _next_target(self) -> Target | None:
@@ -151,7 +174,7 @@ class Steering:
             asked=self._counted.asked,
             pending=self._counted.pending,
             wanted=self._settings.examples,
-            per_request=self._settings.per_request,
+            per_request=1,  # what is pending is counted in inputs
         )
 
     def _next_seeds(self) -> tuple[str, ...]:
@@ -173,19 +196,23 @@ class Steering:
 
     def apply(self, brought: Brought) -> list[Event]:
         """Take in a group: rows are kept or left out, and what comes next may change. Returns what there is to tell."""
-        self._counted.pending[brought.group.assignment.target] -= 1
+        assignment = brought.group.assignment
+        self._counted.pending[assignment.target] -= assignment.count
         self._error = self._error or brought.error
         kept, left_out = len(self._examples), len(self._rejects)
         if brought.generated.reason is not None:
-            where = provenance(brought.group.assignment)
+            where = provenance(assignment)
             self._rejects.append(Reject("", None, brought.generated.reason, where, brought.generated.detail))
         for draft, ended in brought.drafts:
             if not self._is_enough:
                 self._judge(draft, ended)
         examples, rejects = self._examples[kept:], self._rejects[left_out:]
+        reasons = [reject.reason for reject in rejects]
+        self._asked.append(assignment.count)
         self._yields.append(len(examples))
-        self._temperatures.append(brought.group.assignment.temperature)
-        self._anneal(kept=len(examples), reasons=[reject.reason for reject in rejects])
+        self._temperatures.append(assignment.temperature)
+        self._anneal(kept=len(examples), reasons=reasons)
+        self._taste(brought, reasons)
         return self._news(examples, rejects)
 
     def _judge(self, draft: Draft, ended: Reject | Annotation) -> None:
@@ -228,6 +255,18 @@ class Steering:
         )
         self._temperature = self._schedule.next(self._temperature, happened)
 
+    def _taste(self, brought: Brought, reasons: Sequence[RejectReason]) -> None:
+        """Let the sizes of calls know what these were like. A refusal or a failed call says nothing about its size."""
+        if brought.generated.reason not in ("refusal", "failed"):
+            asked = brought.group.assignment.count
+            self._inputs_at_once.notify(asked=asked, taste=_taste_of(len(brought.drafts), asked, reasons))
+        annotations = [ended for _, ended in brought.drafts if isinstance(ended, Annotation)]
+        votes = sum(annotation.asked for annotation in annotations)
+        if len(annotations) > 1:
+            repeats = sum(annotation.repeats for annotation in annotations)
+            taste: Taste = "broken" if repeats > MOST_REPEATED * votes else "good"
+            self._labels_at_once.notify(asked=brought.group.voting.together, taste=taste)
+
     def _news(self, examples: Sequence[Example], rejects: Sequence[Reject]) -> list[Event]:
         facts = [("requests", str(len(self._yields)))]
         if self._temperature is not None:
@@ -254,6 +293,7 @@ class Steering:
             why=why,
             error=error,
             temperatures=tuple(self._temperatures),
+            asked=tuple(self._asked),
             yields=tuple(self._yields),
             votes_asked=self._counted.votes_asked,
             votes_failed=self._counted.votes_failed,
@@ -274,3 +314,10 @@ class Steering:
         since = len(self._yields) - self._settings.patience
         late = Counter(reject.reason for reject in self._rejects if reject.provenance.request >= since)
         return f" (mostly: {late.most_common(1)[0][0]})" if late else ""
+
+
+def _taste_of(drafts: int, asked: int, reasons: Sequence[RejectReason]) -> Taste:
+    """What a reply with drafts was like."""
+    if drafts < LEAST_WHOLE * asked:
+        return "broken"
+    return "stale" if 2 * sum(reason in REPEATS for reason in reasons) > drafts else "good"

@@ -22,13 +22,17 @@ StopReason = Literal["target", "nothing new", "budget", "refused"]
 class Settings:
     """How much is wanted and how it is asked for.
 
-    Temperatures of None mean that the endpoint takes none. The run stops as stuck when `patience` groups in a row
-    brought no row.
+    `per_request` inputs are asked for at a time to begin with, later more or fewer, as the replies are.
+    `labels_per_call` is the most inputs that are labelled in one call, where sharing one pays; 1 labels each alone.
+    With `sampled`, votes are the n completions of one request (see `Voting`). Temperatures of None mean that the
+    endpoint takes none. The run stops as stuck when `patience` groups in a row brought no row.
     """
 
     examples: int = 2000
     per_request: int = 8
+    labels_per_call: int = 8
     votes: int = 3
+    sampled: bool = False
     annealing: str = "feedback"  # feedback | linear | cosine | constant
     temperatures: Band | None = DEFAULT_BAND
     label_temperature: float | None = 0.7
@@ -52,7 +56,14 @@ class Settings:
             temperature=self.label_temperature,
             demonstrations=self.demonstrations_shown,
             seed=self.seed,
+            together=self.labels_per_call,
+            sampled=self.sampled,
         )
+
+    @property
+    def most_under_way(self) -> int:
+        """How many inputs may be asked for and not yet judged: those of `lag` groups of the size to begin with."""
+        return self.lag * self.per_request
 
     def within(self, capabilities: Capabilities) -> Settings:
         """The same, as far as an endpoint can carry it: no temperature at all, or none above its ceiling."""
@@ -81,9 +92,9 @@ class Labelling:
 class Synthesis:
     """What came of the run, in the order of the requests.
 
-    `temperatures` and `yields` have an entry a request that was applied: how hot it was asked, how many rows it
-    brought. `why` says in a sentence why it stopped. `error` is what ended it early, if something did: keep the rows,
-    then raise it.
+    `temperatures`, `asked` and `yields` have an entry a request that was applied: how hot it was asked, for how many
+    inputs, how many rows it brought. `why` says in a sentence why it stopped. `error` is what ended it early, if
+    something did: keep the rows, then raise it.
     """
 
     examples: tuple[Example, ...]
@@ -96,6 +107,7 @@ class Synthesis:
     yields: tuple[int, ...]
     votes_asked: int
     votes_failed: int
+    asked: tuple[int, ...] = ()
 
     @property
     def requests(self) -> int:

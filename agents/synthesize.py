@@ -35,7 +35,7 @@ async def synthesize(
     under_way: deque[asyncio.Task[Brought]] = deque()
     async with asyncio.TaskGroup() as groups:
         while True:
-            for group in steering.build(under_way=len(under_way)):
+            for group in steering.build():
                 under_way.append(groups.create_task(_run(asks, group)))
             if steering.is_over or not under_way:
                 break

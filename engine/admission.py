@@ -146,6 +146,8 @@ class Admission:
             pace.settle(demand, input_tokens=echo.used.input_tokens, output_tokens=echo.used.output_tokens, now=now)
         if echo.news is News.GOOD:
             pace.notify_answer(sent_at=since)
+        elif echo.news is News.OVERLOADED:
+            pace.notify_overload(demand, sent_at=since)
         elif echo.news is News.TOO_FAST and not self.crowd.paused:  # when all is refused it is not for our speed
             pace.notify_refusal(demand, sent_at=since, now=now, delay_s=echo.delay_s)
         self._trust_the_pace()

@@ -23,8 +23,9 @@ __all__ = ["Appetite", "Batch", "Choice", "Gathering", "Taste", "items_that_pay"
 Taste = Literal["good", "broken", "stale"]
 """What a reply with several items was like: whole and varied; not whole; whole, but mostly things said before."""
 
-GOOD_BEFORE_MORE = 3  # replies at the present size
-BAD_BEFORE_LESS = 2  # of the latest REMEMBERED at the present size: one may be chance
+GOOD_BEFORE_MORE = 3  # replies in a row at the present size; twice as many after each cut, up to
+MOST_GOOD_BEFORE_MORE = 48
+BAD_BEFORE_LESS = 3  # of the latest REMEMBERED at the present size: where one in twenty is bad, chance once in 170
 REMEMBERED = 8
 GROWTH, KEPT_AFTER_CUT = 1.5, 0.7
 
@@ -36,10 +37,11 @@ class Appetite:
         appetite.size                           # 8
         appetite.notify(asked=8, taste="good")  # three of these, and the size is 12
 
-    Grows by half while all goes well, by one after the first cut, and is cut to 0.7 when two of the latest eight
-    replies were bad. Only replies that were asked for at the present size count: what was under way before a change
-    says nothing about the time after it. The same news in the same order give the same sizes, so whoever reports in
-    the order of the requests gets the same sizes whatever the order of arrival.
+    Grows by half while all goes well, by one after the first cut, and more reluctantly after each: what was too much
+    once is not tried again soon. It is cut to 0.7 when three of the latest eight replies were bad. Only replies that
+    were asked for at the present size count: what was under way before a change says nothing about the time after it.
+    The same news in the same order give the same sizes, so whoever reports in the order of the requests gets the same
+    sizes whatever the order of arrival.
     """
 
     def __init__(self, *, start: int, most: int, least: int = 1) -> None:
@@ -49,7 +51,8 @@ class Appetite:
         self._most = most
         self._size = start
         self._why = "as it was set"
-        self._was_cut = False
+        self._cuts = 0
+        self._good = 0  # in a row, at the present size
         self._latest: list[Taste] = []  # at the present size
 
     @property
@@ -69,25 +72,26 @@ class Appetite:
         if asked != self._size:
             return
         self._latest = [*self._latest, taste][-REMEMBERED:]
+        self._good = self._good + 1 if taste == "good" else 0
         bad = [each for each in self._latest if each != "good"]
         if len(bad) >= BAD_BEFORE_LESS:
             self._cut(bad[-1])
-        elif len(self._latest) - len(bad) >= GOOD_BEFORE_MORE and taste == "good" and not bad:
+        elif self._good >= min(MOST_GOOD_BEFORE_MORE, GOOD_BEFORE_MORE * 2**self._cuts):
             self._grow()
 
     def _cut(self, taste: Taste) -> None:
-        self._was_cut = True
+        self._cuts += 1
         smaller = max(self._least, math.floor(self._size * KEPT_AFTER_CUT))
         said = "replies were not whole" if taste == "broken" else "replies repeated what is there"
         self._change(smaller, f"cut: {said} at {self._size}")
 
     def _grow(self) -> None:
-        larger = min(self._most, self._size + 1 if self._was_cut else math.ceil(self._size * GROWTH))
+        larger = min(self._most, self._size + 1 if self._cuts else math.ceil(self._size * GROWTH))
         self._change(larger, f"grown: replies were whole and varied at {self._size}")
 
     def _change(self, size: int, why: str) -> None:
         if size != self._size:
-            self._size, self._why, self._latest = size, why, []
+            self._size, self._why, self._latest, self._good = size, why, [], 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Patience:
     The wait doubles from `first_s` to `longest_s`, with half of it left to chance so that many do not return at once.
     """
 
-    attempts: int = 5
+    attempts: int = 6  # where one in nine fails by chance, of a thousand rows five would lose one now and then
     first_s: float = 0.5
     longest_s: float = 30.0
 

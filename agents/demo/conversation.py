@@ -14,7 +14,16 @@ from typing import Literal
 from agents.records import Pair
 from engine.messages import Message
 
-__all__ = ["Annotate", "Conversation", "Describe", "Generate", "Split", "demonstrations_in", "read_conversation"]
+__all__ = [
+    "Annotate",
+    "AnnotateMany",
+    "Conversation",
+    "Describe",
+    "Generate",
+    "Split",
+    "demonstrations_in",
+    "read_conversation",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,15 @@ class Annotate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotateMany:
+    """Answer each of several inputs, in a list as long as theirs."""
+
+    task: str
+    demonstrations: tuple[Pair, ...]
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Describe:
     """Describe the model or the data set that ought to exist."""
 
@@ -52,10 +70,11 @@ class Split:
     prompt: str
 
 
-Conversation = Generate | Annotate | Describe | Split
+Conversation = Generate | Annotate | AnnotateMany | Describe | Split
 
 _COUNT = re.compile(r"\bwrite (\d{1,6})\b", re.IGNORECASE)
 _TARGET = re.compile(r"^.*\bright answer is( not)?: (.+)$", re.MULTILINE)
+_NUMBERED = re.compile(r"^\d{1,6}\. (.+)$", re.MULTILINE)
 _DEMONSTRATION = re.compile(r"^[ ]*(?:Input:|input=)([^\n]*)\n[ ]*(?:Output:|output=)([^\n]*)$", re.MULTILINE)
 
 
@@ -109,18 +128,36 @@ def _read_generate(text: str, *, task: str, inputs: str) -> Generate | None:
     )
 
 
-def _read_annotate(messages: Sequence[Message]) -> Annotate:
+def _read_annotate(messages: Sequence[Message]) -> Annotate | AnnotateMany:
+    task = messages[0].content
     turns = messages[1:-1]
-    pairs = zip(turns[::2], turns[1::2], strict=False)
-    return Annotate(
-        task=messages[0].content,
-        demonstrations=tuple(
-            Pair(asked.content, answered.content)
-            for asked, answered in pairs
-            if (asked.role, answered.role) == ("user", "assistant")
-        ),
-        input=messages[-1].content,
-    )
+    pairs = [
+        Pair(asked.content, answered.content)
+        for asked, answered in zip(turns[::2], turns[1::2], strict=False)
+        if (asked.role, answered.role) == ("user", "assistant")
+    ]
+    asks = task.rpartition("\n\n")[2]  # what is ours; before it, a task may talk of lists too
+    inputs = _numbered(messages[-1].content) if "numbered list" in asks and "JSON array" in asks else ()
+    if not inputs:
+        return Annotate(task=task, demonstrations=tuple(pairs), input=messages[-1].content)
+    demonstrations = tuple(pair for shown in pairs for pair in _listed(shown))
+    return AnnotateMany(task=task, demonstrations=demonstrations, inputs=inputs)
+
+
+def _numbered(text: str) -> tuple[str, ...]:
+    return tuple(_unquoted(line) for line in _NUMBERED.findall(text))
+
+
+def _listed(shown: Pair) -> tuple[Pair, ...]:
+    """The demonstrations in a turn that answers a numbered list with an array; none where the two do not match."""
+    inputs = _numbered(shown.input)
+    try:
+        outputs = json.loads(shown.output)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(outputs, list) or len(outputs) != len(inputs):
+        return ()
+    return tuple(Pair(asked, str(answered)) for asked, answered in zip(inputs, outputs, strict=True))
 
 
 def _between(text: str, tag: str) -> str | None:

@@ -17,6 +17,7 @@ from typing import ClassVar, Final, Protocol, TypeVar
 from agents.demo.breakage import break_array, break_label, refuse
 from agents.demo.conversation import (
     Annotate,
+    AnnotateMany,
     Conversation,
     Describe,
     Generate,
@@ -62,6 +63,9 @@ class Vices:
     worst_label: float = 0.45  # but no input is labelled wrong more often than this
     broken_label: float = 0.03  # right, in a form that nobody asked for; grows with heat
     refusal: float = 0.008  # of a label; of a generation half as often
+    crowding: float = 0.01  # how much more often an input is labelled wrong for every other in the same call
+    slip: float = 0.002  # of an input among others: its neighbour's label
+    skip: float = 0.004  # of an input among others: no label at all, and all after it move up
     near_duplicate: float = 0.14  # of an input that is written; grows with cold
     broken_array: float = 0.08  # of a generation's reply; grows with heat
     miscount: float = 0.08  # of a generation's reply: fewer or more inputs than asked for
@@ -75,6 +79,9 @@ NO_VICES: Final = Vices(
     wrong_label=0,
     broken_label=0,
     refusal=0,
+    crowding=0,
+    slip=0,
+    skip=0,
     near_duplicate=0,
     broken_array=0,
     miscount=0,
@@ -207,16 +214,35 @@ class Teacher:
         if isinstance(asked, Describe):
             return subject.about[asked.what]
         if isinstance(asked, Annotate):
-            return self._label(asked, subject, rng, temperature=temperature)
+            return self._label(asked.input, subject, rng, temperature=temperature)
+        if isinstance(asked, AnnotateMany):
+            return self._labels(asked, subject, rng, temperature=temperature)
         return self._inputs(asked, subject, rng, temperature=temperature)
 
-    def _label(self, asked: Annotate, subject: Subject, rng: Random, *, temperature: float) -> str:
+    def _label(self, text: str, subject: Subject, rng: Random, *, temperature: float, others: int = 0) -> str:
         vices, hot = self.vices, heat(temperature)
         if rng.random() < vices.refusal * hot:
             return refuse(rng)
-        risk = min(vices.worst_label, vices.wrong_label * hot * subject.hardness(asked.input))
-        label = subject.wrong(asked.input, rng) if rng.random() < risk else subject.right(asked.input)
+        crowd = 1 + vices.crowding * others
+        risk = min(vices.worst_label, vices.wrong_label * hot * crowd * subject.hardness(text))
+        label = subject.wrong(text, rng) if rng.random() < risk else subject.right(text)
         return break_label(label, rng) if rng.random() < vices.broken_label * hot else label
+
+    def _labels(self, asked: AnnotateMany, subject: Subject, rng: Random, *, temperature: float) -> str:
+        """Every input as if it stood alone, a little worse; then the slips of whoever fills in a list."""
+        vices, hot = self.vices, heat(temperature)
+        if rng.random() < vices.refusal * hot:
+            return refuse(rng)
+        texts = asked.inputs[:_MOST_INPUTS]
+        others = len(texts) - 1
+        labels = [self._label(text, subject, rng, temperature=temperature, others=others) for text in texts]
+        for place in range(others):
+            if rng.random() < vices.slip * hot:
+                labels[place] = labels[place + 1]
+        written = [label for label in labels if rng.random() >= vices.skip * hot]
+        if rng.random() < vices.broken_array * hot:
+            return break_array(written or labels, rng)
+        return json.dumps(written, ensure_ascii=False)
 
     def _inputs(self, asked: Generate, subject: Subject, rng: Random, *, temperature: float) -> str:
         vices, hot = self.vices, heat(temperature)

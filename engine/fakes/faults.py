@@ -11,11 +11,12 @@ from engine.errors import UserError
 
 __all__ = ["Fault", "FaultRates", "drawn"]
 
-Fault = Literal["error", "overloaded", "reset", "stall", "truncated", "garbled", "error_under_200"]
+Fault = Literal["error", "overloaded", "too_fast", "reset", "stall", "truncated", "garbled", "error_under_200"]
 """What a client meets:
 
 error             500, not billed
 overloaded        529 (Anthropic) or 503 (OpenAI), not billed
+too_fast          429 whatever the limits say, as services do in a rush; not billed
 reset             the connection is reset after the request was read; billed, as it may well be
 stall             the answer comes, but `stall_s` seconds late
 truncated         the connection closes in the middle of the body; billed
@@ -30,6 +31,7 @@ class FaultRates:
 
     error: float = 0.0
     overloaded: float = 0.0
+    too_fast: float = 0.0
     reset: float = 0.0
     stall: float = 0.0
     truncated: float = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qs
 
@@ -20,7 +20,7 @@ from engine.fakes.dialect import Dialect, Refusal
 from engine.fakes.faults import FaultRates
 from engine.fakes.limits import RateLimits
 from engine.fakes.openai_side import OpenAISide
-from engine.fakes.service import Behaviour, Moment, Served, Service
+from engine.fakes.service import Behaviour, Change, Moment, Served, Service
 from engine.providers.simulated import World
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class FakeProvider:
         assert fake.audit.high_water <= 100
 
     Any model name is answered to. `error_rate` is the share of 500s; `faults` holds the other faults' shares; `limits`
-    the finer points of counting. `port=0` takes a free port.
+    the finer points of counting; with `tells_limits=False` no header speaks of them. `changes` are for limits and
+    weather that come and go. `port=0` takes a free port.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class FakeProvider:
         rpm: int | None = None,
         tpm: int | None = None,
         limits: RateLimits | None = None,
+        tells_limits: bool = True,
         error_rate: float = 0.0,
         faults: FaultRates | None = None,
+        changes: Sequence[Change] = (),
         latency_s: float | None = None,
         latency_scale: float = 1.0,
         stall_s: float = 30.0,
@@ -69,7 +72,9 @@ class FakeProvider:
     ) -> None:
         behaviour = Behaviour(
             limits=_limits(limits, rpm=rpm, tpm=tpm),
+            tells_limits=tells_limits,
             faults=_faults(faults, error_rate=error_rate),
+            changes=tuple(changes),
             latency_s=latency_s,
             latency_scale=latency_scale,
             stall_s=stall_s,

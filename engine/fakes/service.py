@@ -8,31 +8,52 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from engine.fakes.audit import Audit, Entry, fingerprint
-from engine.fakes.dialect import Asked, Dialect, Headers, Refusal
+from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind
 from engine.fakes.faults import Fault, FaultRates, drawn
 from engine.fakes.limits import Charge, Gate, RateLimits
 from engine.messages import SIMULATED_HEADER, Usage
 from engine.providers.foreign import encode
 from engine.providers.simulated import Answered, World, answered_by
 
-__all__ = ["Behaviour", "Moment", "Served", "Service"]
+__all__ = ["Behaviour", "Change", "Moment", "Served", "Service"]
 
 Ending = Literal["whole", "reset", "truncated"]
 """How the connection ends: as it should, reset before any byte, or closed in the middle of the body."""
 
+_REFUSALS: Final[dict[Fault, tuple[RefusalKind, str]]] = {
+    "error": ("server", "Internal error"),
+    "overloaded": ("overloaded", "Overloaded"),
+    "too_fast": ("rate", "Slow down: too many requests right now."),
+}
 _ENDINGS: Final[dict[Fault | None, Ending]] = {"reset": "reset", "truncated": "truncated"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is different from so many seconds after the first request on; None: nothing.
+
+    Change(after_s=20, limits=RateLimits(rpm=3000))     # the limit halves
+    Change(after_s=20, faults=FaultRates(overloaded=1)), Change(after_s=80, faults=FaultRates())    # a storm
+    """
+
+    after_s: float
+    limits: RateLimits | None = None
+    faults: FaultRates | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """How the service behaves; everything is off by default.
 
-    `latency_s` replaces the world's own latency, `latency_scale` multiplies it. With `api_key` set, any other key is
-    refused. With `context_tokens` set, prompts and allowances that pass it together are.
+    Limits are told in headers unless `tells_limits` is off; then waits are not told either. `changes` come in order of
+    time. `latency_s` replaces the world's own latency, `latency_scale` multiplies it. With `api_key` set, any other key
+    is refused. With `context_tokens` set, prompts and allowances that pass it together are.
     """
 
     limits: RateLimits = field(default_factory=RateLimits)
+    tells_limits: bool = True
     faults: FaultRates = field(default_factory=FaultRates)
+    changes: tuple[Change, ...] = ()
     latency_s: float | None = None
     latency_scale: float = 1.0
     stall_s: float = 30.0
@@ -72,11 +93,15 @@ class Service:
         self.behaviour = behaviour
         self.audit = Audit()
         self._gate = Gate(behaviour.limits)
+        self._faults = behaviour.faults
         self._faulty = behaviour.faults.any
+        self._changes = list(behaviour.changes)
+        self._began: float | None = None  # when the first request came
         self._sightings: Counter[bytes] = Counter()
 
     def serve(self, dialect: Dialect, headers: Headers, body: bytes, moment: Moment) -> Served:
         """Decide about one request. Whoever calls must call `audit.leave` once the answer is out."""
+        self._change(moment.elapsed)
         key = dialect.key(headers)
         shown_key = None if key is None else fingerprint(key)
         entry = self.audit.arrive(at=moment.elapsed, dialect=dialect.name, key=shown_key)
@@ -85,7 +110,7 @@ class Service:
         except Refusal as refusal:
             served = self._refused(dialect, refusal, entry)
         entry.status = served.status
-        if self._gate.told:
+        if self._gate.told and self.behaviour.tells_limits:
             served.headers.update(dialect.limit_headers(self._gate.standings(), wall=moment.wall))
         return served
 
@@ -96,6 +121,15 @@ class Service:
         entry.status = served.status
         return served
 
+    def _change(self, now: float) -> None:
+        self._began = now if self._began is None else self._began
+        while self._changes and self._changes[0].after_s <= now - self._began:
+            change = self._changes.pop(0)
+            if change.limits is not None:
+                self._gate.change(change.limits, now=now)
+            if change.faults is not None:
+                self._faults, self._faulty = change.faults, change.faults.any
+
     def _answer(
         self, dialect: Dialect, key: str | None, headers: Headers, body: bytes, moment: Moment, entry: Entry
     ) -> Served:
@@ -105,7 +139,7 @@ class Service:
         self._check_context(asked)
         self._admit(dialect, asked, moment, entry)
         entry.fault = fault = self._fault(body)
-        if fault in {"error", "overloaded", "error_under_200"}:
+        if fault in _REFUSALS or fault == "error_under_200":
             return self._failed(dialect, fault, entry)
         answered = self._ask(asked)
         self._bill(asked, answered, entry)
@@ -158,7 +192,7 @@ class Service:
             return None
         name = hashlib.blake2b(body, digest_size=8).digest()
         self._sightings[name] += 1
-        return drawn(self.behaviour.faults, seed=self.behaviour.seed, body=body, sighting=self._sightings[name])
+        return drawn(self._faults, seed=self.behaviour.seed, body=body, sighting=self._sightings[name])
 
     def _delay(self, answered: Answered, fault: Fault | None) -> float:
         latency = answered.latency_s if self.behaviour.latency_s is None else self.behaviour.latency_s
@@ -166,13 +200,14 @@ class Service:
         return latency * self.behaviour.latency_scale + stalled
 
     def _failed(self, dialect: Dialect, fault: Fault, entry: Entry) -> Served:
-        kind = Refusal("overloaded", "Overloaded") if fault == "overloaded" else Refusal("server", "Internal error")
-        served = self._refused(dialect, kind, entry)
+        kind, message = _REFUSALS.get(fault, _REFUSALS["error"])
+        served = self._refused(dialect, Refusal(kind, message), entry)
         return Served(200, served.headers, served.body) if fault == "error_under_200" else served
 
     def _refused(self, dialect: Dialect, refusal: Refusal, entry: Entry) -> Served:
         status, body = dialect.refuse(refusal, number=entry.number)
-        return Served(status, {**_headers(dialect, entry), **refusal.headers}, body)
+        told = refusal.headers if self.behaviour.tells_limits else {}
+        return Served(status, {**_headers(dialect, entry), **told}, body)
 
     def models(self, dialect: Dialect) -> bytes:
         """The list of models: the world's name, though any name is answered to."""

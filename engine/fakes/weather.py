@@ -49,7 +49,7 @@ class Climate:
     way_s: float = 0.002  # one way, at the least
     jitter_s: float = 0.002  # on top, evenly spread
     storm: tuple[float, float] | None = None
-    storm_news: News = News.OVERLOADED
+    storm_news: tuple[News, ...] = (News.OVERLOADED,)  # any of them
     overload_share: float = 0.0  # of requests that are turned away on a fine day, too
 
 
@@ -156,7 +156,7 @@ class _Door:
     def _weather(self, now: float) -> News:
         climate = self.climate
         if climate.storm is not None and climate.storm[0] <= now < climate.storm[1]:
-            return climate.storm_news
+            return self._chance.choice(climate.storm_news)
         return News.OVERLOADED if self._chance.random() < climate.overload_share else News.GOOD
 
     def _echo(self, news: News, denial: Denial | None, used: Used) -> Echo:

@@ -30,7 +30,7 @@ AFTER_FIRST, AFTER_ONE, AFTER_ANOTHER = 0.7, 0.95, 0.85  # of what was let in, b
 LEAST_BELIEVED = 0.3  # a service that counts refusals, too, lets in less than its limit for a while
 CHANCE: Final = 0.9
 FRUITLESS, LEAST_KEPT = 0.5, 0.1
-STORMY = 2  # so often it may be a storm, which is no news of the limit
+STORMY = 3  # so often it may be a storm, which is no news of the limit
 LEAST_RATE: Final = 1.0  # where not even that is known
 
 IDLE_S = 0.1  # a request that leaves so long after it might have was not waited for
@@ -206,7 +206,7 @@ class Bucket:
             if self.fruitless > STORMY:
                 ceiling *= AFTER_FIRST
             start = max(LEAST_KEPT * ceiling, FRUITLESS * min(current, ceiling))
-            self.governor = Governor(ceiling, start, now, RECOVER_S, probe_s)
+            self.governor = Governor(ceiling, start, now, RECOVER_S, RECOVER_S)
             return
         self.fruitless = 0
         if current == math.inf:

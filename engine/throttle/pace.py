@@ -203,6 +203,10 @@ class Pace:
         if sent_at > self._cut_at:
             self._setbacks = 0
 
+    def notify_overload(self, demand: Demand, *, sent_at: float) -> None:
+        """What was let in then was turned away for another reason: it tells nothing of how much is let in."""
+        self._refused.append(Sent(sent_at, demand))
+
     def notify_refusal(self, demand: Demand, *, sent_at: float, now: float, delay_s: float | None) -> None:
         """What was let in then was refused for being too much; `delay_s` is what the provider asked to wait.
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.generate import Assignment, build_request, draw_seeds, generate, read_inputs
+from agents.generate import Assignment, build_request, draw_seeds, generate, most_inputs
+from agents.lists import read_inputs
 from agents.plan import Target
 from agents.records import Spec
 from engine.errors import BudgetReached, ContentFiltered, ProviderUnavailable, SmeltError
@@ -180,3 +181,8 @@ def test_the_end_of_the_money_is_no_failure_of_the_request() -> None:
 
     assert isinstance(generated.error, BudgetReached)
     assert generated.reason is None
+
+
+@pytest.mark.parametrize(("longest", "most"), [(10, 126), (200, 40), (5000, 7)])
+def test_a_request_asks_for_no_more_than_a_reply_has_room_for(longest: int, most: int) -> None:
+    assert most_inputs(("a", "x" * longest)) == most

@@ -11,13 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.ballots import Voting, joint_votes
 from agents.demo.breakage import break_array, break_label
-from agents.demo.conversation import Annotate, Describe, Generate, Split, demonstrations_in, read_conversation
+from agents.demo.conversation import (
+    Annotate,
+    AnnotateMany,
+    Describe,
+    Generate,
+    Split,
+    demonstrations_in,
+    read_conversation,
+)
 from agents.demo.dates.world import World as Dates
 from agents.demo.intents.world import World as Intents
 from agents.demo.teacher import NO_VICES, Vices, cold, favourite, heat
+from agents.lists import read_labels
 from agents.prompts import fill
-from agents.records import Pair
+from agents.records import Pair, Spec
 from engine.messages import Message
 from engine.providers.simulated import World
 
@@ -35,6 +45,14 @@ def annotating(text: str, *, demonstrations: Sequence[Pair] = DEMONSTRATIONS, ta
         turn for pair in demonstrations for turn in (Message("user", pair.input), Message("assistant", pair.output))
     ]
     return (Message("system", fill("annotate", instruction=task)), *turns, Message("user", text))
+
+
+def annotating_many(
+    texts: Sequence[str], *, demonstrations: Sequence[Pair] = DEMONSTRATIONS, task: str = TASK, seed: int = 0
+) -> tuple[Message, ...]:
+    spec = Spec(instruction=task, demonstrations=tuple(demonstrations))
+    (joint,) = joint_votes(spec, texts, Voting(seed=seed, together=len(texts)), first=0, votes=1)
+    return joint.request.messages
 
 
 def describing(what: Literal["model", "dataset"], *, task: str = TASK) -> tuple[Message, ...]:
@@ -71,6 +89,22 @@ def test_an_annotating_request_is_read() -> None:
 
     assert isinstance(asked, Annotate)
     assert (asked.demonstrations, asked.input) == (DEMONSTRATIONS, "due 5/3/21")
+
+
+def test_a_request_to_annotate_several_is_read() -> None:
+    texts = ('due "5/3/21"\n1. no', "soon", "grüß")
+    asked = read_conversation(annotating_many(texts))
+
+    assert isinstance(asked, AnnotateMany)
+    assert sorted(asked.inputs) == sorted(texts)
+    assert set(asked.demonstrations) == set(DEMONSTRATIONS)
+
+
+def test_a_list_to_be_labelled_alone_is_one_input() -> None:
+    assert isinstance(read_conversation(annotating('1. "a"\n2. "b"')), Annotate)
+    assert isinstance(
+        read_conversation(annotating('1. "a"', task="Sort the numbered list into a JSON array.\n\nBe brief.")), Annotate
+    )
 
 
 def test_requests_for_descriptions_and_splits_are_read() -> None:
@@ -128,7 +162,13 @@ def test_no_messages_make_a_world_raise(messages: tuple[Message, ...], world: Wo
 @given(hostile_texts, st.floats(0, 2), st.integers(0, 3))
 def test_no_text_in_its_place_makes_a_world_raise(text: str, temperature: float, sample: int) -> None:
     for world in (Dates(vices=Vices(wrong_label=1, near_duplicate=1)), Intents(vices=Vices(wrong_label=1))):
-        for asked in (annotating(text), generating(inputs=(text,)), describing("model", task=text), splitting(text)):
+        for asked in (
+            annotating(text),
+            annotating_many([text, "b"]),
+            generating(inputs=(text,)),
+            describing("model", task=text),
+            splitting(text),
+        ):
             said(world, asked, temperature=temperature, sample=sample)
             world.truth(asked)
 
@@ -206,6 +246,44 @@ def test_with_vices_now_and_then_a_list_is_broken_refused_or_miscounted() -> Non
 
     assert 10 < 400 - len(counts) < 80
     assert {4, 5, 6, 7} == set(counts)
+
+
+def test_without_vices_every_input_of_several_gets_its_label() -> None:
+    texts = [f"on {day} May 2021" for day in range(1, 20)]
+    asked = annotating_many(texts)
+    read = read_conversation(asked)
+
+    assert isinstance(read, AnnotateMany)
+    assert json.loads(said(Dates(vices=NO_VICES), asked)) == [
+        f"2021-05-{int(text.split()[1]):02}" for text in read.inputs
+    ]
+
+
+def test_labels_of_several_inputs_err_like_single_ones_and_a_little_more() -> None:
+    world = Dates(vices=Vices(refusal=0, broken_label=0, broken_array=0, skip=0))
+    texts = [f"{n % 12 + 1}/{n % 28 + 1}/2{n % 10}" for n in range(8)]
+
+    def right(temperature: float, seed: int) -> tuple[int, int]:
+        asked = annotating_many(texts, seed=seed)
+        read = read_conversation(asked)
+        assert isinstance(read, AnnotateMany)
+        truths = [world.truth(annotating(text)) for text in read.inputs]
+        alone = [said(world, annotating(text), temperature=temperature, sample=seed) for text in read.inputs]
+        together = json.loads(said(world, asked, temperature=temperature))
+        return sum(map(str.__eq__, alone, truths)), sum(map(str.__eq__, together, truths))
+
+    alone, together = (sum(column) / 8 / 400 for column in zip(*(right(0.7, seed) for seed in range(400)), strict=True))
+
+    assert 0.8 < together < alone < 0.98
+    assert alone - together < 0.03
+
+
+def test_with_vices_now_and_then_a_list_of_labels_is_no_use() -> None:
+    texts = [f"on {day} May 2021" for day in range(1, 9)]
+    replies = [said(Dates(seed), annotating_many(texts)) for seed in range(400)]
+    lost = sum(read_labels(reply, count=8) is None for reply in replies)
+
+    assert 4 < lost < 60
 
 
 def test_a_target_is_mostly_obeyed() -> None:

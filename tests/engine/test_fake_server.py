@@ -23,7 +23,7 @@ from engine.fakes.faults import FaultRates, drawn
 from engine.fakes.limits import Charge, Gate, RateLimits
 from engine.fakes.openai_side import OpenAISide, go_duration
 from engine.fakes.server import FakeProvider
-from engine.fakes.service import Behaviour, Moment, Served, Service
+from engine.fakes.service import Behaviour, Change, Moment, Served, Service
 from engine.fakes.worlds import EchoWorld
 from engine.messages import RawReply, Request
 from engine.providers import ConnectionFailed
@@ -261,6 +261,32 @@ def test_who_waits_as_told_is_let_in(limits: RateLimits, count: int) -> None:
             denial = gate.admit(Charge(3, 4), now=now, denied_counts=False)
 
 
+def test_a_limit_that_changes_keeps_what_it_can_hold_of_what_was_saved_up() -> None:
+    gate = Gate(RateLimits(rpm=600, quantum_s=0))
+    gate.change(RateLimits(rpm=60, quantum_s=0), now=10.0)
+    let_in = sum(gate.admit(ONE, now=10.0, denied_counts=False) is None for _ in range(100))
+    assert let_in == 60
+
+    gate.change(RateLimits(rpm=6000, quantum_s=0), now=11.0)
+    assert sum(gate.admit(ONE, now=11.0, denied_counts=False) is None for _ in range(100)) == 1
+
+
+def test_limits_and_weather_change_so_long_after_the_first_request() -> None:
+    storm = Change(after_s=20, faults=FaultRates(overloaded=1))
+    target = service(changes=(storm, Change(after_s=80, faults=FaultRates(), limits=RateLimits(rpm=60))))
+
+    assert [ask(target, at=at).status for at in (100.0, 119.9, 120.0, 179.9, 180.0)] == [200, 200, 503, 503, 200]
+    assert ask(target, at=180.1).status == 429
+
+
+def test_a_service_may_keep_its_limits_to_itself() -> None:
+    target = service(limits=RateLimits(rpm=60), tells_limits=False)
+    served = [ask(target, at=0.0) for _ in range(2)]
+
+    assert [each.status for each in served] == [200, 429]
+    assert not [name for each in served for name in each.headers if "ratelimit" in name or "retry" in name]
+
+
 def test_a_request_above_the_limit_can_never_come_in() -> None:
     denial = Gate(RateLimits(tpm=100)).admit(Charge(1, 100), now=0, denied_counts=False)
 
@@ -417,6 +443,8 @@ def test_rates_that_are_no_shares_are_refused(rates: dict[str, float]) -> None:
         ("error", ANTHROPIC, 500, False),
         ("overloaded", OPENAI, 503, False),
         ("overloaded", ANTHROPIC, 529, False),
+        ("too_fast", OPENAI, 429, False),
+        ("too_fast", ANTHROPIC, 429, False),
         ("error_under_200", OPENAI, 200, False),
         ("garbled", OPENAI, 200, True),
         ("truncated", ANTHROPIC, 200, True),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agents.demo.conversation import Annotate, Conversation, Generate, Split
+from agents.demo.conversation import Annotate, AnnotateMany, Conversation, Generate, Split
 from agents.demo.dates.posts import Posts
 from agents.demo.dates.snippets import Snippets
 from agents.demo.held_out import held_out, print_rows
@@ -34,7 +34,7 @@ def _subject_of(asked: Conversation) -> Subject | None:
         return None
     if "[Posted:" in asked.task or any("[Posted:" in text for text in _inputs_seen(asked)):
         return _POSTS
-    if isinstance(asked, Annotate) and any(" == " in pair.output for pair in asked.demonstrations):
+    if isinstance(asked, Annotate | AnnotateMany) and any(" == " in pair.output for pair in asked.demonstrations):
         return _POSTS
     return _SNIPPETS if "date" in asked.task.lower() else None
 
@@ -42,7 +42,7 @@ def _subject_of(asked: Conversation) -> Subject | None:
 def _inputs_seen(asked: Conversation) -> tuple[str, ...]:
     if isinstance(asked, Generate):
         return asked.shown
-    if isinstance(asked, Annotate):
+    if isinstance(asked, Annotate | AnnotateMany):
         return tuple(pair.input for pair in asked.demonstrations)
     return ()
 
