@@ -40,6 +40,7 @@ class Limiter:
         self._told: dict[Member, Limits] = {}
         self._turns: deque[Member] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = 0.0  # the handles of other loops do not say
 
     def __repr__(self) -> str:
         return f"<Limiter [{len(self._told)} sharing, {len(self._turns)} waiting | {self.pace!r}]>"
@@ -93,10 +94,12 @@ class Limiter:
 
     def _set_timer(self, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
-        if self._timer is not None and self._timer.when() <= loop.time() + delay_s:
+        due = loop.time() + delay_s
+        if self._timer is not None and self._fires_at <= due:
             return  # it comes early, finds this out again and is set anew: cheaper than cancelling it each time
         self._clear_timer()
-        self._timer = loop.call_later(delay_s, self._on_timer)
+        self._fires_at = due
+        self._timer = loop.call_at(due, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
