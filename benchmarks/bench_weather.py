@@ -51,7 +51,7 @@ Asker = Literal["openai", "anthropic", "by hand"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """`longest_s` is what the slowest row took, with its time in line; `recovery_s` is None where it never came back."""
+    """`longest_s` is what the slowest row took, in line too; `recovery_s` is None where it never came back."""
 
     rows: int
     lost: int

@@ -2,7 +2,8 @@
 
 Taking one and then waiting for the other would be wrong in either order: a slot that waits for a limit is a
 connection that does nothing, and permits that wait for slots are let go together later, above the limit. Here a
-request that waits holds nothing. First come, first served: what is at the head of the line is never overtaken.
+request that waits holds nothing. First come, first served: what is at the head of the line is never overtaken, and
+who was sent and must be sent again has come before all who never were.
 
 Each engine has a line and slots of its own; the limits are those of the account, which engines may share
 (`engine.limiter`).
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from engine.clock import Clock
@@ -51,6 +53,9 @@ class Echo(NamedTuple):
     used: Used | None = None
 
 
+Place = tuple[Callable[[], Demand], "asyncio.Future[Ticket]"]
+
+
 class Admission:
     """One engine's line in front of the provider."""
 
@@ -59,7 +64,9 @@ class Admission:
         self._limiter = limiter
         self._clock = clock
         self._in_flight = 0
-        self._line: deque[tuple[Callable[[], Demand], asyncio.Future[Ticket]]] = deque()
+        # Behind thousands of new ones, at a low limit, a second try would meet its deadline in our own line.
+        self._returned: deque[Place] = deque()
+        self._line: deque[Place] = deque()
         self._reopening: asyncio.TimerHandle | None = None
         limiter.join(self, told=told or Limits())
         self._trust_the_pace()
@@ -82,12 +89,12 @@ class Admission:
     @property
     def waiting(self) -> int:
         """How many stand in line."""
-        return sum(not place.done() for _, place in self._line)
+        return sum(not place.done() for _, place in chain(self._returned, self._line))
 
     @property
     def binding(self) -> str | None:
         """What the head of the line waits for: a limit, `concurrency` or `provider weather`; None without a line."""
-        size = next((size for size, place in self._line if not place.done()), None)
+        size = next((size for size, place in chain(self._returned, self._line) if not place.done()), None)
         if size is None:
             return None
         now = self._clock.monotonic()
@@ -100,18 +107,16 @@ class Admission:
 
     # -- in and out
 
-    async def enter(self, size: Callable[[], Demand]) -> Ticket:
-        """Wait in line until the request may leave.
+    async def enter(self, size: Callable[[], Demand], *, again: bool = False) -> Ticket:
+        """Wait in line until the request may leave; `again` if it has left before.
 
         `size` is asked at the head of the line: by then more may be known of requests of its kind than when it joined.
         Cancelling while waiting leaves nothing behind.
         """
-        now = self._clock.monotonic()
-        if not self._line and self._has_slot(now) and self._limiter.may_leave(demand := size(), now=now):
-            self._start()
-            return Ticket(demand, now)
+        if (ticket := self.enter_nowait(size)) is not None:
+            return ticket
         place: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
-        self._line.append((size, place))
+        (self._returned if again else self._line).append((size, place))
         self.wake()
         try:
             return await place
@@ -120,6 +125,16 @@ class Admission:
                 self.give_back(place.result())
             self.wake()  # it may have been the head
             raise
+
+    def enter_nowait(self, size: Callable[[], Demand]) -> Ticket | None:
+        """Leave at once, or not at all: None when somebody waits, or would have to."""
+        now = self._clock.monotonic()
+        if self._returned or self._line or not self._has_slot(now):
+            return None
+        if not self._limiter.may_leave(demand := size(), now=now):
+            return None
+        self._start()
+        return Ticket(demand, now)
 
     def leave(self, ticket: Ticket, echo: Echo) -> None:
         """An attempt is back, or was given up."""
@@ -166,19 +181,27 @@ class Admission:
             self._limiter.serve()  # it may have been our turn
 
     def head(self, *, now: float) -> Demand | None:
-        while self._line and self._line[0][1].done():
-            self._line.popleft()
-        if not self._line:
+        line = self._next_line()
+        if not line:
             return None
         if self._has_slot(now):
-            return self._line[0][0]()
+            return line[0][0]()
         self._set_reopening(now)
         return None
 
     def let_in(self, demand: Demand, *, now: float) -> None:
-        _, place = self._line.popleft()
+        _, place = self._next_line().popleft()
         self._start()
         place.set_result(Ticket(demand, now))
+
+    def _next_line(self) -> deque[Place]:
+        """The line whose head is next, without those who gave up; empty when nobody waits."""
+        for line in (self._returned, self._line):
+            while line and line[0][1].done():
+                line.popleft()
+            if line:
+                break
+        return line
 
     def _has_slot(self, now: float) -> bool:
         return self.crowd.may_start(self._in_flight, now=now)

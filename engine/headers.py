@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-__all__ = ["Dimension", "LimitHint", "duration_s", "limit_hints", "retry_after_s"]
+__all__ = ["Dimension", "LimitHint", "duration_s", "limit_hints", "retry_after_s", "wait_s"]
 
 Dimension = Literal["requests", "tokens", "input tokens", "output tokens"]
 
@@ -84,6 +84,11 @@ def duration_s(text: str) -> float | None:
         digits = part.rstrip("hmsuµn")
         total += float(digits) * UNITS_S[part[len(digits) :]]
     return total
+
+
+def wait_s(text: str) -> float | None:
+    """A duration that somebody may be asked to wait; None for what is none, and for more than a day."""
+    return _believable(duration_s(text))
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: float) -> float | None:

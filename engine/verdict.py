@@ -30,7 +30,7 @@ from engine.errors import (
     SmeltError,
     UnreadableReply,
 )
-from engine.headers import duration_s, retry_after_s
+from engine.headers import retry_after_s, wait_s
 from engine.messages import RawReply
 from engine.text import clean
 
@@ -293,7 +293,7 @@ def _delay_s(raw: RawReply, said: Said, *, now: float) -> float | None:
     text = told[1].decode() if told else ""
     if not text and (asked := re.search(r"try again in ([\d.hmsuµn]*[hms])", said.message)):
         text = asked[1]
-    return duration_s(text) if text else None
+    return wait_s(text)
 
 
 def _default_message(raw: RawReply) -> str:

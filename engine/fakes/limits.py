@@ -38,8 +38,8 @@ class RateLimits:
     def __post_init__(self) -> None:
         told = {"rpm": self.rpm, "tpm": self.tpm, "itpm": self.itpm, "otpm": self.otpm}
         for name, limit in told.items():
-            if limit is not None and limit < 1:
-                raise UserError(f"{name} must be at least 1 (got {limit}); leave it out for no limit")
+            if limit is not None and (type(limit) is not int or limit < 1):
+                raise UserError(f"{name} must be a whole number, at least 1 (got {limit!r}); leave it out for no limit")
         if not 0 <= self.quantum_s <= _MINUTE:
             raise UserError(f"quantum_s must lie between 0 and 60 seconds (got {self.quantum_s})")
 

@@ -28,6 +28,7 @@ __all__ = ["Arrival", "Client", "Climate", "Log", "run_clients"]
 
 _DIALECTS: Final[dict[str, Dialect]] = {"openai": OpenAISide(), "anthropic": AnthropicSide()}
 _BYTES_A_TOKEN: Final = 4
+_BYTES_AROUND: Final = 144  # a request adds to its prompt
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 30.0  # of the one who was refused
 
 
@@ -185,15 +186,17 @@ class _Line:
             input_tokens = self._chance.randint(*self.client.input_tokens)
             output_tokens = self._chance.randint(*self.client.output_tokens)
             failures = 0
-            while (echo := await self._attempt(input_tokens, output_tokens)).news is not News.GOOD:
+            while (echo := await self._attempt(input_tokens, output_tokens, failures)).news is not News.GOOD:
                 failures += 1
                 backoff = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0**failures) * self._chance.uniform(0.5, 1.0)
                 await asyncio.sleep(max(backoff, echo.delay_s or 0.0))
 
-    async def _attempt(self, input_tokens: int, output_tokens: int) -> Echo:
+    async def _attempt(self, input_tokens: int, output_tokens: int, failures: int) -> Echo:
         """Ask once, there and back again."""
-        bound, most = input_tokens * _BYTES_A_TOKEN, self.client.max_tokens
-        ticket = await self.admission.enter(lambda: self._sizes.demand("", input_bound=bound, max_tokens=most, n=1))
+        bound, most = input_tokens * _BYTES_A_TOKEN + _BYTES_AROUND, self.client.max_tokens
+        ticket = await self.admission.enter(
+            lambda: self._sizes.demand("", input_bound=bound, max_tokens=most, n=1), again=failures > 0
+        )
         echo = Echo(News.NONE)
         try:
             await asyncio.sleep(self._door.way_s())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Final, NamedTuple
 
 from engine.errors import UserError
@@ -38,11 +39,16 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in self.by_name().items():
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise UserError(f"limits: {name} must be a number above 0 (got {value}); leave it out to learn it")
+            if value is not None and not _is_possible(value):
+                raise UserError(f"limits: {name} must be a number above 0 (got {value!r}); leave it out to learn it")
 
     def by_name(self) -> dict[str, float | None]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _is_possible(value: object) -> bool:
+    """Whoever reads limits from a file may hand us anything."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
 class Demand(NamedTuple):

@@ -14,12 +14,22 @@ __all__ = ["Sizes"]
 REPLIES_REMEMBERED: Final = 256
 REPLIES_NEEDED: Final = 30
 
+# Until more is known: tokens per unit of the bound, which counts bytes (English is nearer 1/4), as of so many bytes.
+INPUT_SHARE_AT_FIRST: Final = 1 / 3
+BYTES_AT_FIRST: Final = 2_000
+FORGOTTEN: Final = 1 / 64  # of what is known of inputs, with each reply
+
 
 @dataclass(slots=True)
 class Habits:
-    """What requests of one kind have needed so far."""
+    """What requests of one kind have needed so far.
 
-    input_share: float = 1 / 3  # tokens per token of the bound, which counts bytes; English is nearer 1/4
+    The inputs' share of their bounds is one of sums. A mean of shares would be right for no mixture of short and long
+    prompts: what a request adds around its prompt makes short ones look lighter, and a limit would be overrun.
+    """
+
+    input_tokens: float = INPUT_SHARE_AT_FIRST * BYTES_AT_FIRST  # fading, as is their bound
+    input_bound: float = BYTES_AT_FIRST
     outputs: deque[int] = field(default_factory=lambda: deque(maxlen=REPLIES_REMEMBERED))  # per completion
     sum_of_outputs: int = 0
 
@@ -28,7 +38,14 @@ class Habits:
             return max_tokens
         return min(max_tokens, self.sum_of_outputs / len(self.outputs))
 
-    def add(self, output: int) -> None:
+    def likely_input(self, bound: int) -> int:
+        return math.ceil(bound * self.input_tokens / self.input_bound)
+
+    def add_input(self, tokens: int, *, bound: int) -> None:
+        self.input_tokens += min(tokens, bound) - FORGOTTEN * self.input_tokens
+        self.input_bound += bound - FORGOTTEN * self.input_bound
+
+    def add_output(self, output: int) -> None:
         if len(self.outputs) == REPLIES_REMEMBERED:
             self.sum_of_outputs -= self.outputs[0]
         self.outputs.append(output)
@@ -40,7 +57,8 @@ class Sizes:
 
     Output: the mean of the last 256 replies, once 30 are known; the full allowance before that. Not more than the
     mean, because it is settled anyway, and what is reserved too much while replies are under way is lost at the start
-    of every run.
+    of every run: with replies of 10 to 200 tokens that take 5 s, reserving what 95 of 100 need used 0.91 of a limit in
+    the first minute, the mean 0.98, and no refusal came of either.
     """
 
     def __init__(self) -> None:
@@ -48,11 +66,11 @@ class Sizes:
 
     def demand(self, tag: str, *, input_bound: int, max_tokens: int, n: int) -> Demand:
         habits = self._habits.get(tag) or Habits()
-        likely_input = math.ceil(input_bound * habits.input_share)
+        likely_input = habits.likely_input(input_bound)
         return Demand(1, likely_input + max_tokens * n, likely_input, habits.likely_output(max_tokens) * n)
 
     def notify(self, tag: str, *, input_bound: int, input_tokens: int, output_tokens: int, n: int) -> None:
         """A reply of this kind took so many tokens, over all its completions."""
         habits = self._habits.setdefault(tag, Habits())
-        habits.input_share += 0.1 * (min(1.0, input_tokens / max(1, input_bound)) - habits.input_share)
-        habits.add(math.ceil(output_tokens / n))
+        habits.add_input(input_tokens, bound=input_bound)
+        habits.add_output(math.ceil(output_tokens / n))

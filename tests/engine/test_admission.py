@@ -8,15 +8,17 @@ from itertools import groupby
 
 import pytest
 
-from engine import Budget, Engine, Limits, Price, Request
+from engine import FREE, Budget, Engine, Limits, Outcome, Price, Request
 from engine.admission import Admission, Echo, Ticket
 from engine.clock import SystemClock
 from engine.concurrency import Crowd, News
 from engine.fakes import virtual_time
 from engine.fakes.worlds import EchoWorld
 from engine.limiter import Limiter, limiter_of
+from engine.messages import RawReply
 from engine.providers.account import Account
 from engine.providers.address import Address
+from engine.providers.simulated import Simulated
 from engine.throttle import Demand
 
 ONE = Demand(1, 0, 0, 0)
@@ -39,6 +41,18 @@ async def passes(admission: Admission, demand: Demand, moments: list[tuple[int, 
     admission.leave(ticket, GOOD)
 
 
+class FailsOnce(Simulated):
+    """The first request meets an error, the others do not."""
+
+    failed = False
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+        if not self.failed:
+            self.failed = True
+            return RawReply(500, {}, b"", 0.0)
+        return await super().send(request, timeout_s=timeout_s)
+
+
 # -- one line
 
 
@@ -52,6 +66,40 @@ def test_the_line_is_first_come_first_served_and_paced() -> None:
     moments = virtual_time.run(main())
     assert [who for who, _ in moments] == [0, 1, 2, 3]
     assert [moment for _, moment in moments] == pytest.approx([0.0, 1.015, 10.27, 10.37], abs=0.01)
+
+
+def test_a_second_try_goes_before_those_who_never_left_and_behind_the_second_tries_before_it() -> None:
+    async def main() -> list[str]:
+        admission, order = line(EVEN, concurrency=1), list[str]()
+
+        async def call(name: str, *, again: bool) -> None:
+            ticket = await admission.enter(one, again=again)
+            order.append(name)
+            admission.leave(ticket, GOOD)
+
+        holder = await admission.enter(one)
+        loop = asyncio.get_running_loop()
+        names = {"new": False, "newer": False, "returned": True, "returned later": True}
+        calls = [loop.create_task(call(name, again=again)) for name, again in names.items()]
+        await asyncio.sleep(1)
+        assert admission.waiting == 4
+        admission.leave(holder, GOOD)
+        await asyncio.gather(*calls)
+        return order
+
+    assert virtual_time.run(main()) == ["returned", "returned later", "new", "newer"]
+
+
+def test_a_row_that_fails_once_is_not_lost_behind_those_who_wait_at_a_low_limit() -> None:
+    """A thousand rows at one a second are a line that takes longer than a request has."""
+
+    async def main() -> list[Outcome]:
+        provider = FailsOnce(EchoWorld(), SystemClock())
+        async with Engine(provider, price=FREE, limits=Limits(rpm=60)) as engine:
+            rows = (Request.user(f"{i}", max_tokens=5) for i in range(1_000))
+            return [outcome async for outcome in engine.map(rows)]
+
+    assert [outcome.error for outcome in virtual_time.run(main())] == [None] * 1_000
 
 
 def test_a_limit_is_used_by_ninety_seven_percent_and_never_passed() -> None:
@@ -307,7 +355,6 @@ def test_engines_with_one_key_share_limits_and_those_with_another_do_not() -> No
 
 
 def test_a_provider_that_is_handed_to_two_engines_is_one_account() -> None:
-    from engine.providers.simulated import Simulated
 
     async def main() -> float:
         provider = Simulated(EchoWorld(), SystemClock())

@@ -343,8 +343,8 @@ def test_a_reply_that_cannot_be_read_is_kept_and_asked_again_a_few_times() -> No
         async with Engine(provider, budget=GENEROUS) as engine:
             with pytest.raises(UnreadableReply):
                 await engine.ask(question())
-            assert len(provider.sent) == 5
-            assert engine._opened().journal.counts().replies == 5
+            assert len(provider.sent) == 6
+            assert engine._opened().journal.counts().replies == 6
             assert engine.statistics().spent == 0
             assert engine.statistics().assumed > 0
             assert nothing_is_left(engine)
@@ -673,7 +673,7 @@ def test_rows_that_raise_half_way_are_heard_once_and_what_was_sent_is_kept() -> 
                 await anext(outcomes)
             with pytest.raises(StopAsyncIteration):
                 await anext(outcomes)
-            assert len(texts) == engine._opened().journal.counts().replies == 5
+            assert len(texts) == engine._opened().journal.counts().replies == 6
 
     virtual_time.run(main())
 
