@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final, Self
 
 from engine.journal.records import Counts, Entry, Rows, Stored, packed, worth
-from engine.journal.sieve import Sieve
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -38,9 +37,7 @@ class Journal:
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(store.last_attempt + 1)
-        self._in_flight: dict[int, bytes] = {}  # attempt: key
-        # Only a journal that begins with us is known from its first key on; reading an old one's would take seconds.
-        self._known = None if store.last_attempt else Sieve()
+        self._in_flight: set[int] = set()
         self._closed = False
         self.recovered: Final = store.recovered
         self.spent = store.spent
@@ -62,8 +59,6 @@ class Journal:
 
         Failing that, the newest of status 2xx that could not be parsed when it came.
         """
-        if self._known is not None and not self._known.may_hold(key):
-            return None
         return self._store.find(key)
 
     async def intend(self, key: bytes, *, bound: int, tag: str) -> int:
@@ -79,7 +74,8 @@ class Journal:
         except asyncio.CancelledError:
             self._put(Rows(charge=(attempt, 0, False, None)), None)
             raise
-        self._in_flight[attempt] = key
+        self._store.keys.add(key, attempt)
+        self._in_flight.add(attempt)
         return attempt
 
     async def settle(
@@ -94,9 +90,7 @@ class Journal:
             raise ValueError(f"attempt {attempt} is not in flight")
         charge = (attempt, _checked(cost), assumed, None if raw is None else int(worth(raw, answers=answers)))
         written = self._write(Rows(charge=charge, reply=None if raw is None else packed(attempt, raw)))
-        key = self._in_flight.pop(attempt)
-        if self._known is not None and raw is not None:
-            self._known.add(key)
+        self._in_flight.remove(attempt)
         if assumed:
             self.assumed += cost
         else:

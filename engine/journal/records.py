@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple, TypeAlias
@@ -12,7 +12,18 @@ import orjson
 
 from engine.messages import SIMULATED_HEADER, RawReply
 
-__all__ = ["Counts", "Entry", "Rows", "Stored", "Totals", "Worth", "packed", "unpacked", "worth"]
+__all__ = [
+    "Counts",
+    "Entry",
+    "Rows",
+    "Stored",
+    "Sums",
+    "Totals",
+    "Worth",
+    "packed",
+    "unpacked",
+    "worth",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,30 @@ class Rows(NamedTuple):
     intent: IntentRow | None = None
     charge: ChargeRow | None = None
     reply: ReplyRow | None = None
+
+
+class Sums(NamedTuple):
+    """What all rows come to, as it stands beside them; `keys` is the exclusive or of the intents' keys."""
+
+    commits: int
+    attempts: int
+    spent: int
+    assumed: int
+    keys: bytes
+
+    def after(self, intents: Sequence[IntentRow], charges: Sequence[ChargeRow]) -> Sums:
+        """With one more commit, of these rows."""
+        assumed = sum(cost for _, cost, is_assumed, _ in charges if is_assumed)
+        keys = int.from_bytes(self.keys)
+        for _, key, *_ in intents:
+            keys ^= int.from_bytes(key)
+        return Sums(
+            commits=self.commits + 1,
+            attempts=self.attempts + len(intents),
+            spent=self.spent + sum(cost for _, cost, *_ in charges) - assumed,
+            assumed=self.assumed + assumed,
+            keys=keys.to_bytes(32),
+        )
 
 
 # Kept of a reply's headers: who answered, how fast we may go, what the body is. Never a cookie.

@@ -1,7 +1,8 @@
 """The journal's file: a SQLite database with a write-ahead log, fsynced at every commit. Synchronous throughout.
 
 Rows are only ever added: an intent, later a charge and perhaps a reply of the same attempt. A single row of running
-totals is kept with every commit, so that a ledger which lost or changed a line does not add up, and is refused.
+totals is kept with every commit, so that a ledger which lost or changed a line does not add up, and is refused. Which
+attempts a key was asked at is known in memory (`engine.journal.keys`), read anew when the journal is opened.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import JournalUnusable
+from engine.journal.keys import Keys
 from engine.journal.mark import Mark
-from engine.journal.records import Counts, Entry, Rows, Stored, Totals, Worth, unpacked
+from engine.journal.records import Counts, Entry, Rows, Stored, Sums, Totals, Worth, unpacked
 from engine.messages import RawReply
 
 __all__ = ["Store", "peek"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _APPLICATION: Final = int.from_bytes(b"SMLT", "big")
 
 _SCHEMA: Final = """
 BEGIN;
 CREATE TABLE intent (attempt INTEGER PRIMARY KEY, key BLOB NOT NULL, tag TEXT NOT NULL, bound INTEGER NOT NULL);
-CREATE INDEX intent_of_key ON intent (key);
 CREATE TABLE charge (attempt INTEGER PRIMARY KEY, cost INTEGER NOT NULL, assumed INTEGER NOT NULL,
     worth INTEGER -- of the reply: 0 nothing, 1 perhaps something to a better parser, 2 an answer; NULL if none was kept
 );
@@ -33,18 +34,19 @@ CREATE TABLE reply (attempt INTEGER PRIMARY KEY, status INTEGER NOT NULL, header
     latency_s REAL NOT NULL, checksum INTEGER NOT NULL
 );
 CREATE TABLE total (commits INTEGER NOT NULL, attempts INTEGER NOT NULL, spent INTEGER NOT NULL,
-    assumed INTEGER NOT NULL
+    assumed INTEGER NOT NULL, keys BLOB NOT NULL -- all of the intents' keys, by exclusive or
 );
-INSERT INTO total VALUES (0, 0, 0, 0);
+INSERT INTO total VALUES (0, 0, 0, 0, zeroblob(32));
 PRAGMA application_id = 1397574740; -- "SMLT"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;
 """
 
 _FIND: Final = """
-SELECT cost, assumed, worth, (SELECT COUNT(*) FROM intent WHERE key = ?1), status, headers, body, latency_s, checksum
-FROM intent JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
-WHERE key = ?1 AND worth > 0 ORDER BY worth DESC, attempt DESC LIMIT 1
+WITH ours AS (SELECT attempt FROM intent WHERE key = ? AND attempt IN ({places}))
+SELECT cost, assumed, worth, (SELECT COUNT(*) FROM ours), status, headers, body, latency_s, checksum
+FROM ours JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
+WHERE worth > 0 ORDER BY worth DESC, attempt DESC LIMIT 1
 """
 
 _SUMMED: Final = """
@@ -71,8 +73,8 @@ WHERE attempt > ? ORDER BY attempt LIMIT 100
 """
 
 # Every look-up goes through the keys of the intents, and every total through the charges: both are gone through when
-# a journal is opened (2.5 s for a million of them). The replies, which are most of the file, are checked when read.
-_CHECKS: Final = ("PRAGMA integrity_check(intent)", "PRAGMA quick_check(charge)")
+# a journal is opened. The replies, which are most of the file, are checked when read.
+_CHECKS: Final = ("PRAGMA quick_check(intent)", "PRAGMA quick_check(charge)")
 
 # A statement gives up the interpreter once when it runs, and may wait milliseconds to get it back from a busy event
 # loop. Sixteen rows a statement brought a batch of 500 from 230 to 30 microseconds a row beside such a loop.
@@ -92,10 +94,11 @@ class Store:
         self._writing = writing
         self._reading = reading
         self._mark = mark
-        self._commits, self._attempts, self._spent, self._assumed = _totals(writing, name)
+        self._sums = _sums(writing, name)
+        self.keys = _keys(writing, name, mixed=self._sums.keys)
         self.last_attempt: int = writing.execute("SELECT COALESCE(MAX(attempt), 0) FROM intent").fetchone()[0]
         self.recovered = self._recover()
-        self.spent, self.assumed = self._spent, self._assumed
+        self.spent, self.assumed = self._sums.spent, self._sums.assumed
 
     @classmethod
     def temporary(cls) -> Store:
@@ -123,21 +126,23 @@ class Store:
         """Make all of it durable, or none of it."""
         charges = [rows.charge for rows in batch if rows.charge]
         intents = [rows.intent for rows in batch if rows.intent]
-        assumed = sum(cost for _, cost, is_assumed, _ in charges if is_assumed)
-        spent = sum(cost for _, cost, *_ in charges) - assumed
-        after = (self._commits + 1, self._attempts + len(intents), self._spent + spent, self._assumed + assumed)
+        sums = self._sums.after(intents, charges)
         with _told(self.name):
             with _transaction(self._writing) as database:
                 _insert(database, "intent", intents)
                 _insert(database, "charge", charges)
                 _insert(database, "reply", [rows.reply for rows in batch if rows.reply])
-                database.execute("UPDATE total SET commits = ?, attempts = ?, spent = ?, assumed = ?", after)
-            self._commits, self._attempts, self._spent, self._assumed = after
+                database.execute("UPDATE total SET commits = ?, attempts = ?, spent = ?, assumed = ?, keys = ?", sums)
+            self._sums = sums
             self._set_mark()
 
     def find(self, key: bytes) -> Stored | None:
-        with _told(self.name):
-            rows = self._reading.execute(_FIND, (key,)).fetchall()  # all, or the connection would keep its snapshot
+        attempts = self.keys.attempts(key)
+        if not attempts:
+            return None
+        statement = _FIND.format(places=", ".join("?" * len(attempts)))
+        with _told(self.name):  # all of the rows, or the connection would keep its snapshot
+            rows = self._reading.execute(statement, (key, *attempts)).fetchall()
         if not rows:
             return None
         cost, assumed, worth, attempts, *reply = rows[0]
@@ -194,7 +199,7 @@ class Store:
     def _set_mark(self) -> None:
         if self._mark is None or self._path is None:
             return
-        self._mark.write(self._commits)
+        self._mark.write(self._sums.commits)
         # SQLite goes on writing into a deleted file, and everything in it would be lost.
         if not self._path.exists():
             raise JournalUnusable(
@@ -249,12 +254,13 @@ def _is_new(database: sqlite3.Connection, path: Path) -> bool:
     (application,), (version,) = (
         database.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
     )
-    if application == _APPLICATION and version <= _VERSION:
+    if application == _APPLICATION and version == _VERSION:
         return False
     if application == _APPLICATION:
+        way_out = "update Smelt" if version > _VERSION else "go on with the Smelt that made it"
         raise JournalUnusable(
-            f"the journal {path} is of version {version} and this Smelt reads up to {_VERSION}: "
-            "update Smelt, or use another folder"
+            f"the journal {path} is of version {version} and this Smelt reads version {_VERSION}: "
+            f"{way_out}, or use another folder"
         )
     if application or version or database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() != (0,):
         raise _foreign(path)
@@ -263,24 +269,34 @@ def _is_new(database: sqlite3.Connection, path: Path) -> bool:
 
 def _verify(database: sqlite3.Connection, mark: Mark, path: Path) -> None:
     """Hold the journal against its mark and its running totals. Bodies are checked when they are read."""
-    commits, attempts, spent, assumed = _totals(database, path)
-    if (lost := _marked(mark, path) - commits) > 0:
+    sums = _sums(database, path)
+    if (lost := _marked(mark, path) - sums.commits) > 0:
         raise JournalUnusable(
             f"the journal {path} has lost its newest {lost} commits: put back a whole copy of it, "
             f"or delete {_mark_of(path)} to go on without them"
         )
     if any(database.execute(check).fetchall() != [("ok",)] for check in _CHECKS):
         raise _damaged(path, "its pages contradict each other")
-    if database.execute(_SUMMED).fetchone() != (attempts, spent, assumed):
+    if database.execute(_SUMMED).fetchone() != (sums.attempts, sums.spent, sums.assumed):
         raise _damaged(path, "its lines do not add up to its totals")
 
 
-def _totals(database: sqlite3.Connection, name: object) -> tuple[int, int, int, int]:
-    rows = database.execute("SELECT commits, attempts, spent, assumed FROM total").fetchall()
-    if len(rows) != 1 or not all(isinstance(value, int) for value in rows[0]):
+def _sums(database: sqlite3.Connection, name: object) -> Sums:
+    rows = database.execute("SELECT commits, attempts, spent, assumed, keys FROM total").fetchall()
+    if len(rows) != 1 or list(map(type, rows[0])) != [int, int, int, int, bytes]:
         raise _damaged(name, "its totals are gone")
-    commits, attempts, spent, assumed = rows[0]
-    return commits, attempts, spent, assumed
+    return Sums(*rows[0])
+
+
+def _keys(database: sqlite3.Connection, name: object, *, mixed: bytes) -> Keys:
+    """What was asked before, and at which attempts: a second or two for a million."""
+    keys, seen = Keys(), 0
+    for attempt, key in database.execute("SELECT attempt, key FROM intent"):
+        keys.add(key, attempt)
+        seen ^= int.from_bytes(key)
+    if seen != int.from_bytes(mixed):
+        raise _damaged(name, "its lines do not add up to its totals")
+    return keys
 
 
 def _marked(mark: Mark, path: Path) -> int:

@@ -254,7 +254,7 @@ def test_many_writers_share_commits(path: Path) -> None:
 
     asyncio.run(session())
     with sqlite3.connect(path) as database:
-        ((commits, attempts, spent, _),) = database.execute("SELECT * FROM total")
+        ((commits, attempts, spent),) = database.execute("SELECT commits, attempts, spent FROM total")
     database.close()
 
     assert (attempts, spent) == (500, 500 * 400)
@@ -444,11 +444,17 @@ def edit(path: Path, statement: str) -> None:
     ("harm", "what"),
     [
         pytest.param(lambda path: path.write_bytes(b"no database " * 999), "another kind of file", id="not a database"),
-        pytest.param(lambda path: edit(path, "PRAGMA user_version = 2"), "update Smelt", id="newer"),
+        pytest.param(lambda path: edit(path, "PRAGMA user_version = 3"), "update Smelt", id="newer"),
+        pytest.param(lambda path: edit(path, "PRAGMA user_version = 1"), "the Smelt that made it", id="older"),
         pytest.param(lambda path: edit(path, "PRAGMA application_id = 7"), "not a journal of Smelt", id="foreign"),
         pytest.param(lambda path: edit(path, "UPDATE charge SET cost = 1"), "do not add up", id="a changed line"),
         pytest.param(
             lambda path: edit(path, "DELETE FROM intent WHERE attempt = 2"), "do not add up", id="a lost line"
+        ),
+        pytest.param(
+            lambda path: edit(path, "UPDATE intent SET key = zeroblob(32) WHERE attempt = 2"),
+            "do not add up",
+            id="a changed key",
         ),
         pytest.param(lambda path: edit(path, "DELETE FROM total"), "damaged", id="no totals"),
         pytest.param(lambda path: edit(path, "DROP TABLE total"), "cannot be used", id="no table"),

@@ -1,0 +1,44 @@
+"""Which attempts a key was asked at: none is ever missing, and hardly one too many."""
+
+from __future__ import annotations
+
+import hashlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.journal.keys import Keys
+
+LARGEST = 2**36 - 1
+
+
+def key(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, LARGEST)), max_size=60))
+def test_every_attempt_at_a_key_is_found_in_order(asked: list[tuple[int, int]]) -> None:
+    keys = Keys()
+    for number, attempt in asked:
+        keys.add(key(number), attempt)
+
+    for number in range(21):
+        assert keys.attempts(key(number)) == sorted(attempt for other, attempt in asked if other == number)
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_keys_that_begin_alike_are_taken_for_one_and_others_are_not(one: bytes, other: bytes) -> None:
+    keys = Keys()
+    keys.add(one, 1)
+
+    assert keys.attempts(one[:5] + other[5:]) == [1]
+    assert bool(keys.attempts(other)) == (one[:5] == other[:5])
+
+
+def test_new_keys_are_hardly_ever_taken_for_known_ones() -> None:
+    keys = Keys()
+    for number in range(50_000):
+        keys.add(key(number), number + 1)
+
+    assert sum(bool(keys.attempts(key(-1 - number))) for number in range(10_000)) <= 1
+    assert all(keys.attempts(key(number)) == [number + 1] for number in range(0, 50_000, 997))
