@@ -149,14 +149,15 @@ class Admission:
 
     def give_back(self, ticket: Ticket) -> None:
         """Let in, but not sent after all: the limits are not charged for it."""
-        self.pace.give_back(ticket.demand, now=self._clock.monotonic())
+        self.pace.give_back(ticket.demand, taken_at=ticket.since, now=self._clock.monotonic())
         self.leave(ticket, Echo(News.NONE))
 
     def _correct_limits(self, ticket: Ticket, echo: Echo, *, now: float) -> None:
         """Let the limits know what headers, usage or a refusal tell."""
         pace, (demand, since) = self.pace, ticket
         if echo.headers:
-            pace.learn(echo.headers, sent_at=since, now=now, wall=self._clock.time())
+            served = demand if echo.news is News.GOOD else None
+            pace.learn(echo.headers, sent_at=since, now=now, wall=self._clock.time(), served=served)
         if echo.used is not None:
             pace.settle(demand, input_tokens=echo.used.input_tokens, output_tokens=echo.used.output_tokens, now=now)
         if echo.news is News.GOOD:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Final, NamedTuple
 
 from engine.errors import UserError
@@ -48,7 +47,7 @@ class Limits:
 
 def _is_possible(value: object) -> bool:
     """Whoever reads limits from a file may hand us anything."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 class Demand(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from engine.headers import LimitHint, limit_hints
@@ -139,10 +140,12 @@ class Pace:
         while self._sent[0].at < now - REMEMBERED_S and len(self._sent) > REMEMBERED:
             self._forgotten = self._sent.popleft().at
 
-    def give_back(self, demand: Demand, *, now: float) -> None:
+    def give_back(self, demand: Demand, *, taken_at: float, now: float) -> None:
         """The request was not sent after all."""
         for i, bucket in self._buckets.items():
             bucket.give_back(_cost(i, demand), now=now)
+        with suppress(ValueError):  # so long ago that it is forgotten
+            self._sent.remove(Sent(taken_at, demand))
 
     # -- what came of it
 
@@ -168,17 +171,20 @@ class Pace:
         for bucket in self._buckets.values():
             bucket.empty(self._held_until)
 
-    def learn(self, headers: Mapping[str, str], *, sent_at: float, now: float, wall: float) -> None:
+    def learn(
+        self, headers: Mapping[str, str], *, sent_at: float, now: float, wall: float, served: Demand | None = None
+    ) -> None:
         """Adopt limits that were not told, and correct our count by what is said to remain.
 
-        `sent_at` is when the request was let in that they answer, `now` our clock, `wall` seconds since 1970. What is
-        older than what is known already is stale, and not read.
+        `sent_at` is when the request was let in that they answer, `now` our clock, `wall` seconds since 1970, `served`
+        what the request took if it was answered. What is older than what is known already is stale, and not read.
         """
         if sent_at < self._heard_from or now < self._heard_at + HEADERS_EVERY_S:
             return
         for hint in limit_hints(headers, now=wall):
             self._heard_at, self._heard_from = now, sent_at
-            self._hear(hint, age_s=now - sent_at, now=now)
+            if served is None or _cost(DIMENSIONS.index(hint.dimension), served) <= hint.limit:
+                self._hear(hint, age_s=now - sent_at, now=now)  # else more than the limit was let in: it is none
 
     def _hear(self, hint: LimitHint, *, age_s: float, now: float) -> None:
         i = DIMENSIONS.index(hint.dimension)

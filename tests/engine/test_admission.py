@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
+from collections.abc import Callable
 from itertools import groupby
+from typing import TypeVarTuple, Unpack
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine import FREE, Budget, Engine, Limits, Outcome, Price, Request
 from engine.admission import Admission, Echo, Ticket
@@ -19,7 +24,10 @@ from engine.messages import RawReply
 from engine.providers.account import Account
 from engine.providers.address import Address
 from engine.providers.simulated import Simulated
-from engine.throttle import Demand
+from engine.throttle import Demand, Pace
+
+Args = TypeVarTuple("Args")
+Context = contextvars.Context | None
 
 ONE = Demand(1, 0, 0, 0)
 EVEN = Limits(rpm=600 / 0.985)  # one each tenth of a second
@@ -174,6 +182,50 @@ def test_cancelling_the_head_lets_the_next_one_go() -> None:
     assert virtual_time.run(main()) == 0.5
 
 
+class CountingLoop(virtual_time.VirtualTimeLoop):
+    """Counts what it is asked to do, and how many timers are set at once."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.timers: set[asyncio.TimerHandle] = set()
+        self.most_timers = 0
+        super().__init__()
+
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Args]], object], *args: *Args, context: Context = None
+    ) -> asyncio.TimerHandle:
+        self.asked += 1
+        handle = super().call_at(when, callback, *args, context=context)
+        self.timers = {timer for timer in self.timers if not timer.cancelled() and timer.when() > self.time()}
+        self.timers.add(handle)
+        self.most_timers = max(self.most_timers, len(self.timers))
+        return handle
+
+    def call_soon(
+        self, callback: Callable[[Unpack[Args]], object], *args: *Args, context: Context = None
+    ) -> asyncio.Handle:
+        self.asked += 1
+        return super().call_soon(callback, *args, context=context)
+
+
+@pytest.mark.parametrize("rpm", [60, 1], ids=["a second apart", "a minute apart"])
+def test_there_is_one_timer_however_many_wait_and_nobody_polls(rpm: float) -> None:
+    """What the loop is asked to do grows with the number of requests, and not with how long they wait."""
+
+    async def main() -> None:
+        limiter = Limiter(clock=SystemClock())
+        lines = [line(Limits(rpm=rpm), limiter=limiter) for _ in range(2)]
+        await asyncio.gather(*(passes(lines[i % 2], ONE, [], i) for i in range(100)))
+
+    with asyncio.Runner(loop_factory=CountingLoop) as runner:
+        runner.run(main())
+        loop = runner.get_loop()
+        assert isinstance(loop, CountingLoop)
+        assert loop.time() >= 95 * 60 / rpm
+        assert loop.most_timers == 1
+        assert loop.asked <= 6 * 100
+
+
 @pytest.mark.parametrize("steps", range(6))
 def test_cancelling_at_any_moment_leaves_no_slot_and_no_permit(steps: int) -> None:
     async def main() -> None:
@@ -192,6 +244,49 @@ def test_cancelling_at_any_moment_leaves_no_slot_and_no_permit(steps: int) -> No
             assert admission.in_flight == (1 if steps <= 2 else 0)
             assert admission.pace.ready_at(ONE, now=0.0) <= 2.2
         assert admission.waiting == 0
+
+    virtual_time.run(main())
+
+
+@given(
+    calls=st.lists(
+        st.tuples(st.floats(0, 5), st.none() | st.floats(0, 5), st.floats(0, 1), st.booleans()), min_size=1, max_size=25
+    ),
+    rpm=st.sampled_from([60, 600]),
+    concurrency=st.sampled_from([1, 3, 100]),
+)
+def test_whenever_anybody_is_cancelled_no_slot_is_lost_no_permit_and_no_turn(
+    calls: list[tuple[float, float | None, float, bool]], rpm: float, concurrency: int
+) -> None:
+    """Calls begin, wait, last and are cancelled at any moment; in the end all is as if only those had come who left."""
+    kept: list[float] = []
+
+    async def call(admission: Admission, begin_s: float, lasts_s: float, *, again: bool) -> None:
+        await asyncio.sleep(begin_s)
+        ticket = await admission.enter(one, again=again)
+        kept.append(ticket.since)
+        try:
+            await asyncio.sleep(lasts_s)
+        finally:
+            admission.leave(ticket, GOOD)
+
+    async def main() -> None:
+        admission = line(Limits(rpm=rpm), concurrency=concurrency)
+        loop = asyncio.get_running_loop()
+        tasks = []
+        for begin_s, cancel_s, lasts_s, again in calls:
+            tasks.append(task := loop.create_task(call(admission, begin_s, lasts_s, again=again)))
+            if cancel_s is not None:
+                loop.call_later(cancel_s, task.cancel)
+        await asyncio.wait(tasks)
+
+        assert (admission.in_flight, admission.waiting) == (0, 0)
+        untouched = Pace(Limits(rpm=rpm))
+        for moment in kept:
+            untouched.take(ONE, now=moment)
+        now = loop.time()
+        assert admission.pace.ready_at(ONE, now=now) == pytest.approx(untouched.ready_at(ONE, now=now))
+        assert (await asyncio.wait_for(admission.enter(one), 90)).since >= now
 
     virtual_time.run(main())
 
@@ -261,6 +356,26 @@ def test_those_who_share_an_account_respect_the_sum_and_take_turns() -> None:
     assert moments[-1][1] == pytest.approx(9.9, abs=0.3)
     runs = [len(list(run)) for _, run in groupby(who for who, _ in moments[1:99])]
     assert max(runs) == 1
+
+
+def test_a_large_request_of_one_is_not_overtaken_for_ever_by_small_ones_of_another() -> None:
+    async def main() -> float:
+        limiter = Limiter(clock=SystemClock())
+        large, small = line(Limits(tpm=6_000), limiter=limiter), line(limiter=limiter)
+        loop = asyncio.get_running_loop()
+
+        async def asks_on_and_on() -> None:
+            while True:
+                await passes(small, Demand(1, 10, 0, 0), [], 0)
+
+        others = [loop.create_task(asks_on_and_on()) for _ in range(20)]
+        await asyncio.sleep(10)
+        moment = (await large.enter(lambda: Demand(1, 3_000, 0, 0))).since
+        for other in others:
+            other.cancel()
+        return moment
+
+    assert virtual_time.run(main()) < 10 + 1 + 2 * 30
 
 
 def test_what_one_of_them_was_told_holds_for_all() -> None:

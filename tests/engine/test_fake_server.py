@@ -398,8 +398,12 @@ def test_spans_are_written_as_go_writes_them(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [{"rpm": 0}, {"tpm": -1}, {"itpm": 0}, {"otpm": 0}, {"quantum_s": -1}, {"quantum_s": 61}]
-)
+    "limits",
+    [
+        {"rpm": 0}, {"tpm": -1}, {"itpm": 0}, {"otpm": 0}, {"quantum_s": -1}, {"quantum_s": 61},
+        {"rpm": math.nan}, {"tpm": math.inf}, {"rpm": "60"}, {"rpm": True}, {"quantum_s": math.nan},
+    ],
+)  # fmt: skip
 def test_a_limit_that_means_nothing_is_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="must"):
         RateLimits(**limits)

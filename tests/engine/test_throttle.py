@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,11 +42,21 @@ def flow(pace: Pace, *, begin: float, seconds: float) -> int:
 # -- what the user tells
 
 
-@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, "5000", "", True, [5]])
 @pytest.mark.parametrize("name", ["rpm", "tpm", "input_tpm", "output_tpm", "rpd", "tpd"])
-def test_a_limit_that_cannot_be_meant_is_refused(name: str, value: float) -> None:
-    with pytest.raises(UserError, match=f"{name} must be a number above 0"):
+def test_a_limit_that_cannot_be_meant_is_refused_in_one_line_that_says_where_what_and_the_way_out(
+    name: str, value: Any
+) -> None:
+    with pytest.raises(UserError) as caught:
         Limits(**{name: value})
+
+    message = f"limits: {name} must be a number above 0 (got {value!r}); leave it out to learn it"
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", [1, 0.5, 1e9])
+def test_any_number_above_zero_may_be_a_limit(value: Any) -> None:
+    assert Limits(rpm=value).rpm == value
 
 
 def test_those_who_share_keep_to_the_strictest_of_what_they_were_told() -> None:
@@ -166,12 +177,17 @@ def test_a_common_limit_is_charged_at_admission_and_gives_nothing_back() -> None
 
 
 def test_what_was_not_sent_is_given_back_whole() -> None:
-    pace = Pace(Limits(rpm=60))
-    pace.take(ONE, now=0.0)
-    pace.take(ONE, now=5.0)
-    pace.give_back(ONE, now=5.0)
+    """As if it had never been taken: not from the limits, nor from the window of a second, nor from what is known."""
+    taken, untouched = Pace(Limits(rpm=120, tpm=9_000)), Pace(Limits(rpm=120, tpm=9_000))
+    demand = Demand(1, 70, 50, 20)
+    for pace in (taken, untouched):
+        pace.take(ONE, now=0.0)
+        pace.take(ONE, now=4.9)
+    taken.take(demand, now=5.0)
+    taken.give_back(demand, taken_at=5.0, now=5.0)
 
-    assert pace.ready_at(ONE, now=5.0) <= 5.0
+    assert admissions(taken, [ONE] * 5, begin=5.0) == pytest.approx(admissions(untouched, [ONE] * 5, begin=5.0))
+    assert taken._sent == untouched._sent
 
 
 def test_when_the_provider_asks_everybody_to_wait_everybody_waits_and_none_of_it_is_made_up_for() -> None:
@@ -227,6 +243,15 @@ def test_limits_are_learnt_and_what_the_user_told_is_not_changed() -> None:
 
     assert pace.limits == Limits(rpm=500, tpm=200_000)
     assert pace.knows_limits
+
+
+def test_a_limit_below_what_was_just_let_in_is_not_believed() -> None:
+    """A provider that counts something else under the same name would stop every row for good."""
+    pace, large = Pace(), Demand(1, 300, 100, 200)
+    pace.learn(said(100, what="tokens") | said(60), sent_at=0.0, now=0.0, wall=WALL, served=large)
+
+    assert pace.limits == Limits(rpm=60)
+    assert pace.never_fits(large) is None
 
 
 def test_a_limit_that_is_learnt_is_approached_and_not_jumped_to() -> None:
@@ -486,6 +511,30 @@ def test_only_the_last_256_replies_count(outputs: list[int]) -> None:
     last = outputs[-256:]
     demand = sizes.demand("", input_bound=1, max_tokens=1000, n=1)
     assert demand.output_tokens == pytest.approx(sum(last) / len(last))
+
+
+@given(st.lists(st.integers(20, 1_000), min_size=300, max_size=300), st.integers(0, 200))
+def test_what_prompts_of_any_mixture_take_is_right_on_the_whole(prompts: list[int], around: int) -> None:
+    """Each may be off, since a request adds bytes around its prompt; the sum, which is what limits count, is not."""
+    sizes, estimated = Sizes(), 0.0
+    for i, tokens in enumerate(prompts):
+        bound = 4 * tokens + around
+        estimated += sizes.demand("", input_bound=bound, max_tokens=1, n=1).input_tokens if i >= 100 else 0
+        sizes.notify("", input_bound=bound, input_tokens=tokens, output_tokens=1, n=1)
+
+    assert estimated == pytest.approx(sum(prompts[100:]), rel=0.1)
+
+
+@pytest.mark.parametrize("around", [0, 144])
+def test_short_and_long_prompts_in_turn_are_estimated_to_the_percent(around: int) -> None:
+    sizes, estimated = Sizes(), 0.0
+    prompts = [20, 1_000, 300, 60] * 200
+    for i, tokens in enumerate(prompts):
+        bound = 4 * tokens + around
+        estimated += sizes.demand("", input_bound=bound, max_tokens=1, n=1).input_tokens if i >= 400 else 0
+        sizes.notify("", input_bound=bound, input_tokens=tokens, output_tokens=1, n=1)
+
+    assert estimated == pytest.approx(sum(prompts[400:]), rel=0.01)
 
 
 def test_input_is_learnt_as_a_share_of_the_bytes() -> None:
