@@ -1,12 +1,12 @@
 """One attempt at a question, from the reserved dollar to the durable reply.
 
-    ledger.reserve          the true bound of its cost, or wait, or stop
-    admission.enter         a slot and the limits, both at once
-    journal.intend          durable before it leaves
-    provider.send
-    judge                   a reading or a verdict
-    journal.settle          reply and cost durable before anybody sees them
-    ledger.settle           the truth, or the bound where nobody knows
+    admit       ledger.reserve          the true bound of its cost, or wait, or stop
+                admission.enter         a slot and the limits, both at once
+    depart      journal.intend          durable before it leaves
+                provider.send
+                judge                   a reading or a verdict
+                journal.settle          reply and cost durable before anybody sees them
+                ledger.settle           the truth, or the bound where nobody knows
 
 Wherever it is cut off, nothing stays behind: no slot, no permit, no reservation, no open intent. Whether to try again
 is not decided here.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from engine.admission import NO_HEADERS, Admission, Echo, Ticket, Used
 from engine.budget import Ledger, Reservation
@@ -33,7 +33,7 @@ from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
 
-__all__ = ["Attempts", "Ending", "Question", "reply_of"]
+__all__ = ["Admitted", "Attempts", "Ending", "Question", "Race", "reply_of"]
 
 NOT_TOLD = Usage(0, 0)
 
@@ -43,6 +43,14 @@ NEWS = {
     Kind.TRANSIENT: News.FAILED,
     Kind.PROTOCOL: News.FAILED,
 }
+
+
+class Race(Protocol):
+    """Several attempts at one question, of which one answers it (`engine.hedging`)."""
+
+    def judge(self, ending: Ending) -> Ending:
+        """What the ending counts as, now that it is known; asked before it is written down."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +69,14 @@ class Question:
     deadline: float = math.inf
     attempts: int = 0
     is_sent: bool = False
+    race: Race | None = None
+
+
+class Admitted(NamedTuple):
+    """What an attempt holds that may leave now: it must depart."""
+
+    ticket: Ticket
+    reservation: Reservation
 
 
 class Ending(NamedTuple):
@@ -100,30 +116,48 @@ class Attempts:
     events: Events | None
     stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
 
-    async def make(self, question: Question) -> Ending:
-        """Ask once. Raises BudgetReached, and RequestRejected when no limit could ever let it through."""
-        request = question.request
+    async def admit(self, question: Question) -> Admitted:
+        """Wait for money, limits and a slot.
+
+        Raises BudgetReached, and RequestRejected when no limit could ever let it through.
+        """
         if reason := self.admission.pace.never_fits(self._size(question)):
             raise RequestRejected(f"this request can never be sent: it {reason}")
         reservation = self.ledger.try_reserve(question.bound) or await self.ledger.reserve(question.bound)
         try:
-            ticket = await self.admission.enter(lambda: self._size(question))
+            ticket = await self.admission.enter(lambda: self._size(question), again=question.attempts > 0)
+            return Admitted(ticket, reservation)
         except BaseException:  # cancelled while waiting: nothing was sent
             self.ledger.release(reservation)
             raise
+
+    def admit_nowait(self, question: Question) -> Admitted | None:
+        """The same without waiting, for what may as well not be sent: None unless all is there and all is well."""
+        if self.stopped() is not None or self.admission.crowd.in_trouble or self.admission.crowd.paused:
+            return None
+        reservation = self.ledger.try_reserve(question.bound)
+        if reservation is None:
+            return None
+        ticket = self.admission.enter_nowait(lambda: self._size(question))
+        if ticket is None:
+            self.ledger.release(reservation)
+            return None
+        return Admitted(ticket, reservation)
+
+    async def depart(self, question: Question, admitted: Admitted) -> Ending:
+        """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
+        ticket, reservation = admitted
         try:
-            number = await self.journal.intend(question.key, bound=question.bound, tag=request.tag)
+            number = await self.journal.intend(question.key, bound=question.bound, tag=question.request.tag)
         except BaseException:  # cancelled, or the disk failed: nothing was sent either
             self.admission.give_back(ticket)
             self.ledger.release(reservation)
             raise
-        return await self._exchange(question, ticket, reservation, number)
-
-    async def _exchange(self, question: Question, ticket: Ticket, reservation: Reservation, number: int) -> Ending:
-        """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
         ending: Ending | None = None
         try:
             ending = await self._send(question)
+            if question.race is not None:
+                ending = question.race.judge(ending)
         finally:
             if ending is None:  # given up: what it cost nobody knows, unless it had not left
                 ending = Ending(question.bound if question.is_sent else 0, question.is_sent, News.NONE)

@@ -8,7 +8,7 @@ is decided here.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from pathlib import Path
 from random import Random
@@ -23,7 +23,6 @@ from engine.concurrency import MAXIMUM, Crowd, News
 from engine.errors import (
     DeadlineExceeded,
     Interrupted,
-    ProviderRefused,
     ProviderUnavailable,
     RequestRejected,
     SmeltError,
@@ -31,7 +30,8 @@ from engine.errors import (
     UserError,
 )
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
-from engine.flow import flow
+from engine.flow import Crew, flow
+from engine.hedging import Races
 from engine.journal import Journal
 from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
@@ -40,7 +40,7 @@ from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, looku
 from engine.providers import Capabilities, Provider
 from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, Standing, persist
-from engine.statistics import Statistics, Tally, summed
+from engine.statistics import Books, Load, Statistics, Tally, what_binds
 from engine.throttle import Limits, Sizes
 from engine.underway import Underway
 from engine.verdict import Verdict
@@ -59,7 +59,9 @@ class Engine:
     `model` is `provider/name`, or a Provider, which then stays the caller's to close. `budget` may be None only
     together with an explicit price of zero. `deadline_s` is what a request may take from its first sending on, with
     every wait and retry; `attempt_timeout_s` what a single attempt may. Who waits in line gives up when nothing was
-    answered for that long. `seed` seeds the waits' jitter and a simulated world.
+    answered for that long. `run_deadline_s` after opening nothing more is sent, as after `drain`. `hedge` sends a
+    second attempt beside one that takes far longer than its kind, at most three in a hundred: what both cost is paid.
+    `seed` seeds the waits' jitter and a simulated world.
     """
 
     def __init__(
@@ -78,10 +80,10 @@ class Engine:
         clock: Clock | None = None,
         deadline_s: float = 900.0,
         attempt_timeout_s: float = 120.0,
+        run_deadline_s: float | None = None,
+        hedge: bool = False,
     ) -> None:
-        for name, value in (("deadline_s", deadline_s), ("attempt_timeout_s", attempt_timeout_s)):
-            if not value > 0:
-                raise UserError(f"{name} must be above 0 (got {value})")
+        _check_times(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s, run_deadline_s=run_deadline_s)
         self._clock = clock or SystemClock()
         self._owns_provider = isinstance(model, str)
         self._provider = _provider(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
@@ -91,6 +93,8 @@ class Engine:
         self._events = events
         self._deadline_s = deadline_s
         self._attempt_timeout_s = attempt_timeout_s
+        self._run_deadline_s = run_deadline_s
+        self._is_hedging = hedge
         self._limits = limits or Limits()
         self._crowd = Crowd(fixed=concurrency)
         self._admission = self._admitted_by(Limiter(clock=self._clock))
@@ -98,14 +102,14 @@ class Engine:
         self._patience = Patience()
         self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
         self._attempts: Attempts | None = None  # while open
+        self._races: Races | None = None  # while open and hedging
         self._ledger = Ledger(budget.cap if budget else None)
         self._underway = Underway(patience_s=deadline_s, clock=self._clock)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tallies: dict[str, Tally] = {}
-        self._failures: Counter[str] = Counter()
+        self._crew = Crew()
+        self._books = Books()
+        self._load = Load(time.thread_time(), self._clock.monotonic())
         self._standing = Standing()
         self._is_simulated = self._provider.simulated
-        self._refused: SmeltError | None = None  # why nothing more is sent
 
     # -- opening and closing
 
@@ -126,8 +130,12 @@ class Engine:
             timeout_s=self._attempt_timeout_s,
             deadline_s=self._deadline_s,
             events=self._events,
-            stopped=self._stopped,
+            stopped=self._underway.stopped,
         )
+        if self._is_hedging:
+            self._races = Races(self._attempts, clock=self._clock, notify_failure=self._notify_failure)
+        if self._run_deadline_s is not None:
+            self._underway.stop_after(self._run_deadline_s)
         if self._journal_path is None:
             self._emit(Noted("no journal was given: replies are not kept when this process ends"))
         return self
@@ -139,10 +147,12 @@ class Engine:
 
     async def aclose(self) -> None:
         """Give up what is in flight and let go of everything. Every reply that has come is on disk."""
-        tasks = list(self._tasks)
+        tasks = list(self._crew.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._races is not None:
+            await self._races.aclose()
         self._underway.close()
         self._admission.close()
         attempts, self._attempts = self._attempts, None
@@ -159,7 +169,7 @@ class Engine:
         """The answer to one request; raises a SmeltError that says why there is none."""
         if not isinstance(request, Request):
             raise TypeError(f"an engine is asked Requests, as in Request.user(text) (got {type(request).__name__})")
-        tally = self._tallies.get(request.tag) or self._tallies.setdefault(request.tag, Tally())
+        tally = self._books.tally(request.tag)
         tally.requests += 1
         try:
             reply = await self._answer(request, tally)
@@ -181,26 +191,31 @@ class Engine:
         sent is finished and yielded first. A consumer that stops early gives up what is in flight.
         """
         most = 2 * (self._admission.crowd.fixed or MAXIMUM)  # those that wait or back off hold no slot
-        return flow(requests, self._outcome, workers=most, ordered=ordered, tasks=self._tasks)
+        return flow(requests, self._outcome, workers=most, ordered=ordered, crew=self._crew)
 
     def drain(self) -> None:
         """End in order: what is in flight comes home and is kept, everything else raises Interrupted.
 
         What the journal knows is answered still.
         """
-        self._refuse(Interrupted("interrupted: nothing more is asked, and what was in flight is kept"))
+        self._underway.stop(Interrupted("interrupted: nothing more is asked, and what was in flight is kept"))
 
     def statistics(self) -> Statistics:
         """How things stand now."""
         admission, ledger = self._admission, self._ledger
-        return summed(
-            self._tallies,
-            failures=dict(self._failures),
+        binding = what_binds(
+            money=ledger.waiting > 0,
+            line=admission.binding,
+            held_up_by=self._crew.held_up_by,
+            cpu=self._load.is_full(cpu_s=time.thread_time(), now=self._clock.monotonic()),
+        )
+        return self._books.statistics(
+            hedged=0 if self._races is None else self._races.hedged,
             in_flight=admission.in_flight,
-            waiting=len(self._underway) - admission.in_flight,
+            waiting=self._waiting,
             allowed=admission.crowd.limit,
             limits=admission.pace.limits,
-            binding="money" if ledger.waiting else admission.binding,
+            binding=binding,
             cap=ledger.cap,
             spent=ledger.spent,
             assumed=ledger.assumed,
@@ -229,9 +244,8 @@ class Engine:
 
     def __repr__(self) -> str:
         cap = "no cap" if self._ledger.cap is None else f"of {dollars(self._ledger.cap)}"
-        waiting = len(self._underway) - self._admission.in_flight
         money = f"{dollars(self._ledger.spent + self._ledger.assumed)} {cap}"
-        return f"<Engine {self.model} [{self._admission.in_flight} in flight, {waiting} waiting | {money}]>"
+        return f"<Engine {self.model} [{self._admission.in_flight} in flight, {self._waiting} waiting | {money}]>"
 
     # -- one question
 
@@ -280,17 +294,17 @@ class Engine:
         except TimeoutError:
             if not held.given_up:
                 raise
-            raise self._stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
-        except ProviderUnavailable:
-            if isinstance(self._refused, ProviderRefused):
-                raise self._refused.again() from None  # the last failure said more than this request's end
+            raise self._underway.stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
+        except (ProviderUnavailable, UnreadableReply):
+            if stopped := self._underway.stopped():
+                raise stopped from None  # it was not tried again for that reason, or the last failure said more
             raise
 
     async def _persist(self, question: Question) -> Reply:
         return await persist(
             lambda: self._attempt(question),
             patience=self._patience,
-            deadline=lambda: question.deadline,
+            deadline=lambda: self._underway.deadline_of(question),
             clock=self._clock,
             chance=self._chance,
             notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
@@ -312,9 +326,12 @@ class Engine:
 
     async def _attempt(self, question: Question) -> Reply:
         """Ask once. Raises Setback when that failed in a way that the retry loop should judge."""
-        if error := self._stopped():
+        if error := self._underway.stopped():
             raise error
-        return self._conclude(question, await self._opened().make(question))
+        attempts = self._opened()
+        admitted = await attempts.admit(question)
+        departs = attempts if self._races is None else self._races
+        return self._conclude(question, await departs.depart(question, admitted))
 
     def _conclude(self, question: Question, ending: Ending) -> Reply:
         """The reply is on disk: now somebody may see it."""
@@ -341,24 +358,21 @@ class Engine:
 
     # -- what one failure means for everybody
 
-    def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None) -> None:
-        self._failures[verdict.kind.value] += 1
+    def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None = None) -> None:
+        self._books.failures[verdict.kind.value] += 1
         self._emit(AttemptFailed(question.request.tag, verdict.kind.value, delay_s))
         if error := self._standing.notify_failure(verdict, now=self._clock.monotonic()):
-            self._refuse(error)
+            self._underway.stop(error)
         elif self._standing.notice_doubt():
             self._emit(Noted(f"no answer yet from {self.model}: {verdict.message}; trying again"))
 
-    def _refuse(self, error: SmeltError) -> None:
-        """Nothing more is sent; who has not been sent yet is told now. What is under way may still come back."""
-        if self._refused is None:
-            self._refused = error
-            self._underway.give_up_waiting()
-
-    def _stopped(self) -> SmeltError | None:
-        return None if self._refused is None else self._refused.again()
-
     # -- small things
+
+    @property
+    def _waiting(self) -> int:
+        """How many wait for money, in line or for their next attempt."""
+        beside = 0 if self._races is None else self._races.beside
+        return max(0, len(self._underway) + beside - self._admission.in_flight)
 
     def _admitted_by(self, limiter: Limiter) -> Admission:
         return Admission(limiter=limiter, crowd=self._crowd, clock=self._clock, told=self._limits)
@@ -384,6 +398,12 @@ class Engine:
             self._events.emit(
                 ReplyReceived(tag, cost, usage.input_tokens, usage.output_tokens, reply.latency_s, reply.from_journal)
             )
+
+
+def _check_times(**seconds: float | None) -> None:
+    for name, value in seconds.items():
+        if value is not None and not value > 0:
+            raise UserError(f"{name} must be above 0 (got {value})")
 
 
 def _provider(model: str | Provider, *, base_url: str | None, api_key: str | None, clock: Clock, seed: int) -> Provider:

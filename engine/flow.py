@@ -7,14 +7,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
 
-__all__ = ["flow"]
+__all__ = ["Crew", "flow"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 WINDOW_PER_WORKER = 4
+
+
+@dataclass(slots=True)
+class Crew:
+    """The workers of all flows of one owner, who may want to cancel them, or to know why they stand still."""
+
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    full: set[_Flow[Any, Any]] = field(default_factory=set)  # flows that may pull no more
+
+    @property
+    def held_up_by(self) -> Literal["slow consumer", "straggler"] | None:
+        """Why no more is pulled: results are not taken, or the next in order has not come; None while it is."""
+        if not self.full:
+            return None
+        return "slow consumer" if any(flow.has_next for flow in self.full) else "straggler"
 
 
 def flow(
@@ -23,7 +39,7 @@ def flow(
     *,
     workers: int,
     ordered: bool,
-    tasks: set[asyncio.Task[None]] | None = None,
+    crew: Crew | None = None,
 ) -> AsyncIterator[R]:
     """Yield `work(item)` for every item, in the order of the items or as they end.
 
@@ -31,9 +47,9 @@ def flow(
     consumer: a slow consumer stops the pulling. When the iterable, or the work, raises, nothing more is pulled, what
     was begun is finished and yielded, and then the error is raised, once. A consumer that stops early cancels the rest.
 
-    The workers are kept in `tasks`, for an owner who may want to cancel them.
+    The workers belong to a `crew`, for an owner who may want to cancel them.
     """
-    return _Flow(items, work, workers=workers, ordered=ordered, tasks=tasks if tasks is not None else set()).results()
+    return _Flow(items, work, workers=workers, ordered=ordered, crew=Crew() if crew is None else crew).results()
 
 
 class _Flow(Generic[T, R]):
@@ -44,7 +60,7 @@ class _Flow(Generic[T, R]):
         *,
         workers: int,
         ordered: bool,
-        tasks: set[asyncio.Task[None]],
+        crew: Crew,
     ) -> None:
         self._source: AsyncIterator[T] | Iterator[T]
         self._source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
@@ -52,7 +68,7 @@ class _Flow(Generic[T, R]):
         self._most_workers = workers
         self._window = WINDOW_PER_WORKER * workers
         self._ordered = ordered
-        self._owners_tasks = tasks
+        self._crew = crew
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()  # async iterators cannot be asked twice at once, and only one need wait for room
         self._idle = 0  # workers that wait for their turn
@@ -66,11 +82,16 @@ class _Flow(Generic[T, R]):
         self._news: asyncio.Future[None] | None = None  # the consumer waits for a result
         self._room: asyncio.Future[None] | None = None  # the worker whose turn it is waits for the consumer
 
+    @property
+    def has_next(self) -> bool:
+        """Whether the consumer could take a result right now."""
+        return self._taken in self._done
+
     async def results(self) -> AsyncIterator[R]:
         try:
             self._spawn()
             while self._tasks or self._done:
-                if self._taken in self._done:
+                if self.has_next:
                     yield self._take(self._taken)
                 elif self._tasks:
                     self._news = asyncio.get_running_loop().create_future()
@@ -98,7 +119,7 @@ class _Flow(Generic[T, R]):
     def _spawn(self) -> None:
         task = asyncio.get_running_loop().create_task(self._pump())
         self._tasks.add(task)
-        self._owners_tasks.add(task)
+        self._crew.tasks.add(task)
         task.add_done_callback(self._on_end)
 
     async def _pump(self) -> None:
@@ -118,9 +139,8 @@ class _Flow(Generic[T, R]):
 
     async def _pull(self) -> tuple[T] | None:
         """The next item, when the consumer is near enough; None at the end."""
-        while not self._ends_reached and self._pulled - self._taken >= self._window:
-            self._room = asyncio.get_running_loop().create_future()
-            await self._room
+        if self._pulled - self._taken >= self._window:
+            await self._wait_for_room()
         if self._ends_reached:
             return None
         try:
@@ -134,6 +154,15 @@ class _Flow(Generic[T, R]):
         self._pulled += 1
         return (item,)
 
+    async def _wait_for_room(self) -> None:
+        self._crew.full.add(self)
+        try:
+            while not self._ends_reached and self._pulled - self._taken >= self._window:
+                self._room = asyncio.get_running_loop().create_future()
+                await self._room
+        finally:
+            self._crew.full.discard(self)
+
     def _put(self, position: int, result: R) -> None:
         self._done[position if self._ordered else self._arrived] = result
         self._arrived += 1
@@ -145,7 +174,7 @@ class _Flow(Generic[T, R]):
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._owners_tasks.discard(task)
+        self._crew.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
         elif task.cancelled() and not self._closing:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from engine.prices import PICO_PER_USD
 from engine.throttle import Limits
 
-__all__ = ["Statistics", "TagStatistics", "Tally", "summed"]
+__all__ = ["Books", "Load", "Statistics", "TagStatistics", "Tally", "what_binds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,10 @@ class Statistics:
     """How an engine stands.
 
     `binding` says what holds the next request up: a dimension of the limits (`requests`, `tokens`, `input tokens`,
-    `output tokens`), `concurrency`, `provider weather`, `money`, or None when nothing waits. `allowed` is how many may
-    be in flight just now. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes
+    `output tokens`, `requests per day`, `tokens per day`), `provider weather`, `concurrency`, `money`, `CPU`, a
+    `slow consumer` of the outcomes, a `straggler` that those after it in order wait for, or `lack of work` when slots
+    are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are second attempts that were
+    sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes
     wrote into the same journal, and a cap of None is no cap.
     """
 
@@ -41,13 +45,14 @@ class Statistics:
     failed: int
     attempts: int
     failures: Mapping[str, int]  # kind of a failed attempt: how many
+    hedged: int
     input_tokens: int
     output_tokens: int
     in_flight: int
     waiting: int
     allowed: int
     limits: Limits
-    binding: str | None
+    binding: str
     cap: int | None
     spent: int
     assumed: int
@@ -86,39 +91,93 @@ class Tally:
         )
 
 
-def summed(
-    tallies: Mapping[str, Tally],
-    *,
-    failures: Mapping[str, int],
-    in_flight: int,
-    waiting: int,
-    allowed: int,
-    limits: Limits,
-    binding: str | None,
-    cap: int | None,
-    spent: int,
-    assumed: int,
-    reserved: int,
-) -> Statistics:
-    """The record of all tags together. Money in pico-dollars."""
-    every = tallies.values()
-    return Statistics(
-        requests=sum(tally.requests for tally in every),
-        replies=sum(tally.replies for tally in every),
-        from_journal=sum(tally.from_journal for tally in every),
-        failed=sum(tally.failed for tally in every),
-        attempts=sum(tally.attempts for tally in every),
-        failures=failures,
-        input_tokens=sum(tally.input_tokens for tally in every),
-        output_tokens=sum(tally.output_tokens for tally in every),
-        in_flight=in_flight,
-        waiting=waiting,
-        allowed=allowed,
-        limits=limits,
-        binding=binding,
-        cap=cap,
-        spent=spent,
-        assumed=assumed,
-        reserved=reserved,
-        by_tag={tag: tally.frozen() for tag, tally in tallies.items()},
-    )
+@dataclass(slots=True)
+class Books:
+    """The counters of one engine."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    failures: Counter[str] = field(default_factory=Counter)
+
+    def tally(self, tag: str) -> Tally:
+        return self.tallies.get(tag) or self.tallies.setdefault(tag, Tally())
+
+    def statistics(
+        self,
+        *,
+        hedged: int,
+        in_flight: int,
+        waiting: int,
+        allowed: int,
+        limits: Limits,
+        binding: str,
+        cap: int | None,
+        spent: int,
+        assumed: int,
+        reserved: int,
+    ) -> Statistics:
+        """The record of all tags together, with what the counters do not know. Money in pico-dollars."""
+        every = self.tallies.values()
+        return Statistics(
+            requests=sum(tally.requests for tally in every),
+            replies=sum(tally.replies for tally in every),
+            from_journal=sum(tally.from_journal for tally in every),
+            failed=sum(tally.failed for tally in every),
+            attempts=sum(tally.attempts for tally in every),
+            failures=dict(self.failures),
+            hedged=hedged,
+            input_tokens=sum(tally.input_tokens for tally in every),
+            output_tokens=sum(tally.output_tokens for tally in every),
+            in_flight=in_flight,
+            waiting=waiting,
+            allowed=allowed,
+            limits=limits,
+            binding=binding,
+            cap=cap,
+            spent=spent,
+            assumed=assumed,
+            reserved=reserved,
+            by_tag={tag: tally.frozen() for tag, tally in self.tallies.items()},
+        )
+
+
+BUSY: Final = 0.85
+SHORTEST_LOOK_S: Final = 0.1
+IMPOSSIBLE: Final = 1.2  # seconds of one thread in a second: then the clock is not the machine's, as in tests
+
+
+@dataclass(slots=True)
+class Load:
+    """How busy the processor was with the engine's thread, between one look and the next.
+
+    It costs nothing but the looks. What other programs take from the processor is not seen.
+    """
+
+    cpu_s: float
+    now: float
+    share: float = 0.0
+
+    def is_full(self, *, cpu_s: float, now: float) -> bool:
+        """Whether there was hardly a moment without work; seconds of the thread and of the clock, so far."""
+        elapsed = now - self.now
+        if elapsed >= SHORTEST_LOOK_S:
+            share = (cpu_s - self.cpu_s) / elapsed
+            self.share = share if share <= IMPOSSIBLE else 0.0
+            self.cpu_s, self.now = cpu_s, now
+        return self.share >= BUSY
+
+
+def what_binds(*, money: bool, line: str | None, held_up_by: str | None, cpu: bool) -> str:
+    """What holds the next request up, of all that may.
+
+    `line` is what the head of the line waits for; `held_up_by` says why nothing more is pulled. A processor that is
+    full keeps slots taken and the iterable from being read, so it is named before these; it does not use up a limit.
+    """
+    if money:
+        return "money"
+    if line is not None and line != "concurrency":
+        return line
+    if held_up_by == "slow consumer":
+        return held_up_by
+    if cpu:
+        return "CPU"
+    return line or held_up_by or "lack of work"

@@ -1,4 +1,4 @@
-"""The questions under way: who else asks the same, and who has waited in line or at the provider for too long.
+"""The questions under way: who else asks the same, who has waited for too long, and why nothing more is sent, if so.
 
 It sends nothing and knows no money: it holds questions, and ends the waiting of those that nothing will come of.
 """
@@ -12,7 +12,7 @@ from typing import Self
 
 from engine.attempt import Question
 from engine.clock import Clock
-from engine.errors import SmeltError
+from engine.errors import Interrupted, SmeltError
 from engine.scope import Scope
 
 __all__ = ["Underway"]
@@ -22,7 +22,8 @@ class Underway:
     """Everything that was asked and has not ended.
 
     Who stands in line is not given up because the line is long, but because it does not move: when nothing was
-    answered for `patience_s` seconds. Who was sent is given up at the question's own deadline.
+    answered for `patience_s` seconds. Who was sent is given up at the question's own deadline. Once it was stopped,
+    nothing more is sent at all.
     """
 
     def __init__(self, *, patience_s: float, clock: Clock) -> None:
@@ -31,6 +32,8 @@ class Underway:
         self._clock = clock
         self._answered_at = -math.inf
         self._watch: asyncio.TimerHandle | None = None  # one for all: a timer each would be most of their cost
+        self._refusal: SmeltError | None = None
+        self._end: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._held)
@@ -54,16 +57,37 @@ class Underway:
         """The provider has answered somebody: the line moves."""
         self._answered_at = self._clock.monotonic()
 
-    def give_up_waiting(self) -> None:
-        """End the waiting, in line or between attempts, of everybody who is not out at the provider right now."""
+    def stop(self, error: SmeltError) -> None:
+        """Nothing more is sent, for this reason. Who is out at the provider comes back, everybody else is told now.
+
+        The first reason stays.
+        """
+        if self._refusal is not None:
+            return
+        self._refusal = error
         for held in self._held.values():
             if not held.question.is_sent:
                 held.give_up()
 
+    def stop_after(self, seconds: float) -> None:
+        """Stop when so many seconds have passed, unless closed before."""
+        loop = asyncio.get_running_loop()
+        reason = f"the run's time of {seconds:g} s is over: nothing more is asked, and what was in flight is kept"
+        self._end = loop.call_later(seconds, self.stop, Interrupted(reason))
+
+    def stopped(self) -> SmeltError | None:
+        """Why nothing more is sent, if so; an error of the asker's own."""
+        return None if self._refusal is None else self._refusal.again()
+
+    def deadline_of(self, question: Question) -> float:
+        """Until when it may be tried again."""
+        return question.deadline if self._refusal is None else -math.inf
+
     def close(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        for timer in (self._watch, self._end):
+            if timer is not None:
+                timer.cancel()
+        self._watch = self._end = None
 
     def begin(self, held: Held) -> None:
         self._held[held.question.key] = held

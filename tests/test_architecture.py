@@ -24,7 +24,7 @@ ENGINE_FLOORS = (
     ("providers", "limiter", "statistics"),
     ("admission",),
     ("fakes", "attempt"),
-    ("underway",),
+    ("underway", "hedging"),
     ("core",),
     ("dashboard",),
 )

@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from engine.dashboard.view import Stage, View
-from engine.dashboard.words import clock_time, count, money, rejections
+from engine.dashboard.words import clock_time, count, held_up_by, money, rejections
 from engine.events import RowAccepted
 from engine.statistics import Statistics
 from engine.text import clean
@@ -127,8 +127,9 @@ def _money(figures: Statistics, inner: int) -> Text:
 def _calls(view: View, figures: Statistics | None) -> Text:
     line = Text(f"{view.replies_per_second:.1f}/s")
     if figures is not None:
-        line.append(f", {count(figures.in_flight)} of {count(figures.allowed)} in flight")
-        line.append(f", limited by {figures.binding}" if figures.binding else "")
+        is_free = figures.binding == "lack of work"  # then it does not matter how many there might be
+        room = "" if is_free else f" of {count(figures.allowed)}"
+        line.append(f", {count(figures.in_flight)}{room} in flight, {held_up_by(figures.binding)}")
     line.append(f", {count(view.limits_met)} × 429", style="yellow" if view.limits_met else "")
     line.append(f", {count(view.retries)} retried", style="yellow" if view.retries else "")
     line.append(f", {count(view.replies)} replies")

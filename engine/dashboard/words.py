@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from engine.prices import PICO_PER_USD
 from engine.text import clean
 
-__all__ = ["clock_time", "count", "money", "rejections"]
+__all__ = ["clock_time", "count", "held_up_by", "money", "rejections"]
 
 
 def money(pico_dollars: int) -> str:
@@ -21,6 +21,22 @@ def clock_time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+_HELD_UP: Mapping[str, str] = {
+    "provider weather": "the provider has trouble",
+    "concurrency": "all slots taken",
+    "money": "waiting for money",
+    "CPU": "limited by this computer",
+    "slow consumer": "results are taken slowly",
+    "straggler": "waiting for a straggler",
+    "lack of work": "nothing waits",
+}
+
+
+def held_up_by(binding: str) -> str:
+    """What holds the next request up, as engine.statistics names it: "limited by output tokens", "nothing waits"."""
+    return _HELD_UP.get(binding, f"limited by {binding}")
 
 
 def count(number: int) -> str:

@@ -42,10 +42,10 @@ HOSTILE = "a\x1b[2J\x1b]8;;http://x\x07 [/x] [red]b[/red]\r\n\u202ec\u2066\x9b31
 REPLY = ReplyReceived("t", cost=1, input_tokens=1, output_tokens=1, latency_s=0.1, from_journal=False)
 
 
-def figures(*, cap: int | None = DOLLAR, binding: str | None = None) -> Statistics:
+def figures(*, cap: int | None = DOLLAR, binding: str = "lack of work") -> Statistics:
     """The engine's statistics of a moment."""
     return Statistics(
-        requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, input_tokens=0, output_tokens=0,
+        requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, hedged=0, input_tokens=0, output_tokens=0,
         in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap, spent=31 * CENT,
         assumed=CENT, reserved=2 * CENT, by_tag={},
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_a_busy_run_at_80_by_24() -> None:
         "│          temperature 0.7                                                     │",
         "│ rows     20 accepted, 4 rejected: duplicate 3, format 1                      │",
         "│ money    ━━━━━━━━━ $0.3100 spent, $0.0200 reserved, $0.0100 assumed of $1.00 │",
-        "│ calls    0.0/s, 7 of 64 in flight, 1 × 429, 1 retried, 30 replies            │",
+        "│ calls    0.0/s, 7 in flight, nothing waits, 1 × 429, 1 retried, 30 replies   │",
         "│                                                                              │",
         "│ latest   on May 5th 7  → 2020-05-07                                          │",
         "│          on May 5th 8  → 2020-05-08                                          │",
@@ -190,8 +190,20 @@ def test_without_a_cap_no_cap_is_drawn() -> None:
     assert any("$0.0100 assumed  " in line for line in drawn(view_after(), shown=figures(cap=None)))
 
 
-def test_what_holds_the_next_call_up_is_named() -> None:
-    assert any("limited by tokens" in line for line in drawn(view_after(), width=120, shown=figures(binding="tokens")))
+@pytest.mark.parametrize(
+    ("binding", "words"),
+    [
+        ("tokens", "7 of 64 in flight, limited by tokens,"),
+        ("requests per day", "7 of 64 in flight, limited by requests per day,"),
+        ("concurrency", "7 of 64 in flight, all slots taken,"),
+        ("provider weather", "7 of 64 in flight, the provider has trouble,"),
+        ("CPU", "7 of 64 in flight, limited by this computer,"),
+        ("slow consumer", "7 of 64 in flight, results are taken slowly,"),
+        ("lack of work", "7 in flight, nothing waits,"),
+    ],
+)
+def test_what_holds_the_next_call_up_is_named_in_plain_words(binding: str, words: str) -> None:
+    assert any(words in line for line in drawn(view_after(), width=120, shown=figures(binding=binding)))
 
 
 def test_without_statistics_there_is_no_money_line() -> None:

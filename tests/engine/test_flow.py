@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.fakes import virtual_time
-from engine.flow import WINDOW_PER_WORKER, flow
+from engine.flow import WINDOW_PER_WORKER, Crew, flow
 
 
 async def doubled_slowly(item: int) -> int:
@@ -164,15 +164,15 @@ def test_cancelling_the_consumer_cancels_the_workers() -> None:
 
 def test_workers_cancelled_by_their_owner_are_missed_loudly() -> None:
     async def main() -> None:
-        tasks: set[asyncio.Task[None]] = set()
+        crew = Crew()
 
         async def consume() -> None:
-            async for _ in flow(range(100), doubled_slowly, workers=5, ordered=True, tasks=tasks):
+            async for _ in flow(range(100), doubled_slowly, workers=5, ordered=True, crew=crew):
                 pass
 
         consumer = asyncio.get_running_loop().create_task(consume())
         await asyncio.sleep(0.1)
-        for task in tuple(tasks):
+        for task in tuple(crew.tasks):
             task.cancel()
         with pytest.raises(RuntimeError, match="still on their way"):
             await consumer
