@@ -18,6 +18,7 @@ from engine.scope import Deadlines
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 __all__ = ["LARGEST_BODY", "Wire", "checked_key"]
 
@@ -52,6 +53,7 @@ class Wire:
         self._secrecy = Secrecy(key)
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self._target: URL | None = None  # read once: from a text, aiohttp would read it for every request
         self._deadlines = Deadlines()
 
     def __repr__(self) -> str:
@@ -80,17 +82,21 @@ class Wire:
 
     async def _exchange(self, body: bytes) -> RawReply:
         started = self._clock.monotonic()
-        session = self._session or self._open()
+        session, target = self._opened()
         data = io.BytesIO(body) if len(body) > _LARGE_REQUEST else body
-        async with session.post(self.url, data=data, allow_redirects=False) as response:
+        async with session.post(target, data=data, allow_redirects=False) as response:
             content = await _bounded(response)
             headers = {name.lower(): value for name, value in response.headers.items()}
             raw = RawReply(response.status, headers, content, self._clock.monotonic() - started)
             return self._secrecy.conceal(raw)
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _opened(self) -> tuple[aiohttp.ClientSession, URL]:
+        if self._session is not None and self._target is not None:
+            return self._session, self._target
         import aiohttp
+        from yarl import URL
 
+        self._target = URL(self.url)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
@@ -99,7 +105,7 @@ class Wire:
             max_line_size=_LARGEST_HEADER,
             max_field_size=_LARGEST_HEADER,
         )
-        return self._session
+        return self._session, self._target
 
     def _timed_out(self, error: TimeoutError, *, timeout_s: float) -> TransportFailure:
         import aiohttp
