@@ -1,14 +1,13 @@
-"""What is asked when inputs are labelled, and what came of it: requests, ballots, annotations. Pure."""
+"""What is asked when inputs are labelled, and what came of it: calls, ballots, annotations. Pure."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agents.chance import chance
-from agents.lists import read_labels
+from agents.lists import numbered, read_labels
 from agents.prompts import fill
 from agents.records import Pair, RejectReason, Spec, Vote
 from agents.vote import normaliser, tally, votes_to_ask
@@ -19,21 +18,19 @@ from engine.messages import FinishReason, Message, Outcome, Request
 __all__ = [
     "Annotation",
     "Ballot",
-    "Joint",
+    "Call",
     "Voting",
     "annotation_of",
     "ballots_of",
+    "call_for",
     "inputs_per_call",
-    "joint_ballots",
-    "joint_votes",
-    "round_requests",
+    "next_calls",
     "vote_requests",
-    "votes_wanted",
 ]
 
 LEAST_LABEL_TOKENS = 32
 UNKNOWN_LABEL_TOKENS = 512  # no demonstration says how long an answer is
-PACKING_TOKENS = 8  # of a label in a list: quotation marks, a comma, a line break
+PACKING_TOKENS = 8  # of a label in a list: its number, quotation marks, a line break
 MOST_TOKENS_TOGETHER = 2048  # of the inputs, and of the answers, that share a call
 BYTES_A_TOKEN = 4
 
@@ -43,9 +40,8 @@ class Voting:
     """How an input is labelled: at most `votes` times, each time with up to `demonstrations` in another order.
 
     `together` is how many inputs may share a call, where sharing pays: the instruction and the demonstrations are then
-    paid once for all of them. With `sampled`, the votes of a round show the same demonstrations and are the n
-    completions of one request. That saves only where an endpoint has `n`, and a simulated teacher says other words
-    where there is one than where there is none, so the data then depend on the dialect.
+    paid once for all of them. With `sampled`, the votes of a round are the n completions of one request. They then
+    share their demonstrations and their company, and err together more often.
     """
 
     votes: int = 3
@@ -62,7 +58,7 @@ class Annotation:
 
     `first` is the label of the first vote that came, normalised: what a single label would have been. `failures`
     has a reason for each vote that was asked and brought no label. `error` is what ended more than this input.
-    `repeats` counts the votes that had to be asked for alone, after a shared call that could not be used.
+    `repeats` counts the votes that had to be asked for again, because a shared call brought none.
     """
 
     input: str
@@ -85,106 +81,116 @@ class Ballot:
     is_repeat: bool = False
 
 
-# -- one input a call
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request for a vote on each of some inputs; `places` says which they are, in the order in which it shows them.
+
+    Its completions are as many votes. The number of the first one is the request's `sample`, which tells votes apart
+    that read the same.
+    """
+
+    request: Request
+    places: tuple[int, ...]
+
+    @property
+    def votes(self) -> range:
+        """The numbers of the votes, one a completion."""
+        return range(self.request.sample, self.request.sample + self.request.n)
+
+
+# -- what to ask
 
 
 def vote_requests(spec: Spec, text: str, voting: Voting) -> tuple[Request, ...]:
-    """The requests for all votes on an input, in order.
+    """The requests for all votes on an input that is labelled alone, in order.
 
     Each shows another draw and order of the demonstrations where there are enough of them; that is what makes votes
-    independent at every endpoint. Votes that still read the same are told apart by `sample`.
+    independent at every endpoint.
     """
-    draws = [_draw(spec, voting, "vote", text, number) for number in range(voting.votes)]
-    return tuple(
-        _request(spec, voting, _conversation(spec, shown, text), sample=draws[:number].count(shown))
-        for number, shown in enumerate(draws)
-    )
-
-
-def round_requests(spec: Spec, text: str, voting: Voting, *, first: int, votes: int) -> tuple[Request, ...]:
-    """The requests for votes `first` and following on an input, as they are asked at the same time."""
-    if not voting.sampled:
-        return vote_requests(spec, text, voting)[first : first + votes]
-    messages = _conversation(spec, _draw(spec, voting, "vote", text, first), text)
-    return merged([_request(spec, voting, messages, sample=first) for _ in range(votes)])
-
-
-def ballots_of(outcome: Outcome, spec: Spec) -> list[Ballot]:
-    """A ballot for each completion that was asked for. A label that was cut is no label."""
-    if outcome.reply is None:
-        return [_failed(outcome.error)] * outcome.request.n
-    completions = zip(outcome.reply.texts, outcome.reply.finish_reasons, strict=True)
-    return [_ballot(text, reason, spec) for text, reason in completions]
-
-
-# -- several inputs a call
-
-
-@dataclass(frozen=True, slots=True)
-class Joint:
-    """A request for votes on several inputs. `order` has the place in the request of each of them."""
-
-    request: Request
-    order: tuple[int, ...]
+    return tuple(_request(spec, [text], voting, vote=vote) for vote in range(voting.votes))
 
 
 def inputs_per_call(spec: Spec, texts: Sequence[str], voting: Voting) -> Choice:
     """How many of the inputs are worth a call: as many as may share one, unless that saves little or has no room."""
-    if not texts:
-        return Choice(1, "nothing is asked")
     shown = sorted((_size(pair.input) + _size(pair.output) for pair in spec.demonstrations), reverse=True)
     return items_that_pay(
         shared=(_size(spec.instruction) + sum(shown[: voting.demonstrations])) // BYTES_A_TOKEN,
-        each=PACKING_TOKENS + max(map(_size, texts)) // BYTES_A_TOKEN,
+        each=PACKING_TOKENS + max(map(_size, texts), default=0) // BYTES_A_TOKEN,
         answer=PACKING_TOKENS + _label_tokens(spec),
         most=voting.together,
         room=MOST_TOKENS_TOGETHER,
     )
 
 
-def joint_votes(spec: Spec, texts: Sequence[str], voting: Voting, *, first: int, votes: int) -> tuple[Joint, ...]:
-    """The requests for votes `first` and following on several inputs at once.
+def next_calls(
+    spec: Spec, texts: Sequence[str], ballots: Sequence[Sequence[Ballot]], voting: Voting
+) -> tuple[Call, ...]:
+    """The calls for all inputs whose outcome is open, none when none is; those that want the same votes share calls."""
+    wanted: defaultdict[range, list[int]] = defaultdict(list)
+    for place, cast in enumerate(ballots):
+        if more := _votes_wanted(cast, spec, voting):
+            wanted[range(len(cast), len(cast) + more)].append(place)
+    return tuple(call for votes, places in wanted.items() for call in _calls(spec, texts, places, voting, votes))
 
-    Each shows other demonstrations and has the inputs in another order, so that no input stands in the same place and
-    company every time.
+
+def _calls(spec: Spec, texts: Sequence[str], places: Sequence[int], voting: Voting, votes: range) -> Iterator[Call]:
+    """The calls for some votes on some inputs, vote by vote."""
+    for vote in votes[:1] if voting.sampled else votes:
+        for company in _companies(texts, places, voting, vote=vote):
+            call = call_for(spec, texts, company, voting, vote=vote)
+            alike = [replace(call.request, sample=each) for each in votes] if voting.sampled else [call.request]
+            yield from (Call(request, company) for request in merged(alike))
+
+
+def call_for(spec: Spec, texts: Sequence[str], company: tuple[int, ...], voting: Voting, *, vote: int) -> Call:
+    """The call for one vote on each of a company of inputs, in their order."""
+    return Call(_request(spec, [texts[place] for place in company], voting, vote=vote), company)
+
+
+def _companies(texts: Sequence[str], places: Sequence[int], voting: Voting, *, vote: int) -> list[tuple[int, ...]]:
+    """Who shares a call, and in which order: drawn anew for each vote, in calls as even as can be.
+
+    What a teacher says of an input depends on what stands around and before it. So no input keeps its place and company
+    from vote to vote, and what went wrong for these reasons is outvoted.
     """
-    if voting.sampled:
-        alike = _joint(spec, texts, voting, number=first)
-        requests = merged([replace(alike.request, sample=first)] * votes)
-        return tuple(Joint(request, alike.order) for request in requests)
-    joints = [_joint(spec, texts, voting, number=number) for number in range(first + votes)]
-    seen = [joint.request for joint in joints]
-    return tuple(
-        Joint(replace(joint.request, sample=seen[:number].count(joint.request)), joint.order)
-        for number, joint in enumerate(joints)
-    )[first:]
+    order = list(places)
+    chance(voting.seed, "company", vote, *(texts[place] for place in places)).shuffle(order)
+    calls = -(-len(order) // voting.together)
+    return [tuple(order[at::calls]) for at in range(calls)]
 
 
-def joint_ballots(outcome: Outcome, joint: Joint, spec: Spec) -> list[list[Ballot] | None]:
-    """For each completion the ballots in the order of the inputs; None where they must be asked for one by one.
+def _votes_wanted(ballots: Sequence[Ballot], spec: Spec, voting: Voting) -> int:
+    """How many more votes to ask at once: the fewest that could end it, 0 when nothing can change the outcome."""
+    if any(ballot.error for ballot in ballots):
+        return 0
+    normalise = normaliser(spec)
+    labels = [normalise(ballot.label) for ballot in ballots if ballot.label is not None]
+    return votes_to_ask(labels, remaining=voting.votes - len(ballots))
 
-    That is so when no whole list came, or when the call was refused for what may be wrong with one of the inputs.
+
+# -- what came of it
+
+
+def ballots_of(outcome: Outcome, call: Call, spec: Spec) -> list[dict[int, Ballot]]:
+    """For each completion its ballots, by the place of the input; an input of several without one must be asked again.
+
+    That is so where the list has no label under an input's number, and where a call was refused for what may be wrong
+    with one of its inputs.
     """
     if outcome.reply is None:
-        if _may_be_one_of_them(outcome.error):
-            return [None] * outcome.request.n
-        return [[_failed(outcome.error)] * len(joint.order)] * outcome.request.n
+        shared = len(call.places) > 1 and _may_be_one_of_them(outcome.error)
+        return [{} if shared else dict.fromkeys(call.places, _failed(outcome.error)) for _ in call.votes]
     completions = zip(outcome.reply.texts, outcome.reply.finish_reasons, strict=True)
-    return [_joint_ballots(text, reason, joint, spec) for text, reason in completions]
+    return [_ballots(text, reason, call.places, spec) for text, reason in completions]
 
 
-def _joint(spec: Spec, texts: Sequence[str], voting: Voting, *, number: int) -> Joint:
-    order = list(range(len(texts)))
-    chance(voting.seed, "order", number, *texts).shuffle(order)
-    shown = _draw(spec, voting, "votes", *texts, number)
-    request = _request(spec, voting, _joint_conversation(spec, shown, [texts[place] for place in order]))
-    room = LEAST_LABEL_TOKENS + len(texts) * (PACKING_TOKENS + _label_tokens(spec))
-    return Joint(replace(request, max_tokens=room), tuple(order.index(place) for place in range(len(texts))))
-
-
-def _joint_ballots(text: str, reason: FinishReason, joint: Joint, spec: Spec) -> list[Ballot] | None:
-    labels = read_labels(text, count=len(joint.order)) if reason in ("stop", "other") else None
-    return None if labels is None else [_ballot(labels[place], "stop", spec) for place in joint.order]
+def _ballots(text: str, reason: FinishReason, places: Sequence[int], spec: Spec) -> dict[int, Ballot]:
+    if len(places) == 1:
+        return {places[0]: _ballot(text, reason, spec)}
+    if reason in ("refusal", "filtered"):
+        return {}
+    labels = read_labels(text, count=len(places), is_cut=reason == "length")
+    return {places[number - 1]: _ballot(label, "stop", spec) for number, label in labels.items()}
 
 
 def _may_be_one_of_them(error: SmeltError | None) -> bool:
@@ -192,16 +198,19 @@ def _may_be_one_of_them(error: SmeltError | None) -> bool:
     return isinstance(error, RequestFailed) and not isinstance(error, ProviderUnavailable | DeadlineExceeded)
 
 
-# -- what ballots come to
+def _failed(error: SmeltError | None) -> Ballot:
+    if isinstance(error, ContentFiltered):
+        return Ballot(failure="refusal")
+    return Ballot(failure="failed") if isinstance(error, RequestFailed) else Ballot(failure="failed", error=error)
 
 
-def votes_wanted(ballots: Sequence[Ballot], spec: Spec, voting: Voting) -> int:
-    """How many more votes to ask at once: the fewest that could end it, 0 when nothing can change the outcome."""
-    if any(ballot.error for ballot in ballots):
-        return 0
-    normalise = normaliser(spec)
-    labels = [normalise(ballot.label) for ballot in ballots if ballot.label is not None]
-    return votes_to_ask(labels, remaining=voting.votes - len(ballots))
+def _ballot(text: str, reason: FinishReason, spec: Spec) -> Ballot:
+    """A completion as a vote. A label that was cut is no label."""
+    if reason in ("refusal", "filtered"):
+        return Ballot(failure="refusal")
+    if not text.strip() and spec.empty_answer != "":
+        return Ballot(failure="empty")
+    return Ballot(failure="length") if reason == "length" else Ballot(label=text)
 
 
 def annotation_of(spec: Spec, text: str, ballots: Sequence[Ballot], voting: Voting) -> Annotation:
@@ -223,36 +232,20 @@ def annotation_of(spec: Spec, text: str, ballots: Sequence[Ballot], voting: Voti
     )
 
 
-def _failed(error: SmeltError | None) -> Ballot:
-    if isinstance(error, ContentFiltered):
-        return Ballot(failure="refusal")
-    return Ballot(failure="failed") if isinstance(error, RequestFailed) else Ballot(failure="failed", error=error)
-
-
-def _ballot(text: str, reason: FinishReason, spec: Spec) -> Ballot:
-    if reason in ("refusal", "filtered"):
-        return Ballot(failure="refusal")
-    if not text.strip() and spec.empty_answer != "":
-        return Ballot(failure="empty")
-    return Ballot(failure="length") if reason == "length" else Ballot(label=text)
-
-
 # -- words
 
 
-def _request(spec: Spec, voting: Voting, messages: tuple[Message, ...], *, sample: int = 0) -> Request:
+def _request(spec: Spec, texts: Sequence[str], voting: Voting, *, vote: int) -> Request:
+    count = min(voting.demonstrations, len(spec.demonstrations))
+    shown = chance(voting.seed, "vote", *texts, vote).sample(spec.demonstrations, count)
+    alone = len(texts) == 1
     return Request(
-        messages=messages,
-        max_tokens=LEAST_LABEL_TOKENS + _label_tokens(spec),
+        messages=_conversation(spec, shown, texts[0]) if alone else _joint_conversation(spec, shown, texts),
+        max_tokens=LEAST_LABEL_TOKENS + len(texts) * (_label_tokens(spec) + (0 if alone else PACKING_TOKENS)),
         temperature=voting.temperature,
         tag="annotate",
-        sample=sample,
+        sample=vote,
     )
-
-
-def _draw(spec: Spec, voting: Voting, *name: str | int) -> tuple[Pair, ...]:
-    count = min(voting.demonstrations, len(spec.demonstrations))
-    return tuple(chance(voting.seed, *name).sample(spec.demonstrations, count))
 
 
 def _conversation(spec: Spec, shown: Sequence[Pair], text: str) -> tuple[Message, ...]:
@@ -263,15 +256,11 @@ def _conversation(spec: Spec, shown: Sequence[Pair], text: str) -> tuple[Message
 
 def _joint_conversation(spec: Spec, shown: Sequence[Pair], texts: Sequence[str]) -> tuple[Message, ...]:
     opening = Message("system", fill("annotate_many", instruction=spec.instruction))
-    asked = Message("user", _numbered(texts))
+    asked = Message("user", numbered(texts))
     if not shown:
         return opening, asked
-    answer = json.dumps([pair.output for pair in shown], ensure_ascii=False)
-    return opening, Message("user", _numbered([pair.input for pair in shown])), Message("assistant", answer), asked
-
-
-def _numbered(texts: Sequence[str]) -> str:
-    return "\n".join(f"{number}. {json.dumps(text, ensure_ascii=False)}" for number, text in enumerate(texts, start=1))
+    inputs, outputs = numbered([pair.input for pair in shown]), numbered([pair.output for pair in shown])
+    return opening, Message("user", inputs), Message("assistant", outputs), asked
 
 
 def _label_tokens(spec: Spec) -> int:

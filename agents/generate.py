@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.asks import Asks, attempt
 from agents.chance import chance
-from agents.lists import read_inputs
+from agents.lists import quoted, read_inputs
 from agents.plan import Target
 from agents.prompts import fill
 from agents.records import Draft, Provenance, RejectReason, Spec
@@ -62,7 +61,7 @@ def build_request(spec: Spec, assignment: Assignment) -> Request:
     prompt = fill(
         "generate",
         instruction=spec.instruction,
-        inputs="\n".join(json.dumps(seed, ensure_ascii=False) for seed in assignment.seeds),
+        inputs="\n".join(quoted(seed) for seed in assignment.seeds),
         count=str(assignment.count),
         target=_target_line(assignment.target),
     )

@@ -1,13 +1,17 @@
-"""Reading a reply that should be a list of texts, however the teacher has written it down: pure."""
+"""Lists between us and a teacher: how several texts are shown, and how lists are read, however they were written. Pure.
+
+Two kinds are read. New inputs come in any order and number, so whatever is whole is taken. Labels belong to inputs: a
+label counts only under the number of its input, and where the numbers cannot be trusted none does.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Listing", "read_inputs", "read_labels"]
+__all__ = ["Listing", "numbered", "quoted", "read_inputs", "read_labels"]
 
 ARRAYS_TRIED = 50  # opening brackets looked at before a reply counts as no array
 
@@ -15,6 +19,62 @@ _DECODER = json.JSONDecoder(strict=False)  # raw line breaks inside strings are 
 _BULLET = re.compile(r"\s*(?:[-*•]|\(?\d{1,4}[.):])\s+(\S.*)")
 _SINGLE_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'(?=\s*[,\]])", re.DOTALL)  # as Python writes lists
 _SPACE_OR_COMMA = re.compile(r"[\s,]*")
+# 1. x   1) x   1: x   **1.** x   "1": x   and nothing looser: in an array, `["2. x"` is no second answer.
+_NUMBERED = re.compile(r"""(?:([0-9]{1,6})[.):]|\*\*([0-9]{1,6})[.):]\*\*|"([0-9]{1,6})":)\s+(\S.*)""")
+# What JSON leaves as it is and some reader takes for the end of a line, and what no provider can be sent.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+# -- showing
+
+
+def quoted(text: str) -> str:
+    """The text as a JSON string that stays on its line, whatever is in it."""
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def numbered(texts: Sequence[str]) -> str:
+    """The texts one a line, each a JSON string after its number, from 1."""
+    return "\n".join(f"{number}. {quoted(text)}" for number, text in enumerate(texts, start=1))
+
+
+# -- reading labels
+
+
+def read_labels(text: str, *, count: int, is_cut: bool = False) -> dict[int, str]:
+    """The labels by their numbers, from 1 to `count`, one a line; a number without a sure label is left out.
+
+    Never raises. With a number that is not among those or comes twice, the teacher has lost count; with the last one
+    missing from a list that was not cut, labels may have moved up: then no label counts. Of a cut list, whole lines do.
+    """
+    lines = [line.strip() for line in text.split("\n")]
+    if is_cut:
+        lines[-1] = "..."
+    found: dict[int, str | None] = {}
+    open_ended = 0  # the number of a label that the next line may go on with
+    for line in lines:
+        match = _NUMBERED.fullmatch(line)
+        if match is None:
+            if open_ended and line.strip("`"):
+                found[open_ended] = None
+            open_ended = 0
+            continue
+        number, label = int(match[1] or match[2] or match[3]), match[4]
+        if number in found or not 1 <= number <= count:
+            return {}
+        found[number] = _label(label)
+        open_ended = 0 if label.startswith('"') else number
+    if not is_cut and count not in found:
+        return {}
+    return {number: label for number, label in found.items() if label is not None}
+
+
+def _label(written: str) -> str | None:
+    """A JSON string, or words without quotation marks."""
+    return _json_string(written.rstrip(", ")) if written.startswith('"') else written
+
+
+# -- reading inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +98,6 @@ def read_inputs(text: str) -> Listing:
         if any(inputs):
             return Listing(inputs)
     return Listing(problem=f"no list in the reply: {text.strip()[:200]!r}")
-
-
-def read_labels(text: str, *, count: int) -> tuple[str, ...] | None:
-    """The labels in a reply that should be a JSON array of just so many strings; None when it is not.
-
-    Numbers and words such as true count as the texts they stand for. An object with the numbers of the inputs as names
-    is read in their order. What has one label too few or too many cannot be matched to its inputs, so it is no answer.
-    """
-    labels = _scalars(text)
-    if labels is None:
-        labels = read_inputs(text).inputs
-    return labels if len(labels) == count else None
-
-
-def _scalars(text: str) -> tuple[str, ...] | None:
-    """The items of a reply that is one JSON array, or one object numbered from 1, of scalars."""
-    try:
-        value = json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(value, dict) and list(value) == [str(number + 1) for number in range(len(value))]:
-        value = list(value.values())
-    if not isinstance(value, list) or any(isinstance(item, list | dict) for item in value):
-        return None
-    return tuple(item.strip() if isinstance(item, str) else json.dumps(item) for item in value)
 
 
 def _read_array(text: str) -> list[str]:

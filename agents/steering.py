@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from agents.annealing import Happened, Schedule, make_schedule
 from agents.annotate import Annotation, Voting
+from agents.ballots import inputs_per_call
 from agents.filter import Candidate, Known, judge_row, make_known
 from agents.generate import Assignment, Generated, build_request, draw_seeds, most_inputs, provenance
 from agents.plan import Target, choose_target, make_plan
@@ -28,7 +29,6 @@ __all__ = ["Brought", "Group", "Steering"]
 STAGE = "generate"
 YIELD_WINDOW = 32  # applied groups from which the yield of the next ones is expected
 ASSUMED_GROUPS = 2  # groups taken to have brought everything asked for, before any was measured
-MOST_GROWTH = 4  # times as many inputs as to begin with, in one request
 LEAST_WHOLE = 0.75  # of the inputs asked for; with fewer a reply is not whole
 MOST_REPEATED = 1 / 3  # of a group's votes, asked for again because shared calls could not be used
 
@@ -90,7 +90,7 @@ class Steering:
             self._schedule = make_schedule(settings.annealing, band=settings.temperatures)
             self._temperature = self._schedule.first
         self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
-        self._labels_at_once = Appetite(start=(settings.labels_per_call + 1) // 2, most=settings.labels_per_call)
+        self._labels_at_once = Appetite(start=settings.labels_per_call, most=settings.labels_per_call)
         self._counted = Counted()
         self._built = 0
         self._examples: list[Example] = []
@@ -130,7 +130,7 @@ class Steering:
         """No request shall ask for more than a quarter of the rows that one answer is to get."""
         rarest = min(quota.share for quota in self._plan) * self._settings.examples
         start = self._settings.per_request
-        return max(start, min(MOST_GROWTH * start, int(rarest / 4)))
+        return max(start, min(self._settings.growth * start, int(rarest / 4)))
 
     def _next_count(self) -> int:
         """How many inputs the next group asks for; 0 when none is to be started now."""
@@ -294,9 +294,22 @@ class Steering:
             error=error,
             temperatures=tuple(self._temperatures),
             asked=tuple(self._asked),
+            calls=self._calls(),
             yields=tuple(self._yields),
             votes_asked=self._counted.votes_asked,
             votes_failed=self._counted.votes_failed,
+        )
+
+    def _calls(self) -> str:
+        """How many items share a call by now, and why, in a sentence."""
+        inputs, labels = self._inputs_at_once, self._labels_at_once
+        choice = inputs_per_call(
+            self._spec, self._inputs or self._anchors, replace(self._settings.voting, together=labels.size)
+        )
+        was_cut = 1 < choice.items == labels.size < self._settings.labels_per_call
+        return (
+            f"a request asks for {inputs.size} inputs ({inputs.why}), "
+            f"a call labels {choice.items} ({labels.why if was_cut else choice.why})"
         )
 
     def _ending(self) -> tuple[StopReason, str]:

@@ -22,14 +22,15 @@ StopReason = Literal["target", "nothing new", "budget", "refused"]
 class Settings:
     """How much is wanted and how it is asked for.
 
-    `per_request` inputs are asked for at a time to begin with, later more or fewer, as the replies are.
-    `labels_per_call` is the most inputs that are labelled in one call, where sharing one pays; 1 labels each alone.
-    With `sampled`, votes are the n completions of one request (see `Voting`). Temperatures of None mean that the
-    endpoint takes none. The run stops as stuck when `patience` groups in a row brought no row.
+    `per_request` inputs are asked for at a time to begin with, later fewer or up to `growth` times as many, as the
+    replies are. `labels_per_call` is the most inputs that are labelled in one call, where sharing one pays; 1 labels
+    each alone. With `sampled`, votes are the n completions of one request (see `Voting`). Temperatures of None mean
+    that the endpoint takes none. The run stops as stuck when `patience` groups in a row brought no row.
     """
 
     examples: int = 2000
     per_request: int = 8
+    growth: int = 4
     labels_per_call: int = 8
     votes: int = 3
     sampled: bool = False
@@ -66,14 +67,17 @@ class Settings:
         return self.lag * self.per_request
 
     def within(self, capabilities: Capabilities) -> Settings:
-        """The same, as far as an endpoint can carry it: no temperature at all, or none above its ceiling."""
+        """The same, as far as an endpoint can carry it: no temperature at all, or none above its ceiling.
+
+        Where it gives one completion a request, votes are not `sampled`: that would save nothing.
+        """
         ceiling = capabilities.max_temperature
-        if ceiling is None:
-            return replace(self, temperatures=None, label_temperature=None)
+        hottest = None if ceiling is None or self.label_temperature is None else min(ceiling, self.label_temperature)
         return replace(
             self,
-            temperatures=self.temperatures and self.temperatures.below(ceiling),
-            label_temperature=None if self.label_temperature is None else min(ceiling, self.label_temperature),
+            sampled=self.sampled and capabilities.n,
+            temperatures=None if ceiling is None else self.temperatures and self.temperatures.below(ceiling),
+            label_temperature=hottest,
         )
 
 
@@ -93,8 +97,8 @@ class Synthesis:
     """What came of the run, in the order of the requests.
 
     `temperatures`, `asked` and `yields` have an entry a request that was applied: how hot it was asked, for how many
-    inputs, how many rows it brought. `why` says in a sentence why it stopped. `error` is what ended it early, if
-    something did: keep the rows, then raise it.
+    inputs, how many rows it brought. `why` says in a sentence why it stopped, `calls` how full calls were in the end,
+    and why. `error` is what ended it early, if something did: keep the rows, then raise it.
     """
 
     examples: tuple[Example, ...]
@@ -108,6 +112,7 @@ class Synthesis:
     votes_asked: int
     votes_failed: int
     asked: tuple[int, ...] = ()
+    calls: str = ""
 
     @property
     def requests(self) -> int:

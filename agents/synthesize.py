@@ -44,6 +44,7 @@ async def synthesize(
         for task in under_way:
             task.cancel()
     result = steering.result()
+    events.emit(Noted(result.calls))
     if result.stop != "target":
         events.emit(Noted(result.why))
     return result

@@ -44,10 +44,9 @@ class Appetite:
     sizes whatever the order of arrival.
     """
 
-    def __init__(self, *, start: int, most: int, least: int = 1) -> None:
-        if not 1 <= least <= start <= most:
-            raise UserError(f"sizes must satisfy 1 <= least <= start <= most (got {least}, {start} and {most})")
-        self._least = least
+    def __init__(self, *, start: int, most: int) -> None:
+        if not 1 <= start <= most:
+            raise UserError(f"sizes must satisfy 1 <= start <= most (got {start} and {most})")
         self._most = most
         self._size = start
         self._why = "as it was set"
@@ -81,7 +80,7 @@ class Appetite:
 
     def _cut(self, taste: Taste) -> None:
         self._cuts += 1
-        smaller = max(self._least, math.floor(self._size * KEPT_AFTER_CUT))
+        smaller = max(1, math.floor(self._size * KEPT_AFTER_CUT))
         said = "replies were not whole" if taste == "broken" else "replies repeated what is there"
         self._change(smaller, f"cut: {said} at {self._size}")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
-__all__ = ["break_array", "break_label", "refuse"]
+__all__ = ["break_array", "break_label", "break_list", "refuse", "written_list"]
 
 _REFUSALS = (
     "I'm sorry, but I can't help with that.",
@@ -42,10 +42,11 @@ _LABEL_FORMS = (
 def break_array(items: Sequence[str], rng: Random) -> str:
     """The items in a form that is no JSON array, or not only one."""
     form = rng.choice((*_ARRAY_FORMS, None))
-    if form is not None:
-        return form(items)
-    # Cut in the middle, as by a limit on the output that nobody noticed.
-    text = _lines(items)
+    return _cut(_lines(items), rng) if form is None else form(items)
+
+
+def _cut(text: str, rng: Random) -> str:
+    """Cut in the middle, as by a limit on the output that nobody noticed."""
     return text[: rng.randint(len(text) // 3, len(text) - 2)]
 
 
@@ -86,4 +87,44 @@ _ARRAY_FORMS: tuple[Callable[[Sequence[str]], str], ...] = (
     _numbered,
     _wrapped,
     _unescaped,
+)
+
+
+def break_list(items: Mapping[int, str], rng: Random) -> str:
+    """The items under their numbers, in a form that is no list of one JSON string a line, or not only one."""
+    form = rng.choice((*_LIST_FORMS, None))
+    return _cut(written_list(items), rng) if form is None else form(items)
+
+
+def written_list(items: Mapping[int, str]) -> str:
+    """The items as they were asked for, one a line: the number and a JSON string."""
+    return "\n".join(f"{number}. {json.dumps(item, ensure_ascii=False)}" for number, item in items.items())
+
+
+def _bare(items: Mapping[int, str]) -> str:
+    return "\n".join(f"{number}. {item}" for number, item in items.items())
+
+
+def _bold(items: Mapping[int, str]) -> str:
+    return "\n".join(f"**{number}.** {item}" for number, item in items.items())
+
+
+def _without_numbers(items: Mapping[int, str]) -> str:
+    return json.dumps(list(items.values()), ensure_ascii=False)
+
+
+def _by_number(items: Mapping[int, str]) -> str:
+    return json.dumps(items, ensure_ascii=False, indent=2)
+
+
+def _list_with_prose(items: Mapping[int, str]) -> str:
+    return f"Here are the answers:\n\n```\n{written_list(items)}\n```\nLet me know if you need more!"
+
+
+_LIST_FORMS: tuple[Callable[[Mapping[int, str]], str], ...] = (
+    _bare,
+    _bold,
+    _without_numbers,
+    _by_number,
+    _list_with_prose,
 )

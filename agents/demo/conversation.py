@@ -48,7 +48,7 @@ class Annotate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotateMany:
-    """Answer each of several inputs, in a list as long as theirs."""
+    """Answer each of several inputs, under its number."""
 
     task: str
     demonstrations: tuple[Pair, ...]
@@ -137,27 +137,16 @@ def _read_annotate(messages: Sequence[Message]) -> Annotate | AnnotateMany:
         if (asked.role, answered.role) == ("user", "assistant")
     ]
     asks = task.rpartition("\n\n")[2]  # what is ours; before it, a task may talk of lists too
-    inputs = _numbered(messages[-1].content) if "numbered list" in asks and "JSON array" in asks else ()
+    inputs = _numbered(messages[-1].content) if "numbered list" in asks and "JSON string" in asks else ()
     if not inputs:
         return Annotate(task=task, demonstrations=tuple(pairs), input=messages[-1].content)
-    demonstrations = tuple(pair for shown in pairs for pair in _listed(shown))
+    shown = [zip(_numbered(pair.input), _numbered(pair.output), strict=False) for pair in pairs]
+    demonstrations = tuple(Pair(asked, answered) for lines in shown for asked, answered in lines)
     return AnnotateMany(task=task, demonstrations=demonstrations, inputs=inputs)
 
 
 def _numbered(text: str) -> tuple[str, ...]:
     return tuple(_unquoted(line) for line in _NUMBERED.findall(text))
-
-
-def _listed(shown: Pair) -> tuple[Pair, ...]:
-    """The demonstrations in a turn that answers a numbered list with an array; none where the two do not match."""
-    inputs = _numbered(shown.input)
-    try:
-        outputs = json.loads(shown.output)
-    except (ValueError, RecursionError):
-        return ()
-    if not isinstance(outputs, list) or len(outputs) != len(inputs):
-        return ()
-    return tuple(Pair(asked, str(answered)) for asked, answered in zip(inputs, outputs, strict=True))
 
 
 def _between(text: str, tag: str) -> str | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, Final, Protocol, TypeVar
 
-from agents.demo.breakage import break_array, break_label, refuse
+from agents.demo.breakage import break_array, break_label, break_list, refuse, written_list
 from agents.demo.conversation import (
     Annotate,
     AnnotateMany,
@@ -47,6 +47,12 @@ T = TypeVar("T")
 # More than anybody asks for in one reply; a hostile "Write 999999 new inputs" costs no more than this.
 _MOST_INPUTS = 200
 
+# How much more often a label is wrong once a teacher has lost the thread.
+_LAPSED = 4
+
+# Not a sample: for what all completions of a request have in common.
+_ALL_SAMPLES = -1
+
 # The usual rule of thumb for English text.
 _CHARACTERS_A_TOKEN = 4
 
@@ -63,9 +69,11 @@ class Vices:
     worst_label: float = 0.45  # but no input is labelled wrong more often than this
     broken_label: float = 0.03  # right, in a form that nobody asked for; grows with heat
     refusal: float = 0.008  # of a label; of a generation half as often
-    crowding: float = 0.01  # how much more often an input is labelled wrong for every other in the same call
-    slip: float = 0.002  # of an input among others: its neighbour's label
-    skip: float = 0.004  # of an input among others: no label at all, and all after it move up
+    stubborn: float = 0.1  # of a second label for the same words: the first one again
+    crowding: float = 0.03  # how much more often an input is labelled wrong for each one before it in the same call
+    lapse: float = 0.03  # of a call with several inputs: from one of them on, labels are wrong four times as often
+    slip: float = 0.003  # of an input among others: its neighbour's label
+    skip: float = 0.004  # of an input among others: no label; every other time those after it move up
     near_duplicate: float = 0.14  # of an input that is written; grows with cold
     broken_array: float = 0.08  # of a generation's reply; grows with heat
     miscount: float = 0.08  # of a generation's reply: fewer or more inputs than asked for
@@ -79,7 +87,9 @@ NO_VICES: Final = Vices(
     wrong_label=0,
     broken_label=0,
     refusal=0,
+    stubborn=0,
     crowding=0,
+    lapse=0,
     slip=0,
     skip=0,
     near_duplicate=0,
@@ -184,8 +194,12 @@ class Teacher:
 
     def answer(self, messages: Sequence[Message], *, temperature: float, max_tokens: int, sample: int = 0) -> Answer:
         """What the teacher says, after the time that a hosted model would take for it."""
+        asked = read_conversation(messages)
         rng = Random(self._fingerprint(messages, temperature, sample))
-        text = self._say(read_conversation(messages), rng, temperature=temperature)
+        if sample and isinstance(asked, Annotate | AnnotateMany) and rng.random() < self.vices.stubborn:
+            rng = Random(self._fingerprint(messages, temperature, 0))
+        mood = Random(self._fingerprint(messages, temperature, _ALL_SAMPLES))
+        text = self._say(asked, rng, mood, temperature=temperature)
         room = max_tokens * _CHARACTERS_A_TOKEN
         cut = len(text) > room
         text = text[:room]
@@ -205,7 +219,7 @@ class Teacher:
             digest.update(message.content.encode("utf-8", "surrogatepass"))
         return int.from_bytes(digest.digest())
 
-    def _say(self, asked: Conversation | None, rng: Random, *, temperature: float) -> str:
+    def _say(self, asked: Conversation | None, rng: Random, mood: Random, *, temperature: float) -> str:
         if isinstance(asked, Split):
             return _split(asked.prompt)
         subject = self._subject_of(asked) if asked else None
@@ -216,33 +230,40 @@ class Teacher:
         if isinstance(asked, Annotate):
             return self._label(asked.input, subject, rng, temperature=temperature)
         if isinstance(asked, AnnotateMany):
-            return self._labels(asked, subject, rng, temperature=temperature)
+            return self._labels(asked, subject, rng, mood, temperature=temperature)
         return self._inputs(asked, subject, rng, temperature=temperature)
 
-    def _label(self, text: str, subject: Subject, rng: Random, *, temperature: float, others: int = 0) -> str:
+    def _label(self, text: str, subject: Subject, rng: Random, *, temperature: float, trouble: float = 1.0) -> str:
         vices, hot = self.vices, heat(temperature)
         if rng.random() < vices.refusal * hot:
             return refuse(rng)
-        crowd = 1 + vices.crowding * others
-        risk = min(vices.worst_label, vices.wrong_label * hot * crowd * subject.hardness(text))
+        risk = min(vices.worst_label, vices.wrong_label * hot * trouble * subject.hardness(text))
         label = subject.wrong(text, rng) if rng.random() < risk else subject.right(text)
         return break_label(label, rng) if rng.random() < vices.broken_label * hot else label
 
-    def _labels(self, asked: AnnotateMany, subject: Subject, rng: Random, *, temperature: float) -> str:
-        """Every input as if it stood alone, a little worse; then the slips of whoever fills in a list."""
+    def _labels(self, asked: AnnotateMany, subject: Subject, rng: Random, mood: Random, *, temperature: float) -> str:
+        """Every input as if it stood alone, but worse and worse; then the slips of whoever fills in a list."""
         vices, hot = self.vices, heat(temperature)
         if rng.random() < vices.refusal * hot:
             return refuse(rng)
         texts = asked.inputs[:_MOST_INPUTS]
-        others = len(texts) - 1
-        labels = [self._label(text, subject, rng, temperature=temperature, others=others) for text in texts]
-        for place in range(others):
+        lapsed_at = mood.randrange(len(texts)) if mood.random() < vices.lapse * hot else len(texts)
+        labels = [
+            self._label(text, subject, rng, temperature=temperature, trouble=self._trouble(place, lapsed_at))
+            for place, text in enumerate(texts)
+        ]
+        for place in range(len(labels) - 1):
             if rng.random() < vices.slip * hot:
                 labels[place] = labels[place + 1]
-        written = [label for label in labels if rng.random() >= vices.skip * hot]
-        if rng.random() < vices.broken_array * hot:
-            return break_array(written or labels, rng)
-        return json.dumps(written, ensure_ascii=False)
+        written = {number: label for number, label in enumerate(labels, start=1) if rng.random() >= vices.skip * hot}
+        if len(written) < len(labels) and rng.random() < 0.5:
+            written = dict(enumerate(written.values(), start=1))
+        is_broken = written and rng.random() < vices.broken_array * hot
+        return break_list(written, rng) if is_broken else written_list(written)
+
+    def _trouble(self, place: int, lapsed_at: int) -> float:
+        """How much more often than alone an input is labelled wrong that stands so far down a list."""
+        return (1 + self.vices.crowding * place) * (_LAPSED if place >= lapsed_at else 1)
 
     def _inputs(self, asked: Generate, subject: Subject, rng: Random, *, temperature: float) -> str:
         vices, hot = self.vices, heat(temperature)
