@@ -8,8 +8,7 @@ is decided here.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -36,11 +35,12 @@ from engine.journal import Journal
 from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import joined, parts_of
-from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound, lookup
+from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound
 from engine.providers import Capabilities, Provider
+from engine.providers.choice import account_of, chosen, price_of
 from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, Standing, persist
-from engine.statistics import Books, Load, Statistics, Tally, what_binds
+from engine.statistics import Books, Statistics, Tally
 from engine.throttle import Limits, Sizes
 from engine.underway import Underway
 from engine.verdict import Verdict
@@ -86,8 +86,8 @@ class Engine:
         _check_times(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s, run_deadline_s=run_deadline_s)
         self._clock = clock or SystemClock()
         self._owns_provider = isinstance(model, str)
-        self._provider = _provider(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
-        self._price = _price(self._provider, told=price, budget=budget)
+        self._provider = chosen(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
+        self._price = price_of(self._provider, told=price, budget=budget)
         self._budget = budget
         self._journal_path = None if journal is None else Path(journal)
         self._events = events
@@ -106,8 +106,7 @@ class Engine:
         self._ledger = Ledger(budget.cap if budget else None)
         self._underway = Underway(patience_s=deadline_s, clock=self._clock)
         self._crew = Crew()
-        self._books = Books()
-        self._load = Load(time.thread_time(), self._clock.monotonic())
+        self._books = Books(clock=self._clock)
         self._standing = Standing()
         self._is_simulated = self._provider.simulated
 
@@ -118,7 +117,7 @@ class Engine:
         cap = self._budget.cap if self._budget else None
         self._ledger = Ledger(cap, spent=journal.spent, assumed=journal.assumed)
         self._admission.close()
-        self._admission = self._admitted_by(limiter_of(_account(self._provider), clock=self._clock))
+        self._admission = self._admitted_by(limiter_of(account_of(self._provider), clock=self._clock))
         self._attempts = Attempts(
             provider=self._provider,
             price=self._price,
@@ -184,11 +183,12 @@ class Engine:
 
     def map(
         self, requests: Iterable[Request] | AsyncIterable[Request], *, ordered: bool = True
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """How each request ends, in their order or as they end, for any number of them in bounded memory.
 
         Requests are pulled as fast as they can be sent and outcomes are taken. When the iterable raises, what was
-        sent is finished and yielded first. A consumer that stops early gives up what is in flight.
+        sent is finished and yielded first. A consumer that stops early gives up what is in flight; at once inside of
+        `async with contextlib.aclosing(engine.map(...)) as outcomes`, else when the iterator is dropped.
         """
         most = 2 * (self._admission.crowd.fixed or MAXIMUM)  # those that wait or back off hold no slot
         return flow(requests, self._outcome, workers=most, ordered=ordered, crew=self._crew)
@@ -202,24 +202,12 @@ class Engine:
 
     def statistics(self) -> Statistics:
         """How things stand now."""
-        admission, ledger = self._admission, self._ledger
-        binding = what_binds(
-            money=ledger.waiting > 0,
-            line=admission.binding,
-            held_up_by=self._crew.held_up_by,
-            cpu=self._load.is_full(cpu_s=time.thread_time(), now=self._clock.monotonic()),
-        )
         return self._books.statistics(
-            hedged=0 if self._races is None else self._races.hedged,
-            in_flight=admission.in_flight,
+            self._admission,
+            self._ledger,
             waiting=self._waiting,
-            allowed=admission.crowd.limit,
-            limits=admission.pace.limits,
-            binding=binding,
-            cap=ledger.cap,
-            spent=ledger.spent,
-            assumed=ledger.assumed,
-            reserved=ledger.reserved,
+            hedged=0 if self._races is None else self._races.hedged,
+            held_up_by=self._crew.held_up_by,
         )
 
     @property
@@ -404,29 +392,3 @@ def _check_times(**seconds: float | None) -> None:
     for name, value in seconds.items():
         if value is not None and not value > 0:
             raise UserError(f"{name} must be above 0 (got {value})")
-
-
-def _provider(model: str | Provider, *, base_url: str | None, api_key: str | None, clock: Clock, seed: int) -> Provider:
-    if isinstance(model, str):
-        from engine.providers.resolve import resolve
-
-        return resolve(model, base_url=base_url, api_key=api_key, clock=clock, seed=seed)
-    if base_url is not None or api_key is not None:
-        raise UserError("base_url and api_key belong to a model given by name; this provider has its own")
-    return model
-
-
-def _account(provider: Provider) -> object:
-    """Who shares limits with whom; a provider that does not say shares them with nobody but itself."""
-    return getattr(provider, "account", None) or (provider.endpoint, id(provider))
-
-
-def _price(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:
-    if budget is None and (told is None or not told.is_free):
-        raise UserError(
-            "no budget: give one, as in Budget(usd=5), or say that calls are free with Price(input=0, output=0)"
-        )
-    own = getattr(provider, "price", None)
-    if told is not None:
-        return told
-    return own if isinstance(own, Price) else lookup(provider.name)

@@ -6,7 +6,7 @@ It knows neither requests nor providers: an async function is applied to whateve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -40,7 +40,7 @@ def flow(
     workers: int,
     ordered: bool,
     crew: Crew | None = None,
-) -> AsyncIterator[R]:
+) -> AsyncGenerator[R, None]:
     """Yield `work(item)` for every item, in the order of the items or as they end.
 
     At most `workers` are at work and at most four times as many items have been pulled but not yet taken by the
@@ -87,7 +87,7 @@ class _Flow(Generic[T, R]):
         """Whether the consumer could take a result right now."""
         return self._taken in self._done
 
-    async def results(self) -> AsyncIterator[R]:
+    async def results(self) -> AsyncGenerator[R, None]:
         try:
             self._spawn()
             while self._tasks or self._done:

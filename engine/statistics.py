@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
+from engine.admission import Admission
+from engine.budget import Ledger
+from engine.clock import Clock
 from engine.prices import PICO_PER_USD
 from engine.throttle import Limits
 
@@ -91,32 +95,24 @@ class Tally:
         )
 
 
-@dataclass(slots=True)
 class Books:
     """The counters of one engine."""
 
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    failures: Counter[str] = field(default_factory=Counter)
+    def __init__(self, *, clock: Clock) -> None:
+        self.tallies: dict[str, Tally] = {}
+        self.failures: Counter[str] = Counter()
+        self._clock = clock
+        self._load = Load(time.thread_time(), clock.monotonic())
 
     def tally(self, tag: str) -> Tally:
         return self.tallies.get(tag) or self.tallies.setdefault(tag, Tally())
 
     def statistics(
-        self,
-        *,
-        hedged: int,
-        in_flight: int,
-        waiting: int,
-        allowed: int,
-        limits: Limits,
-        binding: str,
-        cap: int | None,
-        spent: int,
-        assumed: int,
-        reserved: int,
+        self, admission: Admission, ledger: Ledger, *, waiting: int, hedged: int, held_up_by: str | None
     ) -> Statistics:
-        """The record of all tags together, with what the counters do not know. Money in pico-dollars."""
+        """How things stand now. To be asked in the engine's own thread, whose load it looks at."""
         every = self.tallies.values()
+        is_full = self._load.is_full(cpu_s=time.thread_time(), now=self._clock.monotonic())
         return Statistics(
             requests=sum(tally.requests for tally in every),
             replies=sum(tally.replies for tally in every),
@@ -127,15 +123,15 @@ class Books:
             hedged=hedged,
             input_tokens=sum(tally.input_tokens for tally in every),
             output_tokens=sum(tally.output_tokens for tally in every),
-            in_flight=in_flight,
+            in_flight=admission.in_flight,
             waiting=waiting,
-            allowed=allowed,
-            limits=limits,
-            binding=binding,
-            cap=cap,
-            spent=spent,
-            assumed=assumed,
-            reserved=reserved,
+            allowed=admission.crowd.limit,
+            limits=admission.pace.limits,
+            binding=what_binds(money=ledger.waiting > 0, line=admission.binding, held_up_by=held_up_by, cpu=is_full),
+            cap=ledger.cap,
+            spent=ledger.spent,
+            assumed=ledger.assumed,
+            reserved=ledger.reserved,
             by_tag={tag: tally.frozen() for tag, tally in self.tallies.items()},
         )
 

@@ -71,12 +71,13 @@ class Races:
         self._stragglers = Stragglers()
         self._waited_for: dict[_Race, None] = {}  # in the order in which they left
         self._tasks: set[asyncio.Task[None]] = set()
+        self._out = 0  # attempts
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def beside(self) -> int:
         """How many attempts are out beside those that somebody waits for."""
-        return max(0, len(self._tasks) - len(self._waited_for))
+        return max(0, self._out - len(self._waited_for))
 
     async def depart(self, question: Question, admitted: Admitted) -> Ending:
         """Send, with a second attempt beside it where it takes too long; how that ended for the asker."""
@@ -108,6 +109,7 @@ class Races:
         question.race = race
         task = asyncio.get_running_loop().create_task(self._attempt(race, question, admitted))
         race.out += 1
+        self._out += 1
         race.tasks.append(task)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -127,6 +129,7 @@ class Races:
             race.finish.set_exception(error)
         finally:
             race.out -= 1
+            self._out -= 1
             if not race.out:
                 race.finish.cancel()  # closed in the middle: nobody shall wait for ever
 
@@ -159,8 +162,10 @@ class Races:
 
     def _watch(self) -> None:
         """See that somebody looks for stragglers, once it is known what one is."""
+        if self._timer is not None or not self._waited_for:
+            return
         shortest = self._stragglers.shortest_patience_s
-        if self._timer is None and self._waited_for and shortest < math.inf:
+        if shortest < math.inf:
             oldest = next(iter(self._waited_for))
             self._look_at(oldest.since + shortest)
 

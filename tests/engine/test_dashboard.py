@@ -45,8 +45,8 @@ REPLY = ReplyReceived("t", cost=1, input_tokens=1, output_tokens=1, latency_s=0.
 def figures(*, cap: int | None = DOLLAR, binding: str = "lack of work") -> Statistics:
     """The engine's statistics of a moment."""
     return Statistics(
-        requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, hedged=0, input_tokens=0, output_tokens=0,
-        in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap, spent=31 * CENT,
+        requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, hedged=0, input_tokens=0,
+        output_tokens=0, in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap, spent=31 * CENT,
         assumed=CENT, reserved=2 * CENT, by_tag={},
     )  # fmt: skip
 

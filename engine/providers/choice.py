@@ -1,0 +1,39 @@
+"""Who an engine asks, at which price, and with whom it shares the limits: from what the user gave."""
+
+from __future__ import annotations
+
+from engine.budget import Budget
+from engine.clock import Clock
+from engine.errors import UserError
+from engine.prices import Price, lookup
+from engine.providers import Provider
+
+__all__ = ["account_of", "chosen", "price_of"]
+
+
+def chosen(model: str | Provider, *, base_url: str | None, api_key: str | None, clock: Clock, seed: int) -> Provider:
+    """The provider of that name, or the one that was handed over."""
+    if isinstance(model, str):
+        from engine.providers.resolve import resolve
+
+        return resolve(model, base_url=base_url, api_key=api_key, clock=clock, seed=seed)
+    if base_url is not None or api_key is not None:
+        raise UserError("base_url and api_key belong to a model given by name; this provider has its own")
+    return model
+
+
+def account_of(provider: Provider) -> object:
+    """Who shares limits with whom; a provider that does not say shares them with nobody but itself."""
+    return getattr(provider, "account", None) or (provider.endpoint, id(provider))
+
+
+def price_of(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:
+    """What calls cost: as told, as the provider says, or by the table. Without a budget it must be told to be zero."""
+    if budget is None and (told is None or not told.is_free):
+        raise UserError(
+            "no budget: give one, as in Budget(usd=5), or say that calls are free with Price(input=0, output=0)"
+        )
+    own = getattr(provider, "price", None)
+    if told is not None:
+        return told
+    return own if isinstance(own, Price) else lookup(provider.name)
