@@ -18,6 +18,7 @@ from engine.admission import Admission
 from engine.attempt import Attempts, Ending, Question, reply_of
 from engine.budget import Budget, Ledger
 from engine.clock import Clock, SystemClock
+from engine.collector import collector
 from engine.concurrency import MAXIMUM, Crowd, News
 from engine.errors import (
     DeadlineExceeded,
@@ -131,6 +132,7 @@ class Engine:
             events=self._events,
             stopped=self._underway.stopped,
         )
+        collector.slow_down()
         if self._is_hedging:
             self._races = Races(self._attempts, clock=self._clock, notify_failure=self._notify_failure)
         if self._run_deadline_s is not None:
@@ -160,6 +162,7 @@ class Engine:
                 await self._provider.aclose()
         finally:
             if attempts is not None:
+                collector.speed_up()
                 await attempts.journal.aclose()
 
     # -- what a user asks

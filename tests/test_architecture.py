@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 # From what is general to what is special. A file may import what stands in an earlier row, and its own folder.
 ENGINE_FLOORS = (
-    ("errors", "clock", "messages", "text", "headers", "scope"),
+    ("errors", "clock", "messages", "text", "headers", "scope", "collector"),
     ("events", "verdict"),
     ("throttle", "concurrency", "retry", "prices", "budget", "journal", "flow", "parts", "batching"),
     ("providers", "limiter"),
