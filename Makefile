@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo check test bench format constraints clean
+.PHONY: help demo check test bench rivals format constraints clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packag
 
 bench: .venv/installed-dev  ## every benchmark; each prints a table and one JSON line
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+rivals:  ## environments with other engines, for `make bench` to measure beside ours
+	for each in litellm curator distilabel; do $(PYTHON) -m venv .rivals/$$each || exit 1; done
+	.rivals/litellm/bin/pip install --quiet litellm
+	.rivals/curator/bin/pip install --quiet bespokelabs-curator
+	.rivals/distilabel/bin/pip install --quiet 'distilabel[openai]' requests
 
 format: .venv/installed-dev  ## put the source into its standard form
 	$(BIN)/ruff format .

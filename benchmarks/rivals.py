@@ -8,20 +8,29 @@ what a client needs is imported, and that before the clock starts, as are the fi
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 __all__ = ["Took"]
 
-MAX_TOKENS = 200
-WORDS = "the quick brown fox jumps over the lazy dog and runs on to the river "  # some 200 tokens are asked, 200 come
+MAX_TOKENS = 250
+KEY = (
+    "sk-benchmark-Q7wZ3nVd9fKxT2bLm5Rj8yHc4Gp6Ae1Su0"  # nobody's; as long as real ones, which are looked for in replies
+)
+WORDS = (
+    "the quick brown fox jumps over the lazy dog and runs on to the river "  # some 210 tokens are asked, as many come
+)
 TEXT = WORDS * 12
 
 Run = Callable[[Sequence[str]], Awaitable[int]]
@@ -65,7 +74,7 @@ async def gathered(ask: Callable[[str], Awaitable[str]], texts: Sequence[str], *
     return sum(map(bool, await asyncio.gather(*(one(text) for text in texts))))
 
 
-async def engine(url: str, requests: int, in_flight: int) -> Took:
+async def engine(url: str, requests: int, in_flight: int, *, dialect: str = "openai") -> Took:
     """Everything on: limits, budget, intents and replies fsynced, retries, events."""
     from engine import Budget, Engine, Events, Limits, Price, Request
 
@@ -79,9 +88,9 @@ async def engine(url: str, requests: int, in_flight: int) -> Took:
     events.subscribe(listener)
     with tempfile.TemporaryDirectory() as folder:
         async with Engine(
-            "openai/echo",
+            f"{dialect}/echo",
             base_url=url,
-            api_key="no-key",
+            api_key=KEY,
             budget=Budget(usd=1000),
             price=Price(input="0.25", output=2),
             limits=Limits(rpm=100_000_000, tpm=10**11),
@@ -97,12 +106,15 @@ async def engine(url: str, requests: int, in_flight: int) -> Took:
             return await measured(run, requests=requests, in_flight=in_flight)
 
 
-async def bare(url: str, requests: int, in_flight: int) -> Took:
+async def bare(url: str, requests: int, in_flight: int, *, cycles_rarely: bool = False) -> Took:
     """aiohttp, and nothing else but reading the JSON."""
     import aiohttp
     import orjson
 
-    headers = {"content-type": "application/json", "authorization": "Bearer no-key"}
+    if cycles_rarely:
+        gc.set_threshold(50_000)
+
+    headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
 
@@ -118,10 +130,11 @@ async def bare(url: str, requests: int, in_flight: int) -> Took:
         )
 
 
-async def openai(url: str, requests: int, in_flight: int) -> Took:
-    from openai import AsyncOpenAI
+async def openai(url: str, requests: int, in_flight: int, *, on_aiohttp: bool = False) -> Took:
+    from openai import AsyncOpenAI, DefaultAioHttpClient
 
-    async with AsyncOpenAI(base_url=url, api_key="no-key", max_retries=2) as client:
+    http = DefaultAioHttpClient() if on_aiohttp else None
+    async with AsyncOpenAI(base_url=url, api_key=KEY, max_retries=2, http_client=http) as client:
 
         async def ask(text: str) -> str:
             completion = await client.chat.completions.create(
@@ -137,7 +150,7 @@ async def openai(url: str, requests: int, in_flight: int) -> Took:
 async def anthropic(url: str, requests: int, in_flight: int) -> Took:
     from anthropic import AsyncAnthropic
 
-    async with AsyncAnthropic(base_url=url.removesuffix("/v1"), api_key="no-key", max_retries=2) as client:
+    async with AsyncAnthropic(base_url=url.removesuffix("/v1"), api_key=KEY, max_retries=2) as client:
 
         async def ask(text: str) -> str:
             message = await client.messages.create(
@@ -150,18 +163,90 @@ async def anthropic(url: str, requests: int, in_flight: int) -> Took:
         )
 
 
-CLIENTS: dict[str, Callable[[str, int, int], Awaitable[Took]]] = {
+async def litellm(url: str, requests: int, in_flight: int) -> Took:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it would fetch one
+    library: Any = import_module("litellm")
+
+    async def ask(text: str) -> str:
+        reply: Any = await library.acompletion(
+            model="openai/echo",
+            api_base=url,
+            api_key=KEY,
+            messages=[{"role": "user", "content": text}],
+            max_tokens=MAX_TOKENS,
+        )
+        return str(reply.choices[0].message.content)
+
+    return await measured(
+        lambda texts: gathered(ask, texts, in_flight=in_flight), requests=requests, in_flight=in_flight
+    )
+
+
+async def curator(url: str, requests: int, in_flight: int) -> Took:
+    """Its own loop, cache and retries; told limits that do not bind."""
+    tokenizers = Path(import_module("litellm").__path__[0]) / "litellm_core_utils" / "tokenizers"
+    os.environ["TELEMETRY_ENABLED"] = "0"
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(tokenizers)  # it would fetch one
+    library: Any = import_module("bespokelabs.curator")
+
+    limits = {"max_requests_per_minute": 10**8, "max_tokens_per_minute": 10**11}
+    with tempfile.TemporaryDirectory() as folder:
+        model = library.LLM(
+            model_name="echo",
+            backend="openai",
+            backend_params={"base_url": url, "api_key": KEY, "max_concurrent_requests": in_flight, **limits},
+            generation_params={"max_tokens": MAX_TOKENS},
+        )
+
+        async def run(texts: Sequence[str]) -> int:
+            return len(await asyncio.to_thread(lambda: model(list(texts), working_dir=folder).dataset))
+
+        return await measured(run, requests=requests, in_flight=in_flight)
+
+
+async def distilabel(url: str, requests: int, in_flight: int) -> Took:
+    """Its client alone, without its pipeline, which would have it wait for whole batches."""
+    library: Any = import_module("distilabel.models.llms")
+    model = library.OpenAILLM(model="echo", base_url=url, api_key=KEY)
+    model.load()
+
+    async def ask(text: str) -> str:
+        made = await model.agenerate(input=[{"role": "user", "content": text}], max_new_tokens=MAX_TOKENS)
+        return str(made["generations"][0])
+
+    return await measured(
+        lambda texts: gathered(ask, texts, in_flight=in_flight), requests=requests, in_flight=in_flight
+    )
+
+
+Client = Callable[[str, int, int], Awaitable[Took]]
+CLIENTS: dict[str, Client] = {
     "smelt": engine,
+    "smelt, anthropic": partial(engine, dialect="anthropic"),
     "aiohttp": bare,
+    "aiohttp, cycles rarely": partial(bare, cycles_rarely=True),
     "openai": openai,
+    "openai on aiohttp": partial(openai, on_aiohttp=True),
     "anthropic": anthropic,
+    "litellm": litellm,
+    "curator": curator,
+    "distilabel": distilabel,
 }
+ON_UVLOOP = " on uvloop"
 
 
 def main(arguments: Sequence[str]) -> None:
     name, url, requests, in_flight = arguments
-    took: Any = asyncio.run(CLIENTS[name](url, int(requests), int(in_flight)))  # type: ignore[arg-type]
+    took: Any = run_of(name)(CLIENTS[name.removesuffix(ON_UVLOOP)](url, int(requests), int(in_flight)))
     print(json.dumps(asdict(took)))
+
+
+def run_of(name: str) -> Callable[..., object]:
+    if not name.endswith(ON_UVLOOP):
+        return asyncio.run
+    import uvloop
+
+    return uvloop.run
 
 
 if __name__ == "__main__":
