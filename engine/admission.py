@@ -143,7 +143,7 @@ class Admission:
         saturated = self._in_flight >= self.crowd.limit
         self._in_flight -= 1
         self.crowd.notify_end(echo.news, sent_at=ticket.since, now=now, saturated=saturated)
-        if echo.news is News.OVERLOADED and echo.delay_s is not None and self.crowd.in_trouble:
+        if echo.delay_s is not None and self._is_for_all(echo.news):
             self.pace.hold_until(now + echo.delay_s)
         self.wake()
 
@@ -167,6 +167,12 @@ class Admission:
         elif echo.news is News.TOO_FAST and not self.crowd.paused:  # when all is refused it is not for our speed
             pace.notify_refusal(demand, sent_at=since, now=now, delay_s=echo.delay_s)
         self._trust_the_pace()
+
+    def _is_for_all(self, news: News) -> bool:
+        """Whether a wait that the provider asks of one is meant for everybody."""
+        if news is News.TOO_FAST:
+            return self.crowd.paused  # before that the pace finds out
+        return news is News.OVERLOADED and self.crowd.in_trouble
 
     def _trust_the_pace(self) -> None:
         if self.pace.knows_limits:

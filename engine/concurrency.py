@@ -26,6 +26,9 @@ SILENCE_S = 1.0  # refusals for being too fast may go on until a window of a sec
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 LONGEST_FREE_PAUSE_S = 4.0  # while probes are turned away for nothing, they may be frequent
+# Of the time that it has lasted; a pause may be as long, too. Some services count what they turn away: asked every 4 s,
+# an account of ten requests a minute stays empty for ever.
+PAUSED_SHARE = 1 / 16
 FAST_GAIN = 2.0  # slots for each reply while nothing has gone wrong yet: three times as many each round trip
 GROWTH, GROWTH_SHARE = 4.0, 0.05  # slots gained per round trip once the ground is known; the larger of the two
 
@@ -64,7 +67,9 @@ class Crowd:
         self._trouble = 0.0  # the share of overload among the last replies
         self._fruitless = 0  # cuts in a row
         self._paused_until: float | None = None  # not None: the breaker is open
-        self._pause_s = FIRST_PAUSE_S
+        self._pause_s = 0.0  # the last one; zero when all has been well for a while
+        self._paused_at = math.inf  # the first of them
+        self._good = 0  # answers since the last one
         self._probing = False
 
     @property
@@ -115,6 +120,7 @@ class Crowd:
 
     def _notify_good(self, sent_at: float, now: float, *, saturated: bool) -> None:
         self._failures = 0
+        self._good += 1
         self._trouble -= self._trouble / TROUBLE_OVER
         self._good_at = now
         if sent_at > self._cut_at:
@@ -152,15 +158,18 @@ class Crowd:
             self._pause(now, longest_s=LONGEST_PAUSE_S)
 
     def _pause(self, now: float, *, longest_s: float) -> None:
-        if self._paused_until is not None:
-            self._pause_s = min(longest_s, self._pause_s * 2)
+        if not self._pause_s or (not self.paused and self._good >= INITIAL):
+            self._paused_at, self._pause_s = now, FIRST_PAUSE_S
+        elif self.paused:
+            self._pause_s = min(self._pause_s * 2, max(longest_s, PAUSED_SHARE * (now - self._paused_at)))
+        self._good = 0
         self._cut_at = now
         self._paused_until = now + self._pause_s
         self._probing = False
 
     def _resume(self) -> None:
         """Something came back: begin again with a few, and quickly up to where trouble began."""
-        self._paused_until, self._probing, self._pause_s = None, False, FIRST_PAUSE_S
+        self._paused_until, self._probing = None, False
         if self.fixed is None:
             before = self._limit if self._threshold == math.inf else self._threshold
             self._limit = max(float(INITIAL), KEPT_AFTER_PAUSE * before)

@@ -54,8 +54,6 @@ class Limiter:
         if self._told.pop(member, None) is None:
             return
         self._tell()
-        if member in self._turns:
-            self._turns.remove(member)
         self.serve()
 
     def may_leave(self, demand: Demand, *, now: float) -> bool:

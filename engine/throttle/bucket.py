@@ -24,14 +24,10 @@ WINDOW_S: Final = 1.0 / STEADY  # a window's worth takes this long, so that it n
 RAMP_FROM, RAMP_S = 0.25, 1.0  # a limit that headers told is approached from here, in this time
 RISE_S = 2.0  # and one that they raised, from where we were
 RECOVER_S = 4.0
-REQUESTS_A_PROBE = 100  # between two tries to go faster: one refusal in so many at most
-LONGEST_PROBE_S = 60.0
-AFTER_FIRST, AFTER_ONE, AFTER_ANOTHER = 0.7, 0.95, 0.85  # of what was let in, by how much is known already
-LEAST_BELIEVED = 0.3  # a service that counts refusals, too, lets in less than its limit for a while
+REQUESTS_A_PROBE = 120  # between two tries to go faster: one refusal or two in so many
+LONGEST_PROBE_S = 120.0
+KEPT = 0.95  # of the rate at which trouble began
 CHANCE: Final = 0.9
-FRUITLESS, LEAST_KEPT = 0.5, 0.1
-STORMY = 3  # so often it may be a storm, which is no news of the limit
-LEAST_RATE: Final = 1.0  # where not even that is known
 
 IDLE_S = 0.1  # a request that leaves so long after it might have was not waited for
 
@@ -56,7 +52,6 @@ class Bucket:
     shared_until: float = -math.inf
     taken_at: float = -math.inf
     slowed_at: float = -math.inf
-    fruitless: int = 0  # slowed down so often in a row, and still nothing was let in
     burst_s: float = BURST_S
 
     @property
@@ -108,17 +103,17 @@ class Bucket:
             # or that dislikes a sudden rise, would refuse it. A day's allowance is whole at the start.
             self.arrival = now + (took if self.is_daily else max(self.burst_s, took))
         else:
-            self._drop_idle_time(now, due=due)
+            self._drop_idle_time(now, due=max(due, self.ready_at(cost, now=now)))
             self.arrival = max(self.arrival, now) + took
         self.taken_at = now
 
     def _drop_idle_time(self, now: float, *, due: float) -> None:
-        """What is not used to the full is not tried: growth waits for as long."""
+        """What is not used to the full is not tried: growth waits for as long. `due`: when it might have left."""
         if self.governor is None:
             return
         if self.governor.rate(now) >= self.full_rate():
             self.governor = None  # it has done its work
-        elif self.arrival is not None and max(self.arrival, due + IDLE_S) <= now:
+        elif due + IDLE_S <= now:
             self.governor.stand_still(now - max(self.taken_at, self.governor.since))
 
     def give_back(self, cost: float, *, now: float) -> None:
@@ -185,13 +180,13 @@ class Bucket:
 
     # -- what refusals teach
 
-    def slow_down(self, admitted: float, *, now: float, requests_a_second: float) -> None:
-        """A request was refused: use less, by what was let in of late (units a second).
+    def slow_down(self, admitted: float, *, cost: float, now: float) -> None:
+        """A request of that cost was refused: use less, by what was let in of late (units a second).
 
         Once a second, since before that nothing new is known. What the service lets in is where trouble begins, and
-        we go back a little behind it; when it lets in nothing at all, that says nothing about how much was too much.
+        we go back a little behind it. When it lets in nothing at all, that says nothing about how much was too much.
         """
-        if now < self.slowed_at + WINDOW_S:
+        if now < self.slowed_at + WINDOW_S or not admitted:
             return
         current, full = self.rate(now), self.full_rate()
         is_again = now < self.slowed_at + RECOVER_S
@@ -199,19 +194,6 @@ class Bucket:
         is_near = full < math.inf and admitted > CHANCE * full
         if is_near and self.governor is None and not is_again:
             return  # a limit that is known was used to the full: clocks and networks are not exact
-        probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, REQUESTS_A_PROBE / max(requests_a_second, 1e-9)))
-        if not admitted:
-            self.fruitless += 1
-            ceiling = self.governor.ceiling if self.governor is not None else current if full < math.inf else LEAST_RATE
-            if self.fruitless > STORMY:
-                ceiling *= AFTER_FIRST
-            start = max(LEAST_KEPT * ceiling, FRUITLESS * min(current, ceiling))
-            self.governor = Governor(ceiling, start, now, RECOVER_S, RECOVER_S)
-            return
-        self.fruitless = 0
-        if current == math.inf:
-            kept, ceiling = AFTER_FIRST, admitted
-        else:
-            kept = AFTER_ANOTHER if is_again and not is_near else AFTER_ONE
-            ceiling = min(current, max(LEAST_BELIEVED * current, STEADY * admitted))
-        self.governor = Governor(ceiling, kept * ceiling, now, probe_s, probe_s)
+        ceiling = STEADY * min(current, admitted)
+        probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, REQUESTS_A_PROBE * cost / ceiling))
+        self.governor = Governor(ceiling, KEPT * ceiling, now, probe_s, probe_s)

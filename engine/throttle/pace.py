@@ -220,7 +220,7 @@ class Pace:
         """
         self._refused.append(Sent(sent_at, demand))
         if sent_at > self._cut_at:
-            self._slow_down(sent_at=sent_at, now=now)
+            self._slow_down(demand, sent_at=sent_at, now=now)
             self._cut_at = now
             pause_s = FIRST_PAUSE_S * 2.0**self._setbacks
             if self._setbacks:
@@ -230,7 +230,7 @@ class Pace:
         if delay_s is not None and delay_s > ROUNDED_S:
             self.hold_until(now + delay_s)
 
-    def _slow_down(self, *, sent_at: float, now: float) -> None:
+    def _slow_down(self, demand: Demand, *, sent_at: float, now: float) -> None:
         """Of the known limits, the one that was used most has refused us; if none was, one that nobody told of.
 
         What was let in is judged as of `sent_at`: refusals come back at once, so of what left before it is known.
@@ -243,9 +243,8 @@ class Pace:
         bucket = self._buckets.get(i)
         if bucket is None:
             bucket = self._buckets[i] = _bucket(i)
-        requests = self._rate_of(REQUESTS, sent_at)
-        admitted = rates.get(i, requests) if self._was_let_in(self._cut_at, sent_at) else 0.0
-        bucket.slow_down(admitted, now=now, requests_a_second=requests)
+        admitted = self._rate_of(i, sent_at) if self._was_let_in(self._cut_at, sent_at) else 0.0
+        bucket.slow_down(admitted, cost=_cost(i, demand), now=now)
 
     def _was_let_in(self, since: float, until: float) -> bool:
         left, refused = (sum(since < one.at <= until for one in which) for which in (self._sent, self._refused))

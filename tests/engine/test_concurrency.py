@@ -14,6 +14,7 @@ from engine.concurrency import (
     LONGEST_FREE_PAUSE_S,
     LONGEST_PAUSE_S,
     MAXIMUM,
+    PAUSED_SHARE,
     SILENCE_S,
     Crowd,
     News,
@@ -196,6 +197,44 @@ def test_pauses_stay_short_where_a_probe_costs_nothing(news: News, longest: floa
         trouble(crowd, news, sent_at=now, now=now, count=1)
 
     assert (crowd.reopens_at or 0.0) - now == longest
+
+
+def test_when_it_lasts_pauses_grow_with_the_time_that_it_has_lasted() -> None:
+    """Where refusals count too, too frequent probes would be all that a small limit ever sees."""
+    crowd, pauses = opened_breaker(), list[tuple[float, float]]()
+    began = (crowd.reopens_at or 0.0) - FIRST_PAUSE_S
+    while (now := crowd.reopens_at or 0.0) < began + 3600:
+        crowd.notify_start()
+        trouble(crowd, News.TOO_FAST, sent_at=now, now=now, count=1)
+        pauses.append((now - began, (crowd.reopens_at or 0.0) - now))
+
+    assert max(pause for lasted, pause in pauses if lasted <= 60) == LONGEST_FREE_PAUSE_S
+    assert all(pause == pytest.approx(PAUSED_SHARE * lasted) for lasted, pause in pauses if lasted > 100)
+
+
+def resumed_after(pauses: int) -> tuple[Crowd, float]:
+    """After so many pauses something came back."""
+    crowd, now = opened_breaker(), 0.0
+    for i in range(pauses):
+        now = crowd.reopens_at or 0.0
+        crowd.notify_start()
+        news = News.GOOD if i == pauses - 1 else News.OVERLOADED
+        crowd.notify_end(news, sent_at=now, now=now, saturated=False)
+    assert not crowd.paused
+    return crowd, now
+
+
+@pytest.mark.parametrize(
+    ("answers", "pause_s"), [(0, 4 * FIRST_PAUSE_S), (2 * INITIAL, FIRST_PAUSE_S)], ids=["at once", "after a while"]
+)
+def test_trouble_that_comes_back_at_once_is_the_same_trouble(answers: int, pause_s: float) -> None:
+    crowd, now = resumed_after(3)
+    successes(crowd, answers, saturated=False, at=now)
+    for i in range(1, 4):
+        trouble(crowd, sent_at=now + i, now=now + i)
+
+    assert crowd.paused
+    assert (crowd.reopens_at or 0.0) - (now + 3) == pause_s
 
 
 def test_a_reply_to_what_was_sent_before_the_pause_does_not_end_it() -> None:

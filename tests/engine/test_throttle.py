@@ -222,6 +222,26 @@ def test_tokens_of_the_day_are_counted_as_they_turn_out() -> None:
     assert pace.ready_at(Demand(1, 0, 400, 100), now=0.0) <= 0.0
 
 
+def test_a_wait_does_not_use_up_the_days_allowance() -> None:
+    pace = Pace(Limits(rpd=100))
+    pace.take(ONE, now=0.0)
+    pace.hold_until(10.0)
+
+    assert pace.ready_at(ONE, now=0.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("remaining", "left"), [(90, 50), (10, 10)], ids=["others gave up", "others use it too, or we did, yesterday"]
+)
+def test_of_a_told_daily_allowance_the_smaller_rest_counts(remaining: float, left: int) -> None:
+    pace = Pace(Limits(rpd=100))
+    for _ in range(50):
+        pace.take(ONE, now=0.0)
+    hear(pace, said(100, remaining=remaining, reset="9h0m0s"))
+
+    assert flow(pace, begin=0.0, seconds=0.001) == left
+
+
 # -- what the headers tell
 
 
@@ -263,6 +283,25 @@ def test_a_limit_that_is_learnt_is_approached_and_not_jumped_to() -> None:
     assert 50 <= first < 90
     assert 95 <= second <= 100
     assert 97 <= third <= 100
+
+
+def test_a_limit_is_approached_from_what_is_used_already() -> None:
+    pace, now = Pace(), 0.0
+    while now < 2.0:
+        pace.take(ONE, now=now)
+        now += 1 / 60
+    hear(pace, said(6_000), sent_at=1.5, now=2.0)
+
+    assert pace._buckets[0].rate(2.0) == pytest.approx(60, rel=0.05)
+
+
+def test_the_approach_is_not_held_up_by_the_silence_before_it() -> None:
+    pace = Pace()
+    pace.take(ONE, now=0.0)
+    hear(pace, said(6_000), now=100.0)
+    flow(pace, begin=100.1, seconds=1.5)
+
+    assert flow(pace, begin=101.6, seconds=1.0) >= 95
 
 
 def test_what_left_before_a_limit_was_known_counts_against_it() -> None:
@@ -335,6 +374,7 @@ def test_credit_that_the_provider_does_not_see_is_not_counted_on() -> None:
         pytest.param(0, "60s", 5, 15, id="nothing left"),
         pytest.param(600, "6s", 95, 100, id="enough until the window ends"),
         pytest.param(300, "6s", 40, 60, id="half of enough until the window ends"),
+        pytest.param(300, "30s", 5, 15, id="a tenth of enough until the window ends"),
     ],
 )
 def test_when_others_use_the_limit_too_what_is_left_is_shared(
@@ -345,6 +385,24 @@ def test_when_others_use_the_limit_too_what_is_left_is_shared(
     hear(pace, said(6_000, remaining=remaining, reset=reset), sent_at=3.0, now=3.0)
 
     assert least <= flow(pace, begin=3.2, seconds=1.0) <= most
+
+
+def test_what_was_said_long_ago_is_shared_over_as_long_a_time() -> None:
+    """Others have seen the same and sent since, and nobody hears of it before the next reply."""
+    pace = Pace(Limits(rpm=6_000))
+    flow(pace, begin=0.0, seconds=3.0)
+    hear(pace, said(6_000, remaining=500, reset="55s"), sent_at=3.0, now=13.0)
+
+    assert 20 <= flow(pace, begin=13.2, seconds=1.0) <= 30
+
+
+def test_scarcity_ends_as_soon_as_more_remains() -> None:
+    pace = Pace(Limits(rpm=6_000))
+    flow(pace, begin=0.0, seconds=3.0)
+    hear(pace, said(6_000, remaining=0, reset="60s"), sent_at=3.0, now=3.0)
+    hear(pace, said(6_000, remaining=3_000, reset="30s"), sent_at=3.1, now=3.1)
+
+    assert flow(pace, begin=3.2, seconds=1.0) >= 95
 
 
 def test_scarcity_is_forgotten_when_nobody_speaks_of_it_any_more() -> None:
