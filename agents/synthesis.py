@@ -13,7 +13,7 @@ from engine.providers import Capabilities
 
 __all__ = ["Labelling", "Settings", "StopReason", "Synthesis"]
 
-LEAST_LAG, MOST_LAG = 8, 64
+LEAST_LAG, MOST_LAG = 8, 128
 
 StopReason = Literal["target", "nothing new", "budget", "refused"]
 
@@ -44,11 +44,17 @@ class Settings:
 
     @property
     def lag(self) -> int:
-        """How many groups may be under way: an eighth of those that the target takes at least, 8 to 64.
+        """How many groups of the first size may be under way: a quarter of those that the target takes, 8 to 128.
 
-        With the defaults that is 31 groups, some 500 calls: several times what is usually in flight.
+        With the defaults that is 62 groups, some 250 calls: several times what is usually in flight. Fewer would make
+        large groups wait for each other.
         """
-        return min(MOST_LAG, max(LEAST_LAG, self.examples // (8 * self.per_request)))
+        return min(MOST_LAG, max(LEAST_LAG, self.examples // (4 * self.per_request)))
+
+    @property
+    def most_under_way(self) -> int:
+        """How many inputs may be asked for and not yet judged: those of `lag` groups of the first size."""
+        return self.lag * self.per_request
 
     @property
     def voting(self) -> Voting:
@@ -60,11 +66,6 @@ class Settings:
             together=self.labels_per_call,
             sampled=self.sampled,
         )
-
-    @property
-    def most_under_way(self) -> int:
-        """How many inputs may be asked for and not yet judged: those of `lag` groups of the size to begin with."""
-        return self.lag * self.per_request
 
     def within(self, capabilities: Capabilities) -> Settings:
         """The same, as far as an endpoint can carry it: no temperature at all, or none above its ceiling.

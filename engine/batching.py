@@ -25,7 +25,7 @@ Taste = Literal["good", "broken", "stale"]
 
 GOOD_BEFORE_MORE = 3  # replies in a row at the present size; twice as many after each cut, up to
 MOST_GOOD_BEFORE_MORE = 48
-BAD_BEFORE_LESS = 3  # of the latest REMEMBERED at the present size: where one in twenty is bad, chance once in 170
+BAD_BEFORE_LESS = 5  # of the latest REMEMBERED at the present size: where one in ten is bad, chance once in 2,500
 REMEMBERED = 8
 GROWTH, KEPT_AFTER_CUT = 1.5, 0.7
 
@@ -38,7 +38,7 @@ class Appetite:
         appetite.notify(asked=8, taste="good")  # three of these, and the size is 12
 
     Grows by half while all goes well, by one after the first cut, and more reluctantly after each: what was too much
-    once is not tried again soon. It is cut to 0.7 when three of the latest eight replies were bad. Only replies that
+    once is not tried again soon. It is cut to 0.7 when five of the latest eight replies were bad. Only replies that
     were asked for at the present size count: what was under way before a change says nothing about the time after it.
     The same news in the same order give the same sizes, so whoever reports in the order of the requests gets the same
     sizes whatever the order of arrival.

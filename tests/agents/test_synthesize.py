@@ -177,7 +177,7 @@ def test_more_is_asked_for_at_once_while_replies_are_whole_and_varied() -> None:
     made = make(Numbers(), Settings(examples=1000))
 
     assert made.asked[:8] == (8,) * 8
-    assert {8, 12, 18, 27, 32} >= set(made.asked[:-2]) > {8, 12}
+    assert {8, 12, 18, 27, 32} >= set(made.asked[:-9]) > {8, 12}
     assert sum(made.yields) == 1000
 
 
@@ -246,12 +246,13 @@ def test_where_shared_calls_are_no_use_fewer_inputs_share_one() -> None:
 
     teacher = Loose(slips=0.0)
     made = make(teacher, Settings(examples=600))
-    alike = make(Numbers(slips=0.0), Settings(examples=600, labels_per_call=1))
+    alone = Numbers(slips=0.0)
+    alike = make(alone, Settings(examples=600, labels_per_call=1))
 
     assert made.stop == "target"
     assert "cut: replies were not whole at" in made.calls
     assert [example.output for example in made.examples] == [example.output for example in alike.examples]
-    assert teacher.asked["annotate"] < 1.6 * 600, teacher.asked
+    assert teacher.asked["annotate"] < alone.asked["annotate"]
 
 
 def test_no_more_groups_are_under_way_than_the_lag() -> None:
@@ -262,7 +263,7 @@ def test_no_more_groups_are_under_way_than_the_lag() -> None:
     assert teacher.most_in_flight <= how.lag * how.per_request * 2
 
 
-@pytest.mark.parametrize(("examples", "lag"), [(1, 8), (100, 8), (2000, 31), (10**6, 64)])
+@pytest.mark.parametrize(("examples", "lag"), [(1, 8), (100, 8), (2000, 62), (10**6, 128)])
 def test_the_lag_follows_from_the_target_alone(examples: int, lag: int) -> None:
     assert Settings(examples=examples).lag == lag
 

@@ -39,15 +39,15 @@ def test_it_grows_by_half_while_replies_are_whole_and_varied() -> None:
     ("taste", "why"),
     [("broken", "cut: replies were not whole at 10"), ("stale", "cut: replies repeated what is there at 10")],
 )
-def test_three_bad_replies_cut_it_and_after_that_it_grows_by_one_and_slowly(taste: Taste, why: str) -> None:
+def test_five_bad_replies_cut_it_and_after_that_it_grows_by_one_and_slowly(taste: Taste, why: str) -> None:
     appetite = Appetite(start=10, most=100)
 
-    assert fed(appetite, taste, taste) == 10
+    assert fed(appetite, *[taste] * 4) == 10
     assert fed(appetite, taste) == 7
     assert appetite.why == why
     assert fed(appetite, *[GOOD] * 5) == 7
     assert fed(appetite, GOOD) == 8
-    assert fed(appetite, taste, taste, taste) == 5
+    assert fed(appetite, *[taste] * 5) == 5
     assert fed(appetite, *[GOOD] * 11) == 5
     assert fed(appetite, GOOD) == 6
 
@@ -55,7 +55,7 @@ def test_three_bad_replies_cut_it_and_after_that_it_grows_by_one_and_slowly(tast
 def test_a_bad_reply_now_and_then_is_chance() -> None:
     appetite = Appetite(start=10, most=10)
 
-    assert fed(appetite, *(TASTES[1:] + (GOOD,) * 8) * 5) == 10
+    assert fed(appetite, *(TASTES[1:] * 2 + (GOOD,) * 4) * 9) == 10
 
 
 def test_news_of_another_size_is_no_news() -> None:
