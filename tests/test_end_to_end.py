@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.demo.conversation import AnnotateMany, read_conversation
 from engine.budget import Budget
 from engine.fakes.server import FakeProvider
 from engine.journal import peek
@@ -74,6 +75,11 @@ class Watched:
     @property
     def asked_again(self) -> int:
         return sum(times - 1 for times in self.asked.values())
+
+    @property
+    def lists_of_labels(self) -> int:
+        """How many of the questions were for the labels of several inputs."""
+        return sum(isinstance(read_conversation(messages), AnnotateMany) for messages, _, _ in self.asked)
 
 
 @dataclass(frozen=True)
@@ -156,8 +162,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_the_same_seed_gives_the_same_bytes_over_every_wire(
     tmp_path: Path, undisturbed: dict[str, bytes], dialect: str, more: tuple[object, ...], error_rate: float
 ) -> None:
+    world = Watched("dates")
+
     async def run() -> Ended:
-        world = world_named("dates", seed=0)
         async with FakeProvider(world, latency_scale=0.05, error_rate=error_rate) as fake:
             done = await smelt(*generating(tmp_path / "run", *more, url=fake.url, dialect=dialect))
             assert bool(fake.audit.count(500)) is (error_rate > 0)
@@ -166,6 +173,7 @@ def test_the_same_seed_gives_the_same_bytes_over_every_wire(
     done = asyncio.run(run())
 
     assert (done.code, done.out, done.err) == (0, "", "")
+    assert world.lists_of_labels > 100
     assert data_of(tmp_path / "run") == undisturbed
 
 
@@ -212,7 +220,7 @@ async def stopped_at(world: Watched, asked: int, number: signal.Signals, words: 
 def test_a_run_that_was_killed_ends_with_the_same_bytes_and_asks_no_durable_reply_again(
     tmp_path: Path, undisturbed: dict[str, bytes], asked: int
 ) -> None:
-    """`kill -9` at the first question, among the first, and in the thick of it."""
+    """`kill -9` at the first question, among the first, and in the thick of it, where labels come in lists."""
     run = tmp_path / "run"
     world = Watched("dates")
 
