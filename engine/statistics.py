@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from engine.admission import Admission
@@ -102,7 +103,7 @@ class Books:
         self.tallies: dict[str, Tally] = {}
         self.failures: Counter[str] = Counter()
         self._clock = clock
-        self._load = Load(time.thread_time(), clock.monotonic())
+        self._load = Load(wanted_s(), clock.monotonic())
 
     def tally(self, tag: str) -> Tally:
         return self.tallies.get(tag) or self.tallies.setdefault(tag, Tally())
@@ -112,7 +113,7 @@ class Books:
     ) -> Statistics:
         """How things stand now. To be asked in the engine's own thread, whose load it looks at."""
         every = self.tallies.values()
-        is_full = self._load.is_full(cpu_s=time.thread_time(), now=self._clock.monotonic())
+        is_full = self._load.is_full(wanted_s=wanted_s(), now=self._clock.monotonic())
         return Statistics(
             requests=sum(tally.requests for tally in every),
             replies=sum(tally.replies for tally in every),
@@ -139,27 +140,41 @@ class Books:
 BUSY: Final = 0.85
 SHORTEST_LOOK_S: Final = 0.1
 IMPOSSIBLE: Final = 1.2  # seconds of one thread in a second: then the clock is not the machine's, as in tests
+SCHEDULED: Final = Path("/proc/thread-self/schedstat")  # nanoseconds run, nanoseconds waited, turns
 
 
 @dataclass(slots=True)
 class Load:
-    """How busy the processor was with the engine's thread, between one look and the next.
+    """How much of the time the engine's thread wanted the processor, between one look and the next.
 
-    It costs nothing but the looks. What other programs take from the processor is not seen.
+    It costs nothing but the looks.
     """
 
-    cpu_s: float
+    wanted_s: float
     now: float
     share: float = 0.0
 
-    def is_full(self, *, cpu_s: float, now: float) -> bool:
-        """Whether there was hardly a moment without work; seconds of the thread and of the clock, so far."""
+    def is_full(self, *, wanted_s: float, now: float) -> bool:
+        """Whether there was hardly a moment without work; seconds so far, of the thread and of the clock."""
         elapsed = now - self.now
         if elapsed >= SHORTEST_LOOK_S:
-            share = (cpu_s - self.cpu_s) / elapsed
+            share = (wanted_s - self.wanted_s) / elapsed
             self.share = share if share <= IMPOSSIBLE else 0.0
-            self.cpu_s, self.now = cpu_s, now
+            self.wanted_s, self.now = wanted_s, now
         return self.share >= BUSY
+
+
+def wanted_s() -> float:
+    """For how many seconds this thread has run, or wanted to while other programs did.
+
+    Only Linux tells of the latter. Elsewhere an engine on a crowded machine may seem to have time to spare.
+    """
+    try:
+        with SCHEDULED.open(encoding="ascii") as file:
+            waited = int(file.read().split()[1]) / 1e9
+    except OSError:
+        waited = 0.0
+    return time.thread_time() + waited
 
 
 def what_binds(*, money: bool, line: str | None, held_up_by: str | None, cpu: bool) -> str:

@@ -16,14 +16,14 @@ from engine.clock import SystemClock
 from engine.fakes import virtual_time
 from engine.fakes.worlds import EchoWorld
 from engine.providers.simulated import Simulated
-from engine.statistics import BUSY, SHORTEST_LOOK_S, Load, what_binds
+from engine.statistics import BUSY, SHORTEST_LOOK_S, Load, wanted_s, what_binds
 
 
 class WorkingClock(SystemClock):
     """A clock on which no time passes but what the processor spends: there is never a moment without work."""
 
     def monotonic(self) -> float:
-        return time.thread_time() + 1000.0
+        return wanted_s() + 1000.0
 
 
 def questions(count: int) -> list[Request]:
@@ -87,7 +87,7 @@ def test_the_load_is_that_between_two_looks(spans: list[tuple[float, float]]) ->
     load, cpu, now = Load(0.0, 0.0), 0.0, 0.0
     for share, seconds in spans:
         cpu, now = cpu + share * seconds, now + seconds * (1 + 1e-9)
-        is_full = load.is_full(cpu_s=cpu, now=now)
+        is_full = load.is_full(wanted_s=cpu, now=now)
         assert load.share == pytest.approx(share, abs=1e-6)
         assert is_full == (load.share >= BUSY)
 
@@ -95,13 +95,13 @@ def test_the_load_is_that_between_two_looks(spans: list[tuple[float, float]]) ->
 def test_a_look_too_soon_says_what_the_last_one_said() -> None:
     load = Load(0.0, 0.0)
 
-    assert load.is_full(cpu_s=1.0, now=1.0)
-    assert load.is_full(cpu_s=1.0, now=1.0 + SHORTEST_LOOK_S / 2)
-    assert not load.is_full(cpu_s=1.0, now=1.0 + SHORTEST_LOOK_S * 2)
+    assert load.is_full(wanted_s=1.0, now=1.0)
+    assert load.is_full(wanted_s=1.0, now=1.0 + SHORTEST_LOOK_S / 2)
+    assert not load.is_full(wanted_s=1.0, now=1.0 + SHORTEST_LOOK_S * 2)
 
 
 def test_a_clock_that_is_not_the_machines_tells_no_load() -> None:
-    assert not Load(0.0, 0.0).is_full(cpu_s=50.0, now=1.0)
+    assert not Load(0.0, 0.0).is_full(wanted_s=50.0, now=1.0)
 
 
 # -- in an engine
@@ -166,6 +166,15 @@ def test_an_iterable_that_takes_its_time_is_a_lack_of_work() -> None:
             pass
 
     assert bound_at(55, echo, take) == "lack of work"
+
+
+def test_what_a_thread_wants_of_the_processor_only_grows_while_it_computes() -> None:
+    before = wanted_s()
+    until = time.thread_time() + 0.02
+    while time.thread_time() < until:
+        pass
+
+    assert wanted_s() - before >= 0.02
 
 
 def test_a_processor_that_never_rests_binds() -> None:
