@@ -46,11 +46,19 @@ async def annotate(asks: Asks, spec: Spec, text: str, voting: Voting) -> Annotat
 
 async def annotate_all(asks: Asks, spec: Spec, texts: Sequence[str], voting: Voting) -> tuple[Annotation, ...]:
     """Label inputs at the same time; the annotations come in the order of the inputs, whoever was first."""
-    voting = replace(voting, together=inputs_per_call(spec, texts, voting).items)
-    size = 1 if voting.together == 1 else CALLS_A_BLOCK * voting.together
-    blocks = (_Block(asks, spec, texts[start : start + size], voting) for start in range(0, len(texts), size))
+    size = CALLS_A_BLOCK * voting.together
+    pieces = (texts[start : start + size] for start in range(0, len(texts), size))
+    blocks = [block for piece in pieces for block in _blocks(asks, spec, piece, voting)]
     annotated = await _all(block.annotate() for block in blocks)
     return tuple(annotation for annotations in annotated for annotation in annotations)
+
+
+def _blocks(asks: Asks, spec: Spec, texts: Sequence[str], voting: Voting) -> list[_Block]:
+    """The inputs as one block, or one by one where calls are not shared: then none need wait for the others' rounds."""
+    together = inputs_per_call(spec, texts, voting).items
+    if together == 1:
+        return [_Block(asks, spec, [text], voting) for text in texts]
+    return [_Block(asks, spec, texts, replace(voting, together=together))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,10 +303,9 @@ class Steering:
     def _calls(self) -> str:
         """How many items share a call by now, and why, in a sentence."""
         inputs, labels = self._inputs_at_once, self._labels_at_once
-        choice = inputs_per_call(
-            self._spec, self._inputs or self._anchors, replace(self._settings.voting, together=labels.size)
-        )
-        was_cut = 1 < choice.items == labels.size < self._settings.labels_per_call
+        latest = self._inputs[-inputs.size :] or self._anchors
+        choice = inputs_per_call(self._spec, latest, replace(self._settings.voting, together=labels.size))
+        was_cut = choice.items == labels.size < self._settings.labels_per_call
         return (
             f"a request asks for {inputs.size} inputs ({inputs.why}), "
             f"a call labels {choice.items} ({labels.why if was_cut else choice.why})"

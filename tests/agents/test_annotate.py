@@ -488,6 +488,15 @@ def test_long_inputs_and_long_answers_are_labelled_alone() -> None:
     assert virtual_time.run(annotate_all(Labels(), SPEC, [], TOGETHER)) == ()
 
 
+def test_a_long_input_keeps_only_those_around_it_from_sharing_calls() -> None:
+    texts = [f"row {i}" for i in range(64)]
+    texts[40] = "x" * 9000
+    teacher = Labels()
+
+    assert winners(teacher, texts=texts) == labels_of(texts)
+    assert Counter(teacher.sizes) == {8: 2 * 4, 1: 2 * 32}
+
+
 # -- n completions of one request
 
 

@@ -255,6 +255,20 @@ def test_where_shared_calls_are_no_use_fewer_inputs_share_one() -> None:
     assert teacher.asked["annotate"] < alone.asked["annotate"]
 
 
+def test_where_no_list_is_ever_whole_labels_are_asked_for_one_by_one_and_it_says_why() -> None:
+    class Unlisted(Numbers):
+        """Refuses every list of labels."""
+
+        def answer(self, request: Request, chance: random.Random) -> str:
+            answer = super().answer(request, chance)
+            return "no" if request.tag == "annotate" and "1. " in answer else answer
+
+    made = make(Unlisted(), Settings(examples=1000, growth=1))
+
+    assert made.stop == "target"
+    assert made.calls.endswith("a call labels 1 (cut: replies were not whole at 2)")
+
+
 def test_no_more_groups_are_under_way_than_the_lag() -> None:
     teacher = Numbers(longest_s=5.0)
     how = Settings(examples=400, per_request=4, votes=3)
