@@ -48,8 +48,8 @@ NEWS = {
 class Race(Protocol):
     """Several attempts at one question, of which one answers it (`engine.hedging`)."""
 
-    def judge(self, ending: Ending) -> Ending:
-        """What the ending counts as, now that it is known; asked before it is written down."""
+    def judge(self, question: Question, ending: Ending) -> Ending:
+        """What the ending of this attempt counts as; asked once that is known, and before it is written down."""
         ...
 
 
@@ -157,7 +157,7 @@ class Attempts:
         try:
             ending = await self._send(question)
             if question.race is not None:
-                ending = question.race.judge(ending)
+                ending = question.race.judge(question, ending)
         finally:
             if ending is None:  # given up: what it cost nobody knows, unless it had not left
                 ending = Ending(question.bound if question.is_sent else 0, question.is_sent, News.NONE)

@@ -39,8 +39,8 @@ class Statistics:
     `binding` says what holds the next request up: a dimension of the limits (`requests`, `tokens`, `input tokens`,
     `output tokens`, `requests per day`, `tokens per day`), `provider weather`, `concurrency`, `money`, `CPU`, a
     `slow consumer` of the outcomes, a `straggler` that those after it in order wait for, or `lack of work` when slots
-    are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are second attempts that were
-    sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes
+    are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are attempts that were sent
+    beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes
     wrote into the same journal, and a cap of None is no cap.
     """
 

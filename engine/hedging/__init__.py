@@ -1,7 +1,7 @@
-"""A second attempt beside one that takes far too long.
+"""Another attempt beside one that takes far too long.
 
 stragglers   which requests deserve one, and how many may have it: arithmetic that is handed the time
-race         sends it, and sees to what becomes of the slower of the two
+race         sends it, and sees to what becomes of the slower ones
 """
 
 from __future__ import annotations

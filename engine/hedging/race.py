@@ -1,9 +1,9 @@
-"""A second attempt beside one that takes far too long: the first that answers counts, and the other is kept.
+"""Another attempt beside one that takes far too long: the first that answers counts, and the slower ones are kept.
 
-The slower one is let finish where it can be, and not cancelled. Cancelled, it would be charged at its bound, which is
-several times what it costs, and a reply that is paid for would be thrown away. It is written down as a reply that
-answers nothing, so that the journal goes on to say what the asker was told. Its slot and its reserved money are its
-own until it ends, as they would be had nobody raced with it.
+They are let finish, and not cancelled. Cancelled, they would be charged at their bounds, which is several times what
+they cost, and replies that are paid for would be thrown away. They are written down as replies that answer nothing, so
+that the journal goes on to say what the asker was told. Their slots and their reserved money are their own until they
+end, as they would be had nobody raced with them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from engine.verdict import Verdict
 
 __all__ = ["Races"]
 
+MOST_ATTEMPTS: Final = 3  # in a race: who is slow thrice is slow for a reason
 SOONEST_S: Final = 0.05  # between two looks for stragglers
 LATEST_S: Final = 1.0
 AGAIN_S: Final = 0.25  # until stragglers are looked at again that could not be helped
@@ -28,34 +29,39 @@ AGAIN_S: Final = 0.25  # until stragglers are looked at again that could not be 
 
 @dataclass(slots=True, eq=False)
 class _Race:
-    """The attempts at one question, the first of which left at `since`."""
+    """The attempts at one question, the latest of which left at `since`."""
 
     first: Question
     since: float
     finish: asyncio.Future[Ending]  # what the asker is told
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    second: Question | None = None
+    others: list[Question] = field(default_factory=list)
     out: int = 0
-    failed: Ending | None = None
     is_over: bool = False  # it is answered
 
-    def judge(self, ending: Ending) -> Ending:
+    @property
+    def may_grow(self) -> bool:
+        """Whether another attempt makes sense: somebody is out at the provider, and no answer is being written."""
+        is_out = self.first.is_sent or any(other.is_sent for other in self.others)
+        return is_out and not self.is_over and len(self.others) < MOST_ATTEMPTS - 1
+
+    def judge(self, question: Question, ending: Ending) -> Ending:
         """The first answer counts, from the moment that it is known; a later one answers nothing."""
         if self.is_over:
             return ending._replace(answers=False)
         self.is_over = ending.answers
-        if self.is_over and self.second is not None:
-            asyncio.get_running_loop().call_soon(self._call_back_second)
+        if self.is_over and self.others and question is not self.others[-1]:
+            asyncio.get_running_loop().call_soon(self._call_back_latest)
         return ending
 
-    def _call_back_second(self) -> None:
+    def _call_back_latest(self) -> None:
         """It need not leave any more, if it has not; that costs nothing."""
-        if self.second is not None and not self.second.is_sent:
+        if not self.others[-1].is_sent:
             self.tasks[-1].cancel()
 
 
 class Races:
-    """Lets attempts depart as `Attempts` does, and sends a second one beside those that take far too long.
+    """Lets attempts depart as `Attempts` does, and sends another one beside those that take far too long.
 
     Only where limits, a slot and the money for a whole attempt are there at once. One timer for all, and none while
     nothing is out. `notify_failure` is told of failures that the asker does not hear of.
@@ -80,7 +86,7 @@ class Races:
         return max(0, self._out - len(self._waited_for))
 
     async def depart(self, question: Question, admitted: Admitted) -> Ending:
-        """Send, with a second attempt beside it where it takes too long; how that ended for the asker."""
+        """Send, with others beside it where it takes too long; how that ended for the asker."""
         race = _Race(question, self._clock.monotonic(), asyncio.get_running_loop().create_future())
         self._waited_for[race] = None
         self._stragglers.notify_sent()
@@ -93,8 +99,7 @@ class Races:
             raise
         finally:
             del self._waited_for[race]
-            if race.second is not None:
-                question.attempts += race.second.attempts - 1
+            question.attempts += sum(other.attempts - 1 for other in race.others)
 
     async def aclose(self) -> None:
         """Give up the slower attempts that are still out."""
@@ -134,28 +139,17 @@ class Races:
                 race.finish.cancel()  # closed in the middle: nobody shall wait for ever
 
     def _end(self, race: _Race, ending: Ending) -> None:
-        """Tell the asker what came of it, once that is known."""
-        if ending.answers:
-            self._tell(race, ending, untold=race.failed)
-        elif race.is_over:
-            self._tell_failure(race, ending)
-        elif race.out > 1:  # the other may answer still
-            race.failed = ending
+        """Tell the asker what came of it, once that is known: the first answer, or the last failure."""
+        has_failed = race.out == 1 and not race.is_over
+        if ending.answers or has_failed:
+            if has_failed:
+                race.first.is_sent = False
+            if not race.finish.done():
+                race.finish.set_result(ending)
+            return
+        if not race.is_over:
             race.first.is_sent = True  # somebody is out for it: who stops the engine must let it come back
-        elif race.failed is None:
-            self._tell(race, ending)
-        else:
-            race.first.is_sent = False
-            ending, other = (race.failed, ending) if ending.error is None else (ending, race.failed)
-            self._tell(race, ending, untold=other)
-
-    def _tell(self, race: _Race, ending: Ending, *, untold: Ending | None = None) -> None:
-        if not race.finish.done():
-            race.finish.set_result(ending)
-        self._tell_failure(race, untold)
-
-    def _tell_failure(self, race: _Race, ending: Ending | None) -> None:
-        if ending is not None and ending.verdict is not None:
+        if ending.verdict is not None:
             self._notify_failure(race.first, ending.verdict)
 
     # -- stragglers
@@ -174,36 +168,39 @@ class Races:
         self._timer = asyncio.get_running_loop().call_later(delay_s, self._look)
 
     def _look(self) -> None:
-        """Send second attempts beside those that have been out for too long, as far as that can be done now."""
+        """Send others beside those that have been out for too long, as far as that can be done now."""
         self._timer = None
         if not self._waited_for:
             return
         now = self._clock.monotonic() + 1e-6  # a timer may fire that much early
         shortest, next_at = self._stragglers.shortest_patience_s, math.inf
-        for race in self._waited_for:
+        for race in tuple(self._waited_for):
             if race.since + shortest > now:  # so has everybody who left later
                 next_at = min(next_at, race.since + shortest)
                 break
             due = race.since + self._stragglers.patience_s(race.first.request.tag)
             if due > now:
                 next_at = min(next_at, due)
-            elif race.second is None and race.first.is_sent and not self._help(race):
+            elif race.may_grow and not self._help(race, now):
                 next_at = now + AGAIN_S
                 break
         self._look_at(next_at)
 
-    def _help(self, race: _Race) -> bool:
-        """Send a second attempt, if that can be done without waiting."""
+    def _help(self, race: _Race, now: float) -> bool:
+        """Send another attempt, if that can be done without waiting."""
         if not self._stragglers.may_hedge:
             return False
-        second = replace(race.first, attempts=1, is_sent=False)
-        admitted = self._attempts.admit_nowait(second)
+        other = replace(race.first, attempts=1, is_sent=False)
+        admitted = self._attempts.admit_nowait(other)
         if admitted is None:
             return False
         self._stragglers.notify_hedged()
         self.hedged += 1
-        race.second = second
-        self._begin(race, second, admitted)
+        race.others.append(other)
+        self._begin(race, other, admitted)
+        del self._waited_for[race]  # to the end of the line of those who are looked at
+        race.since = now
+        self._waited_for[race] = None
         return True
 
 

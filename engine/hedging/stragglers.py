@@ -1,7 +1,7 @@
-"""When a second attempt beside one that takes far too long is worth its money: only the decision.
+"""When another attempt beside one that takes far too long is worth its money: only the decision.
 
-It is handed what was sent and how long replies took, and knows no clock, no money and no task. Who sends the second
-attempt, and what becomes of the slower one, is `engine.hedging.race`'s business.
+It is handed what was sent and how long replies took, and knows no clock, no money and no task. Who sends the
+other attempt, and what becomes of the slower one, is `engine.hedging.race`'s business.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Final
 __all__ = ["FLOOR_S", "KNOWN_FROM", "SAVED", "SHARE", "TIMES", "Stragglers"]
 
 SHARE: Final = 0.03  # of what is sent: more than that are no stragglers, and a slow hour should not double the traffic
-SAVED: Final = 32.0  # attempts that may be saved up for a bad moment
+SAVED: Final = 64.0  # attempts that may be saved up for a bad moment
 REMEMBERED: Final = 256  # replies of a kind
 KNOWN_FROM: Final = 30
 ORDINARY: Final = 0.95  # of the replies take at most an ordinary time; a few stragglers among them do not shift it
 TIMES: Final = 2.0  # log-normal replies (sigma 0.5) take so much longer than that once in a thousand
-FLOOR_S: Final = 1.0  # what is faster than that is not worth a second attempt
+FLOOR_S: Final = 1.0  # what is faster than that is not worth another attempt
 COUNTED_EVERY: Final = 16  # replies; sorting at each would cost more than it tells
 
 
 class Stragglers:
-    """Which requests deserve a second attempt, and how many may have one.
+    """Which requests deserve another attempt, and how many may have one.
 
     A kind of request (a tag) is known from 30 replies on. Whoever is out for more than twice as long as 95 in 100 of
     the last 256 replies of its kind took, and for a second at least, is a straggler. Of all that is sent, three in a
-    hundred may be second attempts, and one more.
+    hundred may be such attempts, and one more.
     """
 
     def __init__(self) -> None:
@@ -45,12 +45,12 @@ class Stragglers:
         kind.add(latency_s)
 
     def notify_hedged(self) -> None:
-        """A second attempt left."""
+        """Another attempt left, beside one that is out."""
         self._credit -= 1.0
 
     @property
     def may_hedge(self) -> bool:
-        """Whether one more second attempt is within its share."""
+        """Whether one more such attempt is within its share."""
         return self._credit >= 1.0
 
     def patience_s(self, tag: str) -> float:
