@@ -101,7 +101,7 @@ class Crowd:
 
     def trust_the_pace(self) -> None:
         """A limit of the provider's is known, so that sets the speed, and slots need not be found one by one."""
-        if self.fixed is None and self._threshold == math.inf and not self.paused:
+        if self.fixed is None and self._threshold == math.inf:
             self._limit = float(MAXIMUM)
 
     def notify_start(self) -> None:
@@ -163,7 +163,6 @@ class Crowd:
         elif self.paused:
             self._pause_s = min(self._pause_s * 2, max(longest_s, PAUSED_SHARE * (now - self._paused_at)))
         self._good = 0
-        self._cut_at = now
         self._paused_until = now + self._pause_s
         self._probing = False
 
@@ -171,5 +170,4 @@ class Crowd:
         """Something came back: begin again with a few, and quickly up to where trouble began."""
         self._paused_until, self._probing = None, False
         if self.fixed is None:
-            before = self._limit if self._threshold == math.inf else self._threshold
-            self._limit = max(float(INITIAL), KEPT_AFTER_PAUSE * before)
+            self._limit = max(float(INITIAL), KEPT_AFTER_PAUSE * self._limit)

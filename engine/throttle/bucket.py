@@ -25,6 +25,7 @@ RAMP_FROM, RAMP_S = 0.25, 1.0  # a limit that headers told is approached from he
 RISE_S = 2.0  # and one that they raised, from where we were
 RECOVER_S = 4.0
 REQUESTS_A_PROBE = 120  # between two tries to go faster: one refusal or two in so many
+AGES_A_PROBE = 4  # where refusals come late, it goes further before it knows
 LONGEST_PROBE_S = 120.0
 KEPT = 0.95  # of the rate at which trouble began
 CHANCE: Final = 0.9
@@ -180,8 +181,8 @@ class Bucket:
 
     # -- what refusals teach
 
-    def slow_down(self, admitted: float, *, cost: float, now: float) -> None:
-        """A request of that cost was refused: use less, by what was let in of late (units a second).
+    def slow_down(self, admitted: float, *, cost: float, age_s: float, now: float) -> None:
+        """A request of that cost that left `age_s` ago was refused: use less, by what was let in (units a second).
 
         Once a second, since before that nothing new is known. What the service lets in is where trouble begins, and
         we go back a little behind it. When it lets in nothing at all, that says nothing about how much was too much.
@@ -195,5 +196,5 @@ class Bucket:
         if is_near and self.governor is None and not is_again:
             return  # a limit that is known was used to the full: clocks and networks are not exact
         ceiling = STEADY * min(current, admitted)
-        probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, REQUESTS_A_PROBE * cost / ceiling))
+        probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, AGES_A_PROBE * age_s, REQUESTS_A_PROBE * cost / ceiling))
         self.governor = Governor(ceiling, KEPT * ceiling, now, probe_s, probe_s)

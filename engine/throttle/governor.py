@@ -33,7 +33,7 @@ class Governor:
     def rate(self, now: float) -> float:
         elapsed = now - self.since
         if elapsed < self.recover_s:
-            return self.ceiling - (self.ceiling - self.start) * (1 - max(0.0, elapsed) / self.recover_s) ** 3
+            return self.ceiling - (self.ceiling - self.start) * (1 - elapsed / self.recover_s) ** 3
         return self.ceiling * (1 + PROBE * ((elapsed - self.recover_s) / self.probe_s) ** STEEPNESS)
 
     def stand_still(self, seconds: float) -> None:

@@ -21,7 +21,8 @@ __all__ = ["Pace"]
 REQUESTS, INPUT, OUTPUT, DAILY_REQUESTS, DAILY_TOKENS = 0, 2, 3, 4, 5
 DAILY: Final = {REQUESTS: DAILY_REQUESTS, 1: DAILY_TOKENS}
 
-REMEMBERED_S: Final = 3.0  # a window, and the time that a refusal takes to come back
+REMEMBERED_S: Final = 3.0  # at least: windows, and the time that a refusal takes to come back
+LONGEST_REMEMBERED_S: Final = 60.0
 REMEMBERED: Final = 32  # at least; at a few requests a minute a second holds none
 EVIDENCE: Final = 16  # requests from which a rate is read
 BINDING: Final = 0.7  # a limit that was used less than this was not the one that refused
@@ -52,10 +53,11 @@ class Pace:
         self._buckets: dict[int, Bucket] = {}
         self._held_until = -math.inf
         self._sent: deque[Sent] = deque()
+        self._remembered_s = REMEMBERED_S
         self._forgotten = -math.inf  # of what was sent up to then nothing is known any more
         self._refused: deque[Sent] = deque(maxlen=1024)
         self._cut_at = -math.inf  # what was let in before is no news any more
-        self._setbacks = 0  # cuts in a row, without an answer between them
+        self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
         self._heard_at = -math.inf  # headers were read
         self._heard_from = -math.inf  # and belonged to what was let in then
         self.tell(limits or Limits())
@@ -137,7 +139,7 @@ class Pace:
         for i, bucket in self._buckets.items():
             bucket.take(_cost(i, demand), now=now, due=due)
         self._sent.append(Sent(now, demand))
-        while self._sent[0].at < now - REMEMBERED_S and len(self._sent) > REMEMBERED:
+        while self._sent[0].at < now - self._remembered_s and len(self._sent) > REMEMBERED:
             self._forgotten = self._sent.popleft().at
 
     def give_back(self, demand: Demand, *, taken_at: float, now: float) -> None:
@@ -207,7 +209,7 @@ class Pace:
     def notify_answer(self, *, sent_at: float) -> None:
         """What was let in then was not refused."""
         if sent_at > self._cut_at:
-            self._setbacks = 0
+            self._pause_s = FIRST_PAUSE_S
 
     def notify_overload(self, demand: Demand, *, sent_at: float) -> None:
         """What was let in then was turned away for another reason: it tells nothing of how much is let in."""
@@ -219,14 +221,13 @@ class Pace:
         All refusals of what was let in before we slowed down are one piece of news.
         """
         self._refused.append(Sent(sent_at, demand))
+        # Behind a slow gateway refusals come late; what left before them must be known still.
+        self._remembered_s = max(self._remembered_s, min(LONGEST_REMEMBERED_S, REMEMBERED_S + 2 * (now - sent_at)))
         if sent_at > self._cut_at:
             self._slow_down(demand, sent_at=sent_at, now=now)
             self._cut_at = now
-            pause_s = FIRST_PAUSE_S * 2.0**self._setbacks
-            if self._setbacks:
-                pause_s = max(pause_s, 2 * (now - sent_at))
-            self.hold_until(now + min(LONGEST_PAUSE_S, pause_s))
-            self._setbacks += 1
+            self.hold_until(now + self._pause_s)
+            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
         if delay_s is not None and delay_s > ROUNDED_S:
             self.hold_until(now + delay_s)
 
@@ -244,7 +245,7 @@ class Pace:
         if bucket is None:
             bucket = self._buckets[i] = _bucket(i)
         admitted = self._rate_of(i, sent_at) if self._was_let_in(self._cut_at, sent_at) else 0.0
-        bucket.slow_down(admitted, cost=_cost(i, demand), now=now)
+        bucket.slow_down(admitted, cost=_cost(i, demand), age_s=now - sent_at, now=now)
 
     def _was_let_in(self, since: float, until: float) -> bool:
         left, refused = (sum(since < one.at <= until for one in which) for which in (self._sent, self._refused))

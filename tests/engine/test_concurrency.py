@@ -119,12 +119,35 @@ def test_that_we_ask_too_often_is_no_reason_to_ask_fewer_at_once() -> None:
     assert crowd.limit == 100
 
 
-def test_after_a_cut_growth_is_slow() -> None:
+@pytest.mark.parametrize(("before", "gained"), [(40, 4), (800, 28)])
+def test_after_a_cut_a_round_gains_four_slots_or_a_twentieth(before: int, gained: int) -> None:
+    crowd = grown(before)
+    trouble(crowd, sent_at=1.0, now=2.0)
+    cut = crowd.limit
+    successes(crowd, cut, at=3.0)
+
+    assert cut + gained - 1 <= crowd.limit <= cut + gained + 1
+
+
+def test_after_a_cut_old_answers_and_a_single_new_refusal_change_nothing() -> None:
     crowd = grown()
     trouble(crowd, sent_at=1.0, now=2.0)
-    successes(crowd, 70, at=3.0)
+    successes(crowd, 200, at=0.9)
+    assert crowd.limit == 70
 
-    assert 72 <= crowd.limit <= 75
+    successes(crowd, 1, saturated=False, at=3.0)
+    trouble(crowd, sent_at=3.1, now=3.2, count=1)
+    assert crowd.limit == 70
+
+
+def test_there_is_a_lower_bound() -> None:
+    crowd = Crowd()
+    for i in range(20):
+        trouble(crowd, sent_at=2.0 * i + 1, now=2.0 * i + 1.5)
+        successes(crowd, 1, saturated=False, at=2.0 * i + 1.6)
+
+    assert crowd.limit == 1
+    assert crowd.may_start(0, now=100.0)
 
 
 def test_a_failure_now_and_then_is_chance_and_five_in_a_row_are_not() -> None:
@@ -139,11 +162,17 @@ def test_a_failure_now_and_then_is_chance_and_five_in_a_row_are_not() -> None:
 
 
 def test_a_number_given_by_the_user_stays() -> None:
+    """Whatever happens, a pause included."""
     crowd = Crowd(fixed=5)
     successes(crowd, 100)
-    trouble(crowd, sent_at=1.0, now=2.0)
+    for i in range(3):
+        trouble(crowd, sent_at=2.0 * i + 1, now=2.0 * i + 1.5)
+        assert crowd.limit == 5
+    reopens = crowd.reopens_at or 0.0
+    crowd.notify_start()
+    crowd.notify_end(News.GOOD, sent_at=reopens, now=reopens, saturated=False)
 
-    assert crowd.limit == 5
+    assert (crowd.limit, crowd.paused) == (5, False)
 
 
 @pytest.mark.parametrize("fixed", [0, -1, 1.5, True])
@@ -242,6 +271,15 @@ def test_a_reply_to_what_was_sent_before_the_pause_does_not_end_it() -> None:
     crowd.notify_end(News.GOOD, sent_at=0.5, now=6.0, saturated=False)
 
     assert crowd.paused
+
+
+def test_while_a_probe_is_out_what_ends_of_before_lets_no_other_go() -> None:
+    crowd = opened_breaker()
+    reopens = crowd.reopens_at or 0.0
+    crowd.notify_start()
+    crowd.notify_end(News.NONE, sent_at=0.5, now=reopens + 1, saturated=False)
+
+    assert not crowd.may_start(1, now=reopens + 1)
 
 
 def test_a_probe_that_was_given_up_is_followed_by_another() -> None:

@@ -139,6 +139,26 @@ def test_a_limit_by_the_second_that_nobody_tells(latency_s: float, tells_waits: 
     assert log.refused_share <= 0.02
 
 
+@pytest.mark.parametrize("limits", [Limits(), Limits(rpm=4_800)], ids=["untold", "told wrongly"])
+@pytest.mark.parametrize("way_s", [0.5, 2.0])
+def test_refusals_that_come_back_late_are_understood_too(limits: Limits, way_s: float) -> None:
+    """A gateway may keep a refusal to itself for seconds, and try again for us."""
+    climate = Climate(limits=RPM, tells_limits=False, way_s=way_s)
+    log = seen(climate, told(limits), seconds=120)
+
+    assert log.rate(30, 120) >= 0.9 * 40
+    assert log.between(30).refused_share <= 0.06
+
+
+def test_tokens_at_a_slow_pace_that_nobody_tells() -> None:
+    """A request a second, of 500 tokens: how often to try depends on requests, not on tokens."""
+    client = Client(input_tokens=(200, 200), max_tokens=300)
+    log = seen(Climate(limits=RateLimits(tpm=30_000), tells_limits=False), client, seconds=900)
+
+    assert log.rate(300, 900, what="charged") >= 0.9 * 500
+    assert log.between(300).refused_share <= 0.03
+
+
 def test_a_limit_by_the_minute_that_nobody_tells() -> None:
     """At first there is a whole minute's worth to be had at once; what counts is how it goes on."""
     climate = Climate(limits=RateLimits(rpm=900, quantum_s=0), tells_limits=False)

@@ -156,14 +156,29 @@ def test_what_no_limit_can_ever_admit_is_said_with_limit_and_need(
     assert Pace(limits).never_fits(Demand(1, 5_000, 3_000, 2_000)) is None
 
 
-def test_what_was_not_needed_is_given_back_where_output_is_counted_apart() -> None:
-    pace = Pace(Limits(output_tpm=6_000 / STEADY))
-    demand = Demand(1, 0, 0, 3_000)
+@pytest.mark.parametrize(
+    ("limits", "used"),
+    [(Limits(input_tpm=6_000 / STEADY), (100, 3_000)), (Limits(output_tpm=6_000 / STEADY), (3_000, 100))],
+    ids=["input", "output"],
+)
+def test_what_was_not_needed_is_given_back_where_input_and_output_are_counted_apart(
+    limits: Limits, used: tuple[int, int]
+) -> None:
+    pace, demand = Pace(limits), Demand(1, 6_000, 3_000, 3_000)
     pace.take(demand, now=0.0)
     before = pace.ready_at(demand, now=0.0)
-    pace.settle(demand, input_tokens=0, output_tokens=100, now=0.0)
+    pace.settle(demand, input_tokens=used[0], output_tokens=used[1], now=0.0)
 
     assert before - pace.ready_at(demand, now=0.0) == pytest.approx(29.0)
+
+
+def test_what_was_needed_beyond_the_estimate_is_paid_for_afterwards() -> None:
+    pace, demand = Pace(Limits(output_tpm=6_000 / STEADY)), Demand(1, 0, 0, 100)
+    pace.take(demand, now=0.0)
+    before = pace.ready_at(demand, now=0.0)
+    pace.settle(demand, input_tokens=0, output_tokens=1_100, now=0.0)
+
+    assert pace.ready_at(demand, now=0.0) - before == pytest.approx(10.0)
 
 
 def test_a_common_limit_is_charged_at_admission_and_gives_nothing_back() -> None:
@@ -324,6 +339,49 @@ def test_a_lowered_limit_holds_at_once_and_a_raised_one_within_seconds() -> None
     assert flow(pace, begin=8.0, seconds=2.0) >= 190
 
 
+def test_hearing_the_same_again_does_not_hold_the_approach_up() -> None:
+    pace = Pace()
+    for i in range(40):
+        hear(pace, said(6_000), sent_at=i / 40, now=i / 40)
+
+    assert pace._buckets[0].rate(1.0) == pace._buckets[0].full_rate()
+
+
+def test_what_was_learnt_and_is_then_told_is_told() -> None:
+    pace = Pace()
+    hear(pace, said(6_000))
+    pace.tell(Limits(rpm=3_000), now=1.0)
+    hear(pace, said(6_000), sent_at=2.0, now=2.0)
+
+    assert pace.limits == Limits(rpm=3_000)
+
+
+def test_headers_are_not_read_for_every_reply() -> None:
+    class Counted(dict[str, str]):
+        read = 0
+
+        def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+            Counted.read += 1
+            return super().get(name, default)
+
+    pace, headers = Pace(), Counted(said(6_000))
+    for i in range(1_000):
+        hear(pace, headers, sent_at=i / 1_000, now=i / 1_000)
+
+    assert Counted.read <= 60 * 20
+
+
+def test_a_daily_limit_of_input_alone_is_left_alone() -> None:
+    pace = Pace()
+    hear(pace, {
+        "anthropic-ratelimit-input-tokens-limit": "1000000",
+        "anthropic-ratelimit-input-tokens-remaining": "1000",
+        "anthropic-ratelimit-input-tokens-reset": "2023-11-15T08:13:20Z",
+    })  # fmt: skip
+
+    assert pace.limits == Limits()
+
+
 def test_stale_headers_do_not_bring_an_old_limit_back() -> None:
     pace = Pace()
     hear(pace, said(3_000), sent_at=5.0, now=5.0)
@@ -454,13 +512,15 @@ def test_all_refusals_of_what_left_before_we_slowed_down_are_one_piece_of_news()
 
 def test_a_refusal_makes_everybody_pause_for_a_moment_and_longer_when_it_goes_on() -> None:
     pace, now, pauses = Pace(Limits(rpm=600_000)), 1.0, list[float]()
-    for _ in range(4):
+    for answered in (False, False, False, False, False, False, False, True, False):
+        if answered:
+            pace.notify_answer(sent_at=now)
         pace.take(ONE, now=now)
         refused(pace, sent_at=now, now=now)
         pauses.append(pace.ready_at(ONE, now=now) - now)
         now += pauses[-1]
 
-    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8], rel=0.05)
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 0.1, 0.2], rel=0.05)
 
 
 def test_a_wait_that_is_more_than_rounding_holds_for_everybody() -> None:
@@ -492,6 +552,48 @@ def test_a_refusal_when_known_limits_are_hardly_used_is_for_one_that_nobody_told
 
     assert pace.limits.rpm is not None
     assert pace.limits.tpm == 10_000_000
+
+
+def test_a_refusal_never_makes_it_faster() -> None:
+    pace = Pace()
+    for i in range(101):
+        pace.take(ONE, now=i / 100)
+    refused(pace, sent_at=1.0, now=1.0)
+    slower = pace._buckets[0].rate(2.1)
+    pace.take(ONE, now=2.1)
+    refused(pace, sent_at=2.1, now=2.1)
+
+    assert pace._buckets[0].rate(2.1) < slower
+
+
+def test_a_refusal_that_comes_back_late_is_judged_by_what_left_before_it() -> None:
+    pace, now = Pace(), 0.0
+    for _ in range(2):  # the first tells how late they come, from the second on it is known what to remember
+        for _ in range(600):
+            now += 1 / 60
+            pace.take(ONE, now=now)
+        refused(pace, sent_at=now - 6.0, now=now)
+
+    assert pace._buckets[0].rate(now) == pytest.approx(60, rel=0.1)
+
+
+def test_a_day_that_is_used_up_slows_nobody_down() -> None:
+    pace = Pace(Limits(rpd=1_000))
+    for i in range(101):
+        pace.take(ONE, now=i / 100)
+    refused(pace, sent_at=1.0, now=1.01)
+
+    assert pace.limits.rpd == 1_000
+    assert pace._buckets[4].governor is None
+
+
+def test_a_refusal_right_after_an_approach_is_chance_still() -> None:
+    pace = Pace()
+    hear(pace, said(6_000))
+    flow(pace, begin=0.0, seconds=5.0)
+    refused(pace, sent_at=5.0, now=5.0)
+
+    assert flow(pace, begin=5.2, seconds=1.0) >= 97
 
 
 @given(
@@ -539,8 +641,8 @@ def test_what_is_not_used_is_not_tried() -> None:
     for i in range(101):
         pace.take(ONE, now=i / 100)
     refused(pace, sent_at=1.0, now=1.01)
-    for i in range(100):
-        pace.take(ONE, now=2.0 + i)  # one a second, for a hundred seconds
+    for i in range(500):
+        pace.take(ONE, now=2.0 + i / 5)  # five a second, for a hundred seconds
 
     assert flow(pace, begin=102.0, seconds=1.0) <= 100
 
@@ -558,6 +660,23 @@ def test_output_is_reserved_in_full_until_thirty_replies_are_known_and_then_by_t
     assert sizes.demand("label", input_bound=300, max_tokens=1000, n=2).output_tokens == 2 * 15.5
     assert sizes.demand("label", input_bound=300, max_tokens=10, n=1).output_tokens == 10
     assert sizes.demand("other", input_bound=300, max_tokens=1000, n=1).output_tokens == 1000
+
+
+def test_several_completions_take_as_many_times_the_output_and_the_prompt_once() -> None:
+    sizes = Sizes()
+    for _ in range(30):
+        sizes.notify("", input_bound=300, input_tokens=100, output_tokens=60, n=3)
+
+    demand = sizes.demand("", input_bound=300, max_tokens=50, n=4)
+    assert demand == Demand(1, 100 + 200, 100, 80)
+
+
+def test_a_usage_beyond_what_can_be_is_taken_for_the_bound() -> None:
+    sizes = Sizes()
+    for _ in range(200):
+        sizes.notify("", input_bound=300, input_tokens=10**9, output_tokens=1, n=1)
+
+    assert sizes.demand("", input_bound=300, max_tokens=1, n=1).input_tokens == 300
 
 
 @given(st.lists(st.integers(0, 500), min_size=30, max_size=600))
