@@ -116,8 +116,10 @@ class Admission:
         if (ticket := self.enter_nowait(size)) is not None:
             return ticket
         place: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
-        (self._returned if again else self._line).append((size, place))
-        self.wake()
+        line = self._returned if again else self._line
+        line.append((size, place))
+        if len(line) == 1:  # behind others nothing has changed
+            self.wake()
         try:
             return await place
         except asyncio.CancelledError:
@@ -182,10 +184,13 @@ class Admission:
 
     def wake(self) -> None:
         """Something has changed: let in from the head of the line whoever may leave now."""
-        if self.head(now=self._clock.monotonic()) is not None:
-            self._limiter.wait_for_turn(self)
-        else:
-            self._limiter.serve()  # it may have been our turn
+        now = self._clock.monotonic()
+        while (demand := self.head(now=now)) is not None:
+            if not self._limiter.may_leave(demand, now=now):
+                self._limiter.wait_for_turn(self)
+                return
+            self.let_in(demand, now=now)
+        self._limiter.serve()  # it may have been our turn
 
     def head(self, *, now: float) -> Demand | None:
         line = self._next_line()

@@ -71,6 +71,8 @@ class Limiter:
 
     def serve(self) -> None:
         """Let in whoever may leave now, in turn; set the timer for the one who may not."""
+        if not self._turns and self._timer is None:
+            return
         now = self._clock.monotonic()
         while self._turns:
             member = self._turns[0]
