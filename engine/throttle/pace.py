@@ -54,7 +54,6 @@ class Pace:
         self._held_until = -math.inf
         self._sent: deque[Sent] = deque()
         self._remembered_s = REMEMBERED_S
-        self._forgotten = -math.inf  # of what was sent up to then nothing is known any more
         self._refused: deque[Sent] = deque(maxlen=1024)
         self._cut_at = -math.inf  # what was let in before is no news any more
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
@@ -140,7 +139,7 @@ class Pace:
             bucket.take(_cost(i, demand), now=now, due=due)
         self._sent.append(Sent(now, demand))
         while self._sent[0].at < now - self._remembered_s and len(self._sent) > REMEMBERED:
-            self._forgotten = self._sent.popleft().at
+            self._sent.popleft()
 
     def give_back(self, demand: Demand, *, taken_at: float, now: float) -> None:
         """The request was not sent after all."""
@@ -259,7 +258,6 @@ class Pace:
         since = until - WINDOW_S
         if len(self._sent) >= EVIDENCE:
             since = min(since, self._sent[-EVIDENCE].at)
-        since = max(since, min(self._forgotten, until - 0.1))
         left, refused = (
             sum(_cost(i, one.demand) for one in which if since <= one.at <= until)
             for which in (self._sent, self._refused)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.throttle import Demand, Limits, Pace, Sizes, strictest
-from engine.throttle.bucket import BURST_OF_REQUESTS_S, STEADY
+from engine.throttle.bucket import BURST_OF_REQUESTS_S, STEADY, Bucket
 from engine.throttle.governor import Governor
 
 ONE = Demand(1, 0, 0, 0)
@@ -555,15 +555,29 @@ def test_a_refusal_when_known_limits_are_hardly_used_is_for_one_that_nobody_told
 
 
 def test_a_refusal_never_makes_it_faster() -> None:
-    pace = Pace()
-    for i in range(101):
-        pace.take(ONE, now=i / 100)
-    refused(pace, sent_at=1.0, now=1.0)
-    slower = pace._buckets[0].rate(2.1)
-    pace.take(ONE, now=2.1)
-    refused(pace, sent_at=2.1, now=2.1)
+    bucket = Bucket(
+        limit=None, told=False, governor=Governor(ceiling=10.0, start=10.0, since=0.0, recover_s=4.0, probe_s=4.0)
+    )
+    bucket.slow_down(50.0, cost=1.0, age_s=0.0, now=2.0)
 
-    assert pace._buckets[0].rate(2.1) < slower
+    assert bucket.rate(2.0) < 10.0
+    assert bucket.rate(6.0) < 10.0
+
+
+@pytest.mark.parametrize(
+    ("requests_a_second", "age_s", "probe_s"),
+    [(100.0, 0.1, 4.0), (12.0, 0.1, 10.0), (0.1, 0.1, 120.0), (100.0, 3.0, 12.0)],
+    ids=["many", "fewer", "hardly any", "late refusals"],
+)
+@pytest.mark.parametrize("cost", [1.0, 500.0], ids=["requests", "tokens"])
+def test_how_soon_more_is_tried_depends_on_how_many_requests_that_may_cost(
+    requests_a_second: float, age_s: float, probe_s: float, cost: float
+) -> None:
+    bucket = Bucket(limit=None, told=False)
+    bucket.slow_down(cost * requests_a_second / STEADY, cost=cost, age_s=age_s, now=0.0)
+
+    assert bucket.governor is not None
+    assert bucket.governor.probe_s == pytest.approx(probe_s)
 
 
 def test_a_refusal_that_comes_back_late_is_judged_by_what_left_before_it() -> None:
@@ -585,6 +599,7 @@ def test_a_day_that_is_used_up_slows_nobody_down() -> None:
 
     assert pace.limits.rpd == 1_000
     assert pace._buckets[4].governor is None
+    assert pace.limits.rpm is not None
 
 
 def test_a_refusal_right_after_an_approach_is_chance_still() -> None:
