@@ -1,42 +1,122 @@
 """Money is reserved before a call and settled after it, so a cap holds whatever the replies do.
 
-Integers of pico-dollars throughout. The ledger knows no price, no provider and no disk.
+Integers of pico-dollars throughout. The ledger knows no price, no provider and no disk; of stages it knows names, what
+each may take at most, and what is kept for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
 from engine.errors import BudgetReached, UserError
 from engine.prices import PICO_PER_USD, Amount, dollars, exact
 
-__all__ = ["Budget", "Ledger", "Reservation"]
+__all__ = ["Budget", "Ledger", "Reservation", "Share"]
 
 # What the journal's 64-bit integers hold with room to spare.
 _LARGEST_USD: Final = 1_000_000
 
+_NO_SHARES: Final[Mapping[str, Amount]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a stage may take at most, and what is kept for it and for nobody else; None is no limit of its own.
+
+    `charged` is what it has taken, known or assumed; `reserved` what is set aside for it. Pico-dollars.
+    """
+
+    at_most: int | None = None
+    kept: int = 0
+    charged: int = 0
+    reserved: int = 0
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Budget:
-    """The most that may be spent: `Budget(usd=5)`, `Budget(usd="0.50")`."""
+    """The most that may be spent: `Budget(usd=5)`, `Budget(usd="0.50")`.
+
+    Stages (the tags of requests) may have parts of it, as shares of the whole:
+
+        Budget(usd=5, at_most={"generate": 0.7})   # "generate" may take 3.50 USD of the 5, and no more
+        Budget(usd=5, kept={"annotate": 0.2})      # 1 USD is left for "annotate", whoever comes before it
+    """
 
     usd: Decimal
+    at_most: Mapping[str, Decimal] = field(hash=False)
+    kept: Mapping[str, Decimal] = field(hash=False)
 
-    def __init__(self, usd: Amount) -> None:
-        amount = exact(usd, name="the budget")
-        object.__setattr__(self, "usd", amount)
+    def __init__(
+        self, usd: Amount, *, at_most: Mapping[str, Amount] = _NO_SHARES, kept: Mapping[str, Amount] = _NO_SHARES
+    ) -> None:
+        put = object.__setattr__  # frozen
+        put(self, "usd", exact(usd, name="the budget"))
+        put(self, "at_most", {stage: _share(stage, share) for stage, share in at_most.items()})
+        put(self, "kept", {stage: _share(stage, share) for stage, share in kept.items()})
         if not 1 <= self.cap <= _LARGEST_USD * PICO_PER_USD:
             raise UserError(f"the budget must be above 0 and at most {_LARGEST_USD} USD (got {usd!r})")
+        if sum(self.kept.values()) > 1:
+            raise UserError(f"no more can be kept for stages than there is (got {sum(self.kept.values())} of 1)")
+        for stage in self.at_most.keys() & self.kept.keys():
+            if self.kept[stage] > self.at_most[stage]:
+                raise UserError(
+                    f"{stage!r} may take {self.at_most[stage]} of the budget, "
+                    f"so {self.kept[stage]} cannot be kept for it"
+                )
 
     @property
     def cap(self) -> int:
         """The cap in pico-dollars; a fraction of one is rounded away, never up."""
-        numerator, denominator = self.usd.as_integer_ratio()
-        return numerator * PICO_PER_USD // denominator
+        return _pico(self.usd)
+
+    def shares(self, charged: Mapping[str, int]) -> dict[str, Share]:
+        """What each stage that is named may take; `charged` is what stages have taken so far."""
+        return {
+            stage: Share(
+                at_most=_part(self.cap, self.at_most[stage]) if stage in self.at_most else None,
+                kept=_part(self.cap, self.kept.get(stage, Decimal(0))),
+                charged=charged.get(stage, 0),
+            )
+            for stage in (*self.at_most, *(stage for stage in self.kept if stage not in self.at_most))
+        }
+
+
+def _share(stage: str, share: Amount) -> Decimal:
+    part = exact(share, name=f"the share of {stage!r}")
+    if not 0 < part <= 1:
+        raise UserError(f"the share of {stage!r} must lie between 0 and 1 (got {share!r})")
+    return part
+
+
+def _pico(usd: Decimal) -> int:
+    numerator, denominator = usd.as_integer_ratio()
+    return numerator * PICO_PER_USD // denominator
+
+
+def _part(cap: int, share: Decimal) -> int:
+    numerator, denominator = share.as_integer_ratio()
+    return cap * numerator // denominator
+
+
+@dataclass(slots=True, eq=False)
+class _Stage:
+    """How a stage stands, and who waits in it; the one without a name is for all that have no share of their own."""
+
+    name: str
+    limit: int  # the cap, when it has none of its own
+    kept: int = 0
+    charged: int = 0
+    reserved: int = 0
+    line: OrderedDict[_Waiter, None] = field(default_factory=OrderedDict)  # in order of arrival; any of them may leave
+
+    def kept_beside(self, reserved: int) -> int:
+        """What nobody else may take, when so much is set aside for it."""
+        return max(0, self.kept - self.charged - reserved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,27 +124,38 @@ class Reservation:
     """Money set aside for one attempt, until it is settled, assumed or released: exactly one of them, once."""
 
     amount: int
+    _stage: _Stage = field(repr=False)
+
+
+Least = Callable[[], int]
 
 
 class Ledger:
     """What was spent, what is assumed to be, and what is set aside; the sum never passes the cap.
 
-    A cap of None is no limit: for prices of zero only, which the caller answers for.
+    Nor does what a stage takes pass its share, and what is kept for one is not given to another. A cap of None is no
+    limit: for prices of zero only, which the caller answers for.
 
     Not for use from several threads.
     """
 
-    def __init__(self, cap: int | None, *, spent: int = 0, assumed: int = 0) -> None:
+    def __init__(
+        self, cap: int | None, *, spent: int = 0, assumed: int = 0, shares: Mapping[str, Share] | None = None
+    ) -> None:
         self.cap: Final = cap
         self.spent = spent
         self.assumed = assumed
         self.reserved = 0
+        self._shares: Final = dict(shares or {})
+        self._others = _Stage("", cap or 0)
+        self._stages = {name: _stage_of(name, share, cap=cap or 0) for name, share in self._shares.items()}
         self._open: set[Reservation] = set()
-        self._waiting: OrderedDict[_Waiter, None] = OrderedDict()  # in order of arrival; any of them may leave
+        self._arrivals = 0
+        self._waiting = 0
 
     @property
     def headroom(self) -> int | None:
-        """What could be reserved now, or None when there is no cap."""
+        """What is neither gone nor set aside, or None when there is no cap."""
         return None if self.cap is None else self.cap - self.spent - self.assumed - self.reserved
 
     @property
@@ -75,27 +166,39 @@ class Ledger:
     @property
     def waiting(self) -> int:
         """How many callers wait for a settlement to make room."""
-        return len(self._waiting)
+        return self._waiting
 
-    def try_reserve(self, amount: int) -> Reservation | None:
+    @property
+    def shares(self) -> Mapping[str, Share]:
+        """How the stages that have a share stand."""
+        return {
+            name: replace(self._shares[name], charged=stage.charged, reserved=stage.reserved)
+            for name, stage in self._stages.items()
+        }
+
+    def try_reserve(self, amount: int, *, stage: str = "") -> Reservation | None:
         """Set `amount` aside now, or None if it does not fit now or others have waited longer."""
         if amount < 0:
             raise ValueError(f"an amount cannot be negative (got {amount})")
-        return None if self._waiting else self._take(amount)
+        return None if self._waiting else self._take(amount, self._stage(stage))
 
-    async def reserve(self, amount: int) -> Reservation:
+    async def reserve(self, amount: int, *, stage: str = "", least: Least | None = None) -> Reservation:
         """Set `amount` aside, waiting in line while something in flight may still give money back.
 
-        Raises BudgetReached when nothing can make room: at once if the amount can never fit, else when it is at the
-        head of the line and nothing is in flight. First come, first served: a large amount at the head is not
-        overtaken by small ones.
+        While the whole does not fit, as little is taken as `least` says; it is asked at the head of the line, since by
+        then more may be known. Raises BudgetReached when nothing can make room: at once if it can never fit, else at
+        the head of the line. First come, first served: a large amount at the head is not overtaken by small ones,
+        unless it waits for its own stage, or for money that is kept for another.
         """
-        if reservation := self.try_reserve(amount):
+        if reservation := self.try_reserve(amount, stage=stage):
             return reservation
-        if self._is_hopeless(amount):
-            raise self._reached(amount)
-        waiter = _Waiter(amount, asyncio.get_running_loop().create_future())
-        self._waiting[waiter] = None
+        self._arrivals += 1
+        waiter = _Waiter(amount, least, self._stage(stage), self._arrivals, asyncio.get_running_loop().create_future())
+        if self._is_hopeless(waiter.least_amount(), waiter.stage):
+            raise self._reached(waiter.least_amount(), waiter.stage)
+        waiter.stage.line[waiter] = None
+        self._waiting += 1
+        self._serve()
         try:
             return await waiter.granted
         except asyncio.CancelledError:
@@ -106,19 +209,19 @@ class Ledger:
         """The call cost this much, at most what was set aside; what is left of it is free again."""
         if not 0 <= cost <= reservation.amount:
             raise ValueError(f"a cost must lie between 0 and the {reservation.amount} set aside (got {cost})")
-        self._close(reservation)
+        self._close(reservation, charged=cost)
         self.spent += cost
         self._serve()
 
     def assume(self, reservation: Reservation) -> None:
         """Nobody knows what the call cost: it is charged whole, and kept apart from what is known."""
-        self._close(reservation)
+        self._close(reservation, charged=reservation.amount)
         self.assumed += reservation.amount
         self._serve()
 
     def release(self, reservation: Reservation) -> None:
         """The call surely cost nothing."""
-        self._close(reservation)
+        self._close(reservation, charged=0)
         self._serve()
 
     def __repr__(self) -> str:
@@ -126,57 +229,112 @@ class Ledger:
         parts = f"{dollars(self.spent)} spent, {dollars(self.assumed)} assumed, {dollars(self.reserved)} reserved {cap}"
         return f"<Ledger [{parts} | {self.in_flight} in flight, {self.waiting} waiting]>"
 
-    def _take(self, amount: int) -> Reservation | None:
-        if self.headroom is not None and amount > self.headroom:
+    # -- what fits
+
+    def _stage(self, name: str) -> _Stage:
+        return self._stages.get(name, self._others)
+
+    def _take(self, amount: int, stage: _Stage) -> Reservation | None:
+        if self.cap is not None and amount > self._room(self.cap, stage):
             return None
-        reservation = Reservation(amount)
+        reservation = Reservation(amount, stage)
         self._open.add(reservation)
         self.reserved += amount
+        stage.reserved += amount
         return reservation
 
-    def _close(self, reservation: Reservation) -> None:
+    def _room(self, cap: int, stage: _Stage) -> int:
+        """What the stage could set aside now."""
+        room = cap - self.spent - self.assumed - self.reserved
+        if not self._stages:
+            return room
+        for_others = sum(other.kept_beside(other.reserved) for other in self._other_than(stage))
+        return min(room - for_others, stage.limit - stage.charged - stage.reserved)
+
+    def _is_hopeless(self, amount: int, stage: _Stage) -> bool:
+        """Whether it would not fit even if everything in flight turned out to cost nothing: charges only grow."""
+        if self.cap is None:
+            return False
+        for_others = sum(other.kept_beside(0) for other in self._other_than(stage))
+        return amount > min(self.cap - self.spent - self.assumed - for_others, stage.limit - stage.charged)
+
+    def _other_than(self, stage: _Stage) -> list[_Stage]:
+        return [other for other in self._stages.values() if other is not stage]
+
+    def _close(self, reservation: Reservation, *, charged: int) -> None:
         if reservation not in self._open:
             raise ValueError("this reservation is closed, or another ledger's")
         self._open.remove(reservation)
         self.reserved -= reservation.amount
+        stage = reservation._stage  # noqa: SLF001 - made here, and nobody else's business
+        stage.reserved -= reservation.amount
+        stage.charged += charged
 
-    def _is_hopeless(self, amount: int) -> bool:
-        """Spent and assumed only grow, so what does not fit beside them never will."""
-        if self.cap is None:
-            return False
-        return not self._open or amount > self.cap - self.spent - self.assumed
+    # -- the line
 
     def _serve(self) -> None:
         """Grant or refuse from the head of the line, as far as can be told now."""
-        while self._waiting:
-            waiter = next(iter(self._waiting))
+        held_up: set[_Stage] = set()
+        while self._waiting and (waiter := self._next(held_up)) is not None:
+            least = waiter.least_amount()
             if waiter.granted.cancelled():
                 pass  # it was told so, and has not run since
-            elif reservation := self._take(waiter.amount):
+            elif reservation := self._take(waiter.amount, waiter.stage) or self._take(least, waiter.stage):
                 waiter.granted.set_result(reservation)
-            elif self._is_hopeless(waiter.amount):
-                waiter.granted.set_exception(self._reached(waiter.amount))
+            elif self._is_hopeless(least, waiter.stage):
+                waiter.granted.set_exception(self._reached(least, waiter.stage))
+            elif self.headroom is not None and least <= self.headroom:
+                held_up.add(waiter.stage)  # there is money, but not for this stage
+                continue
             else:
                 return
-            del self._waiting[waiter]
+            self._remove(waiter)
+
+    def _next(self, held_up: set[_Stage]) -> _Waiter | None:
+        """Who came first of all whose stage is not held up."""
+        stages = (self._others, *self._stages.values())
+        heads = [next(iter(stage.line)) for stage in stages if stage.line and stage not in held_up]
+        return min(heads, key=lambda waiter: waiter.number, default=None)
+
+    def _remove(self, waiter: _Waiter) -> None:
+        del waiter.stage.line[waiter]
+        self._waiting -= 1
 
     def _leave(self, waiter: _Waiter) -> None:
         """A waiter was cancelled: in the line, or in the moment between being served and waking."""
-        if waiter in self._waiting:
-            del self._waiting[waiter]
+        if waiter in waiter.stage.line:
+            self._remove(waiter)
             self._serve()
         elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
             self.release(waiter.granted.result())
 
-    def _reached(self, amount: int) -> BudgetReached:
-        cap, spent, assumed = dollars(self.cap or 0), dollars(self.spent), dollars(self.assumed)
-        return BudgetReached(
-            f"the budget of {cap} is reached: {spent} spent and {assumed} assumed, "
-            f"and the next call may cost up to {dollars(amount)}"
-        )
+    def _reached(self, amount: int, stage: _Stage) -> BudgetReached:
+        cap, next_call = dollars(self.cap or 0), f"the next call may cost up to {dollars(amount)}"
+        if self._shares.get(stage.name, _NONE).at_most is not None and amount > stage.limit - stage.charged:
+            return BudgetReached(
+                f"the share of {stage.name!r}, {dollars(stage.limit)} of a budget of {cap}, is reached: "
+                f"{dollars(stage.charged)} charged, and {next_call}"
+            )
+        kept = {other.name: other.kept_beside(0) for other in self._other_than(stage)}
+        told = "".join(f", {dollars(amount)} kept for {name!r}" for name, amount in kept.items() if amount)
+        gone = f"{dollars(self.spent)} spent and {dollars(self.assumed)} assumed"
+        return BudgetReached(f"the budget of {cap} is reached: {gone}{told}, and {next_call}")
+
+
+_NONE: Final = Share()
+
+
+def _stage_of(name: str, share: Share, *, cap: int) -> _Stage:
+    return _Stage(name, cap if share.at_most is None else share.at_most, share.kept, share.charged)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
     amount: int
+    least: Least | None
+    stage: _Stage
+    number: int
     granted: asyncio.Future[Reservation]
+
+    def least_amount(self) -> int:
+        return self.amount if self.least is None else min(self.amount, self.least())

@@ -7,9 +7,18 @@ import random
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
 
-from engine.budget import Budget, Ledger, Reservation
+from engine.budget import Budget, Ledger, Reservation, Share
 from engine.errors import BudgetReached, UserError
 from engine.fakes import virtual_time
 
@@ -17,18 +26,25 @@ CAP = 1000
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Any order of reservations, settlements within their bounds, assumptions and releases."""
+    """Any order of reservations, settlements within their bounds, assumptions and releases, for any stages."""
 
     reservations = Bundle[Reservation]("reservations")
 
     def __init__(self) -> None:
         super().__init__()
         self.ledger = Ledger(CAP)
+        self.shares: dict[str, Share] = {}
 
-    @rule(target=reservations, amount=st.integers(0, CAP))
-    def reserve(self, amount: int) -> Reservation | MultipleResults[Reservation]:
-        fits = amount <= CAP - self.ledger.spent - self.ledger.assumed - self.ledger.reserved
-        reservation = self.ledger.try_reserve(amount)
+    @initialize(at_most=st.none() | st.integers(0, CAP), kept=st.integers(0, CAP // 2), other=st.integers(0, CAP // 2))
+    def share_out(self, at_most: int | None, kept: int, other: int) -> None:
+        first = Share(at_most, kept if at_most is None else min(kept, at_most))
+        self.shares = {"first": first, "second": Share(kept=other)}
+        self.ledger = Ledger(CAP, shares=self.shares)
+
+    @rule(target=reservations, amount=st.integers(0, CAP), stage=st.sampled_from(["", "first", "second"]))
+    def reserve(self, amount: int, stage: str) -> Reservation | MultipleResults[Reservation]:
+        fits = amount <= self.room_for(stage)
+        reservation = self.ledger.try_reserve(amount, stage=stage)
         assert (reservation is not None) == fits
         return multiple() if reservation is None else reservation
 
@@ -50,6 +66,25 @@ class LedgerMachine(RuleBasedStateMachine):
         assert min(ledger.spent, ledger.assumed, ledger.reserved, ledger.in_flight) >= 0
         assert ledger.spent + ledger.assumed + ledger.reserved <= CAP
         assert ledger.headroom == CAP - ledger.spent - ledger.assumed - ledger.reserved
+
+    @invariant()
+    def no_stage_passes_its_share(self) -> None:
+        for share in self.ledger.shares.values():
+            assert share.at_most is None or share.charged + share.reserved <= share.at_most
+
+    @invariant()
+    def what_is_kept_for_a_stage_is_there_for_it(self) -> None:
+        for name, share in self.ledger.shares.items():
+            assert self.room_for(name) >= share.kept - share.charged - share.reserved
+
+    def room_for(self, stage: str) -> int:
+        """What fits, worked out from the outside."""
+        ledger, shares = self.ledger, self.ledger.shares
+        gone = {name: share.charged + share.reserved for name, share in shares.items()}
+        kept = sum(max(0, shares[name].kept - gone[name]) for name in shares if name != stage)
+        room = CAP - ledger.spent - ledger.assumed - ledger.reserved - kept
+        most = shares[stage].at_most if stage in shares else None
+        return room if most is None else min(room, most - gone[stage])
 
 
 TestLedgerMachine = LedgerMachine.TestCase
@@ -239,16 +274,167 @@ def test_a_waiter_cancelled_before_the_settlement_is_passed_over() -> None:
     assert virtual_time.run(scenario()) == (800, 800)
 
 
+# -- taking less while the whole does not fit
+
+
+def test_while_the_whole_does_not_fit_as_little_is_taken_as_will_do() -> None:
+    async def scenario() -> list[int]:
+        ledger = Ledger(CAP)
+        whole = await ledger.reserve(700, least=lambda: 100)
+        less = await ledger.reserve(700, least=lambda: 100)
+        return [whole.amount, less.amount, ledger.reserved]
+
+    assert virtual_time.run(scenario()) == [700, 100, 800]
+
+
+def test_how_little_will_do_is_asked_at_the_head_of_the_line() -> None:
+    """By then more may be known than when the caller joined it."""
+
+    async def scenario() -> int:
+        ledger, least = Ledger(CAP), 700
+        holder = taken(ledger, 900)
+        waiter = asyncio.create_task(ledger.reserve(700, least=lambda: least))
+        await asyncio.sleep(0)
+        least = 150
+        ledger.settle(holder, 800)
+        return (await waiter).amount
+
+    assert virtual_time.run(scenario()) == 150
+
+
+def test_the_whole_is_taken_where_it_fits_again() -> None:
+    async def scenario() -> int:
+        ledger = Ledger(CAP)
+        holder = taken(ledger, 900)
+        waiter = asyncio.create_task(ledger.reserve(700, least=lambda: 150))
+        await asyncio.sleep(0)
+        ledger.release(holder)
+        return (await waiter).amount
+
+    assert virtual_time.run(scenario()) == 700
+
+
+@pytest.mark.parametrize(("least", "is_hopeless"), [(101, True), (100, False), (10_000, True)])
+def test_only_what_would_not_fit_at_its_least_is_refused(least: int, is_hopeless: bool) -> None:
+    async def scenario() -> list[object]:
+        ledger = Ledger(CAP, spent=900)
+        return list(await asyncio.gather(ledger.reserve(500, least=lambda: least), return_exceptions=True))
+
+    [end] = virtual_time.run(scenario())
+    assert isinstance(end, BudgetReached) == is_hopeless
+
+
+# -- stages
+
+
+@pytest.mark.parametrize(
+    ("wrong", "part"),
+    [
+        pytest.param({"at_most": {"generate": 0}}, "'generate' must lie between 0 and 1 (got 0)", id="nothing"),
+        pytest.param({"at_most": {"generate": 1.1}}, "between 0 and 1", id="more than all"),
+        pytest.param({"at_most": {"generate": "much"}}, "must be a number", id="no number"),
+        pytest.param({"kept": {"generate": 0.6, "annotate": 0.5}}, "no more can be kept", id="kept twice"),
+        pytest.param(
+            {"kept": {"generate": 0.6}, "at_most": {"generate": 0.5}}, "0.6 cannot be kept for it", id="kept for nobody"
+        ),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(wrong: dict[str, dict[str, float | str]], part: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        Budget(5, **wrong)
+
+    assert part in str(refusal.value)
+
+
+def test_shares_are_exact_parts_of_the_whole_and_never_rounded_up() -> None:
+    shares = Budget("0.000000000010", at_most={"generate": "0.77"}, kept={"annotate": 0.2}).shares({"annotate": 3})
+
+    assert shares == {"generate": Share(at_most=7), "annotate": Share(kept=2, charged=3)}
+
+
+def test_a_stage_takes_its_share_and_no_more() -> None:
+    async def scenario() -> str:
+        ledger = Ledger(10**12, shares=Budget(1, at_most={"generate": 0.7}).shares({"generate": 5 * 10**11}))
+        with pytest.raises(BudgetReached) as refusal:
+            await ledger.reserve(3 * 10**11, stage="generate")
+        await ledger.reserve(2 * 10**11, stage="generate")
+        await ledger.reserve(8 * 10**11, stage="annotate")
+        return str(refusal.value)
+
+    assert virtual_time.run(scenario()) == (
+        "the share of 'generate', $0.70 of a budget of $1.00, is reached: $0.50 charged, "
+        "and the next call may cost up to $0.30"
+    )
+
+
+def test_what_is_kept_for_a_stage_is_given_to_no_other() -> None:
+    async def scenario() -> str:
+        ledger = Ledger(10**12, shares=Budget(1, kept={"annotate": 0.4}).shares({}))
+        with pytest.raises(BudgetReached) as refusal:
+            await ledger.reserve(7 * 10**11, stage="generate")
+        await ledger.reserve(3 * 10**11, stage="annotate")
+        await ledger.reserve(6 * 10**11)
+        assert ledger.headroom == 10**11
+        return str(refusal.value)
+
+    assert virtual_time.run(scenario()) == (
+        "the budget of $1.00 is reached: $0.00 spent and $0.00 assumed, $0.40 kept for 'annotate', "
+        "and the next call may cost up to $0.70"
+    )
+
+
+def test_who_waits_for_the_own_stage_holds_up_no_other() -> None:
+    async def scenario() -> list[object]:
+        ledger = Ledger(CAP, shares={"generate": Share(at_most=500)})
+        holder = ledger.try_reserve(400, stage="generate")
+        held_up = asyncio.create_task(ledger.reserve(300, stage="generate"))
+        behind = asyncio.create_task(ledger.reserve(10, stage="generate"))
+        other = asyncio.create_task(ledger.reserve(600))
+        await asyncio.sleep(0)
+        found: list[object] = [other.done(), held_up.done(), behind.done()]
+        assert holder is not None
+        ledger.release(holder)
+        ledger.release(await other)
+        return [*found, (await held_up).amount, (await behind).amount]
+
+    assert virtual_time.run(scenario()) == [True, False, False, 300, 10]
+
+
+def test_who_waits_for_common_money_is_not_overtaken_by_other_stages() -> None:
+    async def scenario() -> list[object]:
+        ledger = Ledger(CAP, shares={"generate": Share(at_most=900)})
+        holder = ledger.try_reserve(400, stage="generate")
+        large = asyncio.create_task(ledger.reserve(900))
+        small = asyncio.create_task(ledger.reserve(10, stage="generate"))
+        await asyncio.sleep(0)
+        found: list[object] = [large.done(), small.done()]
+        assert holder is not None
+        ledger.release(holder)
+        return [*found, (await large).amount, (await small).amount]
+
+    assert virtual_time.run(scenario()) == [False, False, 900, 10]
+
+
+def end_somehow(ledger: Ledger, reservation: Reservation, chance: random.Random) -> None:
+    how = chance.randrange(3)
+    if how == 0:
+        ledger.settle(reservation, chance.randrange(reservation.amount + 1))
+    elif how == 1:
+        ledger.assume(reservation)
+    else:
+        ledger.release(reservation)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_under_contention_the_cap_holds_is_used_and_nobody_hangs(seed: int) -> None:
-    """Two hundred callers with random costs, ends and cancellations; at least 97 % is spent at the end."""
+    """Two hundred callers of three stages with random costs, ends and cancellations; at least 97 % is spent."""
     chance = random.Random(seed)
-    ledger = Ledger(100_000)
+    shares = {"generate": Share(at_most=chance.randrange(20_000, 100_001)), "annotate": Share(kept=30_000)}
+    ledger = Ledger(100_000, shares=shares if seed % 2 else None)
 
-    async def call() -> None:
+    async def call(stage: str) -> None:
         while True:
-            bound = chance.randrange(1, 400)
-            reservation = await ledger.reserve(bound)
+            reservation = await ledger.reserve(chance.randrange(2, 400), stage=stage, least=lambda: 1)
             assert ledger.spent + ledger.assumed + ledger.reserved <= 100_000
             try:
                 for _ in range(chance.randrange(4)):
@@ -256,19 +442,11 @@ def test_under_contention_the_cap_holds_is_used_and_nobody_hangs(seed: int) -> N
             except asyncio.CancelledError:
                 ledger.assume(reservation)
                 raise
-            end(reservation)
-
-    def end(reservation: Reservation) -> None:
-        how = chance.randrange(3)
-        if how == 0:
-            ledger.settle(reservation, chance.randrange(reservation.amount + 1))
-        elif how == 1:
-            ledger.assume(reservation)
-        else:
-            ledger.release(reservation)
+            end_somehow(ledger, reservation, chance)
 
     async def scenario() -> list[object]:
-        tasks = [asyncio.create_task(call()) for _ in range(200)]
+        stages = ["", "generate", "annotate", "annotate"]
+        tasks = [asyncio.create_task(call(stages[i % 4])) for i in range(200)]
         await asyncio.sleep(0)
         for task in chance.sample(tasks, 20):
             task.cancel()
@@ -280,6 +458,8 @@ def test_under_contention_the_cap_holds_is_used_and_nobody_hangs(seed: int) -> N
     assert ledger.waiting == 0
     assert ledger.in_flight == 0
     assert 97_000 <= ledger.spent + ledger.assumed <= 100_000
+    for name, share in ledger.shares.items():
+        assert share.charged <= (shares[name].at_most or 100_000)
 
 
 def test_the_repr_tells_how_things_stand() -> None:
