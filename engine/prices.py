@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -23,12 +23,26 @@ if TYPE_CHECKING:
 
     _Listed = Mapping[str, Decimal | TieredPrices]
 
-__all__ = ["FREE", "PICO_PER_USD", "Amount", "Price", "Tier", "dollars", "exact", "input_token_bound", "lookup"]
+__all__ = [
+    "BATCH_SHARE",
+    "FREE",
+    "PICO_PER_USD",
+    "Amount",
+    "Price",
+    "Tier",
+    "dollars",
+    "exact",
+    "input_token_bound",
+    "lookup",
+]
 
 Amount = int | float | str | Decimal
 """Money as people write it. A float is taken as it prints, so 0.1 means one tenth."""
 
 PICO_PER_USD: Final = 10**12
+
+BATCH_SHARE: Final = Decimal("0.5")
+"""What requests through a provider's batch endpoint cost, as a share of the list price: at OpenAI and at Anthropic."""
 
 # One USD per million tokens is this many pico-dollars a token.
 _PICO_PER_TOKEN: Final = 10**6
@@ -36,6 +50,9 @@ _PICO_PER_TOKEN: Final = 10**6
 # Far outside what any price or budget is, and small enough that nobody's typing slip fills the memory with digits.
 _LARGEST: Final = Decimal(10) ** 12
 _DECIMALS: Final = 40
+
+# Decimal's own precision of 28 digits would round a product without a word.
+_EXACTLY: Final = Context(prec=4 * _DECIMALS)
 
 
 def exact(value: Amount, *, name: str) -> Decimal:
@@ -109,6 +126,17 @@ class Price:
         within_reach = [self, *(tier.price for tier in self.tiers if tier.above < input_tokens)]
         return max(price._rates.bound(input_tokens, output_tokens) for price in within_reach)  # noqa: SLF001
 
+    def at_share(self, share: Amount) -> Price:
+        """The same price at a share of it, as for batches: `price.at_share(BATCH_SHARE)`. Never rounded down."""
+        part = exact(share, name="the share of a price")
+        return Price(
+            input=_product(self.input, part),
+            output=_product(self.output, part),
+            cached_input=None if self.cached_input is None else _product(self.cached_input, part),
+            cache_write=None if self.cache_write is None else _product(self.cache_write, part),
+            tiers=tuple(Tier(tier.above, tier.price.at_share(part)) for tier in self.tiers),
+        )
+
     @property
     def is_free(self) -> bool:
         """True when no call can cost anything."""
@@ -171,6 +199,13 @@ class _Rates:
 
 def _optional(value: Amount | None, *, name: str) -> Decimal | None:
     return None if value is None else exact(value, name=name)
+
+
+def _product(rate: Decimal, share: Decimal) -> Decimal:
+    product = _EXACTLY.multiply(rate, share)
+    if -int(product.as_tuple().exponent) <= _DECIMALS:
+        return product
+    return product.quantize(Decimal(1).scaleb(-_DECIMALS), rounding=ROUND_CEILING, context=_EXACTLY)
 
 
 def _scaled(rate: Decimal, decimals: int) -> int:

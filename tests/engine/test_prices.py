@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UnknownPrice, UserError
 from engine.messages import Message, Request, Usage
-from engine.prices import FREE, Price, Tier, dollars, input_token_bound, lookup
+from engine.prices import BATCH_SHARE, FREE, Price, Tier, dollars, input_token_bound, lookup
 
 rates = st.decimals(min_value=0, max_value=1000, allow_nan=False, allow_infinity=False, places=9)
 tokens = st.integers(min_value=0, max_value=10**7)
@@ -78,11 +78,54 @@ def test_a_bound_considers_only_tiers_within_reach_and_takes_the_dearest() -> No
     assert price.bound(input_tokens=201, output_tokens=0) == 201 * 9 * 10**6
 
 
+def exactly(price: Price, usage: Usage) -> Fraction:
+    """What a call costs in pico-dollars, by the text-book."""
+    for tier in price.tiers:
+        if usage.input_tokens > tier.above:
+            price = tier.price
+    plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+    cached = price.input if price.cached_input is None else price.cached_input
+    written = price.input if price.cache_write is None else price.cache_write
+    parts = (
+        (plain, price.input),
+        (usage.cached_tokens, cached),
+        (usage.cache_write_tokens, written),
+        (usage.output_tokens, price.output),
+    )
+    return sum((Fraction(rate) * count for count, rate in parts), Fraction()) * 10**6
+
+
+@given(prices(), usages())
+def test_a_cost_is_what_the_tokens_cost_rounded_up(price: Price, usage: Usage) -> None:
+    """With the cache, its writes, and the prices of long requests."""
+    assert price.cost(usage) == ceil(exactly(price, usage))
+
+
 @given(prices(), usages())
 def test_a_bound_is_never_below_the_cost_of_what_it_bounds(price: Price, usage: Usage) -> None:
     bound = price.bound(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
 
     assert price.cost(usage) <= bound
+
+
+@given(prices(), usages(), tokens, tokens)
+def test_a_bound_holds_for_all_that_stays_within_it(price: Price, usage: Usage, more: int, longer: int) -> None:
+    """Fewer tokens may lie in a dearer tier, and the cache may be dearer than plain input."""
+    bound = price.bound(input_tokens=usage.input_tokens + more, output_tokens=usage.output_tokens + longer)
+
+    assert price.cost(usage) <= bound
+
+
+@given(prices(), usages())
+def test_a_batch_costs_half_rounded_up(price: Price, usage: Usage) -> None:
+    assert price.at_share(BATCH_SHARE).cost(usage) == ceil(Fraction(exactly(price, usage), 2))
+
+
+def test_a_share_of_a_price_is_never_rounded_down() -> None:
+    """A third of 10^-40 USD has no end; a call must not become cheaper for it."""
+    price = Price(input=Decimal(10) ** -40, output=0).at_share("0.3")
+
+    assert price.input == Decimal(10) ** -40
 
 
 @given(rates, rates, tokens, tokens)
@@ -145,6 +188,19 @@ def test_the_table_knows_the_price_of_long_requests() -> None:
 
     assert price.tiers
     assert price.tiers[0].price.input > price.input
+
+
+def test_beyond_the_long_context_limit_the_whole_request_is_dearer() -> None:
+    price = lookup("openai/gpt-5.4")
+
+    short, long = price.cost(Usage(272_000, 1000)), price.cost(Usage(272_001, 1000))
+    assert (short, long) == ((272_000 * 25 + 1000 * 150) * 10**5, (272_001 * 50 + 1000 * 225) * 10**5)
+
+
+def test_the_table_knows_what_writing_into_the_cache_costs() -> None:
+    price = lookup("anthropic/claude-haiku-4-5")
+
+    assert (price.input, price.cache_write, price.cached_input) == (1, Decimal("1.25"), Decimal("0.1"))
 
 
 def test_where_the_hour_matters_the_dearest_of_the_day_counts() -> None:
