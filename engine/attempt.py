@@ -1,6 +1,6 @@
 """One attempt at a question, from the reserved dollar to the durable reply.
 
-    admit       ledger.reserve          the true bound of its cost, or wait, or stop
+    admit       ledger.reserve          the true bound of its cost, or a tighter one, or wait, or stop
                 admission.enter         a slot and the limits, both at once
     depart      journal.intend          durable before it leaves
                 provider.send
@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from engine.admission import NO_HEADERS, Admission, Echo, Ticket, Used
-from engine.budget import Ledger, Reservation
+from engine.bounds import Count, allowance, bound_of, input_bound, was_cut
+from engine.budget import Budget, Ledger, Reservation
 from engine.clock import Clock
 from engine.concurrency import News
 from engine.errors import RequestRejected, SmeltError, UnreadableReply
@@ -33,7 +34,7 @@ from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
 
-__all__ = ["Admitted", "Attempts", "Ending", "Question", "Race", "reply_of"]
+__all__ = ["Admitted", "Attempts", "Ending", "Question", "Race", "ledger_of", "reply_of"]
 
 NOT_TOLD = Usage(0, 0)
 
@@ -57,7 +58,8 @@ class Race(Protocol):
 class Question:
     """A request on its way. `bound` is the most that one attempt can cost, in pico-dollars.
 
-    Its time begins to run when it is first sent: a long line is no failure of whoever stands in it.
+    Its time begins to run when it is first sent: a long line is no failure of whoever stands in it. `allowed` is how
+    many tokens its answer may have where money is short; once it `was_cut` for that, it is all that was asked for.
     """
 
     request: Request
@@ -69,20 +71,24 @@ class Question:
     deadline: float = math.inf
     attempts: int = 0
     is_sent: bool = False
+    allowed: int = 0
+    was_cut: bool = False
     race: Race | None = None
 
 
 class Admitted(NamedTuple):
-    """What an attempt holds that may leave now: it must depart."""
+    """What an attempt holds that may leave now: it must depart. `request` is what is sent."""
 
     ticket: Ticket
     reservation: Reservation
+    request: Request
 
 
 class Ending(NamedTuple):
     """How an attempt ended: exactly one of reading, verdict and error says what came of it.
 
-    `answers` says that the raw reply, if it is kept, answers the question for good.
+    `answers` says that the raw reply, if it is kept, answers the question for good; `is_cut` that it does not because
+    we allowed it less than was asked for.
     """
 
     cost: int
@@ -90,6 +96,7 @@ class Ending(NamedTuple):
     news: News
     raw: RawReply | None = None
     answers: bool = False
+    is_cut: bool = False
     reading: Reading | None = None
     verdict: Verdict | None = None
     error: Exception | None = None
@@ -97,7 +104,7 @@ class Ending(NamedTuple):
     @property
     def kept(self) -> RawReply | None:
         """What goes into the journal: everything that may have been paid for, readable or not."""
-        return self.raw if self.raw is not None and self.raw.status < 300 else None
+        return self.raw if self.raw is not None and self.raw.status < 300 and not self.is_cut else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +122,29 @@ class Attempts:
     deadline_s: float  # of a question, from its first sending
     events: Events | None
     stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
+    count: Count | None = None  # how whoever answers counts the input, if it says so beforehand
+
+    def question(self, request: Request, key: bytes, tally: Tally) -> Question:
+        """A question about to be asked."""
+        tokens = input_bound(request, count=self.count)
+        bound = bound_of(request, input_tokens=tokens, price=self.price)
+        return Question(request, key, tally, tokens, bound, asked_at=self.clock.monotonic())
 
     async def admit(self, question: Question) -> Admitted:
         """Wait for money, limits and a slot.
 
         Raises BudgetReached, and RequestRejected when no limit could ever let it through.
         """
-        if reason := self.admission.pace.never_fits(self._size(question)):
+        if reason := self.admission.pace.never_fits(self._size(question, question.request)):
             raise RequestRejected(f"this request can never be sent: it {reason}")
-        reservation = self.ledger.try_reserve(question.bound) or await self.ledger.reserve(question.bound)
+        bound, stage = question.bound, question.request.tag
+        reservation = self.ledger.try_reserve(bound, stage=stage)
+        if reservation is None:
+            reservation = await self.ledger.reserve(bound, stage=stage, least=lambda: self._least(question))
+        request = _fitted(question, reservation)
         try:
-            ticket = await self.admission.enter(lambda: self._size(question), again=question.attempts > 0)
-            return Admitted(ticket, reservation)
+            ticket = await self.admission.enter(lambda: self._size(question, request), again=question.attempts > 0)
+            return Admitted(ticket, reservation, request)
         except BaseException:  # cancelled while waiting: nothing was sent
             self.ledger.release(reservation)
             raise
@@ -135,34 +153,38 @@ class Attempts:
         """The same without waiting, for what may as well not be sent: None unless all is there and all is well."""
         if self.stopped() is not None or self.admission.crowd.in_trouble or self.admission.crowd.paused:
             return None
-        reservation = self.ledger.try_reserve(question.bound)
+        request = question.request
+        reservation = self.ledger.try_reserve(question.bound, stage=request.tag)
         if reservation is None:
             return None
-        ticket = self.admission.enter_nowait(lambda: self._size(question))
+        ticket = self.admission.enter_nowait(lambda: self._size(question, request))
         if ticket is None:
             self.ledger.release(reservation)
             return None
-        return Admitted(ticket, reservation)
+        return Admitted(ticket, reservation, request)
 
     async def depart(self, question: Question, admitted: Admitted) -> Ending:
         """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
-        ticket, reservation = admitted
+        ticket, reservation, request = admitted
+        bound = reservation.amount
         try:
-            number = await self.journal.intend(question.key, bound=question.bound, tag=question.request.tag)
+            number = await self.journal.intend(question.key, bound=bound, tag=request.tag)
         except BaseException:  # cancelled, or the disk failed: nothing was sent either
             self.admission.give_back(ticket)
             self.ledger.release(reservation)
             raise
         ending: Ending | None = None
         try:
-            ending = await self._send(question)
+            ending = await self._send(question, request, bound)
             if question.race is not None:
                 ending = question.race.judge(question, ending)
         finally:
             if ending is None:  # given up: what it cost nobody knows, unless it had not left
-                ending = Ending(question.bound if question.is_sent else 0, question.is_sent, News.NONE)
+                ending = Ending(bound if question.is_sent else 0, question.is_sent, News.NONE)
             question.is_sent = False
-            self._learn_sizes(question, ending)
+            question.was_cut = question.was_cut or ending.is_cut
+            if ending.reading is not None:
+                self.learn(request, ending.reading, input_bound=question.input_bound)
             self.admission.leave(ticket, _echo(ending))  # before the disk: the next may leave meanwhile
             try:
                 await self.journal.settle(
@@ -172,7 +194,7 @@ class Attempts:
                 self._settle_money(question, reservation, ending)
         return ending
 
-    async def _send(self, question: Question) -> Ending:
+    async def _send(self, question: Question, request: Request, bound: int) -> Ending:
         # Between this look and the sending nothing else runs: whoever stops us finds us either here or under way.
         if error := self.stopped():
             return Ending(0, False, News.NONE, error=error)
@@ -182,23 +204,27 @@ class Attempts:
         question.attempts += 1
         question.tally.attempts += 1
         if self.events is not None:
-            self.events.emit(RequestSent(question.request.tag))
+            self.events.emit(RequestSent(request.tag))
         try:
-            raw = await self.provider.send(question.request, timeout_s=self.timeout_s)
+            raw = await self.provider.send(request, timeout_s=self.timeout_s)
         except TransportFailure as failure:
-            return _failed(question, classify_failure(str(failure), sent=failure.sent), raw=None)
+            return _failed(bound, classify_failure(str(failure), sent=failure.sent), raw=None)
         except SmeltError as error:  # the provider would not even send it
             return Ending(0, False, News.NONE, error=error)
         verdict = classify(raw, now=self.clock.time())
-        return self._read(question, raw) if verdict is None else _failed(question, verdict, raw=raw)
+        if verdict is not None:
+            return _failed(bound, verdict, raw=raw)
+        ending = self._read(request, raw, bound)
+        if request is question.request or ending.reading is None or not was_cut(ending.reading, request):
+            return ending
+        return ending._replace(answers=False, is_cut=True)
 
-    def _read(self, question: Question, raw: RawReply) -> Ending:
+    def _read(self, request: Request, raw: RawReply, bound: int) -> Ending:
         """What a success says and what it cost."""
-        bound = question.bound
         try:
-            reading = self.provider.read(question.request, raw)
+            reading = self.provider.read(request, raw)
         except UnreadableReply as error:
-            return _failed(question, classify_unreadable(str(error)), raw=raw)
+            return _failed(bound, classify_unreadable(str(error)), raw=raw)
         except Exception as error:  # noqa: BLE001 - refused in words, or a bug of ours: paid for, so kept, then raised
             return Ending(bound, True, News.GOOD, raw=raw, answers=True, error=error)
         cost = bound if reading.usage is None else self.price.cost(reading.usage)
@@ -213,21 +239,39 @@ class Attempts:
         else:
             self.ledger.settle(reservation, ending.cost)
 
-    def _size(self, question: Question) -> Demand:
-        request = question.request
+    def _size(self, question: Question, request: Request) -> Demand:
         return self.sizes.demand(
             request.tag, input_bound=question.input_bound, max_tokens=request.max_tokens, n=request.n
         )
 
-    def _learn_sizes(self, question: Question, ending: Ending) -> None:
-        if ending.reading is not None and (usage := ending.reading.usage) is not None:
+    def _least(self, question: Question) -> int:
+        """The least that will do: the bound of an answer that is allowed no more than its kind needs."""
+        request = question.request
+        usual = None if question.was_cut else self.sizes.usual_output(request.tag)
+        question.allowed = allowance(usual=usual, asked=request.max_tokens)
+        return self.price.bound(input_tokens=question.input_bound, output_tokens=request.n * question.allowed)
+
+    def recall(self, request: Request, reading: Reading) -> None:
+        """The journal has answered: that tells how many tokens its kind takes, as a fresh reply would."""
+        self.learn(request, reading, input_bound=input_bound(request, count=self.count))
+
+    def learn(self, request: Request, reading: Reading, *, input_bound: int) -> None:
+        """Note how many tokens a request of its kind takes."""
+        if (usage := reading.usage) is not None:
             self.sizes.notify(
-                question.request.tag,
-                input_bound=question.input_bound,
+                request.tag,
+                input_bound=input_bound,
                 input_tokens=usage.input_tokens,
                 output_tokens=usage.output_tokens,
-                n=question.request.n,
+                n=request.n,
             )
+
+
+def _fitted(question: Question, reservation: Reservation) -> Request:
+    """The request as it is sent: allowed as much as there is money for."""
+    if reservation.amount == question.bound:
+        return question.request
+    return replace(question.request, max_tokens=question.allowed)
 
 
 def _echo(ending: Ending) -> Echo:
@@ -241,10 +285,20 @@ def _echo(ending: Ending) -> Echo:
     return Echo(ending.news, headers, None, used)
 
 
-def _failed(question: Question, verdict: Verdict, *, raw: RawReply | None) -> Ending:
+def _failed(bound: int, verdict: Verdict, *, raw: RawReply | None) -> Ending:
     is_free = verdict.billed is False
     news = NEWS.get(verdict.kind, News.GOOD)
-    return Ending(0 if is_free else question.bound, not is_free, news, raw=raw, verdict=verdict)
+    return Ending(0 if is_free else bound, not is_free, news, raw=raw, verdict=verdict)
+
+
+def ledger_of(budget: Budget | None, journal: Journal) -> Ledger:
+    """The money of a run, with what every process before this one was charged."""
+    if budget is None:
+        return Ledger(None, spent=journal.spent, assumed=journal.assumed)
+    charged: dict[str, int] = {}
+    if budget.has_shares:  # to know what stages were charged the journal is read whole
+        charged = {tag: totals.spent + totals.assumed for tag, totals in journal.counts().by_tag.items()}
+    return Ledger(budget.cap, spent=journal.spent, assumed=journal.assumed, shares=budget.shares(charged))
 
 
 def reply_of(

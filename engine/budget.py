@@ -74,6 +74,11 @@ class Budget:
         """The cap in pico-dollars; a fraction of one is rounded away, never up."""
         return _pico(self.usd)
 
+    @property
+    def has_shares(self) -> bool:
+        """Whether stages have parts of it."""
+        return bool(self.at_most or self.kept)
+
     def shares(self, charged: Mapping[str, int]) -> dict[str, Share]:
         """What each stage that is named may take; `charged` is what stages have taken so far."""
         return {

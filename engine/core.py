@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.admission import Admission
-from engine.attempt import Attempts, Ending, Question, reply_of
+from engine.attempt import Attempts, Ending, Question, ledger_of, reply_of
 from engine.budget import Budget, Ledger
 from engine.clock import Clock, SystemClock
 from engine.collector import collector
@@ -35,10 +35,10 @@ from engine.hedging import Races
 from engine.journal import Journal
 from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
-from engine.parts import joined, parts_of
-from engine.prices import PICO_PER_USD, Price, dollars, input_token_bound
+from engine.parts import in_parts
+from engine.prices import PICO_PER_USD, Price, dollars
 from engine.providers import Capabilities, Provider
-from engine.providers.choice import account_of, chosen, price_of
+from engine.providers.choice import account_of, chosen, count_of, price_of
 from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, Standing, persist
 from engine.statistics import Books, Statistics, Tally
@@ -115,8 +115,7 @@ class Engine:
 
     async def __aenter__(self) -> Self:
         journal = await Journal.open(self._journal_path)
-        cap = self._budget.cap if self._budget else None
-        self._ledger = Ledger(cap, spent=journal.spent, assumed=journal.assumed)
+        self._ledger = ledger_of(self._budget, journal)
         self._admission.close()
         self._admission = self._admitted_by(limiter_of(account_of(self._provider), clock=self._clock))
         self._attempts = Attempts(
@@ -131,6 +130,7 @@ class Engine:
             deadline_s=self._deadline_s,
             events=self._events,
             stopped=self._underway.stopped,
+            count=count_of(self._provider),
         )
         collector.slow_down()
         if self._is_hedging:
@@ -250,22 +250,13 @@ class Engine:
         if flaw := request.flaw:
             raise RequestRejected(flaw)
         if request.n > 1 and not self._provider.capabilities.n:
-            return await self._answer_in_parts(request, tally)
+            return await in_parts(request, lambda part: self._answer(part, tally))
         if objection := self._provider.capabilities.objection(request):
             raise UserError(f"{self.model}: {objection}")
         key = request.identity(asked_of=self._asked_of)
-        if reply := self._recall(request, key):
+        if reply := self._recall(request, key, tally):
             return reply
         return await self._answer_once(request, key, tally)
-
-    async def _answer_in_parts(self, request: Request, tally: Tally) -> Reply:
-        ends = await asyncio.gather(*(self._answer(part, tally) for part in parts_of(request)), return_exceptions=True)
-        replies: list[Reply] = []
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end  # the others are in the journal: asking again will not pay for them again
-            replies.append(end)
-        return joined(replies)
 
     async def _answer_once(self, request: Request, key: bytes, tally: Tally) -> Reply:
         """Ask, unless somebody is asking the same at this moment: then the answer is theirs, and free."""
@@ -273,11 +264,9 @@ class Engine:
             error = await asyncio.shield(twin)
             if error is not None:
                 raise error.again()
-            if reply := self._recall(request, key):
+            if reply := self._recall(request, key, tally):
                 return reply
-        input_bound = input_token_bound(request)
-        bound = self._price.bound(input_tokens=input_bound, output_tokens=request.n * request.max_tokens)
-        question = Question(request, key, tally, input_bound, bound, asked_at=self._clock.monotonic())
+        question = self._opened().question(request, key, tally)
         held = self._underway.holding(question)
         try:
             with held:
@@ -301,15 +290,18 @@ class Engine:
             notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
         )
 
-    def _recall(self, request: Request, key: bytes) -> Reply | None:
+    def _recall(self, request: Request, key: bytes, tally: Tally) -> Reply | None:
         """What the journal knows; a stored reply that still cannot be read is as good as none."""
-        stored = self._opened().journal.find(key)
+        attempts = self._opened()
+        stored = attempts.journal.find(key)
         if stored is None:
             return None
         try:
             reading = self._provider.read(request, stored.raw)
         except UnreadableReply:
             return None
+        attempts.recall(request, reading)
+        tally.saved_by_journal += stored.cost
         self._notice_simulation(stored.raw)
         reply = reply_of(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
         self._emit_reply(request.tag, reply, cost=0)
@@ -317,12 +309,19 @@ class Engine:
 
     async def _attempt(self, question: Question) -> Reply:
         """Ask once. Raises Setback when that failed in a way that the retry loop should judge."""
+        ending = await self._send(question)
+        if ending.is_cut:  # by us, to save money: this time it may be as long as was asked for
+            self._note_failure(question, "cut", 0.0)
+            ending = await self._send(question)
+        return self._conclude(question, ending)
+
+    async def _send(self, question: Question) -> Ending:
         if error := self._underway.stopped():
             raise error
         attempts = self._opened()
         admitted = await attempts.admit(question)
         departs = attempts if self._races is None else self._races
-        return self._conclude(question, await departs.depart(question, admitted))
+        return await departs.depart(question, admitted)
 
     def _conclude(self, question: Question, ending: Ending) -> Reply:
         """The reply is on disk: now somebody may see it."""
@@ -337,8 +336,7 @@ class Engine:
                 latency_s=ending.raw.latency_s,
                 cost_usd=ending.cost / PICO_PER_USD,
             )
-            question.tally.input_tokens += reply.usage.input_tokens
-            question.tally.output_tokens += reply.usage.output_tokens
+            question.tally.add(question.request, reply.usage, price=self._price)
             self._emit_reply(question.request.tag, reply, cost=ending.cost)
             return reply
         if ending.error is not None:
@@ -350,12 +348,15 @@ class Engine:
     # -- what one failure means for everybody
 
     def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None = None) -> None:
-        self._books.failures[verdict.kind.value] += 1
-        self._emit(AttemptFailed(question.request.tag, verdict.kind.value, delay_s))
+        self._note_failure(question, verdict.kind.value, delay_s)
         if error := self._standing.notify_failure(verdict, now=self._clock.monotonic()):
             self._underway.stop(error)
         elif self._standing.notice_doubt():
             self._emit(Noted(f"no answer yet from {self.model}: {verdict.message}; trying again"))
+
+    def _note_failure(self, question: Question, kind: str, delay_s: float | None) -> None:
+        self._books.failures[kind] += 1
+        self._emit(AttemptFailed(question.request.tag, kind, delay_s))
 
     # -- small things
 

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from engine.messages import Reply, Request, Usage
 
-__all__ = ["joined", "parts_of"]
+__all__ = ["in_parts", "joined", "parts_of"]
+
+
+async def in_parts(request: Request, answer: Callable[[Request], Awaitable[Reply]]) -> Reply:
+    """Ask for all parts at once. One that fails fails the whole, once all have ended.
+
+    The others are in the journal then: asking again will not pay for them again.
+    """
+    ends = await asyncio.gather(*(answer(part) for part in parts_of(request)), return_exceptions=True)
+    replies: list[Reply] = []
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+        replies.append(end)
+    return joined(replies)
 
 
 def parts_of(request: Request) -> list[Request]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from engine.admission import Admission
-from engine.budget import Ledger
+from engine.budget import Ledger, Share
 from engine.clock import Clock
-from engine.prices import PICO_PER_USD
+from engine.messages import Request, Usage
+from engine.prices import PICO_PER_USD, Price
 from engine.throttle import Limits
 
 __all__ = ["Books", "Load", "Statistics", "TagStatistics", "Tally", "what_binds"]
@@ -62,6 +63,9 @@ class Statistics:
     spent: int
     assumed: int
     reserved: int
+    saved_by_journal: int
+    saved_by_sampling: int
+    shares: Mapping[str, Share]
     by_tag: Mapping[str, TagStatistics]
 
     @property
@@ -72,7 +76,7 @@ class Statistics:
 
 @dataclass(slots=True)
 class Tally:
-    """The counters of one tag. `cost` in pico-dollars."""
+    """The counters of one tag. `cost` and what was saved in pico-dollars."""
 
     requests: int = 0
     replies: int = 0
@@ -82,6 +86,15 @@ class Tally:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: int = 0
+    saved_by_journal: int = 0
+    saved_by_sampling: int = 0
+
+    def add(self, request: Request, usage: Usage, *, price: Price) -> None:
+        """A reply came over the wire. Where it holds several completions, the prompt was paid once for all."""
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        if request.n > 1:
+            self.saved_by_sampling += (request.n - 1) * price.cost(replace(usage, output_tokens=0))
 
     def frozen(self) -> TagStatistics:
         return TagStatistics(
@@ -133,6 +146,9 @@ class Books:
             spent=ledger.spent,
             assumed=ledger.assumed,
             reserved=ledger.reserved,
+            saved_by_journal=sum(tally.saved_by_journal for tally in every),
+            saved_by_sampling=sum(tally.saved_by_sampling for tally in every),
+            shares=ledger.shares,
             by_tag={tag: tally.frozen() for tag, tally in self.tallies.items()},
         )
 

@@ -22,7 +22,7 @@ ENGINE_FLOORS = (
     ("events", "verdict"),
     ("throttle", "concurrency", "retry", "prices", "budget", "journal", "flow", "parts", "batching"),
     ("providers", "limiter"),
-    ("admission",),
+    ("admission", "bounds"),
     ("fakes", "statistics"),
     ("attempt",),
     ("underway", "hedging"),

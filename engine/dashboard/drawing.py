@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from engine.dashboard.view import Stage, View
-from engine.dashboard.words import clock_time, count, held_up_by, money, rejections
+from engine.dashboard.words import clock_time, count, held_up_by, money, rejections, savings_told, shares_told
 from engine.events import RowAccepted
 from engine.statistics import Statistics
 from engine.text import clean
@@ -37,7 +37,7 @@ def render(view: View, figures: Statistics | None, *, width: int, height: int) -
         Text(),
         *_progress(view, inner),
         _line("rows", _rows(view)),
-        *([_line("money", _money(figures, inner))] if figures is not None else []),
+        *(_money(figures, inner) if figures is not None else []),
         _line("calls", _calls(view, figures)),
     ]
     lines += _foreign(view, inner, room=height - 2 - len(lines))
@@ -114,7 +114,16 @@ def _rows(view: View) -> Text:
     return line
 
 
-def _money(figures: Statistics, inner: int) -> Text:
+def _money(figures: Statistics, inner: int) -> list[Text]:
+    """What is gone and what is set aside; below it what stages have of it and what was saved, if there is any."""
+    beside = ", ".join(text for text in (shares_told(figures), savings_told(figures)) if text)
+    return [
+        _line("money", _charged(figures, inner)),
+        *([_line("", Text(beside, style="dim"))] if beside else []),
+    ]
+
+
+def _charged(figures: Statistics, inner: int) -> Text:
     spent, reserved, assumed, cap = figures.spent, figures.reserved, figures.assumed, figures.cap
     words = f"{money(spent)} spent, {money(reserved)} reserved, {money(assumed)} assumed"
     if cap is None:

@@ -85,7 +85,8 @@ def _rejected(view: View) -> str:
 def _spent(figures: Statistics | None) -> str:
     if figures is None:
         return ""
-    return f"{money(figures.spent)} spent" + (f" of {money(figures.cap)}" if figures.cap is not None else "")
+    assumed = f", {money(figures.assumed)} assumed" if figures.assumed else ""
+    return f"{money(figures.spent)} spent{assumed}" + (f" of {money(figures.cap)}" if figures.cap is not None else "")
 
 
 def _after(mark: str, text: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.budget import Budget
 from engine.clock import Clock
 from engine.errors import UserError
+from engine.messages import Request
 from engine.prices import Price, lookup
 from engine.providers import Provider
 
-__all__ = ["account_of", "chosen", "price_of"]
+__all__ = ["account_of", "chosen", "count_of", "price_of"]
 
 
 def chosen(model: str | Provider, *, base_url: str | None, api_key: str | None, clock: Clock, seed: int) -> Provider:
@@ -25,6 +28,15 @@ def chosen(model: str | Provider, *, base_url: str | None, api_key: str | None, 
 def account_of(provider: Provider) -> object:
     """Who shares limits with whom; a provider that does not say shares them with nobody but itself."""
     return getattr(provider, "account", None) or (provider.endpoint, id(provider))
+
+
+def count_of(provider: Provider) -> Callable[[Request], int | None] | None:
+    """How the provider counts a request's input, if it offers `input_tokens(request)`: exactly, without asking anybody.
+
+    Where the count is only an estimate, as that of Anthropic's counting endpoint is, it must not be offered.
+    """
+    count = getattr(provider, "input_tokens", None)
+    return count if callable(count) else None
 
 
 def price_of(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:

@@ -106,6 +106,10 @@ class Simulated:
         """What the world would charge."""
         return self.world.price
 
+    def input_tokens(self, request: Request) -> int:
+        """What the request will count as input, exactly: no more need be set aside for it."""
+        return prompt_tokens(request.messages)
+
     def __repr__(self) -> str:
         return f"<Simulated {self.world.name} seed {self.world.seed}>"
 

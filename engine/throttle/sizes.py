@@ -13,6 +13,7 @@ __all__ = ["Sizes"]
 
 REPLIES_REMEMBERED: Final = 256
 REPLIES_NEEDED: Final = 30
+USUAL: Final = 0.99
 
 # Until more is known: tokens per unit of the bound, which counts bytes (English is nearer 1/4), as of so many bytes.
 INPUT_SHARE_AT_FIRST: Final = 1 / 3
@@ -37,6 +38,10 @@ class Habits:
         if len(self.outputs) < REPLIES_NEEDED:
             return max_tokens
         return min(max_tokens, self.sum_of_outputs / len(self.outputs))
+
+    def usual_output(self) -> int | None:
+        known = sorted(self.outputs)
+        return None if len(known) < REPLIES_NEEDED else known[math.ceil(USUAL * len(known)) - 1]
 
     def likely_input(self, bound: int) -> int:
         return math.ceil(bound * self.input_tokens / self.input_bound)
@@ -68,6 +73,11 @@ class Sizes:
         habits = self._habits.get(tag) or Habits()
         likely_input = habits.likely_input(input_bound)
         return Demand(1, likely_input + max_tokens * n, likely_input, habits.likely_output(max_tokens) * n)
+
+    def usual_output(self, tag: str) -> int | None:
+        """What all but one in a hundred of the last answers of this kind stayed within; None while few are known."""
+        habits = self._habits.get(tag)
+        return None if habits is None else habits.usual_output()
 
     def notify(self, tag: str, *, input_bound: int, input_tokens: int, output_tokens: int, n: int) -> None:
         """A reply of this kind took so many tokens, over all its completions."""

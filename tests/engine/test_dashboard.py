@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO, StringIO, TextIOWrapper
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from engine.budget import Share
 from engine.dashboard import Dashboard
 from engine.dashboard.drawing import render
 from engine.dashboard.lines import PlainLines
@@ -42,12 +44,13 @@ HOSTILE = "a\x1b[2J\x1b]8;;http://x\x07 [/x] [red]b[/red]\r\n\u202ec\u2066\x9b31
 REPLY = ReplyReceived("t", cost=1, input_tokens=1, output_tokens=1, latency_s=0.1, from_journal=False)
 
 
-def figures(*, cap: int | None = DOLLAR, binding: str = "lack of work") -> Statistics:
+def figures(*, cap: int | None = DOLLAR, binding: str = "lack of work", **money: Any) -> Statistics:
     """The engine's statistics of a moment."""
+    saved: dict[str, Any] = {"saved_by_journal": 0, "saved_by_sampling": 0, "shares": {}} | money
     return Statistics(
         requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, hedged=0, input_tokens=0,
         output_tokens=0, in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap, spent=31 * CENT,
-        assumed=CENT, reserved=2 * CENT, by_tag={},
+        assumed=CENT, reserved=2 * CENT, by_tag={}, **saved,
     )  # fmt: skip
 
 
@@ -206,6 +209,19 @@ def test_what_holds_the_next_call_up_is_named_in_plain_words(binding: str, words
     assert any(words in line for line in drawn(view_after(), width=120, shown=figures(binding=binding)))
 
 
+def test_what_was_saved_and_what_stages_have_stands_below_the_money() -> None:
+    shares = {"generate": Share(at_most=70 * CENT, charged=30 * CENT), "annotate": Share(kept=20 * CENT, charged=CENT)}
+    shown = figures(saved_by_journal=12 * CENT, saved_by_sampling=3 * CENT, shares=shares)
+
+    lines = drawn(view_after(), width=160, shown=shown)
+
+    [below] = [lines[at + 1] for at, line in enumerate(lines) if "money" in line]
+    assert below.strip("│ ") == (
+        "generate $0.3000 of $0.7000, annotate $0.0100 (kept: $0.2000), "
+        "saved $0.1200 by the journal, $0.0300 by n-sampling"
+    )
+
+
 def test_without_statistics_there_is_no_money_line() -> None:
     screen = Screenful()
     screen.console().print(render(view_after(), None, width=80, height=24))
@@ -324,7 +340,7 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     assert lines == [
         "dates: simulated/dates, a simulated teacher",
         "generate: started, 100 rows to go",
-        "generate: 10 of 100 rows, 0:27 left, temperature 0.7, 1 rejected, $0.3100 spent of $1.00",
+        "generate: 10 of 100 rows, 0:27 left, temperature 0.7, 1 rejected, $0.3100 spent, $0.0100 assumed of $1.00",
         "note: said [/x] [2J so",
         "generate: done, 100 rows",
         "train: started",
@@ -360,7 +376,9 @@ def test_a_stage_that_asks_for_nothing_does_not_repeat_the_money() -> None:
         (3, StageProgressed("train", 5)),
     )
 
-    assert [line for line in lines if "spent" in line] == ["generate: 5 of 10, 0:01 left, $0.3100 spent of $1.00"]
+    assert [line for line in lines if "spent" in line] == [
+        "generate: 5 of 10, 0:01 left, $0.3100 spent, $0.0100 assumed of $1.00"
+    ]
 
 
 def test_plain_lines_are_never_wrapped_or_coloured() -> None:
