@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -21,10 +21,23 @@ if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wai
     from engine.budget import Budget
     from engine.prices import Price
 
-__all__ = ["MOST_SEED", "Configuration", "as_table", "check_writable", "checked_options", "read_config", "resolve"]
+__all__ = [
+    "MOST_SEED",
+    "SPENDING_STAGES",
+    "Configuration",
+    "Stages",
+    "as_table",
+    "check_writable",
+    "checked_options",
+    "read_config",
+    "resolve",
+]
 
 
-MONEY = ("budget", "price_in", "price_out")
+MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write")
+
+SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate")
+"""Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
 MOST = {
@@ -42,6 +55,21 @@ MOST_SEED = 2**32 - 1  # the most that numpy takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """What stages may take of the budget at most, and what is kept for them alone, as shares of the whole."""
+
+    at_most: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, share in (*self.at_most.items(), *self.kept.items()):
+            if name not in SPENDING_STAGES:
+                known = ", ".join(SPENDING_STAGES)
+                raise UserError(f"budget: no stage {name!r} asks the teacher{_meant(name)}; those that do: {known}")
+            _decimal(f"budget: the share of {name!r}", share, above_zero=True, unit="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Every option of a run; the names are those of the flags and of the configuration file.
 
@@ -51,8 +79,11 @@ class Configuration:
     model: str = "auto"  # PROVIDER/NAME
     base_url: str | None = None
     budget: str | None = None  # a decimal number; None only where nothing costs anything real
+    stages: Stages | None = None  # parts of the budget; in a file they stand beside it, in a table [budget]
     price_in: str | None = None
     price_out: str | None = None
+    price_cached_in: str | None = None  # as price_in when not said
+    price_cache_write: str | None = None  # as price_in when not said
     rpm: int | None = None
     tpm: int | None = None
     concurrency: int | None = None
@@ -76,11 +107,12 @@ class Configuration:
         for name in ("model", "base_url", "test"):
             check_writable(_flag(name), getattr(self, name) or "")
         _positive("train_seconds", self.train_seconds)
-        _decimal("budget", self.budget, above_zero=True)
-        _decimal("price_in", self.price_in, above_zero=False)
-        _decimal("price_out", self.price_out, above_zero=False)
+        for name in MONEY:
+            _decimal(_flag(name), getattr(self, name), above_zero=name == "budget")
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out belong together: give both, or neither")
+        if self.price_in is None and (self.price_cached_in is not None or self.price_cache_write is not None):
+            raise UserError("price_cached_in and price_cache_write go with --price-in and --price-out: give these too")
         _ = self.cap, self.price  # what the engine would not take is refused here, when nothing is written yet
         _one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
         _one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
@@ -90,7 +122,10 @@ class Configuration:
         """The most that may be spent; None where nothing costs anything real."""
         from engine.budget import Budget
 
-        return None if self.budget is None else Budget(self.budget)
+        if self.budget is None:
+            return None
+        stages = self.stages or Stages()
+        return Budget(self.budget, at_most=stages.at_most, kept=stages.kept)
 
     @property
     def price(self) -> Price | None:
@@ -99,7 +134,12 @@ class Configuration:
 
         if self.price_in is None or self.price_out is None:
             return None
-        return Price(input=self.price_in, output=self.price_out)
+        return Price(
+            input=self.price_in,
+            output=self.price_out,
+            cached_input=self.price_cached_in,
+            cache_write=self.price_cache_write,
+        )
 
 
 def resolve(*, file: Path | None, flags: Mapping[str, object]) -> Configuration:
@@ -132,16 +172,38 @@ def checked_options(table: Mapping[str, object]) -> dict[str, object]:
         field = name.replace("-", "_")
         if field in options:
             raise UserError(f"option {name!r} is given twice, with a dash and without; keep one")
-        options[field] = _checked(name, value)
+        if field == "budget" and isinstance(value, dict):
+            options |= _budget_table(value)
+        else:
+            options[field] = _checked(name, value)
     return options
+
+
+def _budget_table(table: Mapping[str, object]) -> dict[str, object]:
+    """The cap and the parts of it: `[budget]`, `usd = 5`, `generate = 0.7`, `kept = { annotate = 0.2 }`."""
+    shares = dict(table)
+    usd, kept = shares.pop("usd", None), shares.pop("kept", {})
+    if not isinstance(kept, dict):
+        raise UserError(f"budget: kept must be a table, as in kept = {{ annotate = 0.2 }} (got {kept!r})")
+    stages = Stages(at_most=_texts(shares), kept=_texts(kept))
+    told = {} if usd is None else {"budget": _checked("budget", usd)}
+    return {**told, **({"stages": stages} if shares or kept else {})}
+
+
+def _texts(shares: Mapping[str, object]) -> dict[str, str]:
+    for name, share in shares.items():
+        if isinstance(share, bool) or not isinstance(share, int | float | str):
+            raise UserError(f"budget: the share of {name!r} must be a number (got {share!r})")
+    return {name: str(share) for name, share in shares.items()}
 
 
 def _checked(name: str, value: object) -> object:
     hints = get_type_hints(Configuration)
     field = name.replace("-", "_")
+    if field == "stages":
+        raise UserError("parts of the budget are given beside it: [budget], usd = 5, generate = 0.7")
     if field not in hints:
-        near = difflib.get_close_matches(field, hints, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(hints)}"
+        hint = _meant(field, hints) or f"; there are: {', '.join(hints)}"
         raise UserError(f"unknown option {name!r}{hint}")
     kinds = get_args(hints[field]) or (hints[field],)
     if isinstance(value, bool) is not (bool in kinds):
@@ -178,22 +240,26 @@ def _positive(name: str, value: float | None) -> None:
         raise UserError(f"{_flag(name)} must be above 0 (got {value})")
 
 
-def _decimal(name: str, value: str | None, *, above_zero: bool) -> None:
+def _decimal(name: str, value: str | None, *, above_zero: bool, unit: str = " USD") -> None:
     if value is None:
         return
     try:
         number = Decimal(value)
     except InvalidOperation as error:
-        raise UserError(f"{_flag(name)} must be a number of USD (got {value!r})") from error
+        raise UserError(f"{name} must be a number{' of' if unit else ''}{unit} (got {value!r})") from error
     if not number.is_finite() or number < 0 or (above_zero and number == 0):
-        raise UserError(f"{_flag(name)} must be {'above' if above_zero else 'at least'} 0 USD (got {value})")
+        raise UserError(f"{name} must be {'above' if above_zero else 'at least'} 0{unit} (got {value})")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        near = difflib.get_close_matches(value, choices, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(choices)}"
-        raise UserError(f"{_flag(name)}: unknown value {value!r}; {hint}")
+        hint = _meant(value, choices) or f"; one of: {', '.join(choices)}"
+        raise UserError(f"{_flag(name)}: unknown value {value!r}{hint}")
+
+
+def _meant(word: str, known: Iterable[str] = SPENDING_STAGES) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _flag(name: str) -> str:
@@ -202,4 +268,10 @@ def _flag(name: str) -> str:
 
 def as_table(configuration: Configuration) -> dict[str, object]:
     """The options that say something (not None), as TOML can hold them."""
-    return {name: value for name, value in dataclasses.asdict(configuration).items() if value is not None}
+    table = {name: value for name, value in dataclasses.asdict(configuration).items() if value is not None}
+    stages = configuration.stages
+    if table.pop("stages", None) is None or stages is None:
+        return table
+    usd = {} if configuration.budget is None else {"usd": configuration.budget}
+    kept = {"kept": dict(stages.kept)} if stages.kept else {}
+    return table | {"budget": {**usd, **stages.at_most, **kept}}

@@ -74,9 +74,18 @@ class Ended:
         return self.error.exit_code if self.error else 0
 
 
-def run(folder: RunFolder, *, events: Events, on_engine: OnEngine = lambda _: None) -> Ended:
-    """Carry a run through, or on from where it stopped. Raises SmeltError when there is nothing to show for it."""
-    configuration = folder.configuration()
+def run(
+    folder: RunFolder,
+    configuration: Configuration | None = None,
+    *,
+    events: Events,
+    on_engine: OnEngine = lambda _: None,
+) -> Ended:
+    """Carry a run through, or on from where it stopped, by the configuration in its folder unless another is given.
+
+    Raises SmeltError when there is nothing to show for it.
+    """
+    configuration = configuration or folder.configuration()
     given = read_rows(Path(configuration.test)) if configuration.test else ()
     made = asyncio.run(make_data(folder, configuration, withheld=given, events=events, on_engine=on_engine))
     split = collect_data(folder, configuration, made, events=events)
@@ -93,6 +102,7 @@ async def make_data(
 ) -> Made:
     """Understand the prompt, look for what exists, and make labelled rows: all that asks the teacher."""
     async with open_engine(folder, configuration, events=events) as engine:
+        folder.keep(configuration)  # now that the journal is ours: nobody else is carrying the run
         on_engine(engine)
         with drained_by_signals(engine.drain):
             spec = await understand(folder, engine, events=events)

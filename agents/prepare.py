@@ -79,4 +79,6 @@ def _checked_budget(configuration: Configuration) -> str | None:
     price = configuration.price or lookup(configuration.model)
     if configuration.budget is None and (price.input or price.output):
         raise UserError(f"{configuration.model} costs money: say how much may be spent at most, with --budget USD")
+    if configuration.budget is None and configuration.stages is not None:
+        raise UserError("stages have parts of a budget, and there is none: give it with --budget USD or as usd = ...")
     return configuration.budget

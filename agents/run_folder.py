@@ -109,10 +109,10 @@ class RunFolder:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, AttributeError, UserError) as error:
             raise UserError(f"{self.manifest}: is damaged or from another version of Smelt ({error})") from error
 
-    def set_budget(self, budget: str) -> None:
-        """Give the run another cap. What was spent so far counts towards it.
+    def with_budget(self, budget: str) -> Configuration:
+        """The configuration with another cap, which nobody has written down yet. What was spent counts towards it.
 
-        Raises UserError, and changes nothing, for what is no cap or lies below what is spent.
+        Raises UserError for what is no cap or lies below what is spent.
         """
         configuration = dataclasses.replace(self.configuration(), budget=budget)
         charged = Decimal(self.charged()) / PICO_PER_USD
@@ -121,7 +121,15 @@ class RunFolder:
                 f"--budget {budget} is below the {charged:f} USD that this run has been charged already; "
                 "give the sum of that and what more may be spent"
             )
-        write_whole(self.manifest, manifest_text(configuration).encode())
+        return configuration
+
+    def keep(self, configuration: Configuration) -> None:
+        """Write the configuration down in place of the one it was begun with.
+
+        Only for whoever holds the journal: another process may be carrying the run.
+        """
+        if configuration != self.configuration():
+            write_whole(self.manifest, manifest_text(configuration).encode())
 
     def charged(self) -> int:
         """What the journal has been charged so far, in pico-dollars; 0 before there is one."""

@@ -36,6 +36,7 @@ from agents.cli.options import (
 from agents.cli.output import print_json, say_block, say_facts, say_table
 
 if TYPE_CHECKING:
+    from agents.config import Configuration
     from agents.records import Spec
     from agents.run_folder import RunFolder
 
@@ -84,7 +85,7 @@ def run(
         "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     folder = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, yes=yes)
-    return _carry_out(folder, json=json, quiet=quiet)
+    return _carry_out(folder, folder.configuration(), json=json, quiet=quiet)
 
 
 def generate(
@@ -114,7 +115,7 @@ def generate(
         "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     folder = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
-    return _carry_out(folder, json=json, quiet=quiet)
+    return _carry_out(folder, folder.configuration(), json=json, quiet=quiet)
 
 
 def _begin(
@@ -156,17 +157,15 @@ def resume(
     from agents.run_folder import RunFolder
 
     run_folder = RunFolder(folder)
-    run_folder.configuration()
+    configuration = run_folder.configuration() if budget is None else run_folder.with_budget(budget)
     run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
-    if budget is not None:
-        run_folder.set_budget(budget)
-    return _carry_out(run_folder, json=json, quiet=quiet)
+    return _carry_out(run_folder, configuration, json=json, quiet=quiet)
 
 
-def _carry_out(folder: RunFolder, *, json: bool, quiet: bool) -> int:
+def _carry_out(folder: RunFolder, configuration: Configuration, *, json: bool, quiet: bool) -> int:
     from agents.cli.watching import watched_run
 
-    return watched_run(folder, json=json, quiet=quiet)
+    return watched_run(folder, configuration, json=json, quiet=quiet)
 
 
 def parse(prompt: PromptArgument, json: JsonOption = False) -> None:

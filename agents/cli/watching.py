@@ -9,6 +9,7 @@ from shlex import quote
 from rich.console import Console
 
 from agents.cli.output import print_json, say, say_aside
+from agents.config import Configuration
 from agents.pipeline import STAGES, Ended, run
 from agents.report import Report, as_json
 from agents.run_folder import RunFolder
@@ -20,10 +21,10 @@ from engine.events import Events
 __all__ = ["watched_run"]
 
 
-def watched_run(folder: RunFolder, *, json: bool, quiet: bool) -> int:
+def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, quiet: bool) -> int:
     """Run, and say what came of it. Returns the exit code; an error that ends the run says how to go on."""
     try:
-        ended = _shown_run(folder, console=_console(json=json), quiet=quiet)
+        ended = _shown_run(folder, configuration, console=_console(json=json), quiet=quiet)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted{_way_on(Interrupted(), folder)}") from None
     except (BudgetReached, ProviderRefused, Interrupted) as error:
@@ -37,9 +38,8 @@ def watched_run(folder: RunFolder, *, json: bool, quiet: bool) -> int:
     return ended.exit_code
 
 
-def _shown_run(folder: RunFolder, *, console: Console, quiet: bool) -> Ended:
+def _shown_run(folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool) -> Ended:
     """Run with the live view on."""
-    configuration = folder.configuration()
     events = Events()
     engines: list[Engine] = []
     with Dashboard(
@@ -52,7 +52,7 @@ def _shown_run(folder: RunFolder, *, console: Console, quiet: bool) -> Ended:
         console=console,
         quiet=quiet,
     ):
-        return run(folder, events=events, on_engine=engines.append)
+        return run(folder, configuration, events=events, on_engine=engines.append)
 
 
 def _console(*, json: bool) -> Console:

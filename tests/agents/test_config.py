@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agents.config import Configuration, as_table, read_config, resolve
+from agents.config import SPENDING_STAGES, Configuration, Stages, as_table, checked_options, read_config, resolve
 from engine.budget import Budget
 from engine.errors import UserError
 from engine.prices import Price
+
+ROOT = Path(__file__).parents[2]
 
 
 def write(folder: Path, text: str) -> Path:
@@ -44,6 +48,14 @@ def test_an_option_may_be_written_with_a_dash_and_money_as_a_number(tmp_path: Pa
         pytest.param("model = 3", "must be text", id="number for text"),
         pytest.param("per-request = 3\nper_request = 4", "given twice", id="twice"),
         pytest.param("examples = = 3", "not valid TOML", id="no TOML"),
+        pytest.param("[budget]\nusd = true", "'budget' must be text", id="a truth for money"),
+        pytest.param("[budget]\nusd = 5\ngenrate = 0.7", "did you mean 'generate'", id="a stage misspelt"),
+        pytest.param("[budget]\nusd = 5\ntrain = 0.7", "those that do: parse, retrieve", id="a stage that is free"),
+        pytest.param("[budget]\ngenerate = [1]", "'generate' must be a number", id="a share that is no number"),
+        pytest.param('[budget]\ngenerate = "much"', "'generate' must be a number", id="a share in words"),
+        pytest.param("[budget]\ngenerate = 0", "must be above 0", id="a share of nothing"),
+        pytest.param("[budget]\nkept = 0.5", "kept must be a table", id="kept for nobody"),
+        pytest.param("stages = 3", "are given beside it", id="stages by the wrong name"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line_that_names_it(tmp_path: Path, text: str, part: str) -> None:
@@ -81,6 +93,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         pytest.param({"rpm": 0}, id="no requests"),
         pytest.param({"train_seconds": float("inf")}, id="training for ever"),
         pytest.param({"price_in": "1"}, id="half a price"),
+        pytest.param({"price_cached_in": "1"}, id="the price of the cache alone"),
+        pytest.param({"budget": "1", "stages": Stages(at_most={"generate": "1.5"})}, id="a share beyond the whole"),
         pytest.param({"seed": -1}, id="a seed below all"),
         pytest.param({"seed": 2**32}, id="a seed that numpy does not take"),
         pytest.param({"annealing": "warm"}, id="unknown schedule"),
@@ -96,9 +110,47 @@ def test_the_table_leaves_out_what_was_not_said() -> None:
     assert as_table(Configuration(base_url="http://localhost/v1"))["base_url"] == "http://localhost/v1"
 
 
+BUDGET = """
+[budget]
+usd = 2.5
+generate = 0.7
+
+[budget.kept]
+annotate = "0.2"
+"""
+
+
+def test_stages_have_parts_of_the_budget(tmp_path: Path) -> None:
+    configuration = resolve(file=write(tmp_path, BUDGET), flags={})
+
+    assert configuration.cap == Budget("2.5", at_most={"generate": 0.7}, kept={"annotate": 0.2})
+
+
+def test_another_budget_by_flag_keeps_the_parts(tmp_path: Path) -> None:
+    configuration = resolve(file=write(tmp_path, BUDGET), flags={"budget": "10"})
+
+    assert configuration.cap == Budget(10, at_most={"generate": 0.7}, kept={"annotate": 0.2})
+
+
+def test_what_is_written_down_of_a_budget_is_read_as_the_same(tmp_path: Path) -> None:
+    configuration = resolve(file=write(tmp_path, BUDGET), flags={})
+
+    assert Configuration(**checked_options(as_table(configuration))) == configuration  # type: ignore[arg-type]
+
+
+def test_parts_of_a_budget_are_named_after_the_requests_of_their_stages() -> None:
+    """A share of a name that no request bears would limit nothing."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "agents").glob("*.py"))
+
+    assert set(re.findall(r'tag="(\w+)"', sources)) == set(SPENDING_STAGES)
+
+
 def test_money_becomes_what_the_engine_takes_and_stays_exact() -> None:
     said = Configuration(budget="0.10", price_in="0.25", price_out="2")
 
     assert said.cap == Budget(usd="0.10")
     assert said.price == Price(input="0.25", output=2)
+    assert replace(said, price_cached_in="0.1", price_cache_write="0.3").price == Price(
+        input="0.25", output=2, cached_input="0.1", cache_write="0.3"
+    )
     assert (Configuration().cap, Configuration().price) == (None, None)

@@ -60,7 +60,7 @@ def test_the_teacher_sees_the_task_and_its_examples() -> None:
         [message] = request.messages
         assert "<task>\nWrite the date as ISO.\n</task>" in message.content
         assert '{"input": "May 5, 2020", "output": "2020-05-05"}' in message.content
-    assert (model.tag, dataset.tag) == ("describe_model", "describe_dataset")
+    assert (model.tag, dataset.tag) == ("retrieve", "retrieve")
     assert model.messages != dataset.messages
 
 

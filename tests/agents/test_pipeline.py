@@ -14,8 +14,9 @@ from agents.records import Spec
 from agents.run_folder import RunFolder
 from agents.specs import read_spec, write_spec
 from engine import Budget, Engine
-from engine.errors import UserError
+from engine.errors import JournalUnusable, UserError
 from engine.events import Event, Events, Noted
+from engine.journal import Journal
 
 DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
 REVIEWS = "Say whether the review is good or bad.\n\nInput: I love it\nOutput: good\n\nInput: It broke\nOutput: bad\n"
@@ -64,6 +65,20 @@ def test_a_row_that_there_is_not_has_no_price() -> None:
             return money_of(engine, accepted=0).per_accepted, money_of(engine, accepted=2).per_accepted
 
     assert asyncio.run(told()) == ("-", "$0.00")
+
+
+def test_another_budget_is_not_written_down_while_another_process_carries_the_run(tmp_path: Path) -> None:
+    folder = begun(tmp_path, prompt=DATES.read_text(encoding="utf-8"))
+    before = folder.manifest.read_bytes()
+    holder = asyncio.new_event_loop()
+    journal = holder.run_until_complete(Journal.open(folder.journal))
+
+    with pytest.raises(JournalUnusable, match="is in use"):
+        run(folder, folder.with_budget("9"), events=Events())
+
+    holder.run_until_complete(journal.aclose())
+    holder.close()
+    assert folder.manifest.read_bytes() == before
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.config import Configuration
+from agents.config import Configuration, Stages
 from agents.prepare import prepare
+from engine.budget import Budget
 from engine.errors import UnknownPrice, UserError
 
 TEXT_TASK = "Say the capital of the country.\n\nInput: France\nOutput: Paris\n\nInput: Peru\nOutput: Lima\n"
@@ -66,6 +67,15 @@ def test_what_costs_money_needs_a_budget_and_what_is_free_needs_none() -> None:
 
     assert prepared(model="openai/local", base_url=LOCAL, budget="2", **paid).budget == "2"
     assert prepared(model="openai/local", base_url=LOCAL, **free).budget is None
+
+
+def test_parts_of_a_budget_need_one() -> None:
+    free, stages = {"price_in": "0", "price_out": "0"}, Stages(at_most={"generate": "0.5"})
+
+    with pytest.raises(UserError, match="stages have parts of a budget, and there is none"):
+        prepared(model="openai/local", base_url=LOCAL, stages=stages, **free)
+
+    assert prepared(model="simulated/dates", stages=stages).cap == Budget(5, at_most={"generate": 0.5})
 
 
 def test_a_price_that_nobody_told_us_is_never_zero() -> None:

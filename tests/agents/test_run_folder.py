@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agents.config import Configuration
+from agents.config import Configuration, Stages
 from agents.run_folder import RunFolder, free_name, held, write_whole
 from engine.errors import UserError
 from engine.journal import Journal
@@ -128,16 +129,28 @@ def test_the_manifest_holds_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not any(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
 
 
-def test_another_budget_is_kept_and_one_of_nothing_refused(tmp_path: Path) -> None:
+def test_another_budget_is_written_when_it_is_to_be_kept_and_one_of_nothing_refused(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
 
-    folder.set_budget("7.5")
+    raised = folder.with_budget("7.5")
     for nothing in ("0", "five", "1e-13", "2000000"):
         with pytest.raises(UserError):
-            folder.set_budget(nothing)
+            folder.with_budget(nothing)
 
-    assert folder.configuration().budget == "7.5"
+    assert folder.configuration() == CONFIGURATION
+    folder.keep(raised)
+    assert folder.configuration() == replace(CONFIGURATION, budget="7.5")
+
+
+def test_stages_keep_their_parts_of_another_budget(tmp_path: Path) -> None:
+    stages = Stages(at_most={"generate": "0.7"}, kept={"annotate": "0.2"})
+    folder = RunFolder(tmp_path)
+    folder.begin(prompt=PROMPT, configuration=replace(CONFIGURATION, stages=stages))
+
+    folder.keep(folder.with_budget("7.5"))
+
+    assert folder.configuration() == replace(CONFIGURATION, budget="7.5", stages=stages)
 
 
 def test_a_budget_below_what_was_charged_is_refused_and_the_old_one_kept(tmp_path: Path) -> None:
@@ -147,11 +160,10 @@ def test_a_budget_below_what_was_charged_is_refused_and_the_old_one_kept(tmp_pat
     before = folder.manifest.read_bytes()
 
     with pytest.raises(UserError, match=r"--budget 1\.2 is below the 1\.25 USD that this run has been charged"):
-        folder.set_budget("1.2")
+        folder.with_budget("1.2")
     assert folder.manifest.read_bytes() == before
 
-    folder.set_budget("1.25")
-    assert folder.configuration().budget == "1.25"
+    assert folder.with_budget("1.25").budget == "1.25"
 
 
 async def charge(folder: RunFolder, amount: int) -> None:
