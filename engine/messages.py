@@ -6,6 +6,7 @@ Nothing here knows a provider, a price or a clock.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -14,13 +15,28 @@ import orjson
 
 from engine.errors import RequestFailed, SmeltError, UserError
 
-__all__ = ["SIMULATED_HEADER", "FinishReason", "Message", "Outcome", "RawReply", "Reply", "Request", "Role", "Usage"]
+__all__ = [
+    "SIMULATED_HEADER",
+    "FinishReason",
+    "Message",
+    "Outcome",
+    "RawReply",
+    "Reply",
+    "Request",
+    "Role",
+    "Usage",
+    "as_told",
+]
 
 Role = Literal["system", "user", "assistant"]
 
 FinishReason = Literal["stop", "length", "filtered", "refusal", "other"]
 """Why a completion ended, in one vocabulary for all dialects; "length" means it was cut."""
 
+
+_CANONICAL = ("asked_of", "messages", "max_tokens", "temperature", "n", "stop", "seed", "schema", "sample")
+
+_MOST_BITS = 63  # of the whole numbers in a request, as nearly everybody stores them
 
 _ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -112,11 +128,11 @@ class Request:
             sample=sample,
         )
 
-    def identity(self, *, asked_of: str) -> bytes:
-        """32 bytes that name everything which shapes the reply, and nothing that does not.
+    def canonical(self, *, asked_of: str) -> bytes:
+        """Everything that shapes the reply, and nothing that does not, as JSON; `as_told` reads it.
 
-        `asked_of` names the model and the endpoint. Two requests of equal identity are the same question, so the
-        answer to one is the answer to the other.
+        `asked_of` names the model and the endpoint. Two requests with the same canonical form are the same question,
+        so the answer to one is the answer to the other.
         """
         shape = (
             asked_of,
@@ -129,12 +145,27 @@ class Request:
             self.schema,
             self.sample,
         )
-        # surrogatepass: a lone surrogate in a row is data, and data must have a name too.
         try:
-            canonical = orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)
-        except TypeError:
-            canonical = repr(shape).encode("utf-8", "surrogatepass")
-        return hashlib.sha256(canonical).digest()
+            return orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # a lone surrogate in a row: it is data, and data must have a name too
+            return json.dumps(shape, sort_keys=True).encode()
+
+    def identity(self, *, asked_of: str) -> bytes:
+        """The 32 bytes that name the question: the SHA-256 of its canonical form."""
+        return hashlib.sha256(self.canonical(asked_of=asked_of)).digest()
+
+
+def as_told(canonical: bytes) -> dict[str, object]:
+    """A canonical request under the names of its fields; those that say nothing are left out.
+
+    Raises ValueError for what is no canonical request.
+    """
+    values = json.loads(canonical)
+    if not isinstance(values, list) or len(values) != len(_CANONICAL):
+        raise ValueError("this is not a request in its canonical form")
+    told = dict(zip(_CANONICAL, values, strict=True))
+    told["messages"] = [{"role": role, "content": content} for role, content in told["messages"]]
+    return {name: value for name, value in told.items() if value not in (None, [])}
 
 
 def _messages(given: object) -> tuple[Message, ...]:
@@ -161,6 +192,8 @@ def _stops(given: object) -> tuple[str, ...]:
 def _check_whole(name: str, value: object, *, least: int | None = None) -> None:
     if type(value) is not int:
         raise UserError(f"{name} must be a whole number (got {value!r})")
+    if value.bit_length() > _MOST_BITS:  # not shown: Python refuses to write out what is very long
+        raise UserError(f"{name} must be a whole number of at most {_MOST_BITS} bits (got {value.bit_length()})")
     if least is not None and value < least:
         raise UserError(f"{name} must be at least {least} (got {value})")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from engine.journal.records import Counts, Entry, Rows, Stored, packed, worth
+from engine.journal.records import Counts, Entry, Rows, Stored, packed, worth, writable
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -61,16 +61,21 @@ class Journal:
         """
         return self._store.find(key)
 
-    async def intend(self, key: bytes, *, bound: int, tag: str) -> int:
+    async def intend(self, key: bytes, *, bound: int, tag: str, request: bytes | None = None) -> int:
         """Write down that `key` is about to be asked, at `bound` pico-dollars at most; gives the attempt's number.
+
+        `request` is what the key is the SHA-256 of; it is kept for those who want to know what was asked.
 
         Durable on return. Cancelled before that, the attempt is written off as never sent.
         """
         if len(key) != _KEY_BYTES:
             raise ValueError(f"a key has {_KEY_BYTES} bytes (got {len(key)})")
-        attempt = next(self._numbers)
+        _checked(bound)
+        attempt = next(self._numbers)  # without gaps: from here on it is written, or nothing is any more
         try:
-            await self._write(Rows(intent=(attempt, key, tag, _checked(bound))))
+            await self._write(
+                Rows((attempt, key, writable(tag), bound), None if request is None else (attempt, request))
+            )
         except asyncio.CancelledError:
             self._put(Rows(charge=(attempt, 0, False, None)), None)
             raise
@@ -88,9 +93,12 @@ class Journal:
         """
         if attempt not in self._in_flight:
             raise ValueError(f"attempt {attempt} is not in flight")
-        charge = (attempt, _checked(cost), assumed, None if raw is None else int(worth(raw, answers=answers)))
+        value = None if raw is None else int(worth(raw, answers=answers))
+        charge = (attempt, _checked(cost), assumed, value)
         written = self._write(Rows(charge=charge, reply=None if raw is None else packed(attempt, raw)))
         self._in_flight.remove(attempt)
+        if value:  # now, since it is written even if nobody waits for it any more
+            self._store.keys.notify_reply(attempt)
         if assumed:
             self.assumed += cost
         else:

@@ -1,4 +1,4 @@
-"""Where the attempts at a question are, in memory: eight bytes each, and a microsecond to find or to add.
+"""Where the attempts at a question are, in memory: nine bytes each, and a microsecond or two to find or to add.
 
 An index in the database would be the dearest part of the journal. Keys are as good as random, so nearly each new one
 would change a page of its own, and a page is written whole: at half a million rows that was two thirds of the writing.
@@ -19,18 +19,26 @@ _PRINT: Final = 2**28 - 1
 
 
 class Keys:
-    """Remembers at which attempts a key was asked. Keys have 32 bytes, as good as random, as digests are.
+    """Remembers at which attempts a key was asked, and which of them brought a reply that is worth reading.
 
+    Keys have 32 bytes, as good as random, as digests are; attempts are numbered 1, 2, 3, ... and added in that order.
     Of a key only 40 bits are kept, so another key's attempts may come along: compare the whole keys of what it names.
     """
 
     def __init__(self) -> None:
         # On each shelf, in order: 28 more bits of the key and the number of the attempt, as one integer.
         self._shelves = [array("Q") for _ in range(_SHELVES)]
+        self._replied = bytearray()  # by attempt
 
     def add(self, key: bytes, attempt: int) -> None:
         shelf, entry = self._place(key)
         insort(shelf, entry | attempt)
+
+    def notify_reply(self, attempt: int) -> None:
+        """A reply to this attempt is kept."""
+        if (missing := attempt + 1 - len(self._replied)) > 0:
+            self._replied += bytes(missing)
+        self._replied[attempt] = 1
 
     def attempts(self, key: bytes) -> list[int]:
         """The attempts at this key, in order; perhaps some of another's."""
@@ -40,6 +48,10 @@ class Keys:
         while last < len(shelf) and shelf[last] <= entry | _ATTEMPT:
             last += 1
         return [each & _ATTEMPT for each in shelf[first:last]]
+
+    def replied(self, attempt: int) -> bool:
+        """Whether a reply to this attempt is kept."""
+        return attempt < len(self._replied) and self._replied[attempt] == 1
 
     def _place(self, key: bytes) -> tuple[array[int], int]:
         number = int.from_bytes(key[:8], "little")

@@ -1,7 +1,7 @@
 """The number of the last commit, kept outside the database, and the lock that lets one process in.
 
 SQLite drops what follows a damaged frame of its write-ahead log without a word. A journal that knows fewer commits
-than its mark has lost some, and says so instead.
+than its mark has lost some, and says so instead; one of another name was put in the place of the one that was here.
 
 The mark is written after every commit, so it never runs ahead of the journal, and is fsynced at every hundredth and at
 closing: a process that is killed loses none of it, a power cut may set it back by a hundred. Not covered: file systems
@@ -10,16 +10,25 @@ without locks, and systems without flock (Windows).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["Mark"]
+__all__ = ["Mark", "Marked"]
 
 _FSYNC_EVERY: Final = 100
 _DIGITS: Final = 20
+_LONGEST: Final = 128  # a mark has less than half
+
+
+class Marked(NamedTuple):
+    """What a mark says: so many commits, of the journal of that name."""
+
+    commits: int
+    name: str
 
 
 class Mark:
@@ -37,16 +46,21 @@ class Mark:
             os.close(self._file)
             raise
 
-    def read(self) -> int:
-        """The highest commit marked, 0 for a new mark; ValueError if the file says nothing of the kind."""
-        text = os.pread(self._file, _DIGITS + 2, 0)
-        if text and len(text) != _DIGITS + 1:
+    def read(self) -> Marked | None:
+        """What was marked last, None by a new mark; ValueError if the file says nothing of the kind."""
+        text = os.pread(self._file, _LONGEST, 0)
+        if not text:
+            return None
+        commits, _, name = text.partition(b" ")
+        if len(commits) != _DIGITS or not name.endswith(b"\n"):
             raise ValueError("the mark is cut short")
-        return int(text) if text else 0
+        return Marked(int(commits), name[:-1].decode("ascii"))
 
-    def write(self, commits: int) -> None:
+    def write(self, commits: int, *, name: str) -> None:
         # In place and always equally long, in one call: there is no moment at which half of it is there.
-        os.pwrite(self._file, b"%0*d\n" % (_DIGITS, commits), 0)
+        line = b"%0*d %s\n" % (_DIGITS, commits, name.encode("ascii"))
+        if os.pwrite(self._file, line, 0) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if commits % _FSYNC_EVERY == 0:
             self._sync(self._file)
 

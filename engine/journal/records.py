@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ __all__ = [
     "Sums",
     "Totals",
     "Worth",
+    "is_of",
     "packed",
     "unpacked",
     "worth",
+    "writable",
 ]
 
 
@@ -42,11 +45,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One attempt as it stands. `cost` is None while it is in flight; `raw` is None when no reply came."""
+    """One attempt as it stands. `cost` is None while it is in flight; `raw` is None when no reply came.
+
+    `request` is what was asked, as the asker wrote it down (`Request.canonical`); None if it was not told.
+    """
 
     attempt: int
     key: bytes
     tag: str
+    request: bytes | None
     bound: int
     cost: int | None
     assumed: bool
@@ -83,6 +90,7 @@ class Worth(IntEnum):
 
 
 IntentRow: TypeAlias = tuple[int, bytes, str, int]  # attempt, key, tag, bound
+RequestRow: TypeAlias = tuple[int, bytes]  # attempt, what is asked
 ChargeRow: TypeAlias = tuple[int, int, bool, int | None]  # attempt, cost, assumed, worth of the reply if there is one
 ReplyRow: TypeAlias = tuple[int, int, bytes, bytes, float, int]  # attempt, then as unpacked
 
@@ -91,32 +99,43 @@ class Rows(NamedTuple):
     """What must become durable together."""
 
     intent: IntentRow | None = None
+    request: RequestRow | None = None
     charge: ChargeRow | None = None
     reply: ReplyRow | None = None
 
 
 class Sums(NamedTuple):
-    """What all rows come to, as it stands beside them; `keys` is the exclusive or of the intents' keys."""
+    """What all rows come to, as it stands beside them: a line that is lost or changed shows in one of these.
+
+    `intents` is the exclusive or of the intents' keys and bounds; `charges` the sum of what is written of each charge
+    but its cost.
+    """
 
     commits: int
     attempts: int
     spent: int
     assumed: int
-    keys: bytes
+    intents: bytes
+    charges: int
 
     def after(self, intents: Sequence[IntentRow], charges: Sequence[ChargeRow]) -> Sums:
         """With one more commit, of these rows."""
         assumed = sum(cost for _, cost, is_assumed, _ in charges if is_assumed)
-        keys = int.from_bytes(self.keys)
-        for _, key, *_ in intents:
-            keys ^= int.from_bytes(key)
+        mixed = int.from_bytes(self.intents)
+        for _, key, _, bound in intents:
+            mixed ^= int.from_bytes(key) ^ bound
         return Sums(
             commits=self.commits + 1,
             attempts=self.attempts + len(intents),
             spent=self.spent + sum(cost for _, cost, *_ in charges) - assumed,
             assumed=self.assumed + assumed,
-            keys=keys.to_bytes(32),
+            intents=mixed.to_bytes(32),
+            charges=self.charges + sum(4 * attempt + _told(worth) for attempt, _, _, worth in charges),
         )
+
+
+def _told(worth: int | None) -> int:
+    return 0 if worth is None else worth + 1
 
 
 # Kept of a reply's headers: who answered, how fast we may go, what the body is. Never a cookie.
@@ -137,7 +156,7 @@ def worth(raw: RawReply, *, answers: bool | None) -> Worth:
 def packed(attempt: int, raw: RawReply) -> ReplyRow:
     """A reply as a row, with the headers that matter."""
     kept = {name: text for name, text in raw.headers.items() if name in _HEADERS or name.startswith(_HEADER_FAMILIES)}
-    headers = orjson.dumps(kept)
+    headers = _encoded(kept)
     return (
         attempt,
         raw.status,
@@ -146,6 +165,23 @@ def packed(attempt: int, raw: RawReply) -> ReplyRow:
         raw.latency_s,
         _checksum(raw.status, headers, raw.body, raw.latency_s),
     )
+
+
+def _encoded(headers: Mapping[str, str]) -> bytes:
+    try:
+        return orjson.dumps(headers)
+    except TypeError:  # bytes that are not UTF-8 come as lone surrogates; the reply is worth more than they are
+        return orjson.dumps({writable(name): writable(text) for name, text in headers.items()})
+
+
+def writable(text: str) -> str:
+    """The text as a file can hold it: half a surrogate pair becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def is_of(question: object, key: bytes) -> bool:
+    """Whether this is what was asked under the key: a key is its question's SHA-256."""
+    return isinstance(question, bytes) and hashlib.sha256(question).digest() == key
 
 
 def unpacked(status: int, headers: object, body: object, latency_s: float, checksum: int) -> RawReply | None:

@@ -65,8 +65,12 @@ class Writer:
             batch, going = self._gather()
             self._commit(batch)
             self._tell(self._resolve, batch)
-        self._finish()
-        self._tell(self._stopped.set_result, None)
+        try:
+            self._finish()
+            self._tell(self._stopped.set_result, None)
+        # Whatever it was: who waits for the end must hear of it.
+        except Exception as error:  # noqa: BLE001
+            self._tell(self._stopped.set_exception, error)
 
     def _gather(self) -> tuple[list[_Write], bool]:
         """Wait for work and take all there is; False when it was the last."""

@@ -19,7 +19,7 @@ import pytest
 
 from engine.errors import JournalUnusable
 from engine.fakes import virtual_time
-from engine.journal import Journal, Totals, peek
+from engine.journal import Journal, Totals, peek, read
 from engine.journal.mark import Mark
 from engine.journal.store import Store
 from engine.messages import RawReply
@@ -170,6 +170,89 @@ def test_a_reply_that_could_not_be_parsed_is_found_until_a_better_one_comes(plac
             assert stored is not None
             assert (stored.raw.body, stored.answers, stored.attempts) == (b"whole", True, 3)
             assert journal.counts().answered_twice == 0
+
+    asyncio.run(session())
+
+
+def test_a_reply_of_which_nobody_waits_for_the_end_is_found_too(path: Path) -> None:
+    """Whoever settles is cancelled while the disk is busy: the reply is written, so it is found, not paid again."""
+
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            attempt = await journal.intend(key(1), bound=1000, tag="t")
+            task = asyncio.create_task(journal.settle(attempt, raw=raw(b"paid"), cost=5, assumed=False))
+            await asyncio.sleep(0)
+            task.cancel()
+            await paid(journal, 2)
+            assert journal.find(key(1)) is not None
+
+    asyncio.run(session())
+
+
+# -- what was asked
+
+QUESTIONS = [b'["who?", 1]', "Größe?".encode(), b"\x00" * 100_000]
+
+
+def test_what_was_asked_is_kept_with_every_attempt(place: Path | None) -> None:
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            for question in QUESTIONS:
+                asked = hashlib.sha256(question).digest()
+                for _ in range(2):  # asked, failed, and asked again
+                    attempt = await journal.intend(asked, bound=1, tag="t", request=question)
+                    await journal.settle(attempt, raw=None, cost=0, assumed=False)
+            await paid(journal, 1)
+
+            kept = [entry.request for entry in journal.entries()]
+            assert kept == [question for question in QUESTIONS for _ in range(2)] + [None]
+
+    asyncio.run(session())
+
+
+def test_a_journal_can_be_read_while_it_is_written(path: Path) -> None:
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            await asyncio.gather(*(paid(journal, number) for number in range(150)))
+            assert list(read(path)) == list(journal.entries())
+            await paid(journal, 150)
+            assert len(list(read(path))) == 151
+
+    asyncio.run(session())
+    assert len(list(read(path))) == 151
+
+
+def test_a_flipped_bit_in_a_request_is_noticed(path: Path) -> None:
+    async def session() -> None:
+        async with await Journal.open(path) as journal:
+            await journal.intend(hashlib.sha256(b"what?").digest(), bound=1, tag="t", request=b"what?")
+
+    asyncio.run(session())
+    edit(path, "UPDATE request SET question = CAST('whut?' AS BLOB)")
+
+    with pytest.raises(JournalUnusable, match="a request is not what was written"):
+        list(read(path))
+
+
+# -- text that cannot be written
+
+
+def test_a_tag_or_a_header_that_is_no_text_costs_nobody_anything(place: Path | None) -> None:
+    """Header bytes that are not UTF-8 come as lone surrogates; a reply is not lost because of them."""
+
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            attempt = await journal.intend(key(1), bound=1, tag="a\ud800\x00\u2028")
+            headers = {"x-request-id": "caf\udce9", "content-type": "a\x00b", "x-ratelimit-\udcff": "\u2028"}
+            odd = RawReply(200, headers, b"paid", 0.0)
+            await journal.settle(attempt, raw=odd, cost=1, assumed=False)
+            stored = journal.find(key(1))
+            assert stored is not None
+            assert stored.raw.headers == {
+                "x-request-id": "caf?", "content-type": "a\x00b", "x-ratelimit-?": "\u2028",
+            }  # fmt: skip
+            assert stored.raw.body == b"paid"
+            assert list(journal.counts().by_tag) == ["a?\x00\u2028"]
 
     asyncio.run(session())
 
@@ -444,7 +527,7 @@ def edit(path: Path, statement: str) -> None:
     ("harm", "what"),
     [
         pytest.param(lambda path: path.write_bytes(b"no database " * 999), "another kind of file", id="not a database"),
-        pytest.param(lambda path: edit(path, "PRAGMA user_version = 3"), "update Smelt", id="newer"),
+        pytest.param(lambda path: edit(path, "PRAGMA user_version = 4"), "update Smelt", id="newer"),
         pytest.param(lambda path: edit(path, "PRAGMA user_version = 1"), "the Smelt that made it", id="older"),
         pytest.param(lambda path: edit(path, "PRAGMA application_id = 7"), "not a journal of Smelt", id="foreign"),
         pytest.param(lambda path: edit(path, "UPDATE charge SET cost = 1"), "do not add up", id="a changed line"),
@@ -456,6 +539,37 @@ def edit(path: Path, statement: str) -> None:
             "do not add up",
             id="a changed key",
         ),
+        pytest.param(
+            lambda path: edit(path, "UPDATE intent SET bound = 9 WHERE attempt = 2"),
+            "do not add up",
+            id="a changed bound",
+        ),
+        pytest.param(
+            lambda path: edit(path, "UPDATE intent SET attempt = 7 WHERE attempt = 2"),
+            "do not add up",
+            id="an intent at another place",
+        ),
+        pytest.param(
+            lambda path: edit(path, "UPDATE charge SET attempt = 7 WHERE attempt = 2"),
+            "do not add up",
+            id="a charge at another place",
+        ),
+        pytest.param(
+            lambda path: edit(path, "UPDATE charge SET worth = 0 WHERE attempt = 2"),
+            "do not add up",
+            id="a lost answer",
+        ),
+        pytest.param(
+            lambda path: edit(path, "UPDATE intent SET key = 'not a key' WHERE attempt = 2"),
+            "do not add up",
+            id="a text for a key",
+        ),
+        pytest.param(
+            lambda path: edit(path, "UPDATE intent SET bound = 'dear' WHERE attempt = 2"),
+            "do not add up",
+            id="a text for a bound",
+        ),
+        pytest.param(lambda path: edit(path, "DELETE FROM name"), "its name is gone", id="no name"),
         pytest.param(lambda path: edit(path, "DELETE FROM total"), "damaged", id="no totals"),
         pytest.param(lambda path: edit(path, "DROP TABLE total"), "cannot be used", id="no table"),
         pytest.param(lambda path: os.truncate(path, 6000), "cannot be used", id="cut short"),
@@ -472,6 +586,18 @@ def test_a_journal_that_is_not_whole_is_refused_in_one_line(
     harm(path)
 
     assert what in refusal(path)
+
+
+def test_a_journal_of_another_run_is_refused_and_can_be_accepted(tmp_path: Path) -> None:
+    """Somebody copies the journal of one run into the folder of another, whose mark is there still."""
+    one, other = tmp_path / "one" / "journal.db", tmp_path / "other" / "journal.db"
+    write(one, 1, 2)
+    write(other, 1, 2, 3, 4)
+    shutil.copy(other, one)
+
+    assert "of another run" in refusal(one)
+    one.with_name("journal.db-mark").unlink()
+    write(one, 5)
 
 
 def test_a_refused_journal_is_left_unlocked_and_untouched(path: Path) -> None:
@@ -665,7 +791,7 @@ def test_the_mark_is_made_durable_at_every_hundredth_commit_and_at_closing(tmp_p
     path = tmp_path / "mark"
     mark = Mark(path, sync=lambda _: marked.append(path.read_bytes()))
     for commits in range(1, 251):
-        mark.write(commits)
+        mark.write(commits, name="a journal")
     mark.close()
 
-    assert [int(text) for text in marked] == [100, 200, 250]
+    assert [int(text.split()[0]) for text in marked] == [100, 200, 250]

@@ -42,3 +42,12 @@ def test_new_keys_are_hardly_ever_taken_for_known_ones() -> None:
 
     assert sum(bool(keys.attempts(key(-1 - number))) for number in range(10_000)) <= 1
     assert all(keys.attempts(key(number)) == [number + 1] for number in range(0, 50_000, 997))
+
+
+@given(st.sets(st.integers(1, 500)))
+def test_which_attempts_were_replied_to_is_remembered(replied: set[int]) -> None:
+    keys = Keys()
+    for attempt in sorted(replied, reverse=True):
+        keys.notify_reply(attempt)
+
+    assert {attempt for attempt in range(600) if keys.replied(attempt)} == replied
