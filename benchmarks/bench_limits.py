@@ -4,45 +4,52 @@ The regimes: limits told (per minute, quantised by the second, tokens that bind 
 apart, two engines with one key), limits told by the provider's headers alone, limits that nobody tells, and a limit
 that halves for a while. Real HTTP, the fake provider in a process of its own, and the engine with everything on.
 
-Beside it what one would write by hand for a limit of so many requests a minute: a semaphore, asyncio-throttle, or a
-leaky bucket, each around aiohttp, and each with tenacity's waits when refused. The share is that of the limit, from
-the first row to the nineteenth of twenty; the rest is the tail of those refused. Where the limit was told the first of
-twenty rows are left out, too: a second's burst is allowed there, and would make the share look better than it is.
+Beside it what one would write by hand for a limit of so many requests a minute (`by_hand`): a semaphore,
+asyncio-throttle and aiolimiter, each with tenacity's waits when refused, and tenacity's waits alone.
+
+The share is what the provider let in, by its own books, of what the limit allowed in the same time. That time ends
+when nineteen of twenty rows are let in: the last may be the tail of those refused. Where the limit was told it begins
+when one of twenty is, since a second's burst at the start would make the share look better than it is; where the
+limit must be found it begins with the first row. 429s are counted from the first request to the last.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 from benchmarks.apart import Fake, provider
+from benchmarks.by_hand import LONGEST_WAIT_S, WAYS_IN, ask_by_hand
 from engine import FREE, Engine, Limits, Request
 from engine.fakes.limits import RateLimits
 from engine.fakes.service import Change
 
-AT_ONCE = 2  # regimes measured at the same time, each with processes of its own
+REPEATS = 3
+AT_ONCE = 4  # regimes measured at the same time, each with processes of its own
 RPM = 6_000
 TPM = 3_000_000
-SECONDS = 15.0
+SECONDS = 12.0
 LONG_SECONDS = 25.0  # where the limit must be found first
+HALF_FROM_S, HALF_UNTIL_S, HALVED_SECONDS = 20.0, 40.0, 80.0
 LATENCY_S = 0.3
 MAX_TOKENS = 200
 SIZES = (20, 1_000)  # tokens of a prompt, where they vary
 PLAIN_TOKENS = 20
-RIVALS_IN_FLIGHT = 60
-RIVALS_ATTEMPTS = 10
+IN_FLIGHT_BY_HAND, ATTEMPTS_BY_HAND = 60, 10
 FIRST_ROWS, MOST_OF_THE_ROWS = 0.05, 0.95
 
 What = Literal["requests", "tokens_charged", "output_tokens"]
-Enter = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,11 @@ class Claim:
 
 
 TOLD, BY_HEADERS, NOT_TOLD = Claim(0.97, 0.001), Claim(0.95, 0.005), Claim(0.90, 0.02)
-FOLLOWED = Claim(0.90, 0.005)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regime:
-    """A limit, who knows of it, and what we claim."""
+    """A limit, who knows of it, who asks, and what we claim. `claim` is None where others ask."""
 
     limits: RateLimits
     told: Limits | None = None
@@ -69,40 +75,61 @@ class Regime:
     what: What = "requests"
     varied: bool = False
     seconds: float = SECONDS
-    changes: tuple[Change, ...] = ()
-    capacity: float | None = None  # of the limit, in units a second, on the whole
+    halves: bool = False
     claim: Claim | None = None
-    rival: str | None = None
+    by_hand: str | None = None
 
     @property
     def per_second(self) -> float:
         by_what = {"requests": self.limits.rpm, "tokens_charged": self.limits.tpm, "output_tokens": self.limits.otpm}
-        return self.capacity or (by_what[self.what] or 0) / 60
+        return (by_what[self.what] or 0) / 60
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        half = RateLimits(rpm=RPM // 2)
+        return (
+            Change(after_s=HALF_FROM_S, limits=half),
+            Change(after_s=HALF_UNTIL_S, limits=self.limits),
+        ) * self.halves
+
+    def allowed(self, since: float, until: float) -> float:
+        """What the limit let in between these moments, in seconds from the first request on."""
+        halved = max(0.0, min(until, HALF_UNTIL_S) - max(since, HALF_FROM_S)) if self.halves else 0.0
+        return self.per_second * (until - since - halved / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
+    """One run of a regime."""
+
     share: float
     refused: int
-    refused_share: float
+    requests: int
     rows: int
     lost: int
     seconds: float
-    holds: bool
+    cpu_ms: float  # of the client, for each row
 
 
 BY_THE_MINUTE, BY_THE_SECOND = RateLimits(rpm=RPM, quantum_s=0), RateLimits(rpm=RPM)
-HALVED = (Change(after_s=10, limits=RateLimits(rpm=RPM // 2)), Change(after_s=20, limits=BY_THE_SECOND))
+TOKENS = RateLimits(rpm=60_000, tpm=TPM)
 
 REGIMES: dict[str, Regime] = {
+    "halves and recovers, by headers": Regime(
+        limits=BY_THE_SECOND, halves=True, seconds=HALVED_SECONDS, claim=BY_HEADERS
+    ),
+    "halves and recovers, told by nobody": Regime(
+        limits=BY_THE_SECOND, halves=True, seconds=HALVED_SECONDS, by_headers=False, claim=NOT_TOLD
+    ),
+    "told by headers": Regime(limits=BY_THE_SECOND, seconds=LONG_SECONDS, claim=BY_HEADERS),
+    "told by headers, tokens bind": Regime(
+        limits=TOKENS, what="tokens_charged", varied=True, seconds=LONG_SECONDS, claim=BY_HEADERS
+    ),
+    "told by nobody": Regime(limits=BY_THE_SECOND, by_headers=False, seconds=LONG_SECONDS, claim=NOT_TOLD),
     "told, by the minute": Regime(limits=BY_THE_MINUTE, told=Limits(rpm=RPM), claim=TOLD),
     "told, by the second": Regime(limits=BY_THE_SECOND, told=Limits(rpm=RPM), claim=TOLD),
     "told, tokens bind": Regime(
-        limits=RateLimits(rpm=60_000, tpm=TPM),
-        told=Limits(rpm=60_000, tpm=TPM),
-        what="tokens_charged",
-        varied=True,
-        claim=TOLD,
+        limits=TOKENS, told=Limits(rpm=60_000, tpm=TPM), what="tokens_charged", varied=True, claim=TOLD
     ),
     "told, input and output apart": Regime(
         limits=RateLimits(rpm=60_000, itpm=20_000_000, otpm=600_000),
@@ -113,63 +140,79 @@ REGIMES: dict[str, Regime] = {
         claim=TOLD,
     ),
     "told, two engines with one key": Regime(limits=BY_THE_SECOND, told=Limits(rpm=RPM), engines=2, claim=TOLD),
-    "told by headers": Regime(limits=BY_THE_SECOND, claim=BY_HEADERS, seconds=LONG_SECONDS),
-    "told by headers, tokens bind": Regime(
-        limits=RateLimits(rpm=60_000, tpm=TPM),
-        what="tokens_charged",
-        varied=True,
-        claim=BY_HEADERS,
-        seconds=LONG_SECONDS,
-    ),
-    "told by nobody": Regime(limits=BY_THE_SECOND, by_headers=False, claim=NOT_TOLD, seconds=LONG_SECONDS),
-    "halves and recovers, by headers": Regime(
-        limits=BY_THE_SECOND,
-        changes=HALVED,
-        seconds=40.0,
-        capacity=(30 * RPM + 10 * RPM / 2) / 40 / 60,
-        claim=FOLLOWED,
-    ),
-    "semaphore": Regime(limits=BY_THE_SECOND, rival="semaphore"),
-    "asyncio-throttle": Regime(limits=BY_THE_SECOND, rival="asyncio-throttle"),
-    "leaky bucket": Regime(limits=BY_THE_SECOND, rival="leaky bucket"),
+    **{f"by hand: {way}": Regime(limits=BY_THE_SECOND, by_hand=way) for way in WAYS_IN},
 }
 
 
-def main() -> None:
-    print(f"{'regime':<32} {'share':>6} {'429s':>6} {'of all':>8} {'rows':>6} {'lost':>5} {'seconds':>8}")
-    results: dict[str, Measured] = {}
-    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
-        for name, measured in zip(REGIMES, pool.map(measure, REGIMES), strict=True):
-            results[name] = measured
-            print_row(name, measured)
-    failing = [name for name, measured in results.items() if not measured.holds]
+def main(words: Sequence[str]) -> None:
+    """All regimes, or those whose names contain one of the words."""
+    names = [name for name in REGIMES if not words or any(word in name for word in words)]
+    print(
+        f"{'regime':<36} {'share':>6} {'(spread)':>15} {'429s':>6} {'of all':>8} {'rows':>6} {'lost':>5} {'CPU ms':>7}"
+    )
+    figures, failing = {}, []
+    for name, runs in measured(names):
+        holds = print_row(name, runs)
+        figures[name] = {"holds": holds, "runs": [asdict(run) for run in runs]}
+        failing += [] if holds else [name]
     print(f"the claim {'holds' if not failing else 'DOES NOT HOLD for ' + ', '.join(failing)}")
-    figures = {name: asdict(measured) for name, measured in results.items()}
     print(json.dumps({"benchmark": "limits", "holds": not failing, "regimes": figures}))
 
 
-def print_row(name: str, row: Measured) -> None:
-    figures = f"{row.share:>6.3f} {row.refused:>6} {row.refused_share:>8.3%} {row.rows:>6} {row.lost:>5}"
-    print(f"{name:<32} {figures} {row.seconds:>8.1f}{'' if row.holds else '  <- claimed otherwise'}")
+def measured(names: Sequence[str]) -> Iterator[tuple[str, list[Measured]]]:
+    """Engines first; who polls is measured by itself, or it would slow the others down."""
+    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+        for at_once in (True, False):
+            several = [name for name in names if (REGIMES[name].by_hand is None) is at_once]
+            jobs = {name: [pool.submit(measure, name) for _ in range(REPEATS)] for name in several if at_once}
+            for name in several:
+                yield name, [job.result() for job in jobs.get(name, [])] or [pool.submit(measure, name).result()]
+
+
+def print_row(name: str, runs: Sequence[Measured]) -> bool:
+    """Medians and the spread of shares; 429s, rows and those lost of all runs. Returns whether the claim holds."""
+    shares = [run.share for run in runs]
+    refused, requests = sum(run.refused for run in runs), sum(run.requests for run in runs)
+    rows, lost = sum(run.rows for run in runs), sum(run.lost for run in runs)
+    claim = REGIMES[name].claim
+    holds = claim is None or (median(shares) >= claim.share and refused <= claim.refused * requests and not lost)
+    spread = f"{min(shares):.3f} to {max(shares):.3f}" if len(runs) > 1 else ""
+    counts = f"{refused:>6} {refused / requests:>8.3%} {rows:>6} {lost:>5} {median(run.cpu_ms for run in runs):>7.2f}"
+    print(
+        f"{name:<36} {median(shares):>6.3f} {spread:>15} {counts}{'' if holds else '  <- claimed otherwise'}",
+        flush=True,
+    )
+    return holds
 
 
 def measure(name: str) -> Measured:
     regime = REGIMES[name]
     rows = texts_for(regime)
+    import_clients()
     with provider(
         limits=regime.limits, tells_limits=regime.by_headers, changes=regime.changes, latency_s=LATENCY_S
     ) as fake:
-        asking = ask_with_engines(fake, regime, rows) if regime.rival is None else ask_by_hand(fake, regime, rows)
+        began = time.process_time()
+        asking = ask_with_engines(fake, regime, rows) if regime.by_hand is None else ask_otherwise(fake, regime, rows)
         answered = asyncio.run(asking)
-        entries = fake.audit(since=regime.engines)["entries"]  # without those that opened the connections
-    return judged(regime, entries, rows=len(rows), answered=answered)
+        cpu_s = time.process_time() - began
+        entries = fake.audit(since=0)["entries"]
+    return judged(regime, entries, rows=len(rows), answered=answered, cpu_s=cpu_s)
+
+
+def import_clients() -> None:
+    """What they need, so that their work is counted and not their loading."""
+    import aiohttp  # noqa: F401
+    import aiolimiter  # noqa: F401
+    import asyncio_throttle  # noqa: F401
+    import tenacity  # noqa: F401
 
 
 def texts_for(regime: Regime) -> list[str]:
     """As many as fill the time at the limit; of sizes that vary evenly, in an order that mixes them."""
     least, most = SIZES if regime.varied else (PLAIN_TOKENS, PLAIN_TOKENS)
     texts, amount, i = list[str](), 0.0, 0
-    while amount < regime.per_second * regime.seconds:
+    while amount < regime.allowed(0.0, regime.seconds):
         tokens = least + (i * 7_919) % (most - least + 1)
         texts.append(f"{i:>8} ".ljust(4 * tokens, "x"))
         takes = {"requests": 1, "tokens_charged": tokens + MAX_TOKENS, "output_tokens": min(tokens, MAX_TOKENS)}
@@ -193,8 +236,6 @@ async def ask_with_engines(fake: Fake, regime: Regime, texts: Sequence[str]) -> 
                 )
                 for i in range(regime.engines)
             ]
-            for i, engine in enumerate(engines):
-                await engine.ask(Request.user(f"open {i}", max_tokens=MAX_TOKENS))
             shares = [texts[i :: regime.engines] for i in range(regime.engines)]
             return sum(await asyncio.gather(*map(answers, engines, shares)))
 
@@ -204,99 +245,34 @@ async def answers(engine: Engine, texts: Sequence[str]) -> int:
     return sum([outcome.error is None async for outcome in engine.map(requests, ordered=False)])
 
 
-def judged(regime: Regime, entries: Sequence[dict[str, Any]], *, rows: int, answered: int) -> Measured:
+async def ask_otherwise(fake: Fake, regime: Regime, texts: Sequence[str]) -> int:
+    from tenacity import stop_after_attempt, wait_exponential
+
+    way = regime.by_hand or ""
+    enter = WAYS_IN[way](int(regime.per_second), IN_FLIGHT_BY_HAND)
+    wait = wait_exponential(max=LONGEST_WAIT_S) if way == "tenacity alone" else None
+    stop = stop_after_attempt(ATTEMPTS_BY_HAND)
+    return len(await ask_by_hand(fake.url, texts, enter=enter, max_tokens=MAX_TOKENS, stop=stop, wait=wait))
+
+
+def judged(regime: Regime, entries: Sequence[dict[str, Any]], *, rows: int, answered: int, cpu_s: float) -> Measured:
+    began = entries[0]["at"]
     let_in = [entry for entry in entries if entry["status"] == 200]
-    refused = len(entries) - len(let_in)
-    finds_out = regime.told is None and regime.rival is None
+    finds_out = regime.told is None and regime.by_hand is None
     first = 0 if finds_out else int(FIRST_ROWS * len(let_in))
-    most = let_in[first : int(MOST_OF_THE_ROWS * len(let_in))]
-    seconds = most[-1]["at"] - (entries[0] if finds_out else most[0])["at"]
-    used = sum(1 if regime.what == "requests" else entry[regime.what] for entry in most)
-    share, refused_share = used / seconds / regime.per_second, refused / len(entries)
-    claim = regime.claim or Claim(0.0, 1.0)
-    holds = share >= claim.share and refused_share <= claim.refused and (answered == rows or regime.claim is None)
+    # From one arrival to another: what came at the first moment was not let in after it.
+    counted = let_in[first : int(MOST_OF_THE_ROWS * len(let_in))]
+    used = sum(1 if regime.what == "requests" else entry[regime.what] for entry in counted[1:])
     return Measured(
-        share=round(share, 4),
-        refused=refused,
-        refused_share=round(refused_share, 5),
+        share=round(used / regime.allowed(counted[0]["at"] - began, counted[-1]["at"] - began), 4),
+        refused=sum(entry["status"] == 429 for entry in entries),
+        requests=len(entries),
         rows=rows,
         lost=rows - answered,
-        seconds=round(entries[-1]["at"] - entries[0]["at"], 2),
-        holds=holds,
+        seconds=round(entries[-1]["at"] - began, 2),
+        cpu_ms=round(1000 * cpu_s / rows, 3),
     )
 
 
-# -- by hand
-
-
-class LeakyBucket:
-    """As aiolimiter does it: so many may enter at once, and the bucket empties evenly."""
-
-    def __init__(self, *, capacity: float, per_second: float) -> None:
-        self._capacity, self._per_second = capacity, per_second
-        self._level, self._at = 0.0, 0.0
-
-    @asynccontextmanager
-    async def enter(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        while True:
-            now = loop.time()
-            self._level = max(0.0, self._level - (now - self._at) * self._per_second)
-            self._at = now
-            if self._level + 1 <= self._capacity:
-                break
-            await asyncio.sleep((self._level + 1 - self._capacity) / self._per_second)
-        self._level += 1
-        yield
-
-
-def way_in(rival: str) -> Enter:
-    from asyncio_throttle import Throttler
-
-    slots, throttler = asyncio.Semaphore(RIVALS_IN_FLIGHT), Throttler(rate_limit=RPM // 60, period=1.0)
-    bucket = LeakyBucket(capacity=RPM / 60, per_second=RPM / 60)
-
-    @asynccontextmanager
-    async def throttled() -> AsyncIterator[None]:
-        async with throttler:
-            yield
-
-    @asynccontextmanager
-    async def one_of_a_few() -> AsyncIterator[None]:
-        async with slots:
-            yield
-
-    return {"semaphore": one_of_a_few, "asyncio-throttle": throttled, "leaky bucket": bucket.enter}[rival]
-
-
-async def ask_by_hand(fake: Fake, regime: Regime, texts: Sequence[str]) -> int:
-    import aiohttp
-    from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
-    enter = way_in(regime.rival or "")
-
-    async def once(session: aiohttp.ClientSession, text: str) -> None:
-        body = {"model": "echo", "max_tokens": MAX_TOKENS, "messages": [{"role": "user", "content": text}]}
-        async with enter(), session.post(f"{fake.url}/chat/completions", json=body) as response:
-            response.raise_for_status()
-            await response.json()
-
-    async def one(session: aiohttp.ClientSession, text: str) -> bool:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(aiohttp.ClientError),
-            wait=wait_random_exponential(max=10),
-            stop=stop_after_attempt(RIVALS_ATTEMPTS),
-        )
-        try:
-            await retrying(once, session, text)
-        except RetryError:
-            return False
-        return True
-
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await once(session, "open")
-        return sum(await asyncio.gather(*(one(session, text) for text in texts)))
-
-
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

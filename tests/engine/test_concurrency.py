@@ -132,12 +132,13 @@ def test_after_a_cut_a_round_gains_four_slots_or_a_twentieth(before: int, gained
 def test_after_a_cut_old_answers_and_a_single_new_refusal_change_nothing() -> None:
     crowd = grown()
     trouble(crowd, sent_at=1.0, now=2.0)
-    successes(crowd, 200, at=0.9)
-    assert crowd.limit == 70
-
     successes(crowd, 1, saturated=False, at=3.0)
     trouble(crowd, sent_at=3.1, now=3.2, count=1)
     assert crowd.limit == 70
+
+    trouble(crowd, sent_at=4.0, now=4.1)
+    successes(crowd, 200, at=3.9)
+    assert crowd.limit == 49
 
 
 def test_there_is_a_lower_bound() -> None:
