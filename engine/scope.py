@@ -16,19 +16,21 @@ __all__ = ["Deadlines", "Scope"]
 class Scope:
     """`with Scope() as scope:` ends with TimeoutError, where the block stands, once `scope.give_up()` was called.
 
-    A cancellation that comes from elsewhere passes through. A scope is for one block.
+    A cancellation that comes from elsewhere passes through. A scope is for one block. `loop` is the running one, for
+    those who know it: finding it out takes a system call (Python 3.11).
     """
 
-    __slots__ = ("_cancellations", "_is_ending", "_task", "given_up")
+    __slots__ = ("_cancellations", "_is_ending", "_loop", "_task", "given_up")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.given_up = False
+        self._loop = loop
         self._is_ending = False
         self._task: asyncio.Task[object] | None = None  # inside of the block
         self._cancellations = 0
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a scope belongs into a task")
         self._task = task
@@ -65,26 +67,31 @@ class Deadlines:
         self._open: dict[_Timed, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None  # until closed
 
     def __len__(self) -> int:
         return len(self._open)
 
     def within(self, seconds: float) -> Scope:
         """A block that has so many seconds from now on."""
-        loop = asyncio.get_running_loop()
-        scope = _Timed(loop.time() + seconds, self._open)
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        scope = _Timed(loop.time() + seconds, self._open, loop)
         if self._timer is None or scope.due < self._fires_at:
             self._fire_at(scope.due, loop)
         return scope
 
     def close(self) -> None:
-        """Let go of the timer; blocks that are open have no deadline any more."""
+        """Let go of timer and loop; blocks that are open have no deadline any more."""
+        self._clear_timer()
+        self._loop = None
+
+    def _clear_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _fire_at(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
-        self.close()
+        self._clear_timer()
         self._fires_at = due
         self._timer = loop.call_at(due, self._fire, loop)
 
@@ -101,8 +108,8 @@ class Deadlines:
 class _Timed(Scope):
     __slots__ = ("_among", "due")
 
-    def __init__(self, due: float, among: dict[_Timed, None]) -> None:
-        super().__init__()
+    def __init__(self, due: float, among: dict[_Timed, None], loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
         self.due = due
         self._among = among
 

@@ -34,6 +34,7 @@ class Underway:
         self._watch: asyncio.TimerHandle | None = None  # one for all: a timer each would be most of their cost
         self._refusal: SmeltError | None = None
         self._end: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # until closed
 
     def __len__(self) -> int:
         return len(self._held)
@@ -43,7 +44,9 @@ class Underway:
 
         When it is given up, the block ends with TimeoutError.
         """
-        return Held(question, self)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return Held(question, self, self._loop)
 
     def twin_of(self, key: bytes) -> asyncio.Future[SmeltError | None] | None:
         """The end of the same question, if somebody is asking it: an error, or None when the journal may know.
@@ -87,7 +90,7 @@ class Underway:
         for timer in (self._watch, self._end):
             if timer is not None:
                 timer.cancel()
-        self._watch = self._end = None
+        self._watch = self._end = self._loop = None
 
     def begin(self, held: Held) -> None:
         self._held[held.question.key] = held
@@ -124,8 +127,8 @@ class Held(Scope):
 
     __slots__ = ("_ended", "_underway", "question")
 
-    def __init__(self, question: Question, underway: Underway) -> None:
-        super().__init__()
+    def __init__(self, question: Question, underway: Underway, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
         self.question = question
         self._underway = underway
         self._ended: asyncio.Future[SmeltError | None] | None = None
