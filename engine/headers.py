@@ -98,8 +98,8 @@ def retry_after_s(headers: Mapping[str, str], *, now: float) -> float | None:
     Negative, infinite and absurd values are taken as not said.
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return _believable(milliseconds / 1000)
+    if milliseconds is not None and (seconds := _believable(milliseconds / 1000)) is not None:
+        return seconds
     said = headers.get("retry-after", "")
     if not said:
         return None

@@ -49,6 +49,11 @@ def test_durations_are_read_as_go_writes_them(text: str, seconds: float | None) 
         pytest.param({"retry-after": "nan"}, None, id="not a number"),
         pytest.param({"retry-after": "inf"}, None, id="infinite"),
         pytest.param({"retry-after": "shortly"}, None, id="words"),
+        pytest.param({"retry-after": "0"}, 0.0, id="zero"),
+        pytest.param({"retry-after": "4500"}, 4_500.0, id="more than an hour, as daily limits ask"),
+        pytest.param({"retry-after": "7m12s"}, 432.0, id="as Go writes it"),
+        pytest.param({"retry-after-ms": "-5", "retry-after": "3"}, 3.0, id="milliseconds that cannot be"),
+        pytest.param({"retry-after-ms": "nan", "retry-after": "3"}, 3.0, id="milliseconds that are none"),
         pytest.param({}, None, id="silence"),
     ],
 )
@@ -80,6 +85,79 @@ def test_of_two_limits_on_the_same_the_tighter_counts() -> None:
     both = openai("200000", what="tokens") | openai("50000", what="project-tokens")
 
     assert only(both).limit == 50_000
+
+
+@pytest.mark.parametrize(
+    ("headers", "hints"),
+    [
+        pytest.param(
+            openai("5000", remaining="4999", reset="12ms")
+            | openai("2000000", remaining="1999000", reset="6m0s", what="tokens"),
+            [("requests", 5_000, 4_999, 0.012), ("tokens", 2_000_000, 1_999_000, 360.0)],
+            id="OpenAI",
+        ),
+        pytest.param(
+            {"x-ratelimit-limit-project-tokens": "40000", "x-ratelimit-remaining-project-tokens": "39000"},
+            [("tokens", 40_000, 39_000, None)],
+            id="OpenAI, a project",
+        ),
+        pytest.param(
+            {
+                "anthropic-ratelimit-requests-limit": "1000",
+                "anthropic-ratelimit-requests-remaining": "999",
+                "anthropic-ratelimit-requests-reset": "2023-11-14T22:13:21Z",
+                "anthropic-ratelimit-tokens-limit": "80000",  # the tightest of the others once more
+                "anthropic-ratelimit-tokens-remaining": "0",
+                "anthropic-ratelimit-input-tokens-limit": "400000",
+                "anthropic-ratelimit-input-tokens-remaining": "399000",  # rounded to thousands
+                "anthropic-ratelimit-output-tokens-limit": "80000",
+                "anthropic-ratelimit-output-tokens-remaining": "80000",
+                "anthropic-priority-input-tokens-limit": "10000",  # of another tier
+            },
+            [
+                ("requests", 1_000, 999, 1.0),
+                ("input tokens", 400_000, 399_000, None),
+                ("output tokens", 80_000, 80_000, None),
+            ],
+            id="Anthropic",
+        ),
+        pytest.param(openai("60", remaining="59", reset="1"), [("requests", 60, 59, 1.0)], id="Azure"),
+        pytest.param(openai("-1", remaining="-1", reset="0"), [], id="Azure, responses"),
+        pytest.param(
+            openai("14400", remaining="14370", reset="2m59.56s")
+            | openai("6000", remaining="5990", reset="0.1s", what="tokens"),
+            [("requests", 14_400, 14_370, 179.56), ("tokens", 6_000, 5_990, 0.1)],
+            id="Groq",
+        ),
+        pytest.param(
+            {
+                "x-ratelimit-limit": "10",
+                "x-ratelimit-remaining": "9",
+                "x-ratelimit-reset": "1",
+                "x-tokenlimit-limit": "3000",
+            },
+            [],
+            id="Together: a second or a minute, nobody knows",
+        ),
+        pytest.param(
+            {
+                "x-ratelimit-limit-tokens": "90000",
+                "x-ratelimit-remaining-tokens": "80000",
+                "x-litellm-response-cost": "0.1",
+            },
+            [("tokens", 90_000, 80_000, None)],
+            id="LiteLLM",
+        ),
+        pytest.param({}, [], id="Gemini, vLLM, llama.cpp, Ollama"),
+    ],
+)
+def test_what_each_provider_tells_of_its_limits_is_read(
+    headers: dict[str, str], hints: list[tuple[str, float, float | None, float | None]]
+) -> None:
+    found = limit_hints(headers, now=WALL)
+
+    assert [(hint.dimension, hint.limit, hint.remaining) for hint in found] == [hint[:3] for hint in hints]
+    assert [hint.reset_s for hint in found] == [None if hint[3] is None else pytest.approx(hint[3]) for hint in hints]
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "1e30", "many", ""])
