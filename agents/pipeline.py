@@ -17,6 +17,7 @@ from agents.config import Configuration
 from agents.data_card import DataCard
 from agents.evaluate import Judgement, Origin, evaluate
 from agents.interrupts import drained_by_signals
+from agents.outlook import Outlook, outlook_of
 from agents.parse import parse_with_teacher
 from agents.records import Example, Pair, Spec, TaskKind
 from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, make_report, write_report
@@ -27,7 +28,8 @@ from agents.specs import read_spec, write_spec
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.truth import knows, label_accuracy
-from engine import Engine, Limits
+from engine import Engine, Limits, Statistics
+from engine.budget import Share
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
 from engine.prices import dollars
@@ -108,11 +110,16 @@ async def make_data(
             spec = await understand(folder, engine, events=events)
             retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
             synthesis = await synthesize_rows(spec, configuration, engine, withheld=withheld, events=events)
+            wanted = rows_wanted(configuration, spec)
             return Made(
                 spec=spec,
                 retrieval=retrieval,
                 synthesis=synthesis,
-                money=money_of(engine, accepted=len(synthesis.examples)),
+                money=money_of(
+                    engine,
+                    accepted=len(synthesis.examples),
+                    outlook=what_more_would_bring(engine.statistics(), synthesis, wanted=wanted),
+                ),
                 accuracy=label_accuracy(engine.world, spec, synthesis),
                 simulated=engine.simulated,
                 given_are_synthetic=knows(engine.world, spec, withheld),
@@ -163,7 +170,7 @@ def ranking_told(retrieval: Retrieval) -> str:
 async def synthesize_rows(
     spec: Spec, configuration: Configuration, engine: Engine, *, withheld: Sequence[Pair], events: Events
 ) -> Synthesis:
-    wanted = configuration.examples or USUAL_ROWS[spec.kind]
+    wanted = rows_wanted(configuration, spec)
     events.emit(StageStarted("generate", wanted, "rows"))
     settings = Settings(
         examples=wanted,
@@ -180,6 +187,10 @@ async def synthesize_rows(
         raise synthesis.error
     events.emit(StageFinished("generate", synthesis.why))
     return synthesis
+
+
+def rows_wanted(configuration: Configuration, spec: Spec) -> int:
+    return configuration.examples or USUAL_ROWS[spec.kind]
 
 
 def collect_data(folder: RunFolder, configuration: Configuration, made: Made, *, events: Events) -> Split:
@@ -287,17 +298,45 @@ def tell(
     return report
 
 
-def money_of(engine: Engine, *, accepted: int) -> Money:
+def money_of(engine: Engine, *, accepted: int, outlook: Outlook | None = None) -> Money:
     """The ledger of the run, in the words of the report."""
     figures = engine.statistics()
     charged = figures.spent + figures.assumed
     return Money(
         cap="none" if figures.cap is None else dollars(figures.cap),
-        spent=dollars(charged),
+        charged=dollars(charged),
+        spent=dollars(figures.spent),
         assumed=dollars(figures.assumed),
+        reserved=dollars(figures.reserved),
+        saved_by_journal=dollars(figures.saved_by_journal),
+        saved_by_sampling=dollars(figures.saved_by_sampling),
         per_accepted=dollars(charged // accepted) if accepted else "-",
         requests=figures.requests,
         from_journal=figures.from_journal,
+        stages=tuple(stage_money(name, share) for name, share in figures.shares.items()),
+        outlook=outlook,
+    )
+
+
+def stage_money(name: str, share: Share) -> dict[str, str]:
+    return {
+        "stage": name,
+        "charged": dollars(share.charged),
+        "at_most": "-" if share.at_most is None else dollars(share.at_most),
+        "kept": dollars(share.kept) if share.kept else "-",
+    }
+
+
+def what_more_would_bring(figures: Statistics, synthesis: Synthesis, *, wanted: int) -> Outlook | None:
+    """Only where money was what was missing."""
+    if figures.cap is None or synthesis.stop != "budget":
+        return None
+    return outlook_of(
+        cap=figures.cap,
+        charged=figures.spent + figures.assumed,
+        accepted=len(synthesis.examples),
+        wanted=wanted,
+        yields=synthesis.yields,
     )
 
 

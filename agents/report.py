@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from agents.evaluate import Judgement
+from agents.outlook import Outlook
 from agents.records import Spec
 from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
@@ -92,14 +93,25 @@ class DataFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What the run was charged, as "$0.1234"; `assumed` is the part charged at its bound because nobody knows."""
+    """What the run was charged, as "$0.1234": `spent` is known, `assumed` charged at its bound because nobody knows.
+
+    `saved_by_journal` is what asking again would have cost, `saved_by_sampling` what prompts would have that were paid
+    once for several completions. `stages` are those that have parts of the budget. `outlook` says what more would
+    bring, where money is what is missing.
+    """
 
     cap: str
+    charged: str
     spent: str
     assumed: str
+    reserved: str
+    saved_by_journal: str
+    saved_by_sampling: str
     per_accepted: str
     requests: int
     from_journal: int
+    stages: tuple[Mapping[str, str], ...] = ()
+    outlook: Outlook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +157,9 @@ class Report:
 def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
     """The outcome in a few sentences, the real figure first if there is one."""
     teacher = "a simulated teacher" if simulated else "the teacher"
-    sentences = [f"{data.accepted:,} rows were made and kept with {teacher} for {money.spent} ({data.stop})."]
+    sentences = [f"{data.accepted:,} rows were made and kept with {teacher} for {money.charged} ({data.stop})."]
+    if money.outlook is not None:
+        sentences.append(money.outlook.told())
     ordered = sorted(judgements, key=lambda judgement: judgement.on != "test")
     for judgement in ordered:
         if judgement.on != "demonstrations":

@@ -346,11 +346,13 @@ def test_a_budget_that_is_too_small_keeps_what_exists_and_more_money_goes_on_fro
             return short, spent, kept, billed, await smelt("resume", run, "--budget", "5", "--quiet")
 
     short, spent, kept, billed, resumed = asyncio.run(run_short_and_resume())
-    data = short.table()["data"]
+    data, money = short.table()["data"], short.table()["money"]
 
     assert short.code == 3
-    assert f"smelt resume {run} --budget USD" in short.err.splitlines()[-1]
     assert isinstance(data, dict)
+    assert isinstance(money, dict)
+    assert f"smelt resume {run} --budget {money['outlook']['budget']}" in short.err.splitlines()[-1]
+    assert f"{money['outlook']['usd']} USD more would bring about" in short.err
     assert 0 < data["accepted"] < ROWS
     assert all(kept.values())
     assert 0.5 * cap < spent <= cap

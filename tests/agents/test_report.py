@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.evaluate import Judged, Judgement, Origin, Sample
+from agents.outlook import Outlook
 from agents.records import Pair, Spec
 from agents.report import (
     Choice,
@@ -34,7 +35,20 @@ from engine.errors import UserError
 from engine.evaluation import Score
 
 SPEC = Spec(instruction="Name the city.", demonstrations=(Pair("The tower of Pisa", "Pisa"),))
-MONEY = Money(cap="$5.00", spent="$1.2500", assumed="$0.0100", per_accepted="$0.0125", requests=310, from_journal=4)
+MONEY = Money(
+    cap="$5.00",
+    charged="$1.2500",
+    spent="$1.2400",
+    assumed="$0.0100",
+    reserved="$0.00",
+    saved_by_journal="$0.0300",
+    saved_by_sampling="$0.0400",
+    per_accepted="$0.0125",
+    requests=310,
+    from_journal=4,
+    stages=({"stage": "generate", "charged": "$0.50", "at_most": "$3.50", "kept": "-"},),
+    outlook=Outlook(usd="0.40", rows=1200, low=1100, high=1300, budget="5.40"),
+)
 DATA = DataFacts(
     accepted=100,
     rejected={"duplicate": 7},
@@ -263,7 +277,8 @@ def test_a_simulated_teacher_is_called_so_beside_its_name_its_prices_and_its_dat
 
 
 def test_the_verdict_gives_the_real_figure_before_the_synthetic_one_and_rivals_beside_both() -> None:
-    sentences = verdict(judgements=BOTH, data=DATA, money=MONEY, simulated=True)
+    money = dataclasses.replace(MONEY, outlook=None)
+    sentences = verdict(judgements=BOTH, data=DATA, money=money, simulated=True)
 
     real, synthetic = sentences[1], sentences[2]
     assert "simulated teacher" in sentences[0]
@@ -271,6 +286,29 @@ def test_the_verdict_gives_the_real_figure_before_the_synthetic_one_and_rivals_b
     assert synthetic.startswith("On 200 held-out synthetic rows")
     assert "the best baseline (majority) 0.20" in real
     assert "90.0% of single labels were right (82.6% to 94.5%) and 98.0% after the vote (93.0% to 99.4%" in sentences[3]
+
+
+def test_where_the_money_ended_the_verdict_and_the_page_say_what_more_would_bring() -> None:
+    told = "0.40 USD more would bring about 1,200 rows (1,100 to 1,300), at the yield so far."
+
+    assert verdict(judgements=BOTH, data=DATA, money=MONEY, simulated=False)[1] == told
+    assert told in " ".join(Skeleton(page_of(report())).text.split())
+    assert "more would bring" not in page_of(report(money=dataclasses.replace(MONEY, outlook=None)))
+
+
+def test_the_page_keeps_the_kinds_of_money_apart() -> None:
+    text = Skeleton(page_of(report())).text
+
+    for line in (
+        "charged$1.2500of a cap of $5.00",
+        "of it spent$1.2400",
+        "of it assumed$0.0100",
+        "still reserved$0.00",
+        "of it for generate$0.50of $3.50 at most",
+        "saved by the journal$0.0300",
+        "saved by n-sampling$0.0400",
+    ):
+        assert line in text
 
 
 def told_of(*judgements: Judgement, spec: Spec = SPEC, simulated: bool = False) -> str:
