@@ -343,7 +343,7 @@ class Engine:
             raise ending.error
         if ending.verdict is None:
             raise AssertionError("unreachable")
-        raise Setback(ending.verdict)
+        raise Setback(ending.verdict, in_outage=self._admission.crowd.paused)
 
     # -- what one failure means for everybody
 

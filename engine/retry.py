@@ -31,11 +31,15 @@ SILENT_S = 60.0
 
 
 class Setback(Exception):
-    """An attempt failed; the loop decides what its verdict deserves."""
+    """An attempt failed; the loop decides what its verdict deserves.
 
-    def __init__(self, verdict: Verdict) -> None:
+    `in_outage`: nobody else's attempts succeed either, so it was not this request's bad luck.
+    """
+
+    def __init__(self, verdict: Verdict, *, in_outage: bool = False) -> None:
         super().__init__(verdict.message)
         self.verdict = verdict
+        self.is_chance = verdict.kind in CHANCE and not in_outage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +184,7 @@ async def _again(
     def stop(state: RetryCallState) -> bool:
         nonlocal failures_by_chance
         verdict = last.verdict
-        failures_by_chance += verdict.kind in CHANCE
+        failures_by_chance += last.is_chance
         too_late = clock.monotonic() + state.upcoming_sleep >= deadline()
         is_over = not verdict.may_retry or failures_by_chance >= patience.attempts or too_late
         notify(verdict, None if is_over else state.upcoming_sleep)

@@ -104,18 +104,17 @@ class Bucket:
             # or that dislikes a sudden rise, would refuse it. A day's allowance is whole at the start.
             self.arrival = now + (took if self.is_daily else max(self.burst_s, took))
         else:
-            self._drop_idle_time(now, due=max(due, self.ready_at(cost, now=now)))
+            if self.governor is not None:
+                self._drop_idle_time(self.governor, now, due=max(due, self.ready_at(cost, now=now)))
             self.arrival = max(self.arrival, now) + took
         self.taken_at = now
 
-    def _drop_idle_time(self, now: float, *, due: float) -> None:
+    def _drop_idle_time(self, governor: Governor, now: float, *, due: float) -> None:
         """What is not used to the full is not tried: growth waits for as long. `due`: when it might have left."""
-        if self.governor is None:
-            return
-        if self.governor.rate(now) >= self.full_rate():
+        if governor.rate(now) >= self.full_rate():
             self.governor = None  # it has done its work
         elif due + IDLE_S <= now:
-            self.governor.stand_still(now - max(self.taken_at, self.governor.since))
+            governor.stand_still(now - max(self.taken_at, governor.since))
 
     def give_back(self, cost: float, *, now: float) -> None:
         """Undo part of what was taken; a negative cost takes more, whether it fits or not."""

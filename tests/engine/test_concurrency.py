@@ -43,10 +43,15 @@ def grown(limit: int = 100) -> Crowd:
 
 def opened_breaker() -> Crowd:
     crowd = Crowd()
-    for i in range(3):
-        trouble(crowd, sent_at=2.0 * i + 1, now=2.0 * i + 1.5)
+    break_down(crowd, at=0.0)
     assert crowd.paused
     return crowd
+
+
+def break_down(crowd: Crowd, *, at: float) -> None:
+    """Two bursts of bad news, and nothing good between or after them."""
+    trouble(crowd, sent_at=at + 1.0, now=at + 1.5)
+    trouble(crowd, sent_at=at + 2.0, now=at + 2.5)
 
 
 def test_it_starts_with_a_few_and_triples_each_round() -> None:
@@ -166,9 +171,8 @@ def test_a_number_given_by_the_user_stays() -> None:
     """Whatever happens, a pause included."""
     crowd = Crowd(fixed=5)
     successes(crowd, 100)
-    for i in range(3):
-        trouble(crowd, sent_at=2.0 * i + 1, now=2.0 * i + 1.5)
-        assert crowd.limit == 5
+    break_down(crowd, at=0.0)
+    assert (crowd.limit, crowd.paused) == (5, True)
     reopens = crowd.reopens_at or 0.0
     crowd.notify_start()
     crowd.notify_end(News.GOOD, sent_at=reopens, now=reopens, saturated=False)
@@ -185,7 +189,7 @@ def test_less_than_one_at_once_is_refused(fixed: Any) -> None:
 def test_when_nothing_succeeds_it_pauses_and_probes_with_one() -> None:
     crowd = opened_breaker()
     reopens = crowd.reopens_at or 0.0
-    assert reopens == pytest.approx(5.5 + FIRST_PAUSE_S)
+    assert reopens == pytest.approx(2.5 + FIRST_PAUSE_S)
 
     assert not crowd.may_start(0, now=reopens - 0.01)
     assert crowd.may_start(0, now=reopens)
@@ -260,11 +264,10 @@ def resumed_after(pauses: int) -> tuple[Crowd, float]:
 def test_trouble_that_comes_back_at_once_is_the_same_trouble(answers: int, pause_s: float) -> None:
     crowd, now = resumed_after(3)
     successes(crowd, answers, saturated=False, at=now)
-    for i in range(1, 4):
-        trouble(crowd, sent_at=now + i, now=now + i)
+    break_down(crowd, at=now)
 
     assert crowd.paused
-    assert (crowd.reopens_at or 0.0) - (now + 3) == pause_s
+    assert (crowd.reopens_at or 0.0) - (now + 2.5) == pause_s
 
 
 def test_a_reply_to_what_was_sent_before_the_pause_does_not_end_it() -> None:
@@ -294,8 +297,7 @@ def test_a_probe_that_was_given_up_is_followed_by_another() -> None:
 
 def test_after_a_storm_it_is_back_where_trouble_began_within_two_rounds() -> None:
     crowd = grown(400)
-    for i in range(3):
-        trouble(crowd, sent_at=2.0 * i + 1, now=2.0 * i + 1.5)
+    break_down(crowd, at=0.0)
     reopens = crowd.reopens_at or 0.0
     crowd.notify_start()
     crowd.notify_end(News.GOOD, sent_at=reopens, now=reopens, saturated=False)

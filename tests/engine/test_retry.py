@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
@@ -254,7 +255,7 @@ def failing(kind: Kind, *, delay_s: float | None = None, final: bool = False) ->
 
 
 def tried(
-    script: Scripted, *, deadline: float = 900.0, patience: Patience | None = None
+    script: Callable[[], Awaitable[str]], *, deadline: float = 900.0, patience: Patience | None = None
 ) -> tuple[str, list[float | None]]:
     """What came of it, and the wait after each failure."""
     waits: list[float | None] = []
@@ -287,6 +288,19 @@ def test_what_may_be_chance_gets_six_tries(kind: Kind) -> None:
     with pytest.raises(errors.RequestFailed, match="again"):
         tried(script)
     assert len(script.times) == 6
+
+
+def test_chance_in_an_outage_is_weather() -> None:
+    setbacks = [Setback(failing(Kind.TRANSIENT), in_outage=i > 0) for i in range(30)]
+
+    async def attempt() -> str:
+        if setbacks:
+            raise setbacks.pop(0)
+        return "answer"
+
+    answer, waits = tried(attempt)
+    assert answer == "answer"
+    assert None not in waits
 
 
 @pytest.mark.parametrize("kind", [Kind.RATE, Kind.OVERLOAD])
