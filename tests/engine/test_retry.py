@@ -330,6 +330,14 @@ def test_what_cannot_get_better_is_not_tried_again(kind: Kind, error: type[Excep
     assert len(script.times) == 1
 
 
+def test_the_last_failure_has_the_last_word() -> None:
+    script = Scripted(failing(Kind.RATE), failing(Kind.TRANSIENT), failing(Kind.CONTEXT))
+
+    with pytest.raises(errors.ContextOverflow, match="context again"):
+        tried(script)
+    assert len(script.times) == 3
+
+
 def test_a_provider_that_says_so_is_not_asked_again() -> None:
     script = Scripted(failing(Kind.OVERLOAD, final=True))
 
