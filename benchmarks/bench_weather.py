@@ -5,7 +5,8 @@ status), and what counts is that all rows are answered nevertheless. In the stor
 after, everything is turned away for a minute, as overload or as too fast, at random, and what counts is how soon the
 line moves again as before: when five seconds begin in which nine tenths of the rate of before are let in again.
 
-Beside it the same by hand (`by_hand`): aiohttp, a semaphore, and tenacity's waits, for ten attempts or without end.
+Beside it the same by hand (`by_hand`): aiohttp, a semaphore, and tenacity's waits, for ten attempts or as long as the
+deadline allows.
 Real HTTP, the fake provider in a process of its own, and the engine with everything on; the storm in both dialects.
 """
 
@@ -47,7 +48,7 @@ RECOVERY_S, RECOVERED, SPAN_S = 10.0, 0.9, 5.0
 TURNED_AWAY = {429, 503, 529}
 
 DEADLINES_S = {"mix": 60.0, "storm": 120.0}
-IN_FLIGHT_BY_HAND, ATTEMPTS_BY_HAND, PATIENCE_BY_HAND_S = 50, 10, 900.0
+IN_FLIGHT_BY_HAND, ATTEMPTS_BY_HAND = 50, 10
 
 What = Literal["mix", "storm"]
 Asker = Literal["openai", "anthropic", "by hand", "by hand, patient"]
@@ -148,7 +149,7 @@ async def ask(fake: Fake, what: What, asker: Asker, *, rows: int) -> list[float]
     """Ask so many rows; how long each took that was answered."""
     texts = [f"row {i}" for i in range(rows)]
     if is_by_hand(asker):
-        return await ask_otherwise(fake, texts, is_patient=asker != "by hand")
+        return await ask_otherwise(fake, texts, patience_s=None if asker == "by hand" else DEADLINES_S[what])
     with tempfile.TemporaryDirectory() as folder:
         async with Engine(
             f"{asker}/echo",
@@ -173,11 +174,11 @@ async def timed(engine: Engine, text: str) -> float | None:
     return time.perf_counter() - began
 
 
-async def ask_otherwise(fake: Fake, texts: Sequence[str], *, is_patient: bool) -> list[float]:
+async def ask_otherwise(fake: Fake, texts: Sequence[str], *, patience_s: float | None) -> list[float]:
     from tenacity import stop_after_attempt, stop_after_delay
 
     enter = WAYS_IN["semaphore"](RPM // 60, IN_FLIGHT_BY_HAND)
-    stop = stop_after_delay(PATIENCE_BY_HAND_S) if is_patient else stop_after_attempt(ATTEMPTS_BY_HAND)
+    stop = stop_after_attempt(ATTEMPTS_BY_HAND) if patience_s is None else stop_after_delay(patience_s)
     return await ask_by_hand(
         fake.url, texts, enter=enter, max_tokens=MAX_TOKENS, stop=stop, timeout_s=ATTEMPT_TIMEOUT_S
     )
