@@ -124,12 +124,16 @@ class Pace:
         return "provider weather" if longest is None or self._held_until > now else DIMENSIONS[longest]
 
     def never_fits(self, demand: Demand) -> str | None:
-        """Why the demand can never be admitted, naming limit and need; None when it can."""
+        """Why the demand can never be admitted, naming limit and need; None when it can.
+
+        Only of tokens: half a request a minute is one in two minutes.
+        """
         for i, bucket in self._buckets.items():
             cost = _cost(i, demand)
-            if bucket.limit is not None and cost > bucket.limit:
+            if bucket.limit is not None and cost > max(bucket.limit, demand.requests):
                 name, per = DIMENSIONS[i], "" if bucket.is_daily else " per minute"
-                return f"needs about {cost:.0f} {name} but the limit is {bucket.limit:g} {name}{per}"
+                need = f"needs about {cost:.0f} {name} but the limit is {bucket.limit:g} {name}{per}"
+                return f"{need}; shorten it, or lower max_tokens"
         return None
 
     def take(self, demand: Demand, *, now: float) -> None:

@@ -141,8 +141,8 @@ def test_a_request_larger_than_a_burst_passes_and_is_paid_for_afterwards() -> No
 @pytest.mark.parametrize(
     ("limits", "demand", "words"),
     [
-        (Limits(tpm=5_000), Demand(1, 6_000, 0, 0), ("5000", "6000", "tokens per minute")),
-        (Limits(tpd=5_000), Demand(1, 0, 4_000, 2_000), ("5000", "6000", "tokens per day")),
+        (Limits(tpm=5_000), Demand(1, 6_000, 0, 0), ("5000", "6000", "tokens per minute", "max_tokens")),
+        (Limits(tpd=5_000), Demand(1, 0, 4_000, 2_000), ("5000", "6000", "tokens per day", "max_tokens")),
     ],
     ids=["minute", "day"],
 )
@@ -154,6 +154,13 @@ def test_what_no_limit_can_ever_admit_is_said_with_limit_and_need(
     assert reason is not None
     assert all(word in reason for word in words)
     assert Pace(limits).never_fits(Demand(1, 5_000, 3_000, 2_000)) is None
+
+
+def test_less_than_one_request_a_minute_is_one_in_some_minutes() -> None:
+    pace = Pace(Limits(rpm=0.5 / STEADY))
+
+    assert pace.never_fits(ONE) is None
+    assert admissions(pace, [ONE] * 3) == pytest.approx([0.0, 120.0, 240.0])
 
 
 @pytest.mark.parametrize(
