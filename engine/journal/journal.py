@@ -61,6 +61,13 @@ class Journal:
         """
         return self._store.find(key)
 
+    def may_answer(self, key: bytes) -> bool:
+        """Whether `find` is worth asking: from memory, in a microsecond or two.
+
+        Never False for a reply that is there; once in a million True for one that is not, at a million replies.
+        """
+        return self._store.may_answer(key)
+
     async def intend(self, key: bytes, *, bound: int, tag: str, request: bytes | None = None) -> int:
         """Write down that `key` is about to be asked, at `bound` pico-dollars at most; gives the attempt's number.
 

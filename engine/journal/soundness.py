@@ -7,6 +7,7 @@ digest. Not covered: the tags, which only statistics know, and rows changed by s
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -54,22 +55,25 @@ def name_of(database: sqlite3.Connection, path: object) -> str:
 
 def known_keys(database: sqlite3.Connection, name: object, *, sums: Sums) -> Keys:
     """What was asked before, at which attempts, and which of them were answered: two seconds or so for a million."""
-    keys, mixed = Keys(), 0
+    keys = Keys()
     try:
-        for number, (attempt, key, bound) in enumerate(
-            database.execute("SELECT attempt, key, bound FROM intent ORDER BY attempt"), start=1
-        ):
-            if attempt != number:
-                raise _does_not_add_up(name)
-            keys.add(key, attempt)
-            mixed ^= int.from_bytes(key) ^ bound
+        keys.add_all(_checked_keys(database, name, sums=sums))
         for (attempt,) in database.execute("SELECT attempt FROM charge WHERE worth > 0"):
             keys.notify_reply(attempt)
     except TypeError:  # a text where a key or a number should be
         raise _does_not_add_up(name) from None
+    return keys
+
+
+def _checked_keys(database: sqlite3.Connection, name: object, *, sums: Sums) -> Iterator[tuple[bytes, int]]:
+    mixed, rows = 0, database.execute("SELECT attempt, key, bound FROM intent ORDER BY attempt")
+    for number, (attempt, key, bound) in enumerate(rows, start=1):
+        if attempt != number:
+            raise _does_not_add_up(name)
+        mixed ^= int.from_bytes(key) ^ bound
+        yield key, attempt
     if mixed != int.from_bytes(sums.intents):
         raise _does_not_add_up(name)
-    return keys
 
 
 def mark_path(path: Path) -> Path:

@@ -89,10 +89,14 @@ class Store:
             self._sums = sums
             self._set_mark()
 
+    def may_answer(self, key: bytes) -> bool:
+        """False when `find` would find nothing, from memory; hardly ever True when it would not."""
+        return self.keys.may_answer(self.keys.attempts(key))
+
     def find(self, key: bytes) -> Stored | None:
         """The newest answer to a question, or failing that the newest reply that may be one."""
         attempts = self.keys.attempts(key)
-        if not any(map(self.keys.replied, attempts)):
+        if not self.keys.may_answer(attempts):
             return None
         statement = _FIND.format(places=", ".join("?" * len(attempts)))
         with told(self.name):  # all of the rows, or the connection would keep its snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,11 +19,12 @@ def key(number: int) -> bytes:
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, LARGEST)), max_size=60))
 def test_every_attempt_at_a_key_is_found_in_order(asked: list[tuple[int, int]]) -> None:
-    keys = Keys()
+    one_by_one, at_once = Keys(), Keys()
     for number, attempt in asked:
-        keys.add(key(number), attempt)
+        one_by_one.add(key(number), attempt)
+    at_once.add_all((key(number), attempt) for number, attempt in asked)
 
-    for number in range(21):
+    for number, keys in itertools.product(range(21), (one_by_one, at_once)):
         assert keys.attempts(key(number)) == sorted(attempt for other, attempt in asked if other == number)
 
 
@@ -50,4 +52,5 @@ def test_which_attempts_were_replied_to_is_remembered(replied: set[int]) -> None
     for attempt in sorted(replied, reverse=True):
         keys.notify_reply(attempt)
 
-    assert {attempt for attempt in range(600) if keys.replied(attempt)} == replied
+    assert {attempt for attempt in range(600) if keys.may_answer([attempt])} == replied
+    assert keys.may_answer(list(range(600))) == bool(replied)
