@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVarTuple, Unpack
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Limits
@@ -243,6 +243,7 @@ def test_cancelling_at_any_moment_leaves_no_slot_and_no_permit(steps: int) -> No
     virtual_time.run(main())
 
 
+@settings(deadline=None)
 @given(
     calls=st.lists(
         st.tuples(st.floats(0, 5), st.none() | st.floats(0, 5), st.floats(0, 1), st.booleans()), min_size=1, max_size=25

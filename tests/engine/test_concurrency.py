@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.concurrency import (
@@ -307,6 +307,7 @@ def test_after_a_storm_it_is_back_where_trouble_began_within_two_rounds() -> Non
     assert crowd.limit >= 0.65 * 400
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(News)), st.floats(0, 5), st.booleans()), max_size=200))
 def test_whatever_happens_it_never_freezes_and_never_leaves_its_bounds(
     history: list[tuple[News, float, bool]],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.headers import DAY_S, MINUTE_S, LimitHint, duration_s, limit_hints, retry_after_s
@@ -192,6 +192,7 @@ NAMES = [*openai(""), *openai("", what="project-tokens"), "anthropic-ratelimit-r
 VALUES = st.one_of(st.text(max_size=12), st.floats().map(str), st.integers().map(str))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_headers_of_any_content_are_survived(headers: dict[str, str]) -> None:
     for hint in limit_hints(headers, now=0.0):

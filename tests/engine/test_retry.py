@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import errors
@@ -152,6 +152,7 @@ def test_a_success_is_left_to_be_read(body: object) -> None:
     assert classify(raw(200, body)) is None
 
 
+@settings(deadline=None)
 @given(status=st.integers(100, 599), body=st.binary(max_size=200), advice=st.sampled_from(["true", "false", "x"]))
 def test_no_reply_is_too_strange_to_classify(status: int, body: bytes, advice: str) -> None:
     verdict = classify(raw(status, body, x_should_retry=advice, retry_after=body.decode("latin-1")))
@@ -169,6 +170,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_error_bodies_of_any_shape_are_classified(body: object) -> None:
     assert classify(raw(400, body)) is not None

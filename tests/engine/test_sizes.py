@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.throttle import Demand, Sizes
@@ -38,6 +38,7 @@ def test_a_usage_beyond_what_can_be_is_taken_for_the_bound() -> None:
     assert sizes.demand("", input_bound=300, max_tokens=1, n=1).input_tokens == 300
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 500), min_size=30, max_size=600))
 def test_only_the_last_256_replies_count(outputs: list[int]) -> None:
     sizes = Sizes()
@@ -49,6 +50,7 @@ def test_only_the_last_256_replies_count(outputs: list[int]) -> None:
     assert demand.output_tokens == pytest.approx(sum(last) / len(last))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(20, 1_000), min_size=300, max_size=300), st.integers(0, 200))
 def test_what_prompts_of_any_mixture_take_is_right_on_the_whole(prompts: list[int], around: int) -> None:
     """Each may be off, since a request adds bytes around its prompt; the sum, which is what limits count, is not."""

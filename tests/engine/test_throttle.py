@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
@@ -67,6 +67,7 @@ def test_those_who_share_keep_to_the_strictest_of_what_they_were_told() -> None:
 # -- the rule
 
 
+@settings(deadline=None)
 @given(
     rpm=st.integers(30, 60_000),
     tpm=st.integers(1_000, 1_000_000),
@@ -84,6 +85,7 @@ def test_no_window_holds_more_than_the_limit_and_a_burst(rpm: int, tpm: int, siz
             assert tokens <= tpm / 60 * seconds + max(sizes) + 1e-6
 
 
+@settings(deadline=None)
 @given(rpm=st.integers(2, 500).map(lambda n: 60 * n), pauses=st.lists(st.floats(0, 2), min_size=1, max_size=150))
 def test_no_second_ever_holds_more_than_a_seconds_worth(rpm: int, pauses: list[float]) -> None:
     """Whenever the requests come, however late they are let go: services that count in seconds refuse none."""
@@ -97,6 +99,7 @@ def test_no_second_ever_holds_more_than_a_seconds_worth(rpm: int, pauses: list[f
         assert sum(moment < begin + 1.0 for moment in moments[i:]) <= rpm / 60
 
 
+@settings(deadline=None)
 @given(rpm=st.integers(60, 60_000), count=st.integers(1, 300))
 def test_a_steady_run_uses_the_limit_nearly_to_the_full(rpm: int, count: int) -> None:
     moments = admissions(Pace(Limits(rpm=rpm)), [ONE] * (count + 1))
@@ -618,6 +621,7 @@ def test_a_refusal_right_after_an_approach_is_chance_still() -> None:
     assert flow(pace, begin=5.2, seconds=1.0) >= 97
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["take", "refuse", "answer", "headers", "wait"]), st.floats(0.0, 3.0)), max_size=80
