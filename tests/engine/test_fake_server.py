@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.clock import SystemClock
@@ -185,6 +185,7 @@ def test_what_is_no_json_is_refused(dialect: Dialect, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("dialect", [OPENAI, ANTHROPIC], ids=["openai", "anthropic"])
+@settings(deadline=None)
 @given(
     changes=st.dictionaries(
         st.sampled_from(["model", "messages", "max_tokens", "temperature", "n", "stop", "stop_sequences", "system"]),
@@ -233,6 +234,7 @@ def test_a_request_beyond_the_context_is_refused() -> None:
 # Limits
 
 
+@settings(deadline=None)
 @given(
     rpm=st.integers(1, 2000),
     quantum_s=st.sampled_from([0.0, 1.0, 10.0]),
@@ -251,6 +253,7 @@ def test_no_minute_and_no_quantum_admits_more_than_the_limit(rpm: int, quantum_s
         assert max(per_window.values()) <= max(1, int(rpm * quantum_s / 60))
 
 
+@settings(deadline=None)
 @given(limits=st.builds(RateLimits, rpm=st.integers(1, 200), tpm=st.integers(10, 500)), count=st.integers(1, 60))
 def test_who_waits_as_told_is_let_in(limits: RateLimits, count: int) -> None:
     gate, now = Gate(limits), 0.0
