@@ -10,14 +10,21 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from engine.journal.records import Rows
 
 __all__ = ["Writer"]
 
 _T = TypeVar("_T")
+
+# A commit takes the interpreter from the event loop some twenty times, however many rows it has. Where many come at
+# once, as from an endpoint that answers in no time, fewer and larger commits cost a twentieth of a request less; and
+# nobody who asks little waits for it.
+_BUSY: Final = 32
+_LINGER_S: Final = 0.005
 
 
 class _Write(NamedTuple):
@@ -65,6 +72,8 @@ class Writer:
             batch, going = self._gather()
             self._commit(batch)
             self._tell(self._resolve, batch)
+            if len(batch) >= _BUSY:
+                time.sleep(_LINGER_S)
         try:
             self._finish()
             self._tell(self._stopped.set_result, None)
