@@ -32,7 +32,7 @@ from engine.fakes.limits import RateLimits
 from engine.fakes.service import Change
 
 REPEATS = 3
-AT_ONCE = 6  # regimes measured at the same time, each with processes of its own: in a storm nobody works
+AT_ONCE = 8  # regimes measured at the same time, each with processes of its own: in a storm nobody works
 LATENCY_S = 0.3
 MAX_TOKENS = 20
 
