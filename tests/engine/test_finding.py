@@ -1,4 +1,4 @@
-"""Limits that nobody tells, or that were told wrongly, are found by trying: with few refusals, and never come to nothing.
+"""Limits that nobody tells, or told wrongly, are found by trying: with few refusals, and never come to nothing.
 
 Figures, not timings: the clock is virtual and the provider nothing but its limits, so they are the same everywhere.
 """
