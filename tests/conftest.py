@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from hypothesis import settings
+
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104  # an address to compare with, not to listen on
 
 
@@ -17,3 +19,7 @@ def _forbid_the_network(event: str, arguments: tuple[object, ...]) -> None:
 
 # An audit hook sees every connection of this process, whatever library makes it, and replaces nothing.
 sys.addaudithook(_forbid_the_network)
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
