@@ -161,6 +161,7 @@ STATUSES: Mapping[int, Kind] = {
     408: Kind.TRANSIENT, 409: Kind.TRANSIENT, 413: Kind.CONTEXT, 422: Kind.CONFIG, 425: Kind.TRANSIENT,
     429: Kind.RATE, 498: Kind.OVERLOAD, 499: Kind.TRANSIENT, 503: Kind.OVERLOAD, 529: Kind.OVERLOAD,
 }  # fmt: skip
+KINDS: Mapping[type, str] = {list: "a list", dict: "an object", bool: "true"}
 CONFIG_EVERYWHERE_STATUSES = frozenset({404, 405})
 NEVER_BILLED = frozenset({429, 529})
 
@@ -254,7 +255,7 @@ def _said(body: bytes) -> Said:
     error = found.get("error", found.get("detail", found if found.get("object") == "error" else None))
     if isinstance(error, dict):
         return _said_by(error)
-    return Said(message="" if error is None else str(error), parsed=error is not None)
+    return Said(message=_text(error), parsed=error is not None)
 
 
 def _said_by(error: Mapping[str, object]) -> Said:
@@ -265,10 +266,17 @@ def _said_by(error: Mapping[str, object]) -> Said:
     numbers = [int(str(word)) for word in found if _is_status(word)]
     return Said(
         words=tuple(word.lower() for word in found if isinstance(word, str)),
-        message=str(error.get("message") or ""),
+        message=_text(error.get("message")),
         status=numbers[0] if numbers else _status_of_words(found),
         parsed=True,
     )
+
+
+def _text(found: object) -> str:
+    """What was said if it is a text, else its kind: a list in a list in a list cannot be told, and is no message."""
+    if isinstance(found, str):
+        return found
+    return f"the message is no text but {KINDS.get(type(found), 'a number')}" if found else ""
 
 
 def _is_status(word: object) -> bool:

@@ -31,6 +31,13 @@ WHERE attempt IN ({places}) AND key = ? ORDER BY attempt
 
 _TOTAL: Final = "UPDATE total SET commits = ?, attempts = ?, spent = ?, assumed = ?, intents = ?, charges = ?"
 
+# A nameless file is made by the first page that does not fit into the cache; what is freed is used again.
+_SPILL: Final = """
+PRAGMA cache_size = 1;
+BEGIN; CREATE TABLE padding (bytes BLOB); INSERT INTO padding VALUES (zeroblob(65536)); DROP TABLE padding; COMMIT;
+PRAGMA cache_size = -2000; -- kibibytes, as SQLite has it
+"""
+
 
 class Store:
     """The rows of one journal. `commit` and `finish` belong to one thread, the other methods to another.
@@ -53,10 +60,16 @@ class Store:
 
     @classmethod
     def temporary(cls) -> Store:
-        """Nothing durable: a nameless file that SQLite deletes, so that a long run does not fill the memory."""
-        database = connect("")
-        database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
-        make(database)
+        """Nothing durable: a nameless file that SQLite deletes, so that a long run does not fill the memory.
+
+        The file is there from the start: in the middle of a run there may be no file descriptor left for it.
+        """
+        with contextlib.ExitStack() as opened, told("(temporary)"):
+            database = opened.enter_context(contextlib.closing(connect("")))
+            database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
+            make(database)
+            database.executescript(_SPILL)
+            opened.pop_all()
         return cls("(temporary)", database, database, None)
 
     @classmethod

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -398,6 +399,23 @@ def test_the_temporary_journal_runs_on_virtual_time_without_a_thread() -> None:
             return journal.spent
 
     assert virtual_time.run(session()) == 400
+
+
+def test_the_temporary_journal_needs_no_file_descriptor_after_its_opening() -> None:
+    async def session() -> int:
+        async with await Journal.open(None) as journal:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            probe = os.dup(0)
+            os.close(probe)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (probe, hard))
+            try:
+                for number in range(100):  # far more than the cache of SQLite holds
+                    await paid(journal, number, reply=raw(b"x" * 100_000))
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            return journal.counts().attempts
+
+    assert virtual_time.run(session()) == 100
 
 
 # -- one process, and what another left behind
