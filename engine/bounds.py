@@ -22,7 +22,7 @@ Count = Callable[[Request], int | None]
 
 # With replies like the last 256, log-normal (sigma 0.5), one in ten million is longer than that.
 TIMES: Final = 4
-LEAST: Final = 64  # tokens; what allowing fewer would save is less than what it costs to ask once more
+LEAST: Final = 16  # tokens; there are services that refuse to be allowed fewer
 
 
 def input_bound(request: Request, *, count: Count | None) -> int:
