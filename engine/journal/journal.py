@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from engine.journal.records import Counts, Entry, Rows, Stored, packed, worth, writable
+from engine.journal.records import Counts, Entry, Rows, Stored, noted, packed, worth, writable
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -71,7 +71,7 @@ class Journal:
     async def intend(self, key: bytes, *, bound: int, tag: str, request: bytes | None = None) -> int:
         """Write down that `key` is about to be asked, at `bound` pico-dollars at most; gives the attempt's number.
 
-        `request` is what the key is the SHA-256 of; it is kept for those who want to know what was asked.
+        `request` is what is sent; it is kept for those who want to know, and nobody else reads it.
 
         Durable on return. Cancelled before that, the attempt is written off as never sent.
         """
@@ -80,9 +80,8 @@ class Journal:
         _checked(bound)
         attempt = next(self._numbers)  # without gaps: from here on it is written, or nothing is any more
         try:
-            await self._write(
-                Rows((attempt, key, writable(tag), bound), None if request is None else (attempt, request))
-            )
+            sent = None if request is None else noted(attempt, request)
+            await self._write(Rows(intent=(attempt, key, writable(tag), bound), request=sent))
         except asyncio.CancelledError:
             self._put(Rows(charge=(attempt, 0, False, None)), None)
             raise

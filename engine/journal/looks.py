@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine.errors import JournalUnusable
 from engine.journal.faults import damaged, foreign, told
-from engine.journal.records import Counts, Entry, Totals, is_of, unpacked
+from engine.journal.records import Counts, Entry, Totals, is_whole, unpacked
 from engine.journal.tables import connect, is_new
 from engine.messages import RawReply
 
@@ -30,8 +30,8 @@ FROM intent LEFT JOIN charge USING (attempt) GROUP BY tag ORDER BY tag
 """
 
 _ENTRIES: Final = """
-SELECT attempt, key, tag, question, bound, cost, COALESCE(assumed, 0), worth,
-    status, headers, body, latency_s, checksum
+SELECT attempt, key, tag, sent, request.checksum, bound, cost, COALESCE(assumed, 0), worth,
+    status, headers, body, latency_s, reply.checksum
 FROM intent LEFT JOIN request USING (attempt) LEFT JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
 WHERE attempt > ? ORDER BY attempt LIMIT 100
 """
@@ -69,14 +69,14 @@ def entries(database: sqlite3.Connection, name: object) -> Iterator[Entry]:
     """Every attempt in the order of their numbers, a few at a time."""
     after = 0
     while rows := _page(database, name, after=after):
-        for attempt, key, tag, question, bound, cost, assumed, worth, *reply in rows:
-            if question is not None and not is_of(question, key):
+        for attempt, key, tag, sent, checksum, bound, cost, assumed, worth, *reply in rows:
+            if not is_whole(sent, checksum):
                 raise damaged(name, "a request is not what was written")
             yield Entry(
                 attempt=attempt,
                 key=key,
                 tag=tag,
-                request=question,
+                request=sent,
                 bound=bound,
                 cost=cost,
                 assumed=bool(assumed),

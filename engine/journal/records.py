@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ __all__ = [
     "Sums",
     "Totals",
     "Worth",
-    "is_of",
+    "is_whole",
+    "noted",
     "packed",
     "unpacked",
     "worth",
@@ -47,7 +47,7 @@ class Stored:
 class Entry:
     """One attempt as it stands. `cost` is None while it is in flight; `raw` is None when no reply came.
 
-    `request` is what was asked, as the asker wrote it down (`Request.canonical`); None if it was not told.
+    `request` is what was sent, as the sender wrote it down (`Request.canonical`); None if it was not told.
     """
 
     attempt: int
@@ -90,7 +90,7 @@ class Worth(IntEnum):
 
 
 IntentRow: TypeAlias = tuple[int, bytes, str, int]  # attempt, key, tag, bound
-RequestRow: TypeAlias = tuple[int, bytes]  # attempt, what is asked
+RequestRow: TypeAlias = tuple[int, bytes, int]  # attempt, what is sent, its checksum
 ChargeRow: TypeAlias = tuple[int, int, bool, int | None]  # attempt, cost, assumed, worth of the reply if there is one
 ReplyRow: TypeAlias = tuple[int, int, bytes, bytes, float, int]  # attempt, then as unpacked
 
@@ -179,9 +179,14 @@ def writable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def is_of(question: object, key: bytes) -> bool:
-    """Whether this is what was asked under the key: a key is its question's SHA-256."""
-    return isinstance(question, bytes) and hashlib.sha256(question).digest() == key
+def noted(attempt: int, request: bytes) -> RequestRow:
+    """A request as a row."""
+    return attempt, request, zlib.crc32(request)
+
+
+def is_whole(request: object, checksum: object) -> bool:
+    """Whether a request is what was noted; one that was never told is."""
+    return request is None or (isinstance(request, bytes) and zlib.crc32(request) == checksum)
 
 
 def unpacked(status: int, headers: object, body: object, latency_s: float, checksum: int) -> RawReply | None:

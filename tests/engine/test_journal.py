@@ -229,7 +229,7 @@ def test_a_flipped_bit_in_a_request_is_noticed(path: Path) -> None:
             await journal.intend(hashlib.sha256(b"what?").digest(), bound=1, tag="t", request=b"what?")
 
     asyncio.run(session())
-    edit(path, "UPDATE request SET question = CAST('whut?' AS BLOB)")
+    edit(path, "UPDATE request SET sent = CAST('whut?' AS BLOB)")
 
     with pytest.raises(JournalUnusable, match="a request is not what was written"):
         list(read(path))
