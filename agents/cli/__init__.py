@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from agents.cli import looking, making, students
+from agents.cli import exporting, looking, making, students
 from agents.cli.output import print_json
 from engine.errors import SmeltError
 from engine.text import clean
@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for commands in (making, students, looking):
+for commands in (making, students, looking, exporting):
     commands.register(app)
 
 

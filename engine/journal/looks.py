@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from engine.errors import JournalUnusable
 from engine.journal.faults import damaged, foreign, told
-from engine.journal.records import Counts, Entry, Totals, is_whole, unpacked
+from engine.journal.records import Counts, Entry, Totals, Worth, is_whole, unpacked
 from engine.journal.tables import connect, is_new
 from engine.messages import RawReply
 
@@ -81,6 +81,7 @@ def entries(database: sqlite3.Connection, name: object) -> Iterator[Entry]:
                 cost=cost,
                 assumed=bool(assumed),
                 raw=None if worth is None else reply_in(reply, name),
+                answers=worth == Worth.ANSWER,
             )
         after = rows[-1][0]
 

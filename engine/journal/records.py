@@ -45,7 +45,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One attempt as it stands. `cost` is None while it is in flight; `raw` is None when no reply came.
+    """One attempt as it stands. `cost` is None while it is in flight; `raw` is None when no reply was kept.
 
     `request` is what was sent, as the sender wrote it down (`Request.canonical`); None if it was not told.
     """
@@ -58,6 +58,7 @@ class Entry:
     cost: int | None
     assumed: bool
     raw: RawReply | None
+    answers: bool  # the reply is the answer to its question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ ROWS = INTENTS.with_name("test.jsonl")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 COMMANDS = (
     "run", "resume", "generate", "parse", "models", "datasets", "train", "evaluate", "serve", "chat", "report",
-    "doctor", "fake-provider",
+    "doctor", "fake-provider", "export",
 )  # fmt: skip
 
 
