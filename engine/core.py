@@ -21,9 +21,7 @@ from engine.clock import Clock, SystemClock
 from engine.collector import collector
 from engine.concurrency import MAXIMUM, Crowd, News
 from engine.errors import (
-    DeadlineExceeded,
     Interrupted,
-    ProviderUnavailable,
     RequestRejected,
     SmeltError,
     UnreadableReply,
@@ -84,7 +82,11 @@ class Engine:
         run_deadline_s: float | None = None,
         hedge: bool = False,
     ) -> None:
-        _check_times(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s, run_deadline_s=run_deadline_s)
+        _check_times(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s)
+        if run_deadline_s is not None:
+            _check_times(run_deadline_s=run_deadline_s)
+        if limits is not None and not isinstance(limits, Limits):
+            raise UserError(f"limits must be Limits, as in Limits(rpm=500) (got {limits!r})")
         self._clock = clock or SystemClock()
         self._owns_provider = isinstance(model, str)
         self._provider = chosen(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
@@ -114,6 +116,8 @@ class Engine:
     # -- opening and closing
 
     async def __aenter__(self) -> Self:
+        import tenacity  # noqa: F401 - in the middle of a run there may be no file descriptor left to read it
+
         journal = await Journal.open(self._journal_path)
         self._ledger = ledger_of(self._budget, journal)
         self._admission.close()
@@ -147,14 +151,16 @@ class Engine:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Give up what is in flight and let go of everything. Every reply that has come is on disk."""
-        tasks = list(self._crew.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Give up what is in flight and let go of everything. Every reply that has come is on disk.
+
+        Whoever still asks is told so, with Interrupted. Opened again, the engine begins anew.
+        """
+        self._underway.notify_closing()
+        await self._crew.aclose()
+        await self._underway.aclose()
         if self._races is not None:
             await self._races.aclose()
-        self._underway.close()
+        self._underway, self._standing = Underway(patience_s=self._deadline_s, clock=self._clock), Standing()
         self._admission.close()
         attempts, self._attempts = self._attempts, None
         try:
@@ -267,18 +273,8 @@ class Engine:
             if reply := self._recall(request, key, tally):
                 return reply
         question = self._opened().question(request, key, tally)
-        held = self._underway.holding(question)
-        try:
-            with held:
-                return await self._persist(question)
-        except TimeoutError:
-            if not held.given_up:
-                raise
-            raise self._underway.stopped() or DeadlineExceeded(f"no answer within {self._deadline_s:g} s") from None
-        except (ProviderUnavailable, UnreadableReply):
-            if stopped := self._underway.stopped():
-                raise stopped from None  # it was not tried again for that reason, or the last failure said more
-            raise
+        with self._underway.holding(question):
+            return await self._persist(question)
 
     async def _persist(self, question: Question) -> Reply:
         return await persist(
@@ -392,7 +388,7 @@ class Engine:
             )
 
 
-def _check_times(**seconds: float | None) -> None:
+def _check_times(**seconds: object) -> None:
     for name, value in seconds.items():
-        if value is not None and not value > 0:
-            raise UserError(f"{name} must be above 0 (got {value})")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise UserError(f"{name} must be above 0, in seconds (got {value!r})")

@@ -32,6 +32,13 @@ class Crew:
             return None
         return "slow consumer" if any(flow.has_next for flow in self.full) else "straggler"
 
+    async def aclose(self) -> None:
+        """Cancel all of them; on return nobody is at work."""
+        tasks = list(self.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
 
 def flow(
     items: Iterable[T] | AsyncIterable[T],

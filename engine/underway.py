@@ -12,7 +12,7 @@ from typing import Self
 
 from engine.attempt import Question
 from engine.clock import Clock
-from engine.errors import Interrupted, SmeltError
+from engine.errors import DeadlineExceeded, Interrupted, ProviderUnavailable, SmeltError, UnreadableReply
 from engine.scope import Scope
 
 __all__ = ["Underway"]
@@ -33,6 +33,7 @@ class Underway:
         self._answered_at = -math.inf
         self._watch: asyncio.TimerHandle | None = None  # one for all: a timer each would be most of their cost
         self._refusal: SmeltError | None = None
+        self._is_closing = False
         self._end: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # until closed
 
@@ -42,7 +43,7 @@ class Underway:
     def holding(self, question: Question) -> Held:
         """`with underway.holding(question):` while it is under way; an error that leaves the block is its twins' too.
 
-        When it is given up, the block ends with TimeoutError.
+        When it is given up, the block ends with the error that says why.
         """
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -70,7 +71,7 @@ class Underway:
         self._refusal = error
         for held in self._held.values():
             if not held.question.is_sent:
-                held.give_up()
+                held.give_up_for(error)
 
     def stop_after(self, seconds: float) -> None:
         """Stop when so many seconds have passed, unless closed before."""
@@ -86,11 +87,28 @@ class Underway:
         """Until when it may be tried again."""
         return question.deadline if self._refusal is None else -math.inf
 
-    def close(self) -> None:
+    def notify_closing(self) -> None:
+        """Nothing more is sent, and soon `aclose` gives up even those who are out at the provider."""
+        self._is_closing = True
+        self.stop(Interrupted("the engine was closed before this was answered"))
+
+    async def aclose(self) -> None:
+        """Give up everything; on return all of it has ended, and given back what it held."""
+        self.notify_closing()
+        while self._held:
+            for held in self._held.values():
+                held.give_up_for(self.stopped())
+            await asyncio.wait([held.wait_end() for held in self._held.values()])
         for timer in (self._watch, self._end):
             if timer is not None:
                 timer.cancel()
         self._watch = self._end = self._loop = None
+
+    def last_word(self, error: BaseException | None) -> SmeltError | None:
+        """What the end of a question means for its twins: their error, or None when they may look or ask themselves."""
+        if isinstance(error, SmeltError):
+            return error
+        return self._refusal if error is not None or self._is_closing else None
 
     def begin(self, held: Held) -> None:
         self._held[held.question.key] = held
@@ -107,7 +125,7 @@ class Underway:
         for held in self._held.values():
             due = self._due(held.question)
             if due <= now + 1e-6:  # a timer may fire that much early
-                held.give_up()
+                held.give_up_for(self._refusal or DeadlineExceeded(f"no answer within {self._patience_s:g} s"))
             else:
                 next_at = min(next_at, due)
         if self._held:
@@ -125,18 +143,23 @@ class Underway:
 class Held(Scope):
     """A question under way, as a block; its end is made known only if somebody waits for it."""
 
-    __slots__ = ("_ended", "_underway", "question")
+    __slots__ = ("_ended", "_reason", "_underway", "question")
 
     def __init__(self, question: Question, underway: Underway, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self.question = question
         self._underway = underway
+        self._reason: SmeltError | None = None  # why it was given up
         self._ended: asyncio.Future[SmeltError | None] | None = None
 
     def wait_end(self) -> asyncio.Future[SmeltError | None]:
         if self._ended is None:
             self._ended = asyncio.get_running_loop().create_future()
         return self._ended
+
+    def give_up_for(self, reason: SmeltError | None) -> None:
+        self._reason = self._reason or reason
+        self.give_up()
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -147,6 +170,17 @@ class Held(Scope):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._underway.end(self)
-        if self._ended is not None:
-            self._ended.set_result(error if isinstance(error, SmeltError) else None)
-        super().__exit__(kind, error, trace)
+        try:
+            super().__exit__(kind, error, trace)
+            # It was not tried again since everything was stopped; or this failure was the one that stopped everything.
+            if isinstance(error, ProviderUnavailable | UnreadableReply) and (stopped := self._underway.stopped()):
+                error = stopped
+                raise error from None
+        except TimeoutError:
+            if self._reason is None:
+                raise
+            error = self._reason.again()
+            raise error from None
+        finally:
+            if self._ended is not None:
+                self._ended.set_result(self._underway.last_word(error))

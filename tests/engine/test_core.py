@@ -561,9 +561,20 @@ def test_an_attempt_that_stalls_is_given_up_and_made_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("deadline_s", 0), ("attempt_timeout_s", -1), ("deadline_s", float("nan")), ("concurrency", 0)]
+    ("name", "value"),
+    [
+        ("deadline_s", 0),
+        ("deadline_s", float("nan")),
+        ("deadline_s", None),
+        ("deadline_s", "x"),
+        ("attempt_timeout_s", -1),
+        ("attempt_timeout_s", None),
+        ("run_deadline_s", "x"),
+        ("concurrency", 0),
+        ("limits", "x"),
+    ],
 )
-def test_settings_that_cannot_be_meant_are_refused(name: str, value: float) -> None:
+def test_settings_that_cannot_be_meant_are_refused(name: str, value: object) -> None:
     with pytest.raises(UserError, match=name):
         Engine(Scripted(), budget=GENEROUS, **{name: value})  # type: ignore[arg-type]
 
