@@ -17,6 +17,7 @@ __all__ = ["Dimension", "LimitHint", "duration_s", "limit_hints", "retry_after_s
 Dimension = Literal["requests", "tokens", "input tokens", "output tokens"]
 
 LONGEST_WAIT_S = 86_400.0  # a daily limit may ask for hours; more than a day is a fault
+LONGEST_TEXT = 100  # a longer one is no time and no number, and to look for one in it would take seconds
 LARGEST_LIMIT = 1e12  # above it the number means "none" or nothing
 MINUTE_S, DAY_S = 60.0, 86_400.0
 HOUR_S = 3_600.0
@@ -73,6 +74,8 @@ class LimitHint:
 
 def duration_s(text: str) -> float | None:
     """Seconds in `12ms`, `8.64s`, `6m0s`, `1h2m3.5s` or a bare number; None when it is no duration."""
+    if len(text) > LONGEST_TEXT:
+        return None
     text = text.strip()
     number = _number(text)
     if number is not None:
@@ -148,6 +151,8 @@ def _period_s(limit: float, remaining: float | None, reset_s: float | None) -> f
 
 
 def _number(text: str) -> float | None:
+    if len(text) > LONGEST_TEXT:
+        return None
     try:
         value = float(text)
     except ValueError:
@@ -177,6 +182,8 @@ def _reset_s(text: str, *, now: float) -> float | None:
 def _until_moment(text: str, *, now: float) -> float | None:
     from datetime import datetime
 
+    if len(text) > LONGEST_TEXT:
+        return None
     try:
         return datetime.fromisoformat(text).timestamp() - now
     except (ValueError, OverflowError):
@@ -187,6 +194,8 @@ def _until_date(text: str, *, now: float) -> float | None:
     """Seconds until an HTTP date; one that has just passed means now."""
     from email.utils import parsedate_to_datetime
 
+    if len(text) > LONGEST_TEXT:
+        return None
     try:
         seconds = parsedate_to_datetime(text).timestamp() - now
     except (ValueError, OverflowError, TypeError):

@@ -14,6 +14,8 @@ __all__ = ["DAY_S", "DIMENSIONS", "MINUTE_S", "Demand", "Limits", "strictest"]
 MINUTE_S: Final = 60.0
 DAY_S: Final = 86_400.0
 
+LARGEST: Final = 1e15  # a larger one is none, and arithmetic with it would fail
+
 DIMENSIONS: Final = ("requests", "tokens", "input tokens", "output tokens", "requests per day", "tokens per day")
 """In the order of the fields of `Limits`. What does not say otherwise is per minute."""
 
@@ -26,7 +28,7 @@ class Limits:
         Limits(rpm=1000, input_tpm=2_000_000, output_tpm=400_000)     # Anthropic's way
         Limits(rpm=30, tpm=6000, rpd=14_400, tpd=500_000)             # with a daily allowance
 
-    Raises UserError for a limit that is not a positive, finite number.
+    Raises UserError for a limit that is not a positive number of at most 1e15.
     """
 
     rpm: float | None = None
@@ -39,7 +41,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in self.by_name().items():
             if value is not None and not _is_possible(value):
-                raise UserError(f"limits: {name} must be a number above 0 (got {value!r}); leave it out to learn it")
+                raise UserError(f"limits: {name} must be a number above 0 (got {_short(value)}); leave it out to learn it")
 
     def by_name(self) -> dict[str, float | None]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -47,7 +49,13 @@ class Limits:
 
 def _is_possible(value: object) -> bool:
     """Whoever reads limits from a file may hand us anything."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LARGEST
+
+
+def _short(value: object) -> str:
+    """Python refuses to write out an integer of thousands of digits."""
+    is_huge = isinstance(value, int) and abs(value) > LARGEST
+    return f"one beyond {LARGEST:g}" if is_huge else repr(value)
 
 
 class Demand(NamedTuple):

@@ -199,3 +199,11 @@ def test_headers_of_any_content_are_survived(headers: dict[str, str]) -> None:
         assert hint.limit > 0
         assert hint.remaining is None or 0 <= hint.remaining <= hint.limit
         assert hint.reset_s is None or hint.reset_s >= 0
+
+
+@pytest.mark.parametrize("text", ["1" * 16_000, "1h" * 8_000, "1." * 8_000, "9" * 101 + "s"])
+def test_what_is_too_long_to_be_a_time_or_a_number_is_not_said(text: str) -> None:
+    """To look for a duration in it would take seconds, in which nothing else runs."""
+    assert duration_s(text) is None
+    assert retry_after_s({"retry-after": text}, now=0) is None
+    assert limit_hints({"x-ratelimit-limit-requests": text}, now=0) == []

@@ -54,6 +54,11 @@ def test_a_limit_that_cannot_be_meant_is_refused_in_one_line_that_says_where_wha
     assert str(caught.value) == message
 
 
+def test_a_limit_too_large_for_arithmetic_is_refused_too() -> None:
+    with pytest.raises(UserError, match="^limits: rpm must be a number above 0 .got one beyond 1e"):
+        Limits(rpm=10**6000)
+
+
 @pytest.mark.parametrize("value", [1, 0.5, 1e9])
 def test_any_number_above_zero_may_be_a_limit(value: Any) -> None:
     assert Limits(rpm=value).rpm == value
