@@ -17,6 +17,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import sqlite3
 import sys
@@ -216,6 +217,9 @@ def carry_out(order: dict[str, Any], *, out: int, err: int, waits: int) -> NoRet
     try:
         os.dup2(out, 1)
         os.dup2(err, 2)
+        if order.get("largest_file"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"],) * 2)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         os.read(waits, 1)
         CALLS[order["call"]](**order["with"], doom=Doom(*order.get("point", ())))
         status = 0

@@ -1,0 +1,112 @@
+"""Children that die or suffer where they are told to: the tests' side of `tests.victim`, with strace where it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+Point = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def killed(self) -> bool:
+        return self.status == -signal.SIGKILL
+
+
+class Nursery:
+    """A process that forks a child for each order: one at a time."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def order(
+        self, call: str, arguments: object, *, point: Point | None = None, largest_file: int | None = None
+    ) -> Ended:
+        """Have a child do something, to be killed at a point if one is given; `largest_file` is what it may write."""
+        self._say(call, arguments, point=point or (), largest_file=largest_file)
+        return Ended(**await self._hear())
+
+    async def order_traced(self, call: str, arguments: object, *, inject: str) -> Ended:
+        """The same, with something done to its system calls by strace; they are counted by thread.
+
+        inject="fsync:signal=KILL:when=3"       dies before the third fsync of a thread
+        inject="pwrite64:error=ENOSPC:when=9+"  from the ninth write on, the disk is full
+        """
+        self._say(call, arguments, traced=True)
+        pid = (await self._hear())["pid"]
+        async with traced(pid, inject):
+            self._go()
+            return Ended(**await self._hear())
+
+    def _go(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+
+    def _say(self, call: str, arguments: object, **more: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"call": call, "with": arguments, **more}).encode() + b"\n")
+
+    async def _hear(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        async with asyncio.timeout(60):
+            heard: dict[str, Any] = json.loads(await self._process.stdout.readline())
+        return heard
+
+
+@asynccontextmanager
+async def nursery(*modules: str) -> AsyncIterator[Nursery]:
+    """With these modules imported already."""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.victim", *modules, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment
+    )
+    try:
+        yield Nursery(process)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+
+
+@asynccontextmanager
+async def traced(pid: int, inject: str) -> AsyncIterator[None]:
+    syscall = inject.partition(":")[0]
+    command = ("strace", "-f", "-o", "/dev/null", "-e", f"trace={syscall}", "-e", f"inject={inject}", "-p", str(pid))
+    strace = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE)
+    assert strace.stderr is not None
+    attached = await strace.stderr.readline()
+    assert b"attached" in attached, attached
+    try:
+        yield
+    finally:
+        await strace.wait()
+
+
+def strace_refusal() -> str | None:
+    """Why strace cannot be used here, or None."""
+    if shutil.which("strace") is None:
+        return "there is no strace on this machine"
+    probe = ["strace", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:signal=KILL:when=1", sys.executable]
+    done = subprocess.run([*probe, "-c", "import os; os.fsync(os.open('.', 0))"], capture_output=True, text=True)
+    return None if done.returncode == -signal.SIGKILL else f"strace may not be used here: {done.stderr.strip()[-200:]}"
