@@ -214,6 +214,20 @@ def test_what_can_never_fit_is_refused_at_once() -> None:
     )
 
 
+def test_what_can_never_fit_does_not_even_join_the_line() -> None:
+    async def scenario() -> int:
+        ledger = Ledger(CAP, spent=500)
+        holder = taken(ledger, 400)
+        waiter = asyncio.create_task(ledger.reserve(300))
+        await asyncio.sleep(0)
+        with pytest.raises(BudgetReached):
+            await ledger.reserve(501)
+        ledger.release(holder)
+        return (await waiter).amount
+
+    assert virtual_time.run(scenario()) == 300
+
+
 def test_waiters_are_refused_when_nothing_in_flight_can_make_room() -> None:
     """The one who cannot fit any more is refused; the next, who can, is served."""
 

@@ -17,6 +17,7 @@ from engine.budget import Share
 from engine.clock import SystemClock
 from engine.fakes import virtual_time
 from engine.fakes.worlds import EchoWorld
+from engine.journal import Journal
 from engine.providers.simulated import Simulated
 
 MICRO = 10**6
@@ -121,6 +122,21 @@ def test_shares_hold_across_processes(tmp_path: Path) -> None:
     assert again.shares["generate"].charged == 6 * COST * MICRO
     assert (again.by_tag["generate"].replies, again.by_tag["generate"].from_journal) == (6, 6)
     assert again.spent == again.cap
+
+
+def test_what_is_only_assumed_counts_towards_a_share_too(tmp_path: Path) -> None:
+    budget = Budget(usd(20 * COST), at_most={"generate": 0.3})
+
+    async def crashed() -> None:
+        journal = await Journal.open(tmp_path / "journal.db")
+        await journal.intend(b"k" * 32, bound=6 * COST * MICRO, tag="generate")
+        await journal.aclose()
+
+    asyncio.run(crashed())
+    figures = ask_in_stages(tmp_path / "journal.db", budget, "generate")()
+
+    assert figures.shares["generate"].charged == figures.assumed == 6 * COST * MICRO
+    assert figures.by_tag["generate"].replies == 0
 
 
 # -- what was saved
