@@ -92,6 +92,11 @@ class Admission:
         return sum(not place.done() for _, place in chain(self._returned, self._line))
 
     @property
+    def queued(self) -> int:
+        """The same at no cost, at most: who gave up is found out at the head of the line."""
+        return len(self._returned) + len(self._line)
+
+    @property
     def binding(self) -> str | None:
         """What the head of the line waits for: a limit, `concurrency` or `provider weather`; None without a line."""
         size = next((size for size, place in chain(self._returned, self._line) if not place.done()), None)

@@ -37,6 +37,7 @@ from engine.verdict import Kind, Verdict, classify, classify_failure, classify_u
 __all__ = ["Admitted", "Attempts", "Ending", "Question", "Race", "ledger_of", "reply_of"]
 
 NOT_TOLD = Usage(0, 0)
+SHORTEST_LINE = 16
 
 NEWS = {
     Kind.RATE: News.TOO_FAST,
@@ -123,6 +124,11 @@ class Attempts:
     events: Events | None
     stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
     count: Count | None = None  # how whoever answers counts the input, if it says so beforehand
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether another question would find hardly anybody before it; who backs off stands in no line."""
+        return self.admission.queued + self.ledger.waiting < max(SHORTEST_LINE, self.admission.in_flight)
 
     def question(self, request: Request, key: bytes, tally: Tally) -> Question:
         """A question about to be asked."""

@@ -10,7 +10,9 @@ import asyncio
 import time
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock"]
+from engine.errors import UserError
+
+__all__ = ["Clock", "SystemClock", "check_seconds"]
 
 
 class Clock(Protocol):
@@ -44,3 +46,10 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def check_seconds(**seconds: object) -> None:
+    """Raise UserError unless each is a number above zero."""
+    for name, value in seconds.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise UserError(f"{name} must be above 0, in seconds (got {value!r})")

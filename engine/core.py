@@ -17,7 +17,7 @@ from typing import Self
 from engine.admission import Admission
 from engine.attempt import Attempts, Ending, Question, ledger_of, reply_of
 from engine.budget import Budget, Ledger
-from engine.clock import Clock, SystemClock
+from engine.clock import Clock, SystemClock, check_seconds
 from engine.collector import collector
 from engine.concurrency import MAXIMUM, Crowd, News
 from engine.errors import (
@@ -82,9 +82,8 @@ class Engine:
         run_deadline_s: float | None = None,
         hedge: bool = False,
     ) -> None:
-        _check_times(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s)
-        if run_deadline_s is not None:
-            _check_times(run_deadline_s=run_deadline_s)
+        check_seconds(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s)
+        check_seconds(run_deadline_s=1.0 if run_deadline_s is None else run_deadline_s)
         if limits is not None and not isinstance(limits, Limits):
             raise UserError(f"limits must be Limits, as in Limits(rpm=500) (got {limits!r})")
         self._clock = clock or SystemClock()
@@ -195,12 +194,22 @@ class Engine:
     ) -> AsyncGenerator[Outcome, None]:
         """How each request ends, in their order or as they end, for any number of them in bounded memory.
 
-        Requests are pulled as fast as they can be sent and outcomes are taken. When the iterable raises, what was
-        sent is finished and yielded first. A consumer that stops early gives up what is in flight; at once inside of
-        `async with contextlib.aclosing(engine.map(...)) as outcomes`, else when the iterator is dropped.
+        Requests are pulled as fast as they can be sent and outcomes are taken: about as many wait in line as are in
+        flight, eight outcomes for each of them wait to be taken, in order a thousand at least behind a straggler.
+        When the iterable raises, what was sent is finished and yielded first. A consumer that stops early gives up
+        what is in flight: at once within `async with contextlib.aclosing(engine.map(...)) as outcomes`, else later.
         """
-        most = 2 * (self._admission.crowd.fixed or MAXIMUM)  # those that wait or back off hold no slot
-        return flow(requests, self._outcome, workers=most, ordered=ordered, crew=self._crew)
+        at_once = self._crowd.fixed or MAXIMUM
+        return flow(
+            requests,
+            self._outcome,
+            workers=2 * max(at_once, MAXIMUM),  # most of them wait for another try, or are not there at all
+            window=8 * at_once,
+            most_behind=max(8 * at_once, MAXIMUM),
+            ordered=ordered,
+            crew=self._crew,
+            wants_more=lambda: self._attempts is None or self._attempts.wants_more,
+        )
 
     def drain(self) -> None:
         """End in order: what is in flight comes home and is kept, everything else raises Interrupted.
@@ -315,7 +324,10 @@ class Engine:
         if error := self._underway.stopped():
             raise error
         attempts = self._opened()
-        admitted = await attempts.admit(question)
+        try:
+            admitted = await attempts.admit(question)
+        finally:
+            self._crew.wake()
         departs = attempts if self._races is None else self._races
         return await departs.depart(question, admitted)
 
@@ -386,9 +398,3 @@ class Engine:
             self._events.emit(
                 ReplyReceived(tag, cost, usage.input_tokens, usage.output_tokens, reply.latency_s, reply.from_journal)
             )
-
-
-def _check_times(**seconds: object) -> None:
-    for name, value in seconds.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise UserError(f"{name} must be above 0, in seconds (got {value!r})")

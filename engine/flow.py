@@ -24,6 +24,7 @@ class Crew:
 
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     full: set[_Flow[Any, Any]] = field(default_factory=set)  # flows that may pull no more
+    sated: dict[_Flow[Any, Any], None] = field(default_factory=dict)  # flows of whom no more is wanted just now
 
     @property
     def held_up_by(self) -> Literal["slow consumer", "straggler"] | None:
@@ -31,6 +32,11 @@ class Crew:
         if not self.full:
             return None
         return "slow consumer" if any(flow.has_next for flow in self.full) else "straggler"
+
+    def wake(self) -> None:
+        """More may be wanted again. Who gets nothing then is the first to be asked the next time."""
+        for flow in tuple(self.sated):
+            flow.look_again()
 
     async def aclose(self) -> None:
         """Cancel all of them; on return nobody is at work."""
@@ -47,16 +53,31 @@ def flow(
     workers: int,
     ordered: bool,
     crew: Crew | None = None,
+    window: int | None = None,
+    most_behind: int | None = None,
+    wants_more: Callable[[], bool] = lambda: True,
 ) -> AsyncGenerator[R, None]:
     """Yield `work(item)` for every item, in the order of the items or as they end.
 
-    At most `workers` are at work and at most four times as many items have been pulled but not yet taken by the
-    consumer: a slow consumer stops the pulling. When the iterable, or the work, raises, nothing more is pulled, what
-    was begun is finished and yielded, and then the error is raised, once. A consumer that stops early cancels the rest.
+    At most `workers` are at work, and nothing is pulled while `window` results (four for each worker) wait to be
+    taken: a slow consumer stops the pulling. So do `most_behind` results (as many) that wait for one before them in
+    order. When the iterable, or the work, raises, nothing more is pulled, what was begun is finished and yielded, and
+    then the error is raised, once. A consumer that stops early cancels the rest.
 
-    The workers belong to a `crew`, for an owner who may want to cancel them.
+    The workers belong to a `crew`, for an owner who may want to cancel them. Nothing is pulled either while the work
+    `wants_more` not; the owner says `crew.wake()` when that may have changed.
     """
-    return _Flow(items, work, workers=workers, ordered=ordered, crew=Crew() if crew is None else crew).results()
+    window = WINDOW_PER_WORKER * workers if window is None else window
+    return _Flow(
+        items,
+        work,
+        workers=workers,
+        window=window,
+        most_behind=window if most_behind is None else most_behind,
+        ordered=ordered,
+        crew=Crew() if crew is None else crew,
+        wants_more=wants_more,
+    ).results()
 
 
 class _Flow(Generic[T, R]):
@@ -66,14 +87,19 @@ class _Flow(Generic[T, R]):
         work: Callable[[T], Awaitable[R]],
         *,
         workers: int,
+        window: int,
+        most_behind: int,
         ordered: bool,
         crew: Crew,
+        wants_more: Callable[[], bool],
     ) -> None:
         self._source: AsyncIterator[T] | Iterator[T]
         self._source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
         self._work = work
         self._most_workers = workers
-        self._window = WINDOW_PER_WORKER * workers
+        self._window = window
+        self._most_behind = most_behind
+        self._wants_more = wants_more
         self._ordered = ordered
         self._crew = crew
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,12 +113,16 @@ class _Flow(Generic[T, R]):
         self._error: BaseException | None = None
         self._closing = False
         self._news: asyncio.Future[None] | None = None  # the consumer waits for a result
-        self._room: asyncio.Future[None] | None = None  # the worker whose turn it is waits for the consumer
+        self._room: asyncio.Future[None] | None = None  # the worker whose turn it is may not pull yet
 
     @property
     def has_next(self) -> bool:
         """Whether the consumer could take a result right now."""
         return self._taken in self._done
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._done) >= (self._window if self.has_next else self._most_behind)
 
     async def results(self) -> AsyncGenerator[R, None]:
         try:
@@ -112,9 +142,14 @@ class _Flow(Generic[T, R]):
 
     def _take(self, position: int) -> R:
         self._taken += 1
+        result = self._done.pop(position)
+        self.look_again()
+        return result
+
+    def look_again(self) -> None:
+        """Something has changed for the worker whose turn it is."""
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
-        return self._done.pop(position)
 
     async def _stop(self) -> None:
         self._closing = True
@@ -145,8 +180,8 @@ class _Flow(Generic[T, R]):
             self._put(position, await self._work(pulled[0]))
 
     async def _pull(self) -> tuple[T] | None:
-        """The next item, when the consumer is near enough; None at the end."""
-        if self._pulled - self._taken >= self._window:
+        """The next item, when the consumer is near enough and more is wanted; None at the end."""
+        if self._is_full or not self._wants_more():
             await self._wait_for_room()
         if self._ends_reached:
             return None
@@ -155,6 +190,13 @@ class _Flow(Generic[T, R]):
         except (StopIteration, StopAsyncIteration):
             self._ends_reached = True
             return None
+        except asyncio.CancelledError as error:
+            if self._is_cancelled():
+                raise
+            wrong = RuntimeError("the iterable of items raised CancelledError")
+            wrong.__cause__ = error
+            self._fail(wrong)
+            return None
         except Exception as error:  # noqa: BLE001 - the caller's code: raised to them once what was begun has ended
             self._fail(error)
             return None
@@ -162,13 +204,24 @@ class _Flow(Generic[T, R]):
         return (item,)
 
     async def _wait_for_room(self) -> None:
-        self._crew.full.add(self)
-        try:
-            while not self._ends_reached and self._pulled - self._taken >= self._window:
-                self._room = asyncio.get_running_loop().create_future()
+        while not self._ends_reached:
+            if self._is_full:
+                self._crew.full.add(self)
+            elif not self._wants_more():
+                self._crew.sated[self] = None
+            else:
+                return
+            self._room = asyncio.get_running_loop().create_future()
+            try:
                 await self._room
-        finally:
-            self._crew.full.discard(self)
+            finally:
+                self._crew.full.discard(self)
+                self._crew.sated.pop(self, None)
+
+    def _is_cancelled(self) -> bool:
+        """Whether somebody cancelled this worker, rather than the iterable something of its own."""
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
 
     def _put(self, position: int, result: R) -> None:
         self._done[position if self._ordered else self._arrived] = result

@@ -65,7 +65,7 @@ def test_a_slow_consumer_stops_the_pulling(ordered: bool) -> None:
             await asyncio.sleep(10)
         return most
 
-    assert virtual_time.run(main()) <= 4 * WINDOW_PER_WORKER + 1
+    assert virtual_time.run(main()) <= 4 * WINDOW_PER_WORKER + 4
 
 
 def test_no_more_are_at_work_than_there_are_workers() -> None:
@@ -198,3 +198,111 @@ def test_a_hundred_thousand_items_take_no_task_each() -> None:
 
     assert virtual_time.run(main()) == sum(range(100_000))
     assert most <= 51
+
+
+async def slow_at_seven(item: int) -> int:
+    await asyncio.sleep(1000 if item == 7 else 1)
+    return item
+
+
+def test_behind_one_that_takes_long_more_may_wait_than_for_a_slow_consumer() -> None:
+    async def main() -> tuple[int, int]:
+        crew, pulled, seen = Crew(), 0, []
+
+        def items() -> Iterator[int]:
+            nonlocal pulled
+            for i in range(1000):
+                pulled += 1
+                yield i
+
+        results = flow(items(), slow_at_seven, workers=4, window=16, most_behind=100, ordered=True, crew=crew)
+        async for result in results:
+            seen.append(pulled - result)
+            if result == 6:
+                asyncio.get_running_loop().call_later(500, lambda: seen.append(pulled - 7))
+            if result == 10:
+                break
+        await results.aclose()
+        return max(seen[:6]), max(seen)
+
+    patient, behind = virtual_time.run(main())
+    assert patient <= 16 + 4
+    assert 100 <= behind <= 100 + 4
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_no_more_is_pulled_than_is_wanted(is_async: bool) -> None:
+    """Those who are at work and stand in no line do not count: as many rows may back off as there are workers."""
+
+    async def main() -> tuple[int, int]:
+        crew, in_line, most, at_work, most_at_work = Crew(), 0, 0, 0, 0
+
+        async def work(item: int) -> int:
+            nonlocal in_line, most, at_work, most_at_work
+            in_line, at_work = in_line + 1, at_work + 1
+            most, most_at_work = max(most, in_line), max(most_at_work, at_work)
+            await asyncio.sleep(1)
+            in_line -= 1
+            crew.wake()
+            await asyncio.sleep(10)
+            at_work -= 1
+            return item
+
+        items = counted(200) if is_async else range(200)
+        results = flow(items, work, workers=100, ordered=False, crew=crew, wants_more=lambda: in_line < 3)
+        assert sorted([result async for result in results]) == list(range(200))
+        return most, most_at_work
+
+    most, most_at_work = virtual_time.run(main())
+    assert most == 3
+    assert most_at_work >= 30
+
+
+def test_two_flows_of_one_owner_take_turns() -> None:
+    async def main() -> tuple[int, int]:
+        crew, in_line = Crew(), 0
+
+        async def work(item: int) -> int:
+            nonlocal in_line
+            in_line += 1
+            await asyncio.sleep(1)
+            in_line -= 1
+            crew.wake()
+            return item
+
+        async def one() -> int:
+            results = flow(range(50), work, workers=9, ordered=False, crew=crew, wants_more=lambda: in_line < 2)
+            count = 0
+            async for _ in results:
+                count += 1
+                if asyncio.get_running_loop().time() > 20:
+                    break
+            await results.aclose()
+            return count
+
+        return await asyncio.gather(one(), one())
+
+    assert min(virtual_time.run(main())) >= 15
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_an_iterable_that_raises_cancelled_error_is_not_taken_for_a_cancellation(is_async: bool) -> None:
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise asyncio.CancelledError
+
+    async def async_items() -> AsyncIterator[int]:
+        for item in range(3):
+            yield item
+        raise asyncio.CancelledError
+
+    seen: list[int] = []
+
+    async def main() -> None:
+        source = async_items() if is_async else items()
+        async for result in flow(source, doubled_slowly, workers=2, ordered=True):
+            seen.append(result)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(RuntimeError, match="iterable of items raised CancelledError"):
+        virtual_time.run(main())
+    assert seen == [0, 2, 4]

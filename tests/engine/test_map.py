@@ -25,14 +25,15 @@ from engine import (
     Usage,
     UserError,
 )
+from engine.attempt import SHORTEST_LINE
 from engine.fakes import virtual_time
-from engine.flow import WINDOW_PER_WORKER
 from engine.messages import RawReply
 from engine.providers import Reading
 from engine.throttle import Demand
 
 GENEROUS = Budget(usd=100)
 LATENCY_S = 1.0
+AT_ONCE = 5 + SHORTEST_LINE + 1  # in flight, in line, and just ended
 
 
 class Plain:
@@ -44,8 +45,15 @@ class Plain:
     price = Price(input=1, output=2)
     capabilities = Capabilities()
 
-    def __init__(self, *, latency_s: float = LATENCY_S, statuses: dict[str, list[int]] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        latency_s: float = LATENCY_S,
+        statuses: dict[str, list[int]] | None = None,
+        retry_after: str | None = None,
+    ) -> None:
         self.latency_s = latency_s
+        self.headers = {} if retry_after is None else {"retry-after": retry_after}
         self.statuses = statuses or {}
         self.sent: list[str] = []
         self.at_once = self.most_at_once = 0
@@ -60,7 +68,9 @@ class Plain:
             await asyncio.sleep(self.latency_s)
         finally:
             self.at_once -= 1
-        return RawReply(statuses.pop(0) if statuses else 200, {}, text.upper().encode(), self.latency_s)
+        if statuses:
+            return RawReply(statuses.pop(0), self.headers, text.upper().encode(), self.latency_s)
+        return RawReply(200, {}, text.upper().encode(), self.latency_s)
 
     def read(self, request: Request, raw: RawReply) -> Reading:  # noqa: ARG002 - the reply says it all
         return Reading((raw.body.decode(),), ("stop",), Usage(10, 5), "model-1")
@@ -128,7 +138,7 @@ def test_a_slow_consumer_stops_the_pulling_and_the_sending(ordered: bool, is_asy
             async for _ in engine.map(rows.items(), ordered=ordered):
                 taken += 1
                 await asyncio.sleep(20)
-                most = WINDOW_PER_WORKER * 2 * 5 + 1
+                most = 8 * 5 + AT_ONCE
                 assert rows.pulled - taken < most
                 assert len(provider.sent) - taken < most
                 if taken == 100:
@@ -143,10 +153,42 @@ def test_a_slow_provider_stops_the_pulling() -> None:
         async with Engine(provider, budget=GENEROUS, concurrency=5) as engine:
             async for _ in engine.map(rows.items(), ordered=False):
                 taken += 1
-                assert rows.pulled - taken <= 2 * 5 + WINDOW_PER_WORKER
+                assert rows.pulled - taken <= AT_ONCE
         assert provider.most_at_once == 5
 
     virtual_time.run(main())
+
+
+@BOTH_ORDERS
+def test_rows_that_wait_for_another_try_keep_no_slot_from_the_others(ordered: bool) -> None:
+    async def main() -> float:
+        provider = Plain(statuses={f"row {i}": [503] for i in range(10, 800, 20)}, retry_after="30")
+        questions = (question(f"row {i}") for i in range(800))
+        async with Engine(provider, price=FREE, concurrency=4) as engine:
+            started_at = now()
+            outcomes = [outcome async for outcome in engine.map(questions, ordered=ordered)]
+            assert all(outcome.reply for outcome in outcomes)
+            return now() - started_at
+
+    least_s = 800 * LATENCY_S / 4
+    assert virtual_time.run(main()) < 1.25 * least_s + 30
+
+
+@BOTH_ORDERS
+def test_hardly_more_is_pulled_than_a_limit_lets_through(ordered: bool) -> None:
+    async def main() -> int:
+        rows, taken = Rows(100_000, is_async=False), 0
+        async with (
+            Engine(Plain(), price=FREE, limits=Limits(rpm=600)) as engine,
+            aclosing(engine.map(rows.items(), ordered=ordered)) as outcomes,
+        ):
+            async for _ in outcomes:
+                taken += 1
+                if taken == 200:
+                    break
+        return rows.pulled - taken
+
+    assert virtual_time.run(main()) <= 3 * SHORTEST_LINE
 
 
 @BOTH_ORDERS
