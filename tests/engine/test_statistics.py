@@ -126,7 +126,7 @@ def test_a_limit_binds() -> None:
 
 def test_money_binds_while_what_is_in_flight_may_give_some_back() -> None:
     def poor() -> Engine:
-        return Engine(Simulated(EchoWorld(latency_s=10.0), SystemClock()), budget=Budget(usd="0.001"))
+        return Engine(Simulated(EchoWorld(latency_s=10.0), SystemClock()), budget=Budget(usd="0.0002"))
 
     assert bound_at(5, poor, take_all) == "money"
 
@@ -150,7 +150,7 @@ def test_in_order_a_straggler_binds() -> None:
             pass
 
     def slow() -> Engine:
-        return Engine(Simulated(OneIsSlow(latency_s=1.0), SystemClock()), price=FREE, concurrency=10)
+        return Engine(Simulated(OneIsSlow(latency_s=1.0), SystemClock()), price=FREE, concurrency=50)
 
     assert bound_at(50, slow, in_order) == "straggler"
 
