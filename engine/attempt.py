@@ -105,7 +105,7 @@ class Ending(NamedTuple):
     @property
     def kept(self) -> RawReply | None:
         """What goes into the journal: everything that may have been paid for, readable or not."""
-        return self.raw if self.raw is not None and self.raw.status < 300 and not self.is_cut else None
+        return self.raw if self.raw is not None and self.raw.status < 300 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +194,12 @@ class Attempts:
             self.admission.leave(ticket, _echo(ending))  # before the disk: the next may leave meanwhile
             try:
                 await self.journal.settle(
-                    number, raw=ending.kept, cost=ending.cost, assumed=ending.assumed, answers=ending.answers
+                    number,
+                    raw=ending.kept,
+                    cost=ending.cost,
+                    assumed=ending.assumed,
+                    answers=ending.answers,
+                    is_cut=ending.is_cut,
                 )
             finally:
                 self._settle_money(question, reservation, ending)

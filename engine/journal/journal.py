@@ -90,16 +90,24 @@ class Journal:
         return attempt
 
     async def settle(
-        self, attempt: int, *, raw: RawReply | None, cost: int, assumed: bool, answers: bool | None = None
+        self,
+        attempt: int,
+        *,
+        raw: RawReply | None,
+        cost: int,
+        assumed: bool,
+        answers: bool | None = None,
+        is_cut: bool = False,
     ) -> None:
         """Write down how an attempt ended: the reply, if one came, and what it cost. Durable on return.
 
         A reply of status 2xx answers its question unless the caller says otherwise, as for one that cannot be parsed.
-        Cancelled while it waits, it is written all the same.
+        One that was cut short on purpose answers nothing, however it is parsed. Cancelled while it waits, it is
+        written all the same.
         """
         if attempt not in self._in_flight:
             raise ValueError(f"attempt {attempt} is not in flight")
-        value = None if raw is None else int(worth(raw, answers=answers))
+        value = None if raw is None else int(worth(raw, answers=answers, is_cut=is_cut))
         charge = (attempt, _checked(cost), assumed, value)
         written = self._write(Rows(charge=charge, reply=None if raw is None else packed(attempt, raw)))
         self._in_flight.remove(attempt)

@@ -85,7 +85,7 @@ class Counts:
 class Worth(IntEnum):
     """What a kept reply is worth to whoever asks the same question again."""
 
-    NOTHING = 0  # an error
+    NOTHING = 0  # an error, or cut short on purpose
     PERHAPS = 1  # could not be parsed when it came
     ANSWER = 2  # (the numbers are on disk: see the schema)
 
@@ -146,9 +146,9 @@ _HEADERS: Final = frozenset(
 _HEADER_FAMILIES: Final = ("anthropic-ratelimit-", "x-ratelimit-")
 
 
-def worth(raw: RawReply, *, answers: bool | None) -> Worth:
+def worth(raw: RawReply, *, answers: bool | None, is_cut: bool = False) -> Worth:
     """A reply of status 2xx answers its question, unless the caller knows better."""
-    is_success = 200 <= raw.status < 300
+    is_success = 200 <= raw.status < 300 and not is_cut
     if is_success if answers is None else answers:
         return Worth.ANSWER
     return Worth.PERHAPS if is_success else Worth.NOTHING

@@ -16,6 +16,7 @@ from engine.bounds import LEAST, TIMES, allowance, bound_of, input_bound, was_cu
 from engine.clock import SystemClock
 from engine.fakes import virtual_time
 from engine.fakes.worlds import EchoWorld
+from engine.journal import Journal
 from engine.messages import FinishReason, Message, RawReply
 from engine.prices import input_token_bound
 from engine.providers import Reading
@@ -215,8 +216,14 @@ def test_a_cut_answer_answers_nobody_now_or_after_a_restart(tmp_path: Path, says
         async with engine_over(talker, tokens=10**6, journal=tmp_path / "journal.db") as engine:
             return await engine.ask(question("long"))
 
+    async def kept() -> list[bytes]:
+        """What was paid for is there to be looked at."""
+        async with await Journal.open(tmp_path / "journal.db") as journal:
+            return [entry.raw.body for entry in journal.entries() if entry.raw is not None]
+
     assert isinstance(asyncio.run(short()), BudgetReached)
     assert talker.allowances[-1] == ALLOWED
+    assert json.loads(asyncio.run(kept())[-1]) == [ALLOWED, "length" if says_why else "stop"]
     whole = asyncio.run(later())
     assert getattr(whole, "usage", None) == Usage(1, 700)
     assert getattr(whole, "from_journal", None) is False
