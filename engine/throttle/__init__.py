@@ -1,5 +1,6 @@
 """How often: requests and tokens per minute and day, as told by the user, by the provider, or found by trying.
 
+    luck       whether refusals come of our speed at all
     limits     what is allowed, and what one request takes
     sizes      how much a request will take, from its kind's past
     bucket     one limit, used evenly

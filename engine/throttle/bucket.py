@@ -180,20 +180,31 @@ class Bucket:
 
     # -- what refusals teach
 
-    def slow_down(self, admitted: float, *, cost: float, age_s: float, now: float) -> None:
+    def was_slow(self, moment: float) -> bool:
+        """Whether at that moment it was used less than what had been let in: a limit had no reason to refuse then."""
+        return self.governor is not None and moment > self.governor.since and self.governor.is_behind(moment)
+
+    def resume(self, rate: float, *, now: float) -> None:
+        """Slowing down has not helped: go on from that rate, and soon beyond."""
+        full = self.full_rate()
+        self.governor = None if rate >= full else Governor(rate, rate, now, WINDOW_S, RECOVER_S)
+
+    def slow_down(self, admitted: float, *, cost: float, age_s: float, now: float, is_lone: bool = False) -> bool:
         """A request of that cost that left `age_s` ago was refused: use less, by what was let in (units a second).
 
         Once a second, since before that nothing new is known. What the service lets in is where trouble begins, and
         we go back a little behind it. When it lets in nothing at all, that says nothing about how much was too much.
+        Nor does one that stands alone (`is_lone`) where the limit is known. False when nothing changes.
         """
         if now < self.slowed_at + WINDOW_S or not admitted:
-            return
+            return False
         current, full = self.rate(now), self.full_rate()
         is_again = now < self.slowed_at + RECOVER_S
         self.slowed_at = now
-        is_near = full < math.inf and admitted > CHANCE * full
+        is_near = full < math.inf and (is_lone or admitted > CHANCE * full)
         if is_near and self.governor is None and not is_again:
-            return  # a limit that is known was used to the full: clocks and networks are not exact
+            return False  # a limit that is known was used to the full: clocks and networks are not exact
         ceiling = STEADY * min(current, admitted)
         probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, AGES_A_PROBE * age_s, REQUESTS_A_PROBE * cost / ceiling))
         self.governor = Governor(ceiling, KEPT * ceiling, now, probe_s, probe_s)
+        return True

@@ -36,6 +36,10 @@ class Governor:
             return self.ceiling - (self.ceiling - self.start) * (1 - elapsed / self.recover_s) ** 3
         return self.ceiling * (1 + PROBE * ((elapsed - self.recover_s) / self.probe_s) ** STEEPNESS)
 
+    def is_behind(self, moment: float) -> bool:
+        """Whether it was still coming back then."""
+        return moment - self.since < self.recover_s
+
     def stand_still(self, seconds: float) -> None:
         """For so long the rate was not used, so it was not tried either."""
         self.since += seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
@@ -41,7 +40,9 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in self.by_name().items():
             if value is not None and not _is_possible(value):
-                raise UserError(f"limits: {name} must be a number above 0 (got {_short(value)}); leave it out to learn it")
+                raise UserError(
+                    f"limits: {name} must be a number above 0 (got {_short(value)}); leave it out to learn it"
+                )
 
     def by_name(self) -> dict[str, float | None]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from engine.headers import LimitHint, limit_hints
 from engine.throttle.bucket import BURST_OF_REQUESTS_S, BURST_S, WINDOW_S, Bucket
 from engine.throttle.limits import DAY_S, DIMENSIONS, MINUTE_S, Demand, Limits
+from engine.throttle.luck import Luck
 
 __all__ = ["Pace"]
 
@@ -25,6 +26,7 @@ REMEMBERED_S: Final = 3.0  # at least: windows, and the time that a refusal take
 LONGEST_REMEMBERED_S: Final = 60.0
 REMEMBERED: Final = 32  # at least; at a few requests a minute a second holds none
 EVIDENCE: Final = 16  # requests from which a rate is read
+LONE: Final = 0.1  # refusals that are no larger a share than this of a second's worth stand alone
 BINDING: Final = 0.7  # a limit that was used less than this was not the one that refused
 
 # Most services round what they ask for up to whole seconds. Were everybody to wait as long each time, a refusal in a
@@ -56,6 +58,8 @@ class Pace:
         self._remembered_s = REMEMBERED_S
         self._refused: deque[Sent] = deque(maxlen=1024)
         self._cut_at = -math.inf  # what was let in before is no news any more
+        self._luck = Luck()
+        self._count = 0  # of requests that were let in
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
         self._heard_at = -math.inf  # headers were read
         self._heard_from = -math.inf  # and belonged to what was let in then
@@ -142,6 +146,7 @@ class Pace:
         for i, bucket in self._buckets.items():
             bucket.take(_cost(i, demand), now=now, due=due)
         self._sent.append(Sent(now, demand))
+        self._count += 1
         while self._sent[0].at < now - self._remembered_s and len(self._sent) > REMEMBERED:
             self._sent.popleft()
 
@@ -226,15 +231,16 @@ class Pace:
         self._refused.append(Sent(sent_at, demand))
         # Behind a slow gateway refusals come late; what left before them must be known still.
         self._remembered_s = max(self._remembered_s, min(LONGEST_REMEMBERED_S, REMEMBERED_S + 2 * (now - sent_at)))
+        i = self._refuser(sent_at)
+        refused, of = self._share_of(self._sent[0].at - 1e-9 if self._sent else sent_at, sent_at)
+        if self._luck.explains(refused, of, count=self._count):
+            return
         if sent_at > self._cut_at:
-            self._slow_down(demand, sent_at=sent_at, now=now)
-            self._cut_at = now
-            self.hold_until(now + self._pause_s)
-            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+            self._slow_down(i, demand, sent_at=sent_at, now=now)
         if delay_s is not None and delay_s > ROUNDED_S:
             self.hold_until(now + delay_s)
 
-    def _slow_down(self, demand: Demand, *, sent_at: float, now: float) -> None:
+    def _refuser(self, sent_at: float) -> int:
         """Of the known limits, the one that was used most has refused us; if none was, one that nobody told of.
 
         What was let in is judged as of `sent_at`: refusals come back at once, so of what left before it is known.
@@ -244,11 +250,34 @@ class Pace:
         i = max(use, key=lambda i: use[i], default=REQUESTS)
         if use.get(i, 0.0) < BINDING:
             i = REQUESTS
-        bucket = self._buckets.get(i)
-        if bucket is None:
-            bucket = self._buckets[i] = _bucket(i)
+        if i not in self._buckets:
+            self._buckets[i] = _bucket(i)
+        return i
+
+    def _slow_down(self, i: int, demand: Demand, *, sent_at: float, now: float) -> None:
+        bucket = self._buckets[i]
+        is_slow = bucket.was_slow(sent_at)
         admitted = self._rate_of(i, sent_at) if self._was_let_in(self._cut_at, sent_at) else 0.0
-        bucket.slow_down(admitted, cost=_cost(i, demand), age_s=now - sent_at, now=now)
+        refused, of = self._share_of(self._evidence_since(sent_at), sent_at)
+        admitted /= 1.0 - self._luck.share
+        before = min(bucket.rate(now), admitted) if bucket.governor is None else bucket.governor.ceiling
+        is_lone = refused <= max(1, LONE * of)
+        if bucket.slow_down(admitted, cost=_cost(i, demand), age_s=now - sent_at, now=now, is_lone=is_lone):
+            self._luck.notify_trial(i, rate=before, is_slow=is_slow, count=self._count, now=now)
+        if self._luck.is_proven(i, rate=bucket.rate(now)):
+            refused, of = self._share_of(self._sent[0].at - 1e-9 if self._sent else sent_at, sent_at)
+            for j, rate in self._luck.conclude(refused, of).items():
+                self._buckets[j].resume(rate, now=now)
+            self._cut_at = now
+            return
+        self._cut_at = now
+        self.hold_until(now + self._pause_s)
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+
+    def _share_of(self, since: float, until: float) -> tuple[int, int]:
+        """How many were refused, and of how many, among what was let in after a moment and until another."""
+        refused, sent = (sum(since < one.at <= until for one in which) for which in (self._refused, self._sent))
+        return min(refused, sent), sent
 
     def _was_let_in(self, since: float, until: float) -> bool:
         left, refused = (sum(since < one.at <= until for one in which) for which in (self._sent, self._refused))
@@ -259,14 +288,16 @@ class Pace:
 
         Over a second at least, since less of a service that counts in seconds says nothing, and over some requests.
         """
-        since = until - WINDOW_S
-        if len(self._sent) >= EVIDENCE:
-            since = min(since, self._sent[-EVIDENCE].at)
+        since = self._evidence_since(until)
         left, refused = (
             sum(_cost(i, one.demand) for one in which if since <= one.at <= until)
             for which in (self._sent, self._refused)
         )
         return max(0.0, left - refused) / (until - since)
+
+    def _evidence_since(self, until: float) -> float:
+        since = until - WINDOW_S
+        return min(since, self._sent[-EVIDENCE].at) if len(self._sent) >= EVIDENCE else since
 
     def _known(self) -> Iterator[tuple[int, Bucket]]:
         return iter(sorted(self._buckets.items(), key=lambda item: item[0]))

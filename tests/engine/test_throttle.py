@@ -55,7 +55,7 @@ def test_a_limit_that_cannot_be_meant_is_refused_in_one_line_that_says_where_wha
 
 
 def test_a_limit_too_large_for_arithmetic_is_refused_too() -> None:
-    with pytest.raises(UserError, match="^limits: rpm must be a number above 0 .got one beyond 1e"):
+    with pytest.raises(UserError, match=r"^limits: rpm must be a number above 0 .got one beyond 1e"):
         Limits(rpm=10**6000)
 
 
