@@ -204,6 +204,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:  # whatever it was: what is half written is of no use to anybody
-        temporary.unlink(missing_ok=True)
-        raise
+    except OSError as error:  # told of the file that somebody wanted; an fsync that fails names none
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)  # what is half written is of no use to anybody

@@ -1,4 +1,4 @@
-"""Children that die or suffer where they are told to: the tests' side of `tests.victim`, with strace where it may be."""
+"""Children that die or suffer where they are told to: the side of the tests, with strace where it may be used."""
 
 from __future__ import annotations
 
@@ -101,6 +101,11 @@ async def traced(pid: int, inject: str) -> AsyncIterator[None]:
         yield
     finally:
         await strace.wait()
+
+
+def killing(syscall: str, passage: int) -> str:
+    """What has strace kill a process before the so-manieth time that one of its threads makes a system call."""
+    return f"{syscall}:signal=KILL:when={passage}"
 
 
 def strace_refusal() -> str | None:

@@ -31,7 +31,7 @@ from engine.messages import Message
 from engine.prices import Price
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer
-from tests.nursery import ROOT, Ended, Nursery, Point, nursery, strace_refusal
+from tests.nursery import ROOT, Ended, Nursery, Point, killing, nursery, strace_refusal
 from tests.victim import IN_FLIGHT, SEEN, asked_of, questions
 
 pytestmark = pytest.mark.slow
@@ -220,18 +220,13 @@ def test_a_process_killed_between_any_two_steps_loses_nothing_and_pays_nothing_t
     assert deaths >= 130
 
 
-def killing(point: Point) -> str:
-    syscall, passage = point
-    return f"{syscall}:signal=KILL:when={passage}"
-
-
 def test_a_process_killed_at_any_write_or_fsync_loses_nothing_and_pays_nothing_twice(tmp_path: Path) -> None:
     if refusal := strace_refusal():
         pytest.skip(refusal)
     points = [(syscall, passage) for syscall, passages in TRACED.items() for passage in passages]
 
     async def kill(nursery: Nursery, arguments: object, *, point: Point) -> Ended:
-        return await nursery.order_traced("ask", arguments, inject=killing(point))
+        return await nursery.order_traced("ask", arguments, inject=killing(*point))
 
     deaths = asyncio.run(run_all(tmp_path, points, kill=kill, chance=random.Random(1)))
 
@@ -259,7 +254,7 @@ def test_a_run_killed_at_any_write_of_any_of_its_files_ends_in_the_same_bytes(tm
     async def one(nurseries: asyncio.Queue[Nursery], url: str, point: Point) -> tuple[bool, dict[str, bytes]]:
         words = generating(tmp_path / "-".join(map(str, point)), url)
         nursery = await nurseries.get()
-        killed = await nursery.order_traced("smelt", {"words": words}, inject=killing(point))
+        killed = await nursery.order_traced("smelt", {"words": words}, inject=killing(*point))
         assert killed.killed or killed.status == 0, killed
         # The same words again, as before the run has begun there is nothing to resume.
         ended = await nursery.order("smelt", {"words": words})

@@ -105,7 +105,10 @@ def _failed(message: str, *, code: int, debug: bool, json: bool) -> int:
     if debug:
         traceback.print_exc()
     line = clean(message, limit=1000)
-    print(f"smelt: {line}", file=sys.stderr)  # noqa: T201
+    try:
+        print(f"smelt: {line}", file=sys.stderr)  # noqa: T201
+    except OSError:  # a log on the very disk that is full: then the exit code must do, which Python would change
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if json:
         with contextlib.suppress(OSError):  # whoever reads there has gone, or the disk is full: it has been said above
             print_json({"error": line, "exit_code": code})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -102,7 +103,15 @@ def _page(database: sqlite3.Connection, name: object, *, after: int) -> list[tup
 def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise JournalUnusable(f"there is no journal at {path}")
-    with told(path), contextlib.closing(connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+    with told(path), contextlib.closing(connect(_address(path), uri=True)) as database:
         if is_new(database, path):
             raise foreign(path)
         yield database
+
+
+def _address(path: Path) -> str:
+    # SQLite shares its log's index with whoever writes, by a file beside it. Where none can be made nobody writes, and
+    # a journal that was closed has no log.
+    log = path.with_name(f"{path.name}-wal")
+    is_still = not os.access(path.parent, os.W_OK) and not log.exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_still else ''}"
