@@ -182,7 +182,7 @@ async def synthesize_rows(
         seed=configuration.seed,
     ).within(engine.capabilities)
     inputs = tuple(pair.input for pair in withheld)
-    synthesis = await synthesize(engine, spec, settings=settings, events=events, withheld=inputs)
+    synthesis = await synthesize(engine, spec, settings=settings, events=events, withheld=inputs, purse=engine)
     if not synthesis.examples and synthesis.error is not None:
         raise synthesis.error
     events.emit(StageFinished("generate", synthesis.why))

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import nullcontext
 
 from agents.annotate import annotate_all
 from agents.asks import Asks
 from agents.filter import judge_input, same_text
 from agents.generate import generate
+from agents.label_money import LabelMoney, Purse
 from agents.records import Draft, Reject, Spec
 from agents.steering import Brought, Group, Steering
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
@@ -24,19 +26,27 @@ __all__ = ["Labelling", "Settings", "StopReason", "Synthesis", "synthesize"]
 
 
 async def synthesize(
-    asks: Asks, spec: Spec, *, settings: Settings, events: Events, withheld: tuple[str, ...] = ()
+    asks: Asks,
+    spec: Spec,
+    *,
+    settings: Settings,
+    events: Events,
+    withheld: tuple[str, ...] = (),
+    purse: Purse | None = None,
 ) -> Synthesis:
     """Make labelled rows for a task until there are enough, or nothing new comes, or the money or the access ends.
 
     `withheld` are inputs that must not become rows, such as those of a test file; the demonstrations never do.
-    When the money ends, what is under way is still brought home: every row that was paid for in full counts.
+    When the money ends, what is under way is still brought home: every row that was paid for in full counts. With a
+    `purse`, money is kept in it for the labels of inputs that are under way.
     """
+    label_money = None if purse is None else LabelMoney(purse)
     steering = Steering(spec, settings, withheld)
     under_way: deque[asyncio.Task[Brought]] = deque()
     async with asyncio.TaskGroup() as groups:
         while True:
             for group in steering.build():
-                under_way.append(groups.create_task(_run(asks, group)))
+                under_way.append(groups.create_task(_run(asks, group, label_money)))
             if steering.is_over or not under_way:
                 break
             for event in steering.apply(await under_way.popleft()):
@@ -50,11 +60,12 @@ async def synthesize(
     return result
 
 
-async def _run(asks: Asks, group: Group) -> Brought:
+async def _run(asks: Asks, group: Group, label_money: LabelMoney | None) -> Brought:
     generated = await generate(asks, group.request, group.assignment)
     refused = [_reject_at_sight(draft, generated.drafts[:at], group) for at, draft in enumerate(generated.drafts)]
     good = [draft.input for draft, reject in zip(generated.drafts, refused, strict=True) if reject is None]
-    annotations = iter(await annotate_all(asks, group.spec, good, group.voting))
+    with nullcontext() if label_money is None else label_money.labelling(len(good)):
+        annotations = iter(await annotate_all(asks, group.spec, good, group.voting))
     drafts = tuple(
         (draft, reject or next(annotations)) for draft, reject in zip(generated.drafts, refused, strict=True)
     )

@@ -115,13 +115,20 @@ class _Stage:
     name: str
     limit: int  # the cap, when it has none of its own
     kept: int = 0
+    wanted: int = 0  # from now on, by whoever has work for it under way
     charged: int = 0
     reserved: int = 0
     line: OrderedDict[_Waiter, None] = field(default_factory=OrderedDict)  # in order of arrival; any of them may leave
 
-    def kept_beside(self, reserved: int) -> int:
-        """What nobody else may take, when so much is set aside for it."""
-        return max(0, self.kept - self.charged - reserved)
+    @property
+    def kept_now(self) -> int:
+        """What nobody else may take while something is in flight."""
+        return max(0, self.kept - self.charged - self.reserved, self.wanted - self.reserved)
+
+    @property
+    def kept_always(self) -> int:
+        """What nobody else may ever take, if all that is in flight turns out to cost nothing."""
+        return max(0, self.kept - self.charged)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,8 +184,8 @@ class Ledger:
     def shares(self) -> Mapping[str, Share]:
         """How the stages that have a share stand."""
         return {
-            name: replace(self._shares[name], charged=stage.charged, reserved=stage.reserved)
-            for name, stage in self._stages.items()
+            name: replace(share, charged=self._stages[name].charged, reserved=self._stages[name].reserved)
+            for name, share in self._shares.items()
         }
 
     def try_reserve(self, amount: int, *, stage: str = "") -> Reservation | None:
@@ -209,6 +216,15 @@ class Ledger:
         except asyncio.CancelledError:
             self._leave(waiter)
             raise
+
+    def keep(self, amount: int, *, stage: str) -> None:
+        """Leave so much to a stage, beyond what it has taken, until told otherwise: for work that is under way.
+
+        Others wait meanwhile. They need not wait for what will never come: when nothing at all is in flight, what is
+        left belongs to whoever comes first.
+        """
+        self._stages.setdefault(stage, _Stage(stage, self.cap or 0)).wanted = amount
+        self._serve()
 
     def settle(self, reservation: Reservation, cost: int) -> None:
         """The call cost this much, at most what was set aside; what is left of it is free again."""
@@ -253,18 +269,17 @@ class Ledger:
         room = cap - self.spent - self.assumed - self.reserved
         if not self._stages:
             return room
-        for_others = sum(other.kept_beside(other.reserved) for other in self._other_than(stage))
+        for_others = sum(
+            other.kept_now if self._open else other.kept_always for other in self._stages.values() if other is not stage
+        )
         return min(room - for_others, stage.limit - stage.charged - stage.reserved)
 
     def _is_hopeless(self, amount: int, stage: _Stage) -> bool:
         """Whether it would not fit even if everything in flight turned out to cost nothing: charges only grow."""
         if self.cap is None:
             return False
-        for_others = sum(other.kept_beside(0) for other in self._other_than(stage))
+        for_others = sum(other.kept_always for other in self._stages.values() if other is not stage)
         return amount > min(self.cap - self.spent - self.assumed - for_others, stage.limit - stage.charged)
-
-    def _other_than(self, stage: _Stage) -> list[_Stage]:
-        return [other for other in self._stages.values() if other is not stage]
 
     def _close(self, reservation: Reservation, *, charged: int) -> None:
         if reservation not in self._open:
@@ -320,7 +335,7 @@ class Ledger:
                 f"the share of {stage.name!r}, {dollars(stage.limit)} of a budget of {cap}, is reached: "
                 f"{dollars(stage.charged)} charged, and {next_call}"
             )
-        kept = {other.name: other.kept_beside(0) for other in self._other_than(stage)}
+        kept = {other.name: other.kept_always for other in self._stages.values() if other is not stage}
         told = "".join(f", {dollars(amount)} kept for {name!r}" for name, amount in kept.items() if amount)
         gone = f"{dollars(self.spent)} spent and {dollars(self.assumed)} assumed"
         return BudgetReached(f"the budget of {cap} is reached: {gone}{told}, and {next_call}")
@@ -330,7 +345,8 @@ _NONE: Final = Share()
 
 
 def _stage_of(name: str, share: Share, *, cap: int) -> _Stage:
-    return _Stage(name, cap if share.at_most is None else share.at_most, share.kept, share.charged)
+    limit = cap if share.at_most is None else share.at_most
+    return _Stage(name, limit, kept=share.kept, charged=share.charged)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

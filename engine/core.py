@@ -106,7 +106,7 @@ class Engine:
         self._attempts: Attempts | None = None  # while open
         self._races: Races | None = None  # while open and hedging
         self._ledger = Ledger(budget.cap if budget else None)
-        self._underway = Underway(patience_s=deadline_s, clock=self._clock)
+        self._underway = self._nobody_underway()
         self._crew = Crew()
         self._books = Books(clock=self._clock)
         self._standing = Standing()
@@ -159,7 +159,7 @@ class Engine:
         await self._underway.aclose()
         if self._races is not None:
             await self._races.aclose()
-        self._underway, self._standing = Underway(patience_s=self._deadline_s, clock=self._clock), Standing()
+        self._underway, self._standing = self._nobody_underway(), Standing()
         self._admission.close()
         attempts, self._attempts = self._attempts, None
         try:
@@ -217,6 +217,10 @@ class Engine:
         What the journal knows is answered still.
         """
         self._underway.stop(Interrupted("interrupted: nothing more is asked, and what was in flight is kept"))
+
+    def keep(self, amount: int, *, tag: str) -> None:
+        """Leave so many pico-dollars of the budget to requests of this tag, until told otherwise (`Ledger.keep`)."""
+        self._ledger.keep(amount, stage=tag)
 
     def statistics(self) -> Statistics:
         """How things stand now."""
@@ -309,7 +313,7 @@ class Engine:
         tally.saved_by_journal += stored.cost
         self._notice_simulation(stored.raw)
         reply = reply_of(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
-        self._emit_reply(request.tag, reply, cost=0)
+        self._emit(ReplyReceived.of(reply, tag=request.tag, cost=0))
         return reply
 
     async def _attempt(self, question: Question) -> Reply:
@@ -345,7 +349,7 @@ class Engine:
                 cost_usd=ending.cost / PICO_PER_USD,
             )
             question.tally.add(question.request, reply.usage, price=self._price)
-            self._emit_reply(question.request.tag, reply, cost=ending.cost)
+            self._emit(ReplyReceived.of(reply, tag=question.request.tag, cost=ending.cost))
             return reply
         if ending.error is not None:
             raise ending.error
@@ -374,6 +378,9 @@ class Engine:
         beside = 0 if self._races is None else self._races.beside
         return max(0, len(self._underway) + beside - self._admission.in_flight)
 
+    def _nobody_underway(self) -> Underway:
+        return Underway(patience_s=self._deadline_s, clock=self._clock, held_until=lambda: self._admission.held_until())
+
     def _admitted_by(self, limiter: Limiter) -> Admission:
         return Admission(limiter=limiter, crowd=self._crowd, clock=self._clock, told=self._limits)
 
@@ -391,10 +398,3 @@ class Engine:
         if raw.simulated and not self._is_simulated:
             self._is_simulated = True
             self._emit(SimulationMet())
-
-    def _emit_reply(self, tag: str, reply: Reply, *, cost: int) -> None:
-        if self._events is not None:
-            usage = reply.usage
-            self._events.emit(
-                ReplyReceived(tag, cost, usage.input_tokens, usage.output_tokens, reply.latency_s, reply.from_journal)
-            )

@@ -9,6 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
+
+from engine.messages import Reply
 
 __all__ = [
     "AttemptFailed",
@@ -52,6 +55,11 @@ class ReplyReceived(Event):
     output_tokens: int
     latency_s: float
     from_journal: bool
+
+    @classmethod
+    def of(cls, reply: Reply, *, tag: str, cost: int) -> Self:
+        usage = reply.usage
+        return cls(tag, cost, usage.input_tokens, usage.output_tokens, reply.latency_s, reply.from_journal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,10 @@ __all__ = ["Books", "Load", "Statistics", "TagStatistics", "Tally", "what_binds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagStatistics:
-    """What one stage (one `Request.tag`) has come to. `cost_usd` includes what is only assumed."""
+    """What one stage (one `Request.tag`) has come to. `cost_usd` includes what is only assumed.
+
+    What the journal answered would have cost `saved_usd`, had it been asked again.
+    """
 
     requests: int
     replies: int
@@ -31,6 +34,7 @@ class TagStatistics:
     input_tokens: int
     output_tokens: int
     cost_usd: float
+    saved_usd: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ class Tally:
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
             cost_usd=self.cost / PICO_PER_USD,
+            saved_usd=self.saved_by_journal / PICO_PER_USD,
         )
 
 

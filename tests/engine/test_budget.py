@@ -34,6 +34,8 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.ledger = Ledger(CAP)
         self.shares: dict[str, Share] = {}
+        self.wanted: dict[str, int] = {}
+        self.taken: dict[Reservation, str] = {}
 
     @initialize(at_most=st.none() | st.integers(0, CAP), kept=st.integers(0, CAP // 2), other=st.integers(0, CAP // 2))
     def share_out(self, at_most: int | None, kept: int, other: int) -> None:
@@ -41,23 +43,34 @@ class LedgerMachine(RuleBasedStateMachine):
         self.shares = {"first": first, "second": Share(kept=other)}
         self.ledger = Ledger(CAP, shares=self.shares)
 
-    @rule(target=reservations, amount=st.integers(0, CAP), stage=st.sampled_from(["", "first", "second"]))
+    @rule(target=reservations, amount=st.integers(0, CAP), stage=st.sampled_from(["", "first", "second", "third"]))
     def reserve(self, amount: int, stage: str) -> Reservation | MultipleResults[Reservation]:
         fits = amount <= self.room_for(stage)
         reservation = self.ledger.try_reserve(amount, stage=stage)
         assert (reservation is not None) == fits
-        return multiple() if reservation is None else reservation
+        if reservation is None:
+            return multiple()
+        self.taken[reservation] = stage
+        return reservation
+
+    @rule(amount=st.integers(0, CAP), stage=st.sampled_from(["first", "third"]))
+    def keep(self, amount: int, stage: str) -> None:
+        self.ledger.keep(amount, stage=stage)
+        self.wanted[stage] = amount
 
     @rule(reservation=consumes(reservations), share=st.floats(0, 1))
     def settle(self, reservation: Reservation, share: float) -> None:
+        del self.taken[reservation]
         self.ledger.settle(reservation, int(reservation.amount * share))
 
     @rule(reservation=consumes(reservations))
     def assume(self, reservation: Reservation) -> None:
+        del self.taken[reservation]
         self.ledger.assume(reservation)
 
     @rule(reservation=consumes(reservations))
     def release(self, reservation: Reservation) -> None:
+        del self.taken[reservation]
         self.ledger.release(reservation)
 
     @invariant()
@@ -75,16 +88,23 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_kept_for_a_stage_is_there_for_it(self) -> None:
         for name, share in self.ledger.shares.items():
-            assert self.room_for(name) >= share.kept - share.charged - share.reserved
+            wanted_by_others = sum(self.wanted.values())
+            assert self.room_for(name) >= share.kept - share.charged - share.reserved - wanted_by_others
 
     def room_for(self, stage: str) -> int:
         """What fits, worked out from the outside."""
         ledger, shares = self.ledger, self.ledger.shares
-        gone = {name: share.charged + share.reserved for name, share in shares.items()}
-        kept = sum(max(0, shares[name].kept - gone[name]) for name in shares if name != stage)
+        kept = sum(self.kept_for(name) for name in {*shares, *self.wanted} if name != stage)
         room = CAP - ledger.spent - ledger.assumed - ledger.reserved - kept
-        most = shares[stage].at_most if stage in shares else None
-        return room if most is None else min(room, most - gone[stage])
+        share = shares.get(stage, Share())
+        return room if share.at_most is None else min(room, share.at_most - share.charged - share.reserved)
+
+    def kept_for(self, stage: str) -> int:
+        """Of what is wanted nothing is kept while nothing is in flight: who would it be that wants it?"""
+        share = self.ledger.shares.get(stage, Share())
+        reserved = sum(reservation.amount for reservation, name in self.taken.items() if name == stage)
+        wanted = self.wanted.get(stage, 0) - reserved if self.ledger.in_flight else 0
+        return max(0, share.kept - share.charged - share.reserved, wanted)
 
 
 TestLedgerMachine = LedgerMachine.TestCase
@@ -395,6 +415,42 @@ def test_what_is_kept_for_a_stage_is_given_to_no_other() -> None:
         "the budget of $1.00 is reached: $0.00 spent and $0.00 assumed, $0.40 kept for 'annotate', "
         "and the next call may cost up to $0.70"
     )
+
+
+def test_others_wait_for_what_is_wanted_for_work_that_is_under_way() -> None:
+    async def scenario() -> list[object]:
+        ledger = Ledger(CAP)
+        holder = taken(ledger, 100)
+        ledger.keep(800, stage="annotate")
+        other = asyncio.create_task(ledger.reserve(200))
+        await asyncio.sleep(0)
+        found: list[object] = [other.done()]
+        label = await ledger.reserve(500, stage="annotate")  # not held up by the other, who came first
+        ledger.settle(label, 300)
+        ledger.keep(500, stage="annotate")
+        await asyncio.sleep(0)
+        found.append(other.done())
+        ledger.keep(400, stage="annotate")
+        found.append((await other).amount)
+        ledger.release(holder)
+        return found
+
+    assert virtual_time.run(scenario()) == [False, False, 200]
+
+
+def test_nobody_waits_for_work_that_does_not_come() -> None:
+    """When nothing is in flight any more, what was wanted belongs to whoever waits; and it is no reason to refuse."""
+
+    async def scenario() -> int:
+        ledger = Ledger(CAP)
+        holder = taken(ledger, 100)
+        ledger.keep(CAP, stage="annotate")
+        other = asyncio.create_task(ledger.reserve(900))
+        await asyncio.sleep(0)
+        ledger.settle(holder, 100)
+        return (await other).amount
+
+    assert virtual_time.run(scenario()) == 900
 
 
 def test_who_waits_for_the_own_stage_holds_up_no_other() -> None:
