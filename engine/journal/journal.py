@@ -147,7 +147,8 @@ class Journal:
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._in_flight)} in flight"
+        waiting = "" if self._writer is None else f", {self._writer.waiting} to be written"
+        state = "closed" if self._closed else f"{len(self._in_flight)} in flight{waiting}"
         return f"<Journal {self._store.name} [{state}]>"
 
     def _write(self, rows: Rows) -> asyncio.Future[None]:

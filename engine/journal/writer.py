@@ -32,10 +32,19 @@ class _Write(NamedTuple):
     durable: asyncio.Future[None] | None
 
 
+class _Written(NamedTuple):
+    """What became of a batch: durable, unless it says why not."""
+
+    batch: Sequence[_Write]
+    failure: Exception | None
+
+
 class Writer:
     """Calls `commit` with all that is queued, in order, then resolves the futures of the batch in one go.
 
     After a commit has failed nothing is written any more, and everyone who waits, then or later, gets the failure.
+    `waiting` is how many rows were put and are not durable yet. The queue has no bound of its own: whoever puts rows
+    waits for them, so there are as many as there are who wait.
     """
 
     def __init__(self, *, commit: Callable[[Sequence[Rows]], None], finish: Callable[[], None]) -> None:
@@ -45,7 +54,8 @@ class Writer:
         self._stopped = self._loop.create_future()
         self._turn: list[_Write] = []  # what this turn of the loop has put; it goes to the thread in one piece
         self._turns: queue.SimpleQueue[list[_Write] | None] = queue.SimpleQueue()
-        self._failure: Exception | None = None
+        self._failure: Exception | None = None  # the thread's
+        self.waiting = 0
         # A daemon: a process that ends without closing must not wait for a thread that waits for work.
         threading.Thread(target=self._run, name="journal", daemon=True).start()
 
@@ -54,6 +64,7 @@ class Writer:
         if not self._turn:
             self._loop.call_soon(self._hand_over)
         self._turn.append(_Write(rows, durable))
+        self.waiting += 1
 
     async def stop(self) -> None:
         """Write what is queued, then end. Cancelled, the thread still does both."""
@@ -71,7 +82,7 @@ class Writer:
         while going:
             batch, going = self._gather()
             self._commit(batch)
-            self._tell(self._resolve, batch)
+            self._tell(self._resolve, _Written(batch, self._failure))
             if len(batch) >= _BUSY:
                 time.sleep(_LINGER_S)
         try:
@@ -106,11 +117,12 @@ class Writer:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left who waits
             self._loop.call_soon_threadsafe(call, argument)
 
-    def _resolve(self, batch: Sequence[_Write]) -> None:
-        for write in batch:
+    def _resolve(self, written: _Written) -> None:
+        self.waiting -= len(written.batch)
+        for write in written.batch:
             if write.durable is None or write.durable.done():
                 continue
-            if self._failure is None:
+            if written.failure is None:
                 write.durable.set_result(None)
             else:  # one each: an exception raised by many tasks gathers the tracebacks of all
-                write.durable.set_exception(type(self._failure)(*self._failure.args))
+                write.durable.set_exception(type(written.failure)(*written.failure.args))
