@@ -12,6 +12,7 @@ Each engine has a line and slots of its own; the limits are those of the account
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import chain
@@ -96,10 +97,18 @@ class Admission:
         """The same at no cost, at most: who gave up is found out at the head of the line."""
         return len(self._returned) + len(self._line)
 
+    def held_until(self) -> float:
+        """When the head of the line may leave, as far as limits and the provider's wishes are known; else the past."""
+        size = self._head()
+        return -math.inf if size is None else self.pace.ready_at(size(), now=self._clock.monotonic())
+
+    def _head(self) -> Callable[[], Demand] | None:
+        return next((size for size, place in chain(self._returned, self._line) if not place.done()), None)
+
     @property
     def binding(self) -> str | None:
         """What the head of the line waits for: a limit, `concurrency` or `provider weather`; None without a line."""
-        size = next((size for size, place in chain(self._returned, self._line) if not place.done()), None)
+        size = self._head()
         if size is None:
             return None
         now = self._clock.monotonic()

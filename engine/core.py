@@ -58,7 +58,7 @@ class Engine:
     `model` is `provider/name`, or a Provider, which then stays the caller's to close. `budget` may be None only
     together with an explicit price of zero. `deadline_s` is what a request may take from its first sending on, with
     every wait and retry; `attempt_timeout_s` what a single attempt may. Who waits in line gives up when nothing was
-    answered for that long. `run_deadline_s` after opening nothing more is sent, as after `drain`. `hedge` sends
+    answered for that long, without a known reason to wait. `run_deadline_s` after opening nothing more is sent, as after `drain`. `hedge` sends
     another attempt beside one that takes far longer than its kind, at most three in a hundred: what both cost is paid.
     `seed` seeds the waits' jitter and a simulated world.
     """
@@ -106,7 +106,7 @@ class Engine:
         self._attempts: Attempts | None = None  # while open
         self._races: Races | None = None  # while open and hedging
         self._ledger = Ledger(budget.cap if budget else None)
-        self._underway = self._nobody_underway()
+        self._underway = Underway(patience_s=deadline_s, clock=self._clock)
         self._crew = Crew()
         self._books = Books(clock=self._clock)
         self._standing = Standing()
@@ -121,6 +121,7 @@ class Engine:
         self._ledger = ledger_of(self._budget, journal)
         self._admission.close()
         self._admission = self._admitted_by(limiter_of(account_of(self._provider), clock=self._clock))
+        self._underway.held_until = self._admission.held_until
         self._attempts = Attempts(
             provider=self._provider,
             price=self._price,
@@ -159,7 +160,7 @@ class Engine:
         await self._underway.aclose()
         if self._races is not None:
             await self._races.aclose()
-        self._underway, self._standing = self._nobody_underway(), Standing()
+        self._underway, self._standing = Underway(patience_s=self._deadline_s, clock=self._clock), Standing()
         self._admission.close()
         attempts, self._attempts = self._attempts, None
         try:
@@ -377,9 +378,6 @@ class Engine:
         """How many wait for money, in line or for their next attempt."""
         beside = 0 if self._races is None else self._races.beside
         return max(0, len(self._underway) + beside - self._admission.in_flight)
-
-    def _nobody_underway(self) -> Underway:
-        return Underway(patience_s=self._deadline_s, clock=self._clock, held_until=lambda: self._admission.held_until())
 
     def _admitted_by(self, limiter: Limiter) -> Admission:
         return Admission(limiter=limiter, crowd=self._crowd, clock=self._clock, told=self._limits)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,16 +18,20 @@ from engine.scope import Scope
 
 __all__ = ["Underway"]
 
+LONGEST_HOLD_S = 86_400.0  # a day's allowance comes back in a day, and nobody should wait for ever
+
 
 class Underway:
     """Everything that was asked and has not ended.
 
     Who stands in line is not given up because the line is long, but because it does not move: when nothing was
-    answered for `patience_s` seconds. Who was sent is given up at the question's own deadline. Once it was stopped,
-    nothing more is sent at all.
+    answered for `patience_s` seconds. What it is known to wait for does not count, for a day at most: a limit, or a
+    wait that the provider asked for (`held_until`). Who was sent is given up at the question's own deadline. Once it
+    was stopped, nothing more is sent at all.
     """
 
     def __init__(self, *, patience_s: float, clock: Clock) -> None:
+        self.held_until: Callable[[], float] = lambda: -math.inf  # whoever knows the limits tells
         self._held: dict[bytes, Held] = {}
         self._patience_s = patience_s
         self._clock = clock
@@ -122,8 +127,9 @@ class Underway:
         """Give up those whose time is over, and look again when the next may be due."""
         self._watch = None
         now, next_at = self._clock.monotonic(), math.inf
+        held_until = self.held_until()
         for held in self._held.values():
-            due = self._due(held.question)
+            due = self._due(held.question, held_until)
             if due <= now + 1e-6:  # a timer may fire that much early
                 held.give_up_for(self._refusal or DeadlineExceeded(f"no answer within {self._patience_s:g} s"))
             else:
@@ -131,10 +137,11 @@ class Underway:
         if self._held:
             self._look_again_in(min(next_at - now, self._patience_s))
 
-    def _due(self, question: Question) -> float:
+    def _due(self, question: Question, held_until: float) -> float:
         if question.attempts:
             return question.deadline
-        return max(question.asked_at, self._answered_at) + self._patience_s
+        moved_at = max(question.asked_at, self._answered_at)
+        return max(moved_at, min(held_until, moved_at + LONGEST_HOLD_S)) + self._patience_s
 
     def _look_again_in(self, seconds: float) -> None:
         self._watch = asyncio.get_running_loop().call_later(seconds, self._look)

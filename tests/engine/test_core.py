@@ -524,22 +524,6 @@ def test_a_long_line_is_no_reason_to_give_up() -> None:
     assert all(outcome.reply for outcome in outcomes)
 
 
-def test_a_line_that_does_not_move_is_given_up() -> None:
-    async def main() -> float:
-        hours = refusal(429, "rate_limit_exceeded", retry_after="36000")
-        async with Engine(Scripted(hours), budget=GENEROUS, concurrency=1, deadline_s=60) as engine:
-            outcomes = [outcome async for outcome in engine.map(questions(3), ordered=False)]
-            assert [type(outcome.error).__name__ for outcome in outcomes] == [
-                "ProviderUnavailable",
-                "DeadlineExceeded",
-                "DeadlineExceeded",
-            ]
-            assert nothing_is_left(engine)
-            return asyncio.get_running_loop().time()
-
-    assert virtual_time.run(main()) == pytest.approx(61, abs=1.1)
-
-
 def test_a_provider_that_is_down_leaves_nobody_hanging() -> None:
     async def main() -> float:
         async with Engine(Scripted(*[refusal(503)] * 10**5), budget=GENEROUS, deadline_s=120) as engine:

@@ -102,3 +102,42 @@ def test_a_row_that_fails_once_is_not_lost_behind_those_who_wait_at_a_low_limit(
 
     assert lost(outcomes) == []
     assert [text for _, text in provider.sent[:3]].count("0") == 2
+
+
+@pytest.mark.parametrize("hours", [1, 5])
+def test_who_stands_in_line_waits_for_as_long_as_the_provider_asks_for(hours: int) -> None:
+    class Asking(Fated):
+        async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+            if not self.sent:
+                self.sent.append((0.0, ""))
+                return RawReply(429, {"retry-after": str(hours * 3600)}, b"", 0.0)
+            return await super().send(request, timeout_s=timeout_s)
+
+    async def main() -> list[Outcome]:
+        async with Engine(Asking(lambda *_: ""), price=FREE, concurrency=1) as engine:
+            return [outcome async for outcome in engine.map(Request.user(f"{i}") for i in range(50))]
+
+    outcomes = virtual_time.run(main())
+    assert len(lost(outcomes)) <= 1  # the one that was sent: its own time is over
+
+
+def test_a_days_allowance_that_is_used_up_is_waited_for() -> None:
+    outcomes, provider = asked(lambda *_: "", rows=60, limits=Limits(rpd=50))
+
+    assert lost(outcomes) == []
+    assert provider.sent[-1][0] > 3600
+
+
+def test_nobody_waits_for_ever_for_what_is_put_off_again_and_again() -> None:
+    class Putting(Fated):
+        async def send(self, request: Request, *, timeout_s: float) -> RawReply:  # noqa: ARG002 - it is always the same
+            self.sent.append((asyncio.get_running_loop().time(), ""))
+            return RawReply(429, {"retry-after": "600"}, b"", 0.0)
+
+    async def main() -> float:
+        async with Engine(Putting(lambda *_: ""), price=FREE, concurrency=1) as engine:
+            outcomes = [outcome async for outcome in engine.map(Request.user(f"{i}") for i in range(20))]
+            assert len(lost(outcomes)) == 20
+            return asyncio.get_running_loop().time()
+
+    assert virtual_time.run(main()) < 3 * 86_400
