@@ -20,18 +20,23 @@ SHORTEST_IN_ERRORS: Final = 4
 SHORTEST_IN_ANSWERS: Final = 12
 
 _SIGNS_OF_ESCAPES: Final = (b"%", b"\\u00", b"\\/")
+_ESCAPED_IN_JSON: Final = b'"\\/'
+_BACKSLASHES: Final = rb"\\{1,8}"  # JSON three times over; without an end, a reply of nothing else would take hours
 
 
 class Secrecy:
     """Takes one key out of every reply, body and headers, before anybody reads or keeps it.
 
-    It is found as it is, with any of its characters escaped as in a URL or in JSON, in either case, and inside of any
-    base64. A key of under 12 characters is left in successful replies, one of under 4 in all.
+    It is found as it is, with any of its characters escaped as in a URL or in JSON (and that within JSON again), in
+    either case, in hexadecimal, and inside of any base64. A key of under 12 characters is left in successful replies,
+    one of under 4 in all.
     """
 
     def __init__(self, key: str | None) -> None:
         self._length = len(key or "")
         self._plain = (key or "").lower().encode()
+        has_quotes = not {'"', "\\"}.isdisjoint(key or "")  # such a key is never as it is in JSON
+        self._signs = (b"\\", *_SIGNS_OF_ESCAPES) if has_quotes else _SIGNS_OF_ESCAPES
         self._encoded = _encoded_forms(key) if key else []
         self._pattern = re.compile(b"|".join(_patterns(key, self._encoded))) if key else None
 
@@ -49,7 +54,7 @@ class Secrecy:
 
     def _may_be_in(self, text: bytes) -> bool:
         """False when it surely is not: nearly no reply holds the key, and the pattern takes twenty times as long."""
-        for sign in (*_SIGNS_OF_ESCAPES, *self._encoded):
+        for sign in (*self._signs, *self._encoded):
             if sign in text:
                 return True
         return self._plain in text.lower()
@@ -71,11 +76,11 @@ def _bytes_of(text: str) -> bytes:
 
 
 def _encoded_forms(key: str) -> list[bytes]:
-    """What any base64 holds that holds the key, which begins at any of three places of a group."""
+    """Hexadecimal, and what any base64 holds that holds the key, which begins at any of three places of a group."""
     raw = key.encode()
     encoded = {_inside_of_base64(raw, before=before) for before in range(3)}
     encoded |= {form.translate(bytes.maketrans(b"+/", b"-_")) for form in encoded}
-    return sorted(form for form in encoded if form)
+    return sorted(form for form in {*encoded, raw.hex().encode(), raw.hex().upper().encode()} if form)
 
 
 def _patterns(key: str, encoded: Sequence[bytes]) -> list[bytes]:
@@ -83,11 +88,13 @@ def _patterns(key: str, encoded: Sequence[bytes]) -> list[bytes]:
 
 
 def _character(code: int) -> bytes:
-    """One character in every way it may be written: itself, %2F, \\u002f or \\/."""
+    """One character in every way it may be written: itself, %2F, \\u002f, \\/, and with more backslashes."""
     letter = bytes([code])
     ways = {re.escape(case) for case in (letter.lower(), letter.upper())}
-    ways |= {b"%%(?i:%02x)" % code, b"\\\\u00(?i:%02x)" % code}
-    return b"(?:" + b"|".join([*sorted(ways), *([rb"\\/"] if letter == b"/" else [])]) + b")"
+    ways |= {b"%%(?i:%02x)" % code, _BACKSLASHES + b"u00(?i:%02x)" % code}
+    if letter in _ESCAPED_IN_JSON:
+        ways.add(_BACKSLASHES + re.escape(letter))
+    return b"(?:" + b"|".join(sorted(ways)) + b")"
 
 
 def _inside_of_base64(raw: bytes, *, before: int) -> bytes:

@@ -26,28 +26,45 @@ def json_escaped(key: str) -> str:
     return "".join(f"\\u{ord(letter):04x}" for letter in key)
 
 
+def inside_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": lambda key: key,
     "upper case": str.upper,
     "in a URL": lambda key: quote(key, safe=""),
     "slashes escaped": lambda key: key.replace("/", "\\/"),
     "JSON escapes": json_escaped,
+    "JSON escapes in JSON": lambda key: inside_json(inside_json(json_escaped(key))),
+    "JSON": inside_json,
+    "JSON in JSON": lambda key: inside_json(inside_json(key)),
+    "hexadecimal": lambda key: key.encode().hex(),
     "base64": lambda key: b64encode(key.encode()).decode(),
     "basic authorization": lambda key: b64encode(f"u:{key}".encode()).decode(),
     "bearer in base64": lambda key: urlsafe_b64encode(f"Bearer {key}".encode()).decode(),
 }
 
 
+@pytest.mark.parametrize("key", [KEY, 'quoted"and\\escaped-0123'])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_key_is_found_however_it_is_written(form: str) -> None:
-    written = FORMS[form](KEY)
+def test_a_key_is_found_however_it_is_written(form: str, key: str) -> None:
+    written = FORMS[form](key)
     raw = RawReply(400, {"location": f"/x?{written}", "x": "1"}, f'{{"a": "got {written}!"}}'.encode(), 0.0)
 
-    concealed = Secrecy(KEY).conceal(raw)
+    concealed = Secrecy(key).conceal(raw)
     assert b"[key]" in concealed.body
     assert "[key]" in concealed.headers["location"]
     assert written[4:-4] not in concealed.body.decode() + concealed.headers["location"]
     assert concealed.headers["x"] == "1"
+
+
+@pytest.mark.parametrize("filling", [b"\\", b"%", b"\\u00", b"p", b"cGFz"])
+def test_a_reply_of_nothing_but_signs_is_looked_through_at_once(filling: bytes) -> None:
+    """A hostile one must not hold everybody up; this ends, or the tests do not."""
+    body = filling * 1_000_000
+
+    assert Secrecy(KEY).conceal(RawReply(200, {}, body, 0.0)).body == body
 
 
 @given(st.binary(max_size=200).filter(lambda body: b"pass" not in body))
