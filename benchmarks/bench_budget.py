@@ -43,6 +43,7 @@ from engine.prices import PICO_PER_USD
 
 VIRTUAL, KILLED, OVER_HTTP = 880, 108, 12  # schedules
 RIVALS_PLAY = 200  # of the virtual ones
+MANY = 200
 AT_ONCE = 2  # processes
 CLAIM = 0.97
 PATIENCE_S = 60.0  # for a life in real time
@@ -356,13 +357,15 @@ def figures_of(rows: Sequence[Played]) -> Figures:
 class Overshoots:
     """As parts of the cap."""
 
-    share: float  # of the schedules that were overspent at all
+    schedules: int
+    share: float  # of these that were overspent at all
     median: float
     worst: float
 
 
 def overshoots(shares: Sequence[float]) -> Overshoots:
     return Overshoots(
+        schedules=len(shares),
         share=round(sum(share > 0 for share in shares) / len(shares), 3),
         median=round(median(shares), 4),
         worst=round(max(shares), 4),

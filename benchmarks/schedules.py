@@ -105,8 +105,11 @@ class Schedule:
         return requests
 
 
-def drawn(seed: int, *, crashes: int = 0) -> Schedule:
-    """The schedule of that number; with crashes it plays in real time, which is made short."""
+def drawn(seed: int, *, crashes: int = 0, work: float = WORK_LEFT) -> Schedule:
+    """The schedule of that number, with work for so many times its budget.
+
+    With crashes it plays in real time, which is made short.
+    """
     chance = Random(f"{seed}/{crashes}")
     stages = STAGES[: chance.choice([1, 2, 3])]
     greedy, work_is_left = chance.random() < 0.1, chance.random() < 0.9
@@ -116,7 +119,7 @@ def drawn(seed: int, *, crashes: int = 0) -> Schedule:
     price_out = price_in * chance.randrange(1, 9)
     shapes, costs = _shapes(chance, stages, price_in=price_in, price_out=price_out, greedy=greedy)
     cap = int(chance.randrange(*WORTH) * sum(costs) / len(costs) / float(min(at_most.values(), default=1)))
-    needed = cap * (WORK_LEFT if work_is_left else 0.5)
+    needed = cap * (work if work_is_left else 0.5)
     parts = [float(at_most.get(stage, 1 / len(stages))) for stage in stages]
     in_flight = chance.choice([1, 3, 10, 30, 100, 200, 300, 400, 500, 500])
     return Schedule(
