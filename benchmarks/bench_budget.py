@@ -300,10 +300,15 @@ def main() -> None:
             f"{kind:<20} {row.schedules:>9} {row.overshot:>9} {row.least_used:>10.1%} {row.median_used:>7.1%} "
             f"{row.most_in_flight:>14} {row.hung:>5}"
         )
-    hands = {way: overshoots([each[way] for each in by_hand]) for way in by_hand[0]}
+    many = [each for seed, each in enumerate(by_hand) if drawn(seed).in_flight >= MANY]
+    hands = {
+        f"{way}{among}": overshoots([each[way] for each in some])
+        for way in by_hand[0]
+        for among, some in (("", by_hand), (f", {MANY} in flight and more", many))
+    }
     for way, hand in hands.items():
         told = (
-            f"overspent by {hand.median:.1%} (median), {hand.worst:.1%} (worst), in {hand.share:.0%} of {RIVALS_PLAY}"
+            f"{hand.share:.0%} of {hand.schedules} overspent, by {hand.median:.1%} (median), {hand.worst:.1%} (worst)"
         )
         print(f"by hand, {way}: {told}")
     broken = [row.name for rows in played.values() for row in rows if not row.holds]
