@@ -56,7 +56,6 @@ def forms_of(key: str) -> dict[str, bytes]:
         "in JSON escapes": "".join(f"\\u{ord(letter):04x}" for letter in key).encode(),
         "in HTML": html.escape(key).encode(),
         "as Python writes it": repr(key)[1:-1].encode(),
-        "in hexadecimal": plain.hex().encode(),
         "in UTF-16": key.encode("utf-16-le"),
     }
     for before in range(3):  # what base64 makes of it, wherever in a group of three bytes it begins

@@ -28,7 +28,7 @@ class Secrecy:
     """Takes one key out of every reply, body and headers, before anybody reads or keeps it.
 
     It is found as it is, with any of its characters escaped as in a URL or in JSON (and that within JSON again), in
-    either case, in hexadecimal, and inside of any base64. A key of under 12 characters is left in successful replies,
+    either case, and inside of any base64. A key of under 12 characters is left in successful replies,
     one of under 4 in all.
     """
 
@@ -76,11 +76,11 @@ def _bytes_of(text: str) -> bytes:
 
 
 def _encoded_forms(key: str) -> list[bytes]:
-    """Hexadecimal, and what any base64 holds that holds the key, which begins at any of three places of a group."""
+    """What any base64 holds that holds the key, which begins at any of three places of a group."""
     raw = key.encode()
     encoded = {_inside_of_base64(raw, before=before) for before in range(3)}
     encoded |= {form.translate(bytes.maketrans(b"+/", b"-_")) for form in encoded}
-    return sorted(form for form in {*encoded, raw.hex().encode(), raw.hex().upper().encode()} if form)
+    return sorted(form for form in encoded if form)
 
 
 def _patterns(key: str, encoded: Sequence[bytes]) -> list[bytes]:

@@ -39,7 +39,6 @@ FORMS: dict[str, Callable[[str], str]] = {
     "JSON escapes in JSON": lambda key: inside_json(inside_json(json_escaped(key))),
     "JSON": inside_json,
     "JSON in JSON": lambda key: inside_json(inside_json(key)),
-    "hexadecimal": lambda key: key.encode().hex(),
     "base64": lambda key: b64encode(key.encode()).decode(),
     "basic authorization": lambda key: b64encode(f"u:{key}".encode()).decode(),
     "bearer in base64": lambda key: urlsafe_b64encode(f"Bearer {key}".encode()).decode(),
