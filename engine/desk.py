@@ -50,9 +50,12 @@ class Desk:
 
     async def work(self) -> None:
         """Answer until cancelled."""
-        with ThreadPoolExecutor(1, thread_name_prefix="student") as thread:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="student")
+        try:
             while True:
                 await self._answer_batch(thread, await self._next_batch())
+        finally:  # a student in the middle of a batch would hold the whole loop up
+            thread.shutdown(wait=False, cancel_futures=True)
 
     async def _next_batch(self) -> list[Waiting]:
         loop = asyncio.get_running_loop()

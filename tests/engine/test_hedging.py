@@ -475,6 +475,7 @@ def test_which_reply_wins_changes_no_byte_where_replies_follow_from_the_request(
 # -- nothing stays behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 1.0, 1.99, 2.0, 2.01, 2.05, 2.5, 2.99, 3.0, 3.05])
 @pytest.mark.parametrize("fates", [((30.0, 200),), ((3.0, 200), (30.0, 200)), ((2.5, 500), (30.0, 200))])
 def test_cancelling_at_any_step_leaves_nothing_behind(seconds: float, fates: tuple[Fate, ...]) -> None:
@@ -545,7 +546,7 @@ fates = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     all_fates=st.lists(fates, min_size=3, max_size=3),
     intend_s=st.sampled_from([0.0, 0.3]),

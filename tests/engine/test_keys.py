@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.journal.keys import Keys
@@ -17,6 +17,7 @@ def key(number: int) -> bytes:
     return hashlib.sha256(str(number).encode()).digest()
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, LARGEST)), max_size=60))
 def test_every_attempt_at_a_key_is_found_in_order(asked: list[tuple[int, int]]) -> None:
     one_by_one, at_once = Keys(), Keys()

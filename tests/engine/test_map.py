@@ -262,6 +262,7 @@ def test_a_consumer_that_stops_early_leaves_nobody_at_work(ordered: bool, is_asy
     virtual_time.run(main())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hedge", [False, True], ids=["", "hedging"])
 @pytest.mark.parametrize("run_deadline_s", [None, 2.5], ids=["", "with a deadline"])
 def test_cancelling_a_map_at_any_step_leaves_no_permit_no_slot_and_no_money(
