@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from engine.admission import NO_HEADERS, Admission, Echo, Ticket, Used
@@ -34,7 +35,7 @@ from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
 
-__all__ = ["Admitted", "Attempts", "Ending", "Question", "Race", "ledger_of", "reply_of"]
+__all__ = ["Admitted", "Attempts", "Ending", "Question", "Race", "open_books", "reply_of"]
 
 NOT_TOLD = Usage(0, 0)
 SHORTEST_LINE = 16
@@ -302,8 +303,17 @@ def _failed(bound: int, verdict: Verdict, *, raw: RawReply | None) -> Ending:
     return Ending(0 if is_free else bound, not is_free, news, raw=raw, verdict=verdict)
 
 
-def ledger_of(budget: Budget | None, journal: Journal) -> Ledger:
-    """The money of a run, with what every process before this one was charged."""
+async def open_books(path: Path | None, budget: Budget | None) -> tuple[Journal, Ledger]:
+    """The journal at a path, and the money of the run that it is of, with what every process before was charged."""
+    journal = await Journal.open(path)
+    try:
+        return journal, _ledger_of(budget, journal)
+    except BaseException:  # whatever it was, nobody else will close it
+        await journal.aclose()
+        raise
+
+
+def _ledger_of(budget: Budget | None, journal: Journal) -> Ledger:
     if budget is None:
         return Ledger(None, spent=journal.spent, assumed=journal.assumed)
     charged: dict[str, int] = {}

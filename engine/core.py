@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.admission import Admission
-from engine.attempt import Attempts, Ending, Question, ledger_of, reply_of
+from engine.attempt import Attempts, Ending, Question, open_books, reply_of
 from engine.budget import Budget, Ledger
 from engine.clock import Clock, SystemClock, check_seconds
 from engine.collector import collector
@@ -30,7 +30,6 @@ from engine.errors import (
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
 from engine.flow import Crew, flow
 from engine.hedging import Races
-from engine.journal import Journal
 from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import in_parts
@@ -117,8 +116,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         import tenacity  # noqa: F401 - in the middle of a run there may be no file descriptor left to read it
 
-        journal = await Journal.open(self._journal_path)
-        self._ledger = ledger_of(self._budget, journal)
+        journal, self._ledger = await open_books(self._journal_path, self._budget)
         self._admission.close()
         self._admission = self._admitted_by(limiter_of(account_of(self._provider), clock=self._clock))
         self._underway.held_until = self._admission.held_until

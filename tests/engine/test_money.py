@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -137,6 +137,25 @@ def test_what_is_only_assumed_counts_towards_a_share_too(tmp_path: Path) -> None
 
     assert figures.shares["generate"].charged == figures.assumed == 6 * COST * MICRO
     assert figures.by_tag["generate"].replies == 0
+
+
+class Muddled(Budget):
+    """A budget that fails when it is to be shared out."""
+
+    has_shares = True
+
+    def shares(self, charged: Mapping[str, int]) -> dict[str, Share]:
+        raise ZeroDivisionError(charged)
+
+
+def test_an_engine_that_could_not_be_opened_holds_no_journal(tmp_path: Path) -> None:
+    async def opens(budget: Budget) -> None:
+        async with Engine(echo(), budget=budget, journal=tmp_path / "journal.db"):
+            pass
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(opens(Muddled(1)))
+    asyncio.run(opens(Budget(1)))
 
 
 # -- what was saved
