@@ -24,7 +24,7 @@ from engine.errors import UserError
 from engine.journal import peek
 from engine.prices import PICO_PER_USD
 
-__all__ = ["RunFolder", "free_name", "held", "write_whole"]
+__all__ = ["Reread", "RunFolder", "free_name", "held", "write_whole"]
 
 _writings = itertools.count()
 
@@ -146,6 +146,25 @@ class RunFolder:
 
     def write_json(self, path: Path, value: object) -> None:
         write_whole(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+@dataclass(frozen=True, slots=True)
+class Reread(RunFolder):
+    """A run whose stored replies are read again, for nothing: it may spend what it was charged already, and no more.
+
+    What it may spend otherwise stays written down as it is.
+    """
+
+    def configuration(self) -> Configuration:
+        """The configuration, with all that was charged so far as its cap. Raises UserError when there is nothing."""
+        configuration = RunFolder.configuration(self)
+        charged = Decimal(self.charged()) / PICO_PER_USD
+        if not charged:
+            raise UserError(f"{self.path}: nothing was paid here that could be read again; smelt resume goes on asking")
+        return dataclasses.replace(configuration, budget=f"{charged:f}")
+
+    def keep(self, configuration: Configuration) -> None:
+        pass
 
 
 def _is_cut_off(path: Path) -> bool:

@@ -150,13 +150,19 @@ def _confirm_spending(model: str, budget: str | None) -> None:
 def resume(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that has not ended.")],
     budget: Annotated[str | None, typer.Option(metavar="USD", help="A new cap, for what was spent included.")] = None,
+    reparse: Annotated[
+        bool, typer.Option("--reparse", help="Only read the stored replies again; nothing more is paid.")
+    ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:
     """Continue a run where it stopped. What was paid for is not paid again."""
-    from agents.run_folder import RunFolder
+    from agents.run_folder import Reread, RunFolder
+    from engine.errors import UserError
 
-    run_folder = RunFolder(folder)
+    if reparse and budget is not None:
+        raise UserError("--reparse pays for nothing; leave out --budget, or leave out --reparse")
+    run_folder = Reread(folder) if reparse else RunFolder(folder)
     configuration = run_folder.configuration() if budget is None else run_folder.with_budget(budget)
     run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
     return _carry_out(run_folder, configuration, json=json, quiet=quiet)

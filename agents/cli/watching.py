@@ -13,7 +13,7 @@ from agents.config import Configuration
 from agents.outlook import Outlook
 from agents.pipeline import STAGES, Ended, run
 from agents.report import Report, as_json
-from agents.run_folder import RunFolder
+from agents.run_folder import Reread, RunFolder
 from engine import Engine
 from engine.dashboard import Dashboard
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
@@ -74,6 +74,8 @@ def _tell(report: Report, folder: RunFolder, *, tell: Callable[[str], None]) -> 
 def _way_on(error: SmeltError, folder: RunFolder, outlook: Outlook | None = None) -> str:
     """What to do about an error that ended a run early: whatever it was, nothing is paid twice."""
     resume = f"smelt resume {quote(str(folder.path))}"
+    if isinstance(error, BudgetReached) and isinstance(folder, Reread):
+        return f"; nothing was paid for, as --reparse wants it; to go on asking: {resume}"
     if isinstance(error, BudgetReached) and outlook is not None:
         return f"; {outlook.told()} To go on: {resume} --budget {outlook.budget}"
     if isinstance(error, BudgetReached):

@@ -1,0 +1,88 @@
+"""Reading again what was paid for: a newer reader finds it all in the journal, and nobody is asked. Slow."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from engine.fakes.server import FakeProvider
+from engine.journal import peek
+from engine.providers.resolve import world_named
+from tests.nursery import Ended, Nursery, nursery
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+ROWS = 80
+FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
+MODULES = ("agents.cli", "agents.cli.watching", "agents.pipeline", "agents.report", "pyarrow.parquet", "jinja2")
+
+
+def generating(run: Path, url: str) -> list[str]:
+    prices = ("--price-in", "0.25", "--price-out", "2", "--budget", "5")
+    prompt = str(ROOT / "agents" / "demo" / "dates" / "prompt.md")
+    teacher = ("--model", "openai/dates", "--base-url", url, *prices)
+    return ["generate", prompt, *teacher, "--examples", str(ROWS), "--out", str(run), "--quiet"]
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    return {name: (run / name).read_bytes() for name in FILES}
+
+
+def rows_in(run: Path) -> int:
+    return sum(pyarrow.parquet.read_table(run / "data" / f"{part}.parquet").num_rows for part in ("train", "test"))
+
+
+def test_reading_again_asks_nobody_and_keeps_the_cap(tmp_path: Path) -> None:
+    """A run that came to its end is the same again; one that was killed keeps what it has, and can go on asking."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+
+    async def main() -> None:
+        async with (
+            FakeProvider(world_named("dates", seed=0), latency_scale=0.05) as fake,
+            nursery(*MODULES) as children,
+        ):
+            assert (await children.order("smelt", {"words": generating(whole, fake.url)})).status == 0
+            undisturbed, asked = files_of(whole), len(fake.audit.entries)
+            again = await reread(children, whole)
+            assert (again.status, again.err) == (0, "")
+            assert files_of(whole) == undisturbed
+            assert len(fake.audit.entries) == asked
+
+            dead = await children.order("smelt", {"words": generating(killed, fake.url)}, point=("COMMIT", 20))
+            assert dead.status == -signal.SIGKILL
+            manifest, asked = (killed / "run.toml").read_bytes(), len(fake.audit.entries)
+            short = await reread(children, killed)
+            assert short.status == 3
+            assert short.err.endswith(f"to go on asking: smelt resume {killed}\n")
+            assert 0 < rows_in(killed) < rows_in(whole)
+            assert len(fake.audit.entries) == asked
+            assert (killed / "run.toml").read_bytes() == manifest
+
+            went_on = await children.order("smelt", {"words": ["resume", str(killed), "--quiet"]})
+            assert (went_on.status, went_on.err) == (0, "")
+            assert files_of(killed) == undisturbed
+            assert peek(killed / "journal.db").answered_twice == 0
+
+    asyncio.run(main())
+
+
+async def reread(children: Nursery, run: Path) -> Ended:
+    return await children.order("smelt", {"words": ["resume", str(run), "--reparse", "--quiet"]})
+
+
+def test_what_cannot_be_read_again_is_said_in_one_line(tmp_path: Path) -> None:
+    async def main() -> list[Ended]:
+        async with nursery("agents.cli") as children:
+            words = [["resume", str(tmp_path), "--reparse"], ["resume", "x", "--reparse", "--budget", "5"]]
+            return [await children.order("smelt", {"words": each}) for each in words]
+
+    no_run, both = asyncio.run(main())
+
+    assert (no_run.status, both.status) == (2, 2)
+    assert "holds no run" in no_run.err
+    assert "leave out --budget" in both.err
