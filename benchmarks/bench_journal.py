@@ -197,7 +197,7 @@ def fill(path: Path) -> None:
     row, size = packed(0, reply()), 1000
     for first in range(1, MANY + 1, size):
         attempts = range(first, first + size)
-        store.commit([Rows((i, key_of(i), "t", 1000), noted(i, question(i))) for i in attempts])
+        store.commit([noted(i, key_of(i), tag="t", bound=1000, request=question(i)) for i in attempts])
         store.commit(
             [Rows(charge=(i, 400, False, None if i == MANY - 500 else 2), reply=(i, *row[1:])) for i in attempts]
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from engine.journal.records import Counts, Entry, Rows, Stored, noted, packed, worth, writable
+from engine.journal.records import Counts, Entry, Rows, Stored, noted, packed, worth
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -80,8 +80,7 @@ class Journal:
         _checked(bound)
         attempt = next(self._numbers)  # without gaps: from here on it is written, or nothing is any more
         try:
-            sent = None if request is None else noted(attempt, request)
-            await self._write(Rows(intent=(attempt, key, writable(tag), bound), request=sent))
+            await self._write(noted(attempt, key, tag=tag, bound=bound, request=request))
         except asyncio.CancelledError:
             self._put(Rows(charge=(attempt, 0, False, None)), None)
             raise

@@ -31,7 +31,7 @@ FROM intent LEFT JOIN charge USING (attempt) GROUP BY tag ORDER BY tag
 """
 
 _ENTRIES: Final = """
-SELECT attempt, key, tag, sent, request.checksum, bound, cost, COALESCE(assumed, 0), worth,
+SELECT attempt, key, tag, sent, intent.checksum, bound, cost, COALESCE(assumed, 0), worth,
     status, headers, body, latency_s, reply.checksum
 FROM intent LEFT JOIN request USING (attempt) LEFT JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
 WHERE attempt > ? ORDER BY attempt LIMIT 100

@@ -90,8 +90,8 @@ class Worth(IntEnum):
     ANSWER = 2  # (the numbers are on disk: see the schema)
 
 
-IntentRow: TypeAlias = tuple[int, bytes, str, int]  # attempt, key, tag, bound
-RequestRow: TypeAlias = tuple[int, bytes, int]  # attempt, what is sent, its checksum
+IntentRow: TypeAlias = tuple[int, bytes, str, int, int | None]  # attempt, key, tag, bound, the request's checksum
+RequestRow: TypeAlias = tuple[int, bytes]  # attempt, what is sent
 ChargeRow: TypeAlias = tuple[int, int, bool, int | None]  # attempt, cost, assumed, worth of the reply if there is one
 ReplyRow: TypeAlias = tuple[int, int, bytes, bytes, float, int]  # attempt, then as unpacked
 
@@ -123,7 +123,7 @@ class Sums(NamedTuple):
         """With one more commit, of these rows."""
         assumed = sum(cost for _, cost, is_assumed, _ in charges if is_assumed)
         mixed = int.from_bytes(self.intents)
-        for _, key, _, bound in intents:
+        for _, key, _, bound, _ in intents:
             mixed ^= int.from_bytes(key) ^ bound
         return Sums(
             commits=self.commits + 1,
@@ -180,14 +180,16 @@ def writable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def noted(attempt: int, request: bytes) -> RequestRow:
-    """A request as a row."""
-    return attempt, request, zlib.crc32(request)
+def noted(attempt: int, key: bytes, *, tag: str, bound: int, request: bytes | None) -> Rows:
+    """An intent as rows, with what is sent if that is told."""
+    if request is None:
+        return Rows(intent=(attempt, key, writable(tag), bound, None))
+    return Rows((attempt, key, writable(tag), bound, zlib.crc32(request)), (attempt, request))
 
 
 def is_whole(request: object, checksum: object) -> bool:
     """Whether a request is what was noted; one that was never told is."""
-    return request is None or (isinstance(request, bytes) and zlib.crc32(request) == checksum)
+    return (None if request is None else isinstance(request, bytes) and zlib.crc32(request)) == checksum
 
 
 def unpacked(status: int, headers: object, body: object, latency_s: float, checksum: int) -> RawReply | None:

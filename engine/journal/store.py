@@ -24,7 +24,7 @@ from engine.journal.tables import connect, insert, make, prepare, transaction
 __all__ = ["Store"]
 
 _FIND: Final = """
-SELECT worth, cost, assumed, status, headers, body, latency_s, checksum
+SELECT worth, cost, assumed, status, headers, body, latency_s, reply.checksum
 FROM intent LEFT JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
 WHERE attempt IN ({places}) AND key = ? ORDER BY attempt
 """

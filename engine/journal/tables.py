@@ -20,8 +20,10 @@ _APPLICATION: Final = int.from_bytes(b"SMLT", "big")
 # Requests and replies, which are most of the file, are kept apart: opening reads the other tables whole.
 _SCHEMA: Final = """
 BEGIN;
-CREATE TABLE intent (attempt INTEGER PRIMARY KEY, key BLOB NOT NULL, tag TEXT NOT NULL, bound INTEGER NOT NULL);
-CREATE TABLE request (attempt INTEGER PRIMARY KEY, sent BLOB NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE intent (attempt INTEGER PRIMARY KEY, key BLOB NOT NULL, tag TEXT NOT NULL, bound INTEGER NOT NULL,
+    checksum INTEGER -- of the request; NULL if none was told
+);
+CREATE TABLE request (attempt INTEGER PRIMARY KEY, sent BLOB NOT NULL);
 CREATE TABLE charge (attempt INTEGER PRIMARY KEY, cost INTEGER NOT NULL, assumed INTEGER NOT NULL,
     worth INTEGER -- of the reply: 0 nothing, 1 perhaps something to a better parser, 2 an answer; NULL if none was kept
 );

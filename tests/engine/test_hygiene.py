@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,30 @@ def test_whatever_came_is_stored_and_read_back(
 
 def key(number: int) -> bytes:
     return number.to_bytes(8, "little") * 4
+
+
+def test_what_could_not_be_read_when_it_came_is_read_by_a_better_reader_for_nothing(tmp_path: Path) -> None:
+    """A body that no reader of today takes for a reply is kept, and asked of tomorrow's."""
+
+    class Better(Parrot):
+        def read(self, request: Request, raw: RawReply) -> Reading:
+            return super().read(request, replace(raw, body=openai('"hello"')) if raw.body == b"{hello" else raw)
+
+    async def ask(parrot: Parrot) -> Reply:
+        async with Engine(parrot, price=FREE, journal=tmp_path / "journal.db", attempt_timeout_s=1) as engine:
+            return await engine.ask(HELLO)
+
+    async def store() -> None:
+        async with await Journal.open(tmp_path / "journal.db") as journal:
+            asked = HELLO.identity(asked_of="test/m at nowhere")
+            attempt = await journal.intend(asked, bound=7, tag="")
+            await journal.settle(attempt, raw=RawReply(200, {}, b"{hello", 0.1), cost=7, assumed=True, answers=False)
+
+    asyncio.run(store())
+    better = Better("openai", b"never sent")
+    reply = asyncio.run(ask(better))
+
+    assert (reply.text, reply.from_journal, reply.cost_usd, better.sent) == ("hello", True, 0.0, 0)
 
 
 def test_headers_that_are_no_text_lose_no_reply() -> None:
