@@ -36,6 +36,8 @@ def told(name: object) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         way_out = _WAYS_OUT.get(code, "start a new run if this stays")
         raise JournalUnusable(f"the journal {name} cannot be used ({error}): {way_out}") from error
+    except UnicodeDecodeError as error:  # even what SQLite says of a damaged file may quote it
+        raise damaged(name, "it holds what is no text") from error
     except OSError as error:
         raise JournalUnusable(
             f"the journal {name} cannot be used ({error.strerror}): check the disk and its folder"

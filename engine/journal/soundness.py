@@ -48,9 +48,9 @@ def read_sums(database: sqlite3.Connection, name: object) -> Sums:
 def name_of(database: sqlite3.Connection, path: object) -> str:
     """What tells this journal from every other."""
     names = database.execute("SELECT name FROM name").fetchall()
-    if len(names) != 1 or not isinstance(names[0][0], str):
-        raise damaged(path, "its name is gone")
-    return str(names[0][0])
+    if len(names) == 1 and isinstance(name := names[0][0], str) and name.isascii() and name.isalnum():
+        return name
+    raise damaged(path, "its name is gone")
 
 
 def known_keys(database: sqlite3.Connection, name: object, *, sums: Sums) -> Keys:
