@@ -8,7 +8,6 @@ import os
 import random
 import resource
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -745,56 +744,7 @@ asyncio.run(asyncio.wait_for(session(), 30))
     asyncio.run(session())
 
 
-# -- kill -9
-
-VICTIM = """
-import asyncio, pathlib, sys
-sys.path.insert(0, "tests/engine")
-from test_journal import Journal, key, raw
-async def ask(journal, number):
-    if journal.find(key(number)) is not None:
-        return
-    attempt = await journal.intend(key(number), bound=1000, tag="t")
-    await journal.settle(attempt, raw=raw(b"reply %d" % number), cost=400, assumed=False)
-    print(number, flush=True)
-async def session():
-    async with await Journal.open(pathlib.Path(sys.argv[1])) as journal:
-        print("open", flush=True)
-        pending = set()
-        for number in range(100_000):
-            pending.add(asyncio.create_task(ask(journal, number)))
-            if len(pending) >= 50:
-                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-asyncio.run(session())
-"""
-
-
-@pytest.mark.slow
-def test_kill_9_loses_no_durable_reply_and_pays_for_none_twice(path: Path) -> None:
-    """Twenty processes in a row die in the middle of writing; what each had reported durable is there for the next."""
-    durable: list[int] = []
-    for victim in range(20):
-        command = [sys.executable, "-c", VICTIM, str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "open\n"
-            durable += [int(process.stdout.readline()) for _ in range(1 + 37 * victim % 200)]
-            process.send_signal(signal.SIGKILL)
-            durable += [int(line) for line in process.stdout if line.endswith("\n")]
-
-    assert len(durable) == len(set(durable))
-
-    async def session() -> None:
-        async with await Journal.open(path) as journal:
-            assert all(journal.find(key(number)) is not None for number in durable)
-            counts = journal.counts()
-            assert (counts.answered_twice, counts.in_flight) == (0, 0)
-            assert counts.replies >= len(durable)
-            assert journal.spent == counts.replies * 400
-            assert journal.assumed == (counts.attempts - counts.replies) * 1000
-            assert counts.attempts - counts.replies <= 20 * 50
-
-    asyncio.run(session())
+# -- on the disk
 
 
 def test_a_commit_is_on_the_disk_before_it_counts(tmp_path: Path) -> None:
