@@ -53,7 +53,8 @@ def test_reading_again_asks_nobody_and_keeps_the_cap(tmp_path: Path) -> None:
             assert files_of(whole) == undisturbed
             assert len(fake.audit.entries) == asked
 
-            dead = await children.order("smelt", {"words": generating(killed, fake.url)}, point=("COMMIT", 20))
+            half = peek(whole / "journal.db").replies // 2
+            dead = await children.order("smelt", {"words": generating(killed, fake.url)}, point=("charged", half))
             assert dead.status == -signal.SIGKILL
             manifest, asked = (killed / "run.toml").read_bytes(), len(fake.audit.entries)
             short = await reread(children, killed)

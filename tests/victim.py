@@ -25,7 +25,7 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -33,8 +33,9 @@ from unittest import mock
 
 from engine import Budget, Engine, Limits, Price, Request
 from engine.clock import SystemClock
-from engine.journal import store
+from engine.journal import journal, store
 from engine.journal.mark import Mark
+from engine.journal.records import Rows
 from engine.journal.tables import connect
 from engine.messages import RawReply
 from engine.providers import Capabilities, Reading
@@ -66,7 +67,7 @@ class Doom:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def hang_on_the_journal(self) -> None:
-        """In this process, every statement, commit and mark of a journal is a place to die at."""
+        """In this process, every statement, commit, mark and charge of a journal is a place to die at."""
         doom = self
 
         class Marked(Mark):
@@ -89,7 +90,14 @@ class Doom:
             connection.set_trace_callback(doom._reach_statement)
             return connection
 
+        class Counted(store.Store):
+            def commit(self, batch: Sequence[Rows]) -> None:
+                super().commit(batch)
+                for _ in filter(lambda rows: rows.charge, batch):  # however many rows a commit has
+                    doom.reach("charged")
+
         mock.patch.multiple(store, Mark=Marked, connect=connected).start()
+        mock.patch.object(journal, "Store", Counted).start()
 
     def _reach_statement(self, statement: str) -> None:
         """Before SQLite carries it out: "BEGIN", "INSERT INTO intent", "COMMIT"."""
