@@ -132,10 +132,11 @@ class RunFolder:
             write_whole(self.manifest, manifest_text(configuration).encode())
 
     def charged(self) -> int:
-        """What the journal has been charged so far, in pico-dollars; 0 before there is one."""
+        """What the journal has been charged so far, in pico-dollars, with what is in flight; 0 before there is one."""
         if not self.journal.is_file():
             return 0
-        return sum(totals.spent + totals.assumed for totals in peek(self.journal).by_tag.values())
+        counts = peek(self.journal)
+        return counts.at_stake + sum(totals.spent + totals.assumed for totals in counts.by_tag.values())
 
     def prompt_text(self) -> str:
         """The prompt that the run was begun with. Raises UserError when it cannot be read any more."""

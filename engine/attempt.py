@@ -147,6 +147,7 @@ class Attempts:
         bound, stage = question.bound, question.request.tag
         reservation = self.ledger.try_reserve(bound, stage=stage)
         if reservation is None:
+            question.was_cut = question.was_cut or self.journal.was_cut(question.key)
             reservation = await self.ledger.reserve(bound, stage=stage, least=lambda: self._least(question))
         request = _fitted(question, reservation)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from engine.fakes.server import FakeProvider
 from engine.journal import peek
+from engine.prices import dollars
 from engine.providers.resolve import world_named
 from tests.nursery import Ended, Nursery, nursery
 
@@ -56,6 +58,7 @@ def test_reading_again_asks_nobody_and_keeps_the_cap(tmp_path: Path) -> None:
             half = peek(whole / "journal.db").replies // 2
             dead = await children.order("smelt", {"words": generating(killed, fake.url)}, point=("charged", half))
             assert dead.status == -signal.SIGKILL
+            left = peek(killed / "journal.db")
             manifest, asked = (killed / "run.toml").read_bytes(), len(fake.audit.entries)
             short = await reread(children, killed)
             assert short.status == 3
@@ -63,6 +66,9 @@ def test_reading_again_asks_nobody_and_keeps_the_cap(tmp_path: Path) -> None:
             assert 0 < rows_in(killed) < rows_in(whole)
             assert len(fake.audit.entries) == asked
             assert (killed / "run.toml").read_bytes() == manifest
+            money = json.loads((killed / "report.json").read_bytes())["money"]
+            charged = sum(tag.spent + tag.assumed for tag in left.by_tag.values()) + left.at_stake
+            assert (money["cap"], money["charged"]) == (dollars(charged),) * 2
 
             went_on = await children.order("smelt", {"words": ["resume", str(killed), "--quiet"]})
             assert (went_on.status, went_on.err) == (0, "")

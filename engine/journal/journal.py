@@ -68,6 +68,10 @@ class Journal:
         """
         return self._store.may_answer(key)
 
+    def was_cut(self, key: bytes) -> bool:
+        """Whether a reply to this question was cut short on purpose, in this process or an earlier one."""
+        return self._store.was_cut(key)
+
     async def intend(self, key: bytes, *, bound: int, tag: str, request: bytes | None = None) -> int:
         """Write down that `key` is about to be asked, at `bound` pico-dollars at most; gives the attempt's number.
 

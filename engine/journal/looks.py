@@ -55,11 +55,12 @@ def counts(database: sqlite3.Connection) -> Counts:
         tag: Totals(attempts=attempts, replies=replies, spent=spent, assumed=assumed)
         for tag, attempts, replies, spent, assumed in database.execute(_BY_TAG)
     }
-    (in_flight,) = database.execute(f"SELECT COUNT(*) {IN_FLIGHT}").fetchone()
+    in_flight, at_stake = database.execute(f"SELECT COUNT(*), COALESCE(SUM(bound), 0) {IN_FLIGHT}").fetchone()
     (answered_twice,) = database.execute(_ANSWERED_TWICE).fetchone()
     return Counts(
         attempts=sum(totals.attempts for totals in by_tag.values()),
         in_flight=in_flight,
+        at_stake=at_stake,
         replies=sum(totals.replies for totals in by_tag.values()),
         answered_twice=answered_twice,
         by_tag=by_tag,

@@ -73,10 +73,14 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """A journal in figures. `answered_twice` counts the questions that were answered, so paid for, more than once."""
+    """A journal in figures. `answered_twice` counts the questions that were answered, so paid for, more than once.
+
+    `at_stake` is what the attempts in flight may cost at most: of a process that is dead, they will be charged that.
+    """
 
     attempts: int
     in_flight: int
+    at_stake: int
     replies: int
     answered_twice: int
     by_tag: Mapping[str, Totals]

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import JournalUnusable
 from engine.journal.faults import told
@@ -27,6 +27,11 @@ _FIND: Final = """
 SELECT worth, cost, assumed, status, headers, body, latency_s, reply.checksum
 FROM intent LEFT JOIN charge USING (attempt) LEFT JOIN reply USING (attempt)
 WHERE attempt IN ({places}) AND key = ? ORDER BY attempt
+"""
+
+_CUT: Final = """
+SELECT 1 FROM intent JOIN charge USING (attempt) JOIN reply USING (attempt)
+WHERE attempt IN ({places}) AND key = ? AND worth = 0 AND status BETWEEN 200 AND 299 LIMIT 1
 """
 
 _TOTAL: Final = "UPDATE total SET commits = ?, attempts = ?, spent = ?, assumed = ?, intents = ?, charges = ?"
@@ -111,9 +116,7 @@ class Store:
         attempts = self.keys.attempts(key)
         if not self.keys.may_answer(attempts):
             return None
-        statement = _FIND.format(places=", ".join("?" * len(attempts)))
-        with told(self.name):  # all of the rows, or the connection would keep its snapshot
-            rows = self._reading.execute(statement, (*attempts, key)).fetchall()
+        rows = self._rows(_FIND, attempts, key)
         # Of equal ones the last: max takes the first, so they are looked at from the end.
         best = max(reversed(rows), key=lambda row: row[0] or Worth.NOTHING, default=None)
         if best is None or not best[0]:
@@ -121,6 +124,11 @@ class Store:
         worth, cost, assumed, *reply = best
         raw = reply_in(reply, self.name)
         return Stored(raw, cost, assumed=bool(assumed), answers=worth == Worth.ANSWER, attempts=len(rows))
+
+    def was_cut(self, key: bytes) -> bool:
+        """Whether a good reply to this question was cut short on purpose."""
+        attempts = self.keys.attempts(key)
+        return bool(attempts) and bool(self._rows(_CUT, attempts, key))
 
     def counts(self) -> Counts:
         with told(self.name):
@@ -141,6 +149,11 @@ class Store:
     def close(self) -> None:
         """No more will be read."""
         self._reading.close()
+
+    def _rows(self, statement: str, attempts: Sequence[int], key: bytes) -> list[Any]:
+        with told(self.name):  # all of the rows, or the connection would keep its snapshot
+            places = ", ".join("?" * len(attempts))
+            return self._reading.execute(statement.format(places=places), (*attempts, key)).fetchall()
 
     def _recover(self) -> int:
         """Charge what a process before us left in flight at its bounds: it may have been sent, and billed."""

@@ -166,11 +166,24 @@ def test_a_budget_below_what_was_charged_is_refused_and_the_old_one_kept(tmp_pat
     assert folder.with_budget("1.25").budget == "1.25"
 
 
-async def charge(folder: RunFolder, amount: int) -> None:
-    """A run that has been charged so much."""
+def test_what_a_killed_run_left_in_flight_counts_as_charged(tmp_path: Path) -> None:
+    """Whoever opens its journal next will be charged that."""
+    folder = RunFolder(tmp_path)
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+
+    asyncio.run(charge(folder, 1_000_000_000_000, in_flight=250_000_000_000))
+
+    assert folder.charged() == 1_250_000_000_000
+    asyncio.run(charge(folder, 0))
+    assert folder.charged() == 1_250_000_000_000
+
+
+async def charge(folder: RunFolder, amount: int, *, in_flight: int = 0) -> None:
+    """A run that has been charged so much, and left another attempt in flight."""
     journal = await Journal.open(folder.journal)
     attempt = await journal.intend(b"k" * 32, bound=amount, tag="annotate")
     await journal.settle(attempt, raw=None, cost=amount, assumed=True)
+    await journal.intend(b"k" * 32, bound=in_flight, tag="annotate")
     await journal.aclose()
 
 

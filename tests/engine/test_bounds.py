@@ -212,6 +212,13 @@ def test_a_cut_answer_answers_nobody_now_or_after_a_restart(tmp_path: Path, says
             await blocking
             return end
 
+    async def again() -> object:
+        """Six times as much is left as the cut answer was allowed; but that was too little."""
+        async with engine_over(talker, tokens=KNOWN * SHORT + 1180, journal=tmp_path / "journal.db") as engine:
+            await ask_all(engine, [f"row {i}" for i in range(KNOWN)])
+            [end] = await ask_all(engine, ["long"])
+            return end
+
     async def later() -> object:
         async with engine_over(talker, tokens=10**6, journal=tmp_path / "journal.db") as engine:
             return await engine.ask(question("long"))
@@ -223,6 +230,9 @@ def test_a_cut_answer_answers_nobody_now_or_after_a_restart(tmp_path: Path, says
 
     assert isinstance(asyncio.run(short()), BudgetReached)
     assert talker.allowances[-1] == ALLOWED
+    sent = len(talker.sent)
+    assert isinstance(asyncio.run(again()), BudgetReached)
+    assert len(talker.sent) == sent, "what was too short once was paid for again"
     assert json.loads(asyncio.run(kept())[-1]) == [ALLOWED, "length" if says_why else "stop"]
     whole = asyncio.run(later())
     assert getattr(whole, "usage", None) == Usage(1, 700)

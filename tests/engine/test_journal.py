@@ -174,6 +174,26 @@ def test_a_reply_that_could_not_be_parsed_is_found_until_a_better_one_comes(plac
     asyncio.run(session())
 
 
+def test_what_was_cut_on_purpose_is_known_and_answers_nothing(place: Path | None) -> None:
+    """Of all that answers nothing only this: not an error, not what could not be parsed, and no other question."""
+
+    async def session() -> None:
+        async with await Journal.open(place) as journal:
+            settled = [(200, False, True), (500, False, False), (200, False, False), (200, True, False)]
+            for number, (status, answers, is_cut) in enumerate(settled):
+                attempt = await journal.intend(key(number), bound=9, tag="t")
+                reply = raw(status=status)
+                await journal.settle(attempt, raw=reply, cost=9, assumed=False, answers=answers, is_cut=is_cut)
+            await journal.intend(key(4), bound=9, tag="t")
+            assert [journal.was_cut(key(number)) for number in range(6)] == [True] + [False] * 5
+            assert journal.find(key(0)) is None
+        if place is not None:
+            async with await Journal.open(place) as journal:
+                assert journal.was_cut(key(0))
+
+    asyncio.run(session())
+
+
 def test_a_reply_of_which_nobody_waits_for_the_end_is_found_too(path: Path) -> None:
     """Whoever settles is cancelled while the disk is busy: the reply is written, so it is found, not paid again."""
 
@@ -476,7 +496,7 @@ def test_peeking_needs_no_lock_and_changes_nothing(path: Path) -> None:
             await journal.intend(key(2), bound=1000, tag="t")
             counts = peek(path)
             assert counts == journal.counts()
-            assert (counts.attempts, counts.in_flight) == (2, 1)
+            assert (counts.attempts, counts.in_flight, counts.at_stake) == (2, 1, 1000)
 
     asyncio.run(session())
     before = path.read_bytes()
