@@ -1,18 +1,71 @@
-"""Ctrl-C once: finish what is in flight and save it. Twice: stop at once. A polite kill counts as Ctrl-C."""
+"""Ctrl-C once: finish what is in flight and save it. Twice: stop at once. A polite kill counts as Ctrl-C.
+
+A hand on Ctrl-C is quicker than the tidying up that a stop begins, and would break it off with the next: a traceback in
+place of the way to go on. So once a stop has begun, signals change nothing for as long as tidying up may take.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import math
 import signal
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
 from engine.errors import Interrupted
 
-__all__ = ["drained_by_signals"]
+if TYPE_CHECKING:  # whoever only listens need not wait for it
+    from asyncio import AbstractEventLoop, Event
+
+__all__ = ["Hand", "deaf_to_signals", "drained_by_signals", "stopped_by_signals", "until_told"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+TIDYING_S = 10.0  # it takes a second or two; what takes longer than this hangs, and may be stopped once more
+
+
+class Hand:
+    """What signals do: the first drains, if there is anything to drain; the next stops, and then nobody listens.
+
+    Not for `TIDYING_S` seconds, that is, since what tidies up may hang; after these the next one stops again.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop: Callable[[], object],
+        drain: Callable[[], object] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stop = stop
+        self._drain = drain
+        self._now = now
+        self._deaf_until = -math.inf
+        self.has_drained = False
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        if self._drain is not None and not self.has_drained:
+            self.has_drained = True
+            self._drain()
+        elif self._now() >= self._deaf_until:
+            self.rest()
+            self._stop()
+
+    def rest(self) -> None:
+        """A stop has begun, whoever began it."""
+        self._deaf_until = self._now() + TIDYING_S
+
+
+def stopped_by_signals() -> None:
+    """From now on SIGINT and SIGTERM raise KeyboardInterrupt. Once: what this makes others tidy up is left alone."""
+    _listen(Hand(stop=_interrupt))
+
+
+def deaf_to_signals() -> None:
+    """All is done and said: from now on SIGINT and SIGTERM change nothing, not even how the process ends."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # what Python knows as its own is given back while it closes
 
 
 @contextmanager
@@ -22,38 +75,48 @@ def drained_by_signals(drain: Callable[[], None]) -> Iterator[None]:
     A block that comes to its end after a signal raises Interrupted: somebody wanted it to stop. Works in the main
     thread only, as signals do; elsewhere the block runs without.
     """
+    import asyncio
+
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
-    interrupted = False
-
-    def first() -> None:
-        nonlocal interrupted
-        if interrupted:  # the second came before the first was seen to
-            raise KeyboardInterrupt
-        interrupted = True
-        _take_back(loop, dict.fromkeys(SIGNALS, signal.default_int_handler))
-        drain()
-
-    is_listening = _listen(loop, first)
+    hand = Hand(drain=lambda: _call_within(loop, drain), stop=lambda: _call_within(loop, _interrupt))
+    is_listening = _listen(hand)
     try:
         yield
     finally:
-        if is_listening and not interrupted:
-            _take_back(loop, before)
-    if interrupted:
+        hand.rest()  # what comes after a drain is the tidying up
+        if is_listening and not hand.has_drained:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    if hand.has_drained:
         raise Interrupted("interrupted: what was in flight is kept")
 
 
-def _listen(loop: asyncio.AbstractEventLoop, handler: Callable[[], None]) -> bool:
+async def until_told(serve: Callable[[Event], Awaitable[None]]) -> None:
+    """Serve until SIGINT or SIGTERM: they set what `serve` is handed, and it ends in order. Raises Interrupted."""
+    import asyncio
+
+    told = asyncio.Event()
+    with drained_by_signals(told.set):
+        await serve(told)
+
+
+def _listen(hand: Hand) -> bool:
     try:
         for number in SIGNALS:
-            loop.add_signal_handler(number, handler)
-    except (NotImplementedError, RuntimeError, ValueError):  # not a Unix, or not the main thread
+            signal.signal(number, hand)
+    except ValueError:  # not the main thread
         return False
     return True
 
 
-def _take_back(loop: asyncio.AbstractEventLoop, handlers: Mapping[signal.Signals, Any]) -> None:
-    for number, handler in handlers.items():
-        loop.remove_signal_handler(number)
-        signal.signal(number, handler)
+def _call_within(loop: AbstractEventLoop, function: Callable[[], object]) -> None:
+    """Between two steps of the loop: raised in the midst of one, an error would be that step's, told in the log."""
+    if loop.is_running():
+        loop.call_soon_threadsafe(function)
+    else:
+        function()
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typer.exceptions import TyperException
 
 from agents.cli import exporting, looking, making, students
 from agents.cli.output import print_json
+from agents.interrupts import deaf_to_signals, stopped_by_signals
 from engine.errors import SmeltError
 from engine.text import clean
 
@@ -58,8 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _settle_streams()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends a command as Ctrl-C does
-    sys.exit(_run(given or ["--help"], debug="--debug" in given, json="--json" in given))
+    stopped_by_signals()
+    code = _run(given or ["--help"], debug="--debug" in given, json="--json" in given)
+    deaf_to_signals()  # Python takes a moment to close, in which a signal would be another end than the one just told
+    sys.exit(code)
 
 
 def _settle_streams() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agents.cli.options import JsonOption
 from agents.cli.output import print_json, say, say_address, say_table, stopped_quietly
 from agents.config import MOST_SEED
+
+if TYPE_CHECKING:
+    from asyncio import Event
+
+    from engine.fakes.server import FakeProvider
 
 __all__ = ["register"]
 
@@ -81,7 +86,10 @@ def fake_provider(
     seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.", min=0, max=MOST_SEED)] = 0,
 ) -> None:
     """Serve a simulated teacher over HTTP. In OpenAI's and Anthropic's dialects, with limits and faults on demand."""
-    from engine.fakes.server import FakeProvider, serve
+    import asyncio
+
+    from agents.interrupts import until_told
+    from engine.fakes.server import FakeProvider
     from engine.providers.resolve import world_named
 
     fake = FakeProvider(
@@ -89,7 +97,13 @@ def fake_provider(
         error_rate=error_rate, seed=seed,
     )  # fmt: skip
     with stopped_quietly():
-        serve(fake, on_ready=lambda ready: _introduce(ready.url, world))
+        asyncio.run(until_told(lambda told: _serve(fake, world, told)))
+
+
+async def _serve(fake: FakeProvider, world: str, told: Event) -> None:
+    async with fake:
+        _introduce(fake.url, world)
+        await told.wait()
 
 
 def _introduce(url: str, world: str) -> None:

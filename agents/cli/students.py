@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -151,6 +151,7 @@ def serve(
     """Answer in the LLM's place. OpenAI's chat completions, from the student."""
     import asyncio
 
+    from agents.interrupts import until_told
     from agents.task import read_task
     from agents.unprompt import bare_input
     from engine import serving, training
@@ -167,18 +168,7 @@ def serve(
 
     app = serving.application(training.load(folder), name=name, bare_input=find_input)
     with stopped_quietly():
-        asyncio.run(_until_told(lambda until: serving.serve(app, host=host, port=port, on_ready=tell, until=until)))
-
-
-async def _until_told(serve: Callable[[Awaitable[object]], Awaitable[None]]) -> None:
-    """Serve until Ctrl-C or a polite kill; what has been asked by then is still answered. Raises Interrupted."""
-    import asyncio
-
-    from agents.interrupts import drained_by_signals
-
-    told = asyncio.Event()
-    with drained_by_signals(told.set):
-        await serve(told.wait())
+        asyncio.run(until_told(lambda told: serving.serve(app, host=host, port=port, on_ready=tell, until=told.wait())))
 
 
 def chat(student: StudentArgument, port: PortOption = None) -> None:
