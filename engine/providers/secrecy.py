@@ -19,7 +19,7 @@ SHOWN: Final = b"[key]"
 SHORTEST_IN_ERRORS: Final = 4
 SHORTEST_IN_ANSWERS: Final = 12
 
-_SIGNS_OF_ESCAPES: Final = (b"%", b"\\u00", b"\\/")
+_SIGNS_OF_JSON_ESCAPES: Final = (b"\\u00", b"\\/")
 _ESCAPED_IN_JSON: Final = b'"\\/'
 _BACKSLASHES: Final = rb"\\{1,8}"  # JSON three times over; without an end, a reply of nothing else would take hours
 
@@ -36,7 +36,7 @@ class Secrecy:
         self._length = len(key or "")
         self._plain = (key or "").lower().encode()
         has_quotes = not {'"', "\\"}.isdisjoint(key or "")  # such a key is never as it is in JSON
-        self._signs = (b"\\", *_SIGNS_OF_ESCAPES) if has_quotes else _SIGNS_OF_ESCAPES
+        self._signs_of_escapes = (b"\\",) if has_quotes else _SIGNS_OF_JSON_ESCAPES
         self._encoded = _encoded_forms(key) if key else []
         self._pattern = re.compile(b"|".join(_patterns(key, self._encoded))) if key else None
 
@@ -54,14 +54,17 @@ class Secrecy:
 
     def _may_be_in(self, text: bytes) -> bool:
         """False when it surely is not: nearly no reply holds the key, and the pattern takes twenty times as long."""
-        for sign in (*self._signs, *self._encoded):
-            if sign in text:
-                return True
-        return self._plain in text.lower()
+        if b"%" in text or self._plain in text.lower():
+            return True
+        # One byte is found ten times as fast as two, and most texts hold no backslash.
+        if b"\\" in text and any(sign in text for sign in self._signs_of_escapes):
+            return True
+        return any(form in text for form in self._encoded)
 
     def _without_key(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        # One look at all of them together.
-        if self._pattern is None or not self._may_be_in(_bytes_of("\n".join((*headers, *headers.values())))):
+        # What is shorter than the key cannot hold it, however it is written; and of the rest one look at all together.
+        long = [text for text in (*headers, *headers.values()) if len(text) >= self._length]
+        if self._pattern is None or not long or not self._may_be_in(_bytes_of("\n".join(long))):
             return headers
         hidden = {_concealed(self._pattern, name): _concealed(self._pattern, text) for name, text in headers.items()}
         return headers if hidden == headers else hidden
