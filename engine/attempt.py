@@ -114,6 +114,7 @@ class Attempts:
     """Makes attempts, with everything they need."""
 
     provider: Provider
+    asked_of: str  # the model and the endpoint, as every request is written down
     price: Price
     ledger: Ledger
     admission: Admission
@@ -176,7 +177,8 @@ class Attempts:
         ticket, reservation, request = admitted
         bound = reservation.amount
         try:
-            number = await self.journal.intend(question.key, bound=bound, tag=request.tag)
+            sent = request.canonical(asked_of=self.asked_of)
+            number = await self.journal.intend(question.key, bound=bound, tag=request.tag, request=sent)
         except BaseException:  # cancelled, or the disk failed: nothing was sent either
             self.admission.give_back(ticket)
             self.ledger.release(reservation)

@@ -122,6 +122,7 @@ class Engine:
         self._underway.held_until = self._admission.held_until
         self._attempts = Attempts(
             provider=self._provider,
+            asked_of=self._asked_of,
             price=self._price,
             ledger=self._ledger,
             admission=self._admission,

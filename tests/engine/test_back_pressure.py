@@ -61,6 +61,7 @@ class Line:
         self.sent = 0
         self.attempts = Attempts(
             provider=self.provider,
+            asked_of="a test",
             price=self.provider.price,
             ledger=Ledger(None),
             admission=Admission(limiter=Limiter(clock=self.clock), crowd=self.crowd, clock=self.clock),

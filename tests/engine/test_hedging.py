@@ -528,6 +528,7 @@ class Bench:
         self.told: list[Verdict] = []
         self.attempts = Attempts(
             provider=provider, price=provider.price, ledger=self.ledger, admission=self.admission, journal=journal,
+            asked_of="a test",
             sizes=Sizes(), clock=clock, timeout_s=120, deadline_s=900, events=None, stopped=lambda: None,
         )  # fmt: skip
         self.races = Races(self.attempts, clock=clock, notify_failure=lambda _, verdict: self.told.append(verdict))
