@@ -138,7 +138,7 @@ class Request:
             asked_of,
             [(message.role, message.content) for message in self.messages],
             self.max_tokens,
-            self.temperature,
+            None if self.temperature is None else float(self.temperature),  # 0 and 0.0 are one
             self.n,
             self.stop,
             self.seed,

@@ -1,4 +1,4 @@
-"""Reading again what was paid for: a newer reader finds it all in the journal, and nobody is asked. Slow."""
+"""What was paid for is in the journal: a newer reader asks nobody, another setting for what it changes alone. Slow."""
 
 from __future__ import annotations
 
@@ -70,12 +70,57 @@ def test_reading_again_asks_nobody_and_keeps_the_cap(tmp_path: Path) -> None:
             charged = sum(tag.spent + tag.assumed for tag in left.by_tag.values()) + left.at_stake
             assert (money["cap"], money["charged"]) == (dollars(charged),) * 2
 
-            went_on = await children.order("smelt", {"words": ["resume", str(killed), "--quiet"]})
+            went_on = await resumed(children, killed)
             assert (went_on.status, went_on.err) == (0, "")
             assert files_of(killed) == undisturbed
             assert peek(killed / "journal.db").answered_twice == 0
 
     asyncio.run(main())
+
+
+def test_another_setting_asks_again_for_nothing_but_what_it_changes(tmp_path: Path) -> None:
+    """And what comes of it is what the run would have come to, had it begun with that setting."""
+    run, fresh = tmp_path / "run", tmp_path / "fresh"
+
+    async def main() -> None:
+        async with (
+            FakeProvider(world_named("dates", seed=0), latency_scale=0.02) as fake,
+            nursery(*MODULES) as children,
+        ):
+            first = await children.order("smelt", {"words": generating(run, fake.url)})
+            before = attempts_in(run)
+
+            edit(run, "train_seconds = 150.0", "train_seconds = 60.0")  # of a stage that comes later
+            later = await resumed(children, run)
+            after_later = attempts_in(run)
+
+            edit(run, "votes = 3", "votes = 5")
+            voted = await resumed(children, run)
+            after_voted = attempts_in(run)
+            anew = await children.order("smelt", {"words": [*generating(fresh, fake.url), "--votes", "5"]})
+
+            assert [each.status for each in (first, later, voted, anew)] == [0] * 4
+            assert after_later == before
+            assert {stage for stage in before if after_voted[stage] != before[stage]} == {"annotate"}
+            assert after_voted["annotate"] < before["annotate"] + attempts_in(fresh)["annotate"]
+            assert files_of(run) == files_of(fresh)
+            assert peek(run / "journal.db").answered_twice == 0
+
+    asyncio.run(main())
+
+
+def attempts_in(run: Path) -> dict[str, int]:
+    return {stage: totals.attempts for stage, totals in peek(run / "journal.db").by_tag.items()}
+
+
+def edit(run: Path, old: str, new: str) -> None:
+    text = (run / "run.toml").read_text()
+    assert old in text
+    (run / "run.toml").write_text(text.replace(old, new))
+
+
+async def resumed(children: Nursery, run: Path) -> Ended:
+    return await children.order("smelt", {"words": ["resume", str(run), "--quiet"]})
 
 
 async def reread(children: Nursery, run: Path) -> Ended:

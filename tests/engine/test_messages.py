@@ -1,7 +1,8 @@
-"""What cannot be meant is refused where it is written, in one line, not later and elsewhere."""
+"""What names a question; and that what cannot be meant is refused where it is written, in one line, not later."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,44 @@ def test_a_plain_stop_is_one_stop() -> None:
 
 def test_messages_may_come_in_any_iterable() -> None:
     assert Request(messages=iter(HELLO)).messages == HELLO  # type: ignore[arg-type]
+
+
+PLAIN = Request(messages=HELLO, temperature=0.0, schema={"a": 1, "b": 2})
+
+
+def name(request: Request, *, asked_of: str = "m at url") -> bytes:
+    return request.identity(asked_of=asked_of)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"messages": (Message("user", "hello "),)},
+        {"messages": (Message("system", "hello"),)},
+        {"messages": (*HELLO, Message("assistant", "hi"))},
+        {"max_tokens": 1023},
+        {"temperature": None},
+        {"temperature": 0.1},
+        {"n": 2},
+        {"stop": ("END",)},
+        {"seed": 0},
+        {"schema": None},
+        {"schema": {"a": 1, "b": 3}},
+        {"sample": 1},
+    ],
+    ids=str,
+)
+def test_whatever_shapes_the_answer_makes_another_question(other: dict[str, Any]) -> None:
+    assert name(replace(PLAIN, **other)) != name(PLAIN)
+
+
+def test_another_model_or_address_is_another_to_ask() -> None:
+    assert name(PLAIN, asked_of="m at url") != name(PLAIN, asked_of="n at url") != name(PLAIN, asked_of="n at url/v2")
+
+
+@pytest.mark.parametrize("other", [{"tag": "stage"}, {"temperature": 0}, {"schema": {"b": 2, "a": 1}}], ids=str)
+def test_what_shapes_no_answer_leaves_the_question_what_it_is(other: dict[str, Any]) -> None:
+    assert name(replace(PLAIN, **other)) == name(PLAIN)
 
 
 @pytest.mark.parametrize(
