@@ -40,7 +40,8 @@ class Keys:
         for key, attempt in asked:
             shelf, entry = self._place(key)
             shelf.append(entry | attempt)
-        self._shelves = [array("Q", sorted(shelf)) for shelf in self._shelves]
+        for number, shelf in enumerate(self._shelves):  # one after the other: two of each would be twice the memory
+            self._shelves[number] = array("Q", sorted(shelf))
 
     def notify_reply(self, attempt: int) -> None:
         """A reply to this attempt is kept."""
