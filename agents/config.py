@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wai
 
 __all__ = [
     "MOST_SEED",
+    "PACE",
     "SPENDING_STAGES",
     "Configuration",
     "Stages",
@@ -38,6 +39,9 @@ MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_writ
 
 SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate")
 """Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
+
+PACE = ("rpm", "tpm", "concurrency", "hedge", "deadline")
+"""How fast a run goes and for how long: what it makes follows from none of these, so it may go on with others."""
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
 MOST = {
@@ -87,6 +91,8 @@ class Configuration:
     rpm: int | None = None
     tpm: int | None = None
     concurrency: int | None = None
+    hedge: bool = False
+    deadline: float | None = None  # of asking, from every start on
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
     per_request: int = 8
@@ -107,6 +113,7 @@ class Configuration:
         for name in ("model", "base_url", "test"):
             check_writable(_flag(name), getattr(self, name) or "")
         _positive("train_seconds", self.train_seconds)
+        _positive("deadline", self.deadline)
         for name in MONEY:
             _decimal(_flag(name), getattr(self, name), above_zero=name == "budget")
         if (self.price_in is None) != (self.price_out is None):

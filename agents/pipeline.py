@@ -138,6 +138,8 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
         journal=folder.journal,
         seed=configuration.seed,
         events=events,
+        run_deadline_s=configuration.deadline,
+        hedge=configuration.hedge,
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 
-from agents.config import Configuration, as_table, check_writable, checked_options
+from agents.config import PACE, Configuration, as_table, check_writable, checked_options
 from engine.errors import UserError
 from engine.journal import peek
 from engine.prices import PICO_PER_USD
@@ -68,7 +68,10 @@ class RunFolder:
         return self.path / "report.html"
 
     def begin(self, *, prompt: str, configuration: Configuration) -> None:
-        """Make the folder, or enter the one that holds this very run. Raises UserError when it holds another."""
+        """Make the folder, or enter the one that holds this very run. Raises UserError when it holds another.
+
+        The same run may go on at another pace, which `keep` writes down.
+        """
         check_writable("the folder of the run", str(self.path.resolve()))
         if not self.manifest.exists():
             self._check_free()
@@ -93,7 +96,9 @@ class RunFolder:
             raise UserError(f"{self.path}: is not empty and holds no run; choose another folder with --out")
 
     def _check_same(self, *, prompt: str, configuration: Configuration) -> None:
-        if self.configuration() != configuration or self.prompt_text() != prompt:
+        begun = self.configuration()
+        at_this_pace = dataclasses.replace(begun, **{name: getattr(configuration, name) for name in PACE})
+        if at_this_pace != configuration or self.prompt_text() != prompt:
             raise UserError(
                 f"{self.path}: holds another run; choose another folder with --out, "
                 f"or continue that one: smelt resume {self.path}"

@@ -15,7 +15,9 @@ from agents.cli.options import (
     BudgetOption,
     ConcurrencyOption,
     ConfigOption,
+    DeadlineOption,
     ExamplesOption,
+    HedgeOption,
     JsonOption,
     ModelOption,
     OutOption,
@@ -70,6 +72,8 @@ def run(
     rpm: RpmOption = None,
     tpm: TpmOption = None,
     concurrency: ConcurrencyOption = None,
+    hedge: HedgeOption = None,
+    deadline: DeadlineOption = None,
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     config: ConfigOption = None,
@@ -82,10 +86,11 @@ def run(
     flags = {
         "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
-        "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in, "price_out": price_out,
+        "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "deadline": deadline,
+        "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
-    folder = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, yes=yes)
-    return _carry_out(folder, folder.configuration(), json=json, quiet=quiet)
+    folder, configuration = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, yes=yes)
+    return _carry_out(folder, configuration, json=json, quiet=quiet)
 
 
 def generate(
@@ -100,6 +105,8 @@ def generate(
     rpm: RpmOption = None,
     tpm: TpmOption = None,
     concurrency: ConcurrencyOption = None,
+    hedge: HedgeOption = None,
+    deadline: DeadlineOption = None,
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     config: ConfigOption = None,
@@ -112,16 +119,16 @@ def generate(
     flags = {
         "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
-        "price_in": price_in, "price_out": price_out,
+        "hedge": hedge, "deadline": deadline, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
-    folder = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
-    return _carry_out(folder, folder.configuration(), json=json, quiet=quiet)
+    folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
+    return _carry_out(folder, configuration, json=json, quiet=quiet)
 
 
 def _begin(
     argument: str, *, flags: Mapping[str, object], config: Path | None, out: Path | None, yes: bool
-) -> RunFolder:
-    """The folder of a run that has begun. Until everything is known to be in order, nothing is written."""
+) -> tuple[RunFolder, Configuration]:
+    """The folder of a run that has begun, and how to go about it. Until all is in order, nothing is written."""
     from agents.cli.prompt_files import read_prompt
     from agents.config import resolve
     from agents.prepare import prepare
@@ -133,7 +140,7 @@ def _begin(
         _confirm_spending(configuration.model, configuration.budget)
     folder = RunFolder(out or free_name(RUNS, source.name))
     folder.begin(prompt=source.text, configuration=configuration)
-    return folder
+    return folder, configuration
 
 
 def _confirm_spending(model: str, budget: str | None) -> None:

@@ -13,7 +13,9 @@ __all__ = [
     "BudgetOption",
     "ConcurrencyOption",
     "ConfigOption",
+    "DeadlineOption",
     "ExamplesOption",
+    "HedgeOption",
     "JsonOption",
     "ModelOption",
     "OutOption",
@@ -59,6 +61,13 @@ RpmOption = Annotated[int | None, typer.Option(metavar="N", help="Requests a min
 TpmOption = Annotated[int | None, typer.Option(metavar="N", help="Tokens a minute; learnt when not told.")]
 ConcurrencyOption = Annotated[
     int | None, typer.Option(metavar="N", help="Requests in flight, fixed; found when not told.")
+]
+HedgeOption = Annotated[
+    bool | None,
+    typer.Option("--hedge", help="Ask stragglers once more beside themselves; both are paid, 3 in 100 at most."),
+]
+DeadlineOption = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Stop asking after so long, as Ctrl-C would; resume goes on.")
 ]
 PriceInOption = Annotated[
     str | None, typer.Option(metavar="USD", help="Price of a million input tokens, when Smelt does not know it.")
