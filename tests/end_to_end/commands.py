@@ -1,0 +1,141 @@
+"""The real command line as a test uses it: started, waited for, stopped, with a teacher behind HTTP that counts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agents.demo.conversation import AnnotateMany, read_conversation
+from engine.fakes.server import FakeProvider
+from engine.messages import Message
+from engine.prices import Price
+from engine.providers.resolve import world_named
+from engine.providers.simulated import Answer
+
+ROOT = Path(__file__).parents[2]
+DATES = ROOT / "agents" / "demo" / "dates"
+INTENTS = ROOT / "agents" / "demo" / "intents"
+PARTS = ("train", "validation", "test", "rejected")
+ROWS = 400
+Question = tuple[tuple[Message, ...], float, int]
+
+
+class Watched:
+    """A world that counts how often it is asked each question, and tells when it has been asked so many."""
+
+    def __init__(self, name: str) -> None:
+        self._world = world_named(name, seed=0)
+        self.asked: Counter[Question] = Counter()
+        self.latency_s: float | None = None  # None: as the world says
+        self._at: int | None = None
+        self._then: Callable[[], None] = lambda: None
+
+    @property
+    def name(self) -> str:
+        return self._world.name
+
+    @property
+    def seed(self) -> int:
+        return self._world.seed
+
+    @property
+    def price(self) -> Price:
+        return self._world.price
+
+    def answer(self, messages: Sequence[Message], *, temperature: float, max_tokens: int, sample: int = 0) -> Answer:
+        self.asked[(tuple(messages), temperature, max_tokens)] += 1
+        if self.asked.total() == self._at:
+            self._then()
+        answer = self._world.answer(messages, temperature=temperature, max_tokens=max_tokens, sample=sample)
+        return answer if self.latency_s is None else replace(answer, latency_s=self.latency_s)
+
+    def truth(self, messages: Sequence[Message]) -> str | None:
+        return self._world.truth(messages)
+
+    def when(self, asked: int, then: Callable[[], None]) -> None:
+        """Call `then` at the question that makes so many in all."""
+        self._at, self._then = asked, then
+
+    @property
+    def asked_again(self) -> int:
+        return sum(times - 1 for times in self.asked.values())
+
+    @property
+    def lists_of_labels(self) -> int:
+        """How many of the questions were for the labels of several inputs."""
+        return sum(isinstance(read_conversation(messages), AnnotateMany) for messages, _, _ in self.asked)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def table(self) -> dict[str, object]:
+        """The JSON object that is the last line of its standard output."""
+        table = json.loads(self.out.splitlines()[-1])
+        assert isinstance(table, dict)
+        return table
+
+
+async def start(*words: object) -> Process:
+    """`python -m agents WORDS`, in the clone, with no key in its environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "agents",
+        *map(str, words),
+        cwd=ROOT,
+        env=environment,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+
+
+async def ended(process: Process) -> Ended:
+    async with asyncio.timeout(120):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def smelt(*words: object) -> Ended:
+    return await ended(await start(*words))
+
+
+def generating(out: Path, *more: object, url: str, dialect: str = "openai", budget: str = "5") -> tuple[object, ...]:
+    """The words that make the data of these tests, with a teacher behind HTTP."""
+    prices = ("--price-in", "0.25", "--price-out", "2", "--budget", budget)
+    teacher = ("--model", f"{dialect}/dates", "--base-url", url, *prices)
+    return ("generate", DATES / "prompt.md", *teacher, "--examples", ROWS, "--out", out, "--quiet", *more)
+
+
+def data_of(run: Path) -> dict[str, bytes]:
+    return {part: (run / "data" / f"{part}.parquet").read_bytes() for part in PARTS}
+
+
+@contextlib.asynccontextmanager
+async def teacher(world: Watched, *, latency_scale: float = 0.1) -> AsyncIterator[FakeProvider]:
+    async with FakeProvider(world, latency_scale=latency_scale) as fake:
+        yield fake
+
+
+async def stopped_at(world: Watched, asked: int, number: signal.Signals, words: Sequence[object]) -> Ended:
+    """Run a command that gets a signal at the moment at which the teacher is asked for the so-manieth time."""
+    process = await start(*words)
+    world.when(asked, lambda: process.send_signal(number))
+    return await ended(process)

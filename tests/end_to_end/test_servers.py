@@ -1,0 +1,108 @@
+"""The commands that serve until they are told to stop. Slow; `make test` runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from asyncio.subprocess import Process
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.commands import INTENTS, Ended, ended, smelt, start
+
+pytestmark = pytest.mark.slow
+
+
+async def address_of(process: Process) -> str:
+    """What a server says first: where it is."""
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        line = (await process.stdout.readline()).decode()
+    return next(word for word in line.split() if word.startswith("http://"))
+
+
+async def told_to_stop(process: Process, number: signal.Signals = signal.SIGINT) -> Ended:
+    process.send_signal(number)
+    return await ended(process)
+
+
+def test_a_served_student_takes_the_place_of_the_llm(routed: tuple[Path, Ended]) -> None:
+    """The official client, the prompt as it always sent it: the answer is that to the bare input."""
+    run, _ = routed
+    prompt = (INTENTS / "prompt.md").read_text()
+    said = ["My parcel arrived soaking wet and the vase in it is in pieces.", "How do I change my password?"]
+
+    async def ask_in_three_ways() -> tuple[list[list[str | None]], list[str], str, Ended]:
+        import openai
+
+        process = await start("serve", run, "--port", 0)
+        async with openai.AsyncOpenAI(base_url=await address_of(process), api_key="none", max_retries=0) as client:
+
+            async def ask(*messages: tuple[str, str]) -> str | None:
+                turns = [{"role": role, "content": content} for role, content in messages]
+                reply = await client.chat.completions.create(model="gpt", messages=turns)  # type: ignore[arg-type]
+                return reply.choices[0].message.content
+
+            answers = [
+                [
+                    await ask(("user", text)),
+                    await ask(("user", f"{prompt}\nInput: {text}\nOutput:")),
+                    await ask(("system", prompt), ("user", text)),
+                ]
+                for text in said
+            ]
+            models = [model.id async for model in client.models.list()]
+            with pytest.raises(openai.BadRequestError) as refused:
+                await ask(("system", prompt))
+        return answers, models, str(refused.value), await told_to_stop(process)
+
+    answers, models, refused, stopped = asyncio.run(ask_in_three_ways())
+
+    assert answers[0] == ["damaged parcel"] * 3
+    assert answers[1] == ["account"] * 3
+    assert models == ["routing"]
+    assert "no message from the user" in refused
+    assert (stopped.code, stopped.err) == (130, "")
+
+
+def test_the_chat_page_answers_from_the_student_and_is_for_this_machine(routed: tuple[Path, Ended]) -> None:
+    run, _ = routed
+
+    async def chat() -> tuple[str, str, Ended, Ended]:
+        import httpx
+
+        process = await start("chat", run)
+        url = await address_of(process)
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as browser:
+            page = (await browser.get("config")).text
+            question = {"data": ["I forgot my password"]}
+            event = (await browser.post("gradio_api/call/ask", json=question)).json()["event_id"]
+            told = (await browser.get(f"gradio_api/call/ask/{event}")).text
+        taken = await smelt("chat", run, "--port", url.rstrip("/").rpartition(":")[2])
+        return page, told, taken, await told_to_stop(process)
+
+    page, told, taken, stopped = asyncio.run(chat())
+
+    assert "simulated teacher" in page
+    assert "any idea when the blue suitcase from Vigo will arrive?" in page
+    assert 'data: ["account", {"label": "confidence"' in told
+    assert (taken.code, taken.out) == (2, "")
+    assert taken.err.count("\n") == 1
+    assert (stopped.code, stopped.err) == (130, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_the_fake_provider_says_where_it_is_and_ends_quietly(number: signal.Signals) -> None:
+    async def serve() -> tuple[str, Ended, Ended]:
+        process = await start("fake-provider", "--world", "intents", "--port", 0)
+        url = await address_of(process)
+        taken = await smelt("fake-provider", "--port", url.removesuffix("/v1").rpartition(":")[2])
+        return url, taken, await told_to_stop(process, number)
+
+    url, taken, stopped = asyncio.run(serve())
+
+    assert url.startswith("http://127.0.0.1:")
+    assert (taken.code, taken.out, taken.err.count("\n")) == (2, "", 1)
+    assert (stopped.code, stopped.err) == (130, "")
+    assert "smelt run PROMPT.md --model anthropic/intents" in stopped.out
