@@ -134,8 +134,19 @@ async def teacher(world: Watched, *, latency_scale: float = 0.1) -> AsyncIterato
         yield fake
 
 
+def signal_to(process: Process, number: signal.Signals) -> None:
+    """As from another terminal: also to a process that is just ending.
+
+    `Process.send_signal` looks first whether it has ended, and may so take its status away from asyncio, which then
+    makes one up (255).
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
 async def stopped_at(world: Watched, asked: int, number: signal.Signals, words: Sequence[object]) -> Ended:
     """Run a command that gets a signal at the moment at which the teacher is asked for the so-manieth time."""
     process = await start(*words)
-    world.when(asked, lambda: process.send_signal(number))
+    world.when(asked, lambda: signal_to(process, number))
     return await ended(process)

@@ -10,7 +10,18 @@ import pytest
 
 from engine.fakes.server import FakeProvider
 from engine.journal import peek
-from tests.end_to_end.commands import Ended, Watched, data_of, ended, generating, smelt, start, stopped_at, teacher
+from tests.end_to_end.commands import (
+    Ended,
+    Watched,
+    data_of,
+    ended,
+    generating,
+    signal_to,
+    smelt,
+    start,
+    stopped_at,
+    teacher,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -50,14 +61,14 @@ def test_a_second_interrupt_stops_at_once_and_the_run_can_still_be_resumed(
 
             def interrupt_in_a_long_wait() -> None:
                 world.latency_s = 1000
-                process.send_signal(signal.SIGINT)
+                signal_to(process, signal.SIGINT)
 
             world.when(30, interrupt_in_a_long_wait)
             async with asyncio.timeout(30):
                 while process.returncode is None:
                     await asyncio.sleep(0.2)  # an impatient hand on Ctrl-C
-                    if world.latency_s is not None and process.returncode is None:
-                        process.send_signal(signal.SIGINT)
+                    if world.latency_s is not None:
+                        signal_to(process, signal.SIGINT)
             return await ended(process), fake.port
 
     async def resume(port: int) -> Ended:

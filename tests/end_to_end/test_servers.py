@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.commands import INTENTS, Ended, ended, smelt, start
+from tests.end_to_end.commands import INTENTS, Ended, ended, signal_to, smelt, start
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ async def address_of(process: Process) -> str:
 
 
 async def told_to_stop(process: Process, number: signal.Signals = signal.SIGINT) -> Ended:
-    process.send_signal(number)
+    signal_to(process, number)
     return await ended(process)
 
 
