@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from io import BytesIO, StringIO, TextIOWrapper
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
 
 from engine.budget import Share
-from engine.dashboard import Dashboard
 from engine.dashboard.drawing import render
 from engine.dashboard.lines import PlainLines
 from engine.dashboard.view import View
@@ -23,10 +18,8 @@ from engine.dashboard.words import clock_time, money, rejections
 from engine.events import (
     AttemptFailed,
     Event,
-    Events,
     Noted,
     ReplyReceived,
-    RequestSent,
     RowAccepted,
     RowRejected,
     StageFinished,
@@ -35,57 +28,9 @@ from engine.events import (
 )
 from engine.statistics import Statistics
 from engine.text import clean
-from engine.throttle import Limits
+from tests.engine.pictures import CENT, DOLLAR, HOSTILE, STAGES, Screenful, figures
 
-DOLLAR = 10**12
-CENT = DOLLAR // 100
-STAGES = ("parse", "generate", "train")
-HOSTILE = "a\x1b[2J\x1b]8;;http://x\x07 [/x] [red]b[/red]\r\n\u202ec\u2066\x9b31m\ud800 [link=http://x]d[/link]\u2028e"
 REPLY = ReplyReceived("t", cost=1, input_tokens=1, output_tokens=1, latency_s=0.1, from_journal=False)
-
-
-def figures(*, cap: int | None = DOLLAR, binding: str = "lack of work", **money: Any) -> Statistics:
-    """The engine's statistics of a moment."""
-    saved: dict[str, Any] = {"saved_by_journal": 0, "saved_by_sampling": 0, "shares": {}} | money
-    return Statistics(
-        requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, hedged=0, input_tokens=0,
-        output_tokens=0, in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap, spent=31 * CENT,
-        assumed=CENT, reserved=2 * CENT, by_tag={}, **saved,
-    )  # fmt: skip
-
-
-@dataclass
-class StillClock:
-    """A clock that stands until it is set."""
-
-    now: float = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@dataclass
-class Screenful:
-    """A console in memory."""
-
-    width: int = 80
-    height: int = 24
-    terminal: bool = True
-    file: StringIO = field(default_factory=StringIO)
-
-    def console(self, **more: object) -> Console:
-        return Console(
-            file=self.file, width=self.width, height=self.height, force_terminal=self.terminal, **more  # type: ignore[arg-type] # options of its own
-        )  # fmt: skip
-
-    def lines(self) -> list[str]:
-        return self.file.getvalue().splitlines()
 
 
 def view_after(*events: Event, simulated: bool = True, stages: tuple[str, ...] = STAGES) -> View:
@@ -308,172 +253,6 @@ def test_a_clean_text_cannot_steer_a_terminal(text: str, limit: int) -> None:
 )
 def test_what_cleaning_leaves(text: str, shown: str) -> None:
     assert clean(text, 20) == shown
-
-
-def plain(*timed: tuple[float, Event], console: Console | None = None, quiet: bool = False) -> list[str]:
-    """The lines that a dashboard without a terminal prints for events at their times."""
-    screen, clock, events = Screenful(terminal=False), StillClock(), Events()
-    console = console or screen.console()
-    with Dashboard(
-        events, title="dates", model="simulated/dates", simulated=True, stages=STAGES, statistics=figures,
-        console=console, quiet=quiet, clock=clock,
-    ):  # fmt: skip
-        for now, event in timed:
-            clock.now = now
-            events.emit(event)
-    return screen.lines()
-
-
-def test_without_a_terminal_there_are_plain_lines() -> None:
-    lines = plain(
-        (0, StageStarted("generate", total=100, unit="rows")),
-        (1, StageProgressed("generate", 5)),
-        (2, RowRejected("format")),
-        (3, StageProgressed("generate", 10, facts=(("temperature", "0.7"),))),
-        (4, Noted("said [/x]\n\x1b[2J so")),
-        (5, RequestSent("t")),
-        (6, StageFinished("generate", "100 rows")),
-        (7, StageStarted("train")),
-        (8, StageFinished("train")),
-    )
-
-    assert lines == [
-        "dates: simulated/dates, a simulated teacher",
-        "generate: started, 100 rows to go",
-        "generate: 10 of 100 rows, 0:27 left, temperature 0.7, 1 rejected, $0.3100 spent, $0.0100 assumed of $1.00",
-        "note: said [/x] [2J so",
-        "generate: done, 100 rows",
-        "train: started",
-        "train: done",
-    ]
-
-
-def test_a_slow_stage_gives_a_line_every_ten_seconds() -> None:
-    ticks = [(float(now), StageProgressed("train", now, total=1000)) for now in range(1, 31)]
-
-    lines = plain((0, StageStarted("train", total=1000)), *ticks)
-
-    assert [line.split(",")[0] for line in lines[2:]] == [
-        "train: 10 of 1",
-        "train: 20 of 1",
-        "train: 30 of 1",
-    ]
-
-
-def test_a_fast_stage_gives_a_line_at_every_tenth() -> None:
-    ticks = [(0.0, StageProgressed("generate", done)) for done in range(1, 1001)]
-
-    lines = plain((0, StageStarted("generate", total=1000)), *ticks)
-
-    assert len(lines) == 2 + 10
-
-
-def test_a_stage_that_asks_for_nothing_does_not_repeat_the_money() -> None:
-    lines = plain(
-        (0, StageStarted("generate", total=10)),
-        (1, StageProgressed("generate", 5)),
-        (2, StageStarted("train", total=10)),
-        (3, StageProgressed("train", 5)),
-    )
-
-    assert [line for line in lines if "spent" in line] == [
-        "generate: 5 of 10, 0:01 left, $0.3100 spent, $0.0100 assumed of $1.00"
-    ]
-
-
-def test_plain_lines_are_never_wrapped_or_coloured() -> None:
-    [*_, note] = plain((0, Noted("word " * 60)))
-
-    assert len(note) > 200
-    assert "\x1b" not in note
-
-
-def test_an_old_encoding_loses_letters_not_lines() -> None:
-    raw = BytesIO()
-    file = TextIOWrapper(raw, encoding="ascii")
-
-    plain((0, Noted("naïve 日")), console=Console(file=file, force_terminal=False))
-
-    file.flush()
-    assert raw.getvalue().decode("ascii").splitlines()[-1] == "note: na?ve ?"
-
-
-def test_quiet_shows_nothing() -> None:
-    assert plain((0, Noted("hello")), quiet=True) == []
-
-
-def show_live(screen: Screenful, statistics: object = figures, **options: object) -> None:
-    events = Events()
-    with Dashboard(
-        events, title="dates", model="m", simulated=True, stages=STAGES,
-        statistics=statistics, console=screen.console(**options), clock=StillClock(),  # type: ignore[arg-type] # may be a broken one
-    ):  # fmt: skip
-        events.emit(StageStarted("generate", total=10))
-        events.emit(RowAccepted(HOSTILE, "out"))
-
-
-def test_on_a_terminal_the_last_picture_stays() -> None:
-    screen = Screenful()
-
-    show_live(screen)
-
-    assert "[/x] [red]b[/red] c" in screen.file.getvalue()
-    assert "\x1b[2J" not in screen.file.getvalue()
-
-
-def test_no_color_is_respected() -> None:
-    screen = Screenful()
-
-    show_live(screen, color_system="truecolor", _environ={"NO_COLOR": "1"})
-
-    assert "\x1b[32m" not in screen.file.getvalue()
-    assert "generate" in screen.file.getvalue()
-
-
-def test_a_dumb_terminal_gets_plain_lines() -> None:
-    screen = Screenful()
-
-    show_live(screen, _environ={"TERM": "dumb"})
-
-    assert screen.lines() == ["dates: m, a simulated teacher", "generate: started, 10 to go"]
-
-
-def test_a_view_that_breaks_does_not_break_the_run(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Statistics:
-        raise RuntimeError("no figures")
-
-    show_live(Screenful(), statistics=broken)
-
-    assert caplog.text.count("the live view failed; the run goes on") == 1
-
-
-@pytest.mark.parametrize(
-    ("terminal", "error"),
-    [pytest.param(True, OSError(5, "gone"), id="screen"), pytest.param(False, BrokenPipeError(), id="pipe")],
-)
-def test_a_terminal_that_went_away_does_not_break_the_run(
-    terminal: bool, error: OSError, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Gone(StringIO):
-        def write(self, text: str) -> int:  # noqa: ARG002 nothing can be written
-            raise error
-
-    show_live(Screenful(terminal=terminal, file=Gone()))
-
-    assert caplog.text.count("the run goes on") == 1
-
-
-def test_after_the_block_nobody_listens() -> None:
-    events, screen = Events(), Screenful(terminal=False)
-    with Dashboard(
-        events, title="t", model="m", simulated=False, stages=(), statistics=figures, console=screen.console()
-    ) as dashboard:
-        pass
-
-    events.emit(Noted("late"))
-
-    assert list(dashboard.view.notes) == []
-    assert screen.lines() == ["t: m"]
 
 
 def events_of_any_kind() -> Iterator[st.SearchStrategy[Event]]:
