@@ -1,4 +1,4 @@
-"""Stages have shares of the budget: no more than these, what is kept for one is given to no other, and all of it is used."""
+"""Stages have shares of the budget: no more than these, what is kept for one goes to no other, and all is used."""
 
 from __future__ import annotations
 
