@@ -1,0 +1,119 @@
+"""What is derived from a prompt: output pattern, labels, empty answer, language."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from agents.parse import parse
+
+
+@pytest.mark.parametrize(
+    ("outputs", "wanted"),
+    [
+        pytest.param(["2021-03-05", "1998-09-11", "N/A"], r"\d{4}-\d{2}-\d{2}|N/A", id="dates"),
+        pytest.param(["2021-03-05", "1998-09", "2001"], r"\d{4}-\d{2}-\d{2}|\d{4}-\d{2}|\d{4}", id="several shapes"),
+        pytest.param(["14:30", "09:05"], r"\d{2}:\d{2}", id="times"),
+        pytest.param(["8", "11", "630"], None, id="numbers may be anything"),
+        pytest.param(["2013", "2014"], None, id="years alone may be numbers"),
+        pytest.param(["3.14", "2.72"], None, id="decimals"),
+        pytest.param(["2021-03-05", "in May"], None, id="mixed with words"),
+        pytest.param(["early May == 2012-05", "N/A"], None, id="free text"),
+        pytest.param(["2021-03-05"], None, id="one is no evidence"),
+    ],
+)
+def test_an_output_pattern_is_derived_only_where_it_is_safe(outputs: list[str], wanted: str | None) -> None:
+    prompt = "Write what is asked.\n\n" + "\n\n".join(
+        f"Input: text {n}\nOutput: {out}" for n, out in enumerate(outputs)
+    )
+    pattern = parse(prompt).output_pattern
+
+    assert pattern == wanted
+    assert pattern is None or all(re.fullmatch(pattern, output) for output in outputs)
+
+
+def test_a_form_that_the_instruction_names_widens_the_pattern() -> None:
+    spec = parse(
+        "Write YYYY-MM-DD, or YYYY-MM if no day is named.\n\n"
+        "Input: a\nOutput: 2020-01-02\n\nInput: b\nOutput: 2021-03-04"
+    )
+
+    assert spec.output_pattern == r"\d{4}-\d{2}-\d{2}|\d{4}-\d{2}"
+
+
+def shown(instruction: str, *outputs: str) -> str:
+    """A prompt whose demonstrations have these outputs."""
+    return "\n\n".join([instruction, *(f"Input: text {n}\nOutput: {output}" for n, output in enumerate(outputs))])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "labels"),
+    [
+        pytest.param(shown("Classify as one of: spam, ham, other.", "ham", "spam"), "spam, ham, other", id="one of"),
+        pytest.param(
+            shown("Name the team.\n\n- pay: money\n- login: keys\n- rest", "rest"), "pay, login, rest", id="bullets"
+        ),
+        pytest.param(shown("Answer 'yes' if so, and 'no' otherwise.", "Yes.", "Yes."), "Yes., No.", id="respelled"),
+        pytest.param(shown("Answer with 1, 2, or 3 as the number.", "2", "1"), "1, 2, 3", id="enumerated"),
+        pytest.param(shown("Answer yes or no.", "yes", "yes"), "yes, no", id="one of two shown"),
+        pytest.param(shown("Judge the review.", "x", "y", "x", "y"), "x, y", id="repeated"),
+        pytest.param(shown("Is it true?", "true", "false"), "true, false", id="family"),
+        pytest.param(
+            'You should respond with "Satisfied" or "Unsatisfied".', "Satisfied, Unsatisfied", id="no examples"
+        ),
+        pytest.param("Classify it into positive, negative or mixed.", "positive, negative, mixed", id="into"),
+    ],
+)
+def test_labels_come_from_the_instruction_and_the_demonstrations(prompt: str, labels: str) -> None:
+    spec = parse(prompt)
+
+    assert (spec.kind, spec.labels) == ("classification", tuple(labels.split(", ")))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Extract the drug.\n\nInput: took MTX\nOutput: MTX\n\nInput: no naproxen\nOutput: naproxen",
+        'Find a word, e.g. "survival" and "survive".\n\nInput: a\nOutput: sun\n\nInput: b\nOutput: rain',
+        "Return the element with the largest value; of a positive and a negative element return the positive element.",
+        "Compute.\n\nInput: 1+1\nOutput: 2\n\nInput: 2+0\nOutput: 2\n\nInput: 1+2\nOutput: 3\n\nInput: 3+0\nOutput: 3",
+    ],
+    ids=["extraction", "quoted words", "no enumeration of answers", "numbers repeat by chance"],
+)
+def test_free_answers_have_no_labels(prompt: str) -> None:
+    assert (parse(prompt).kind, parse(prompt).labels) == ("text", ())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wanted"),
+    [
+        ("Find it.\n\nInput: a\nOutput: N/A\n\nInput: b\nOutput: it", "N/A"),
+        ("Find it. If there is none, write 'N/A'.\n\nInput: b\nOutput: it", "N/A"),
+        ("Route.\n\n- pay: money\n- none of these: the rest\n\nInput: b\nOutput: none of these", "none of these"),
+        ("Find it.\n\nInput: b\nOutput: it", None),
+    ],
+    ids=["shown", "told", "a label", "neither"],
+)
+def test_the_empty_answer_is_known_when_shown_or_told(prompt: str, wanted: str | None) -> None:
+    assert parse(prompt).empty_answer == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("what is the price of it?", "en"),
+        ("Wie ist das Wetter und wo ist der Zug?", "de"),
+        ("Où est la gare et quelle heure est-il ?", "fr"),
+        ("¿Dónde está la estación de trenes?", "es"),
+        ("Mikä tämä on ja mitä se voi?", "fi"),
+        ("Где находится вокзал?", "ru"),
+        ("北京市的人口是多少？", "zh"),
+        ("リスト内に出現する単語を数える", "ja"),
+        ("오늘 날씨 어때요?", "ko"),
+        ("أين المحطة", "ar"),
+        ("12:30", "en"),
+    ],
+)
+def test_the_language_is_that_of_the_inputs(text: str, language: str) -> None:
+    assert parse(f"Do what is asked with it.\n\nInput: {text}\nOutput: x").language == language

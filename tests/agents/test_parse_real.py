@@ -1,0 +1,85 @@
+"""Prompts and tasks of other people, split as they were meant."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from agents.parse import parse
+from agents.records import Pair
+from engine.errors import UserError
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def real_rows(name: str) -> list[dict[str, object]]:
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"the shared data set {name} is not here")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def test_real_prompts_in_six_layouts_are_split_exactly() -> None:
+    rows = real_rows("ni_tasks/styled_prompts.jsonl")
+    wrong = []
+    for row in rows:
+        spec = parse(str(row["prompt"]))
+        found = [{"input": pair.input, "output": pair.output} for pair in spec.demonstrations]
+        if spec.instruction != str(row["expected_instruction"]).strip() or found != row["expected_demonstrations"]:
+            wrong.append(row["id"])
+
+    assert len(wrong) <= 0.02 * len(rows), wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("ni_tasks/prompts.jsonl", "definition"),
+        ("p2m_prompts/dev.jsonl", "prompt"),
+        ("self_instruct_prompts/dev.jsonl", "prompt"),
+        ("chatgpt_prompts/dev.jsonl", "prompt"),
+        ("bbh/prompts.jsonl", "cot_prompt"),
+    ],
+)
+def test_real_prompts_are_understood_or_refused(name: str, column: str) -> None:
+    for row in real_rows(name):
+        if row[column] == "test":  # somebody's entry in a collection of prompts
+            with pytest.raises(UserError, match="no instruction"):
+                parse("test")
+        else:
+            assert parse(str(row[column])).instruction
+
+
+def test_the_temporal_prompt_is_understood_whole() -> None:
+    titled = {row["title"]: str(row["prompt"]) for row in real_rows("p2m_prompts/dev.jsonl")}
+    spec = parse(titled["Temporal Expression Normalization"])
+
+    assert len(spec.demonstrations) == 12
+    assert (spec.kind, spec.empty_answer, spec.output_pattern, spec.confidence) == ("text", "N/A", None, 1.0)
+    assert spec.instruction.startswith("Temporal date expressions are commonly used")
+    assert spec.instruction.endswith('output="N/A".')
+
+
+def test_other_rows_of_real_tasks_laid_out_anew_are_split_exactly() -> None:
+    """Definitions with examples drawn from the tasks' instances, in layouts that the answer key does not have."""
+    rng = random.Random(0)
+    instances: dict[str, list[Pair]] = {}
+    for row in real_rows("ni_tasks/dev.jsonl"):
+        instances.setdefault(str(row["task"]), []).append(Pair(str(row["input"]), str(row["output"])))
+    tried = wrong = 0
+    for row in real_rows("ni_tasks/prompts.jsonl"):
+        pairs = rng.sample(instances[str(row["id"])], 3)
+        first, second = rng.choice(
+            [("Input", "Output"), ("Eingabe", "Ausgabe"), ("**Input", "**Output"), ("Text", "Label")]
+        )
+        body = "\n\n".join(f"{first}: {pair.input}\n{second}: {pair.output}" for pair in pairs)
+        spec = parse(
+            f"{str(row['definition']).strip()}\n\nHere are some examples:\n\n{body}\n\nInput: {{input}}\nOutput:"
+        )
+        wrong += [(p.input, p.output) for p in spec.demonstrations] != [(p.input, p.output) for p in pairs]
+        tried += 1
+
+    assert wrong <= 0.05 * tried

@@ -1,0 +1,199 @@
+"""The limits of the fake provider: exact, and told as the real ones tell them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import UserError
+from engine.fakes.faults import FaultRates
+from engine.fakes.limits import Charge, Gate, RateLimits
+from engine.fakes.openai_side import go_duration
+from engine.fakes.service import Change
+from tests.engine.fake_requests import ANTHROPIC, ask, service
+
+ONE = Charge(input_tokens=1, output_allowed=1)
+
+
+@settings(deadline=None)
+@given(
+    rpm=st.integers(1, 2000),
+    quantum_s=st.sampled_from([0.0, 1.0, 10.0]),
+    gaps=st.lists(st.floats(0, 3), min_size=1, max_size=80),
+)
+def test_no_minute_and_no_quantum_admits_more_than_the_limit(rpm: int, quantum_s: float, gaps: list[float]) -> None:
+    gate, now, admitted = Gate(RateLimits(rpm=rpm, quantum_s=quantum_s)), 0.0, []
+    for gap in gaps:
+        now += gap
+        if gate.admit(ONE, now=now, denied_counts=False) is None:
+            admitted.append(now)
+
+    assert len(admitted) <= rpm + now * rpm / 60 + 1e-6
+    if quantum_s:
+        per_window = Counter(int(at // quantum_s) for at in admitted)
+        assert max(per_window.values()) <= max(1, int(rpm * quantum_s / 60))
+
+
+@settings(deadline=None)
+@given(limits=st.builds(RateLimits, rpm=st.integers(1, 200), tpm=st.integers(10, 500)), count=st.integers(1, 60))
+def test_who_waits_as_told_is_let_in(limits: RateLimits, count: int) -> None:
+    gate, now = Gate(limits), 0.0
+    for _ in range(count):
+        denial = gate.admit(Charge(3, 4), now=now, denied_counts=False)
+        while denial is not None:  # one limit after another may be in the way
+            now += denial.retry_after_s + 1e-9
+            denial = gate.admit(Charge(3, 4), now=now, denied_counts=False)
+
+
+def test_a_limit_that_changes_keeps_what_it_can_hold_of_what_was_saved_up() -> None:
+    gate = Gate(RateLimits(rpm=600, quantum_s=0))
+    gate.change(RateLimits(rpm=60, quantum_s=0), now=10.0)
+    let_in = sum(gate.admit(ONE, now=10.0, denied_counts=False) is None for _ in range(100))
+    assert let_in == 60
+
+    gate.change(RateLimits(rpm=6000, quantum_s=0), now=11.0)
+    assert sum(gate.admit(ONE, now=11.0, denied_counts=False) is None for _ in range(100)) == 1
+
+
+def test_limits_and_weather_change_so_long_after_the_first_request() -> None:
+    storm = Change(after_s=20, faults=FaultRates(overloaded=1))
+    target = service(changes=(storm, Change(after_s=80, faults=FaultRates(), limits=RateLimits(rpm=60))))
+
+    assert [ask(target, at=at).status for at in (100.0, 119.9, 120.0, 179.9, 180.0)] == [200, 200, 503, 503, 200]
+    assert ask(target, at=180.1).status == 429
+
+
+def test_a_service_may_keep_its_limits_to_itself() -> None:
+    target = service(limits=RateLimits(rpm=60), tells_limits=False)
+    served = [ask(target, at=0.0) for _ in range(2)]
+
+    assert [each.status for each in served] == [200, 429]
+    assert not [name for each in served for name in each.headers if "ratelimit" in name or "retry" in name]
+
+
+def test_a_request_above_the_limit_can_never_come_in() -> None:
+    denial = Gate(RateLimits(tpm=100)).admit(Charge(1, 100), now=0, denied_counts=False)
+
+    assert denial is not None
+    assert math.isinf(denial.retry_after_s)
+
+
+@pytest.mark.parametrize(("tpm_charge", "taken"), [("sum", 30), ("max", 20)])
+def test_tokens_are_charged_on_arrival(tpm_charge: Any, taken: int) -> None:
+    gate = Gate(RateLimits(tpm=100, tpm_charge=tpm_charge))
+    gate.admit(Charge(10, 20), now=0, denied_counts=False)
+
+    assert gate.standings()[0].remaining == 100 - taken
+    assert repr(gate) == f"<Gate [tokens {100 - taken}/100]>"
+
+
+@pytest.mark.parametrize(("otpm_charge", "remaining"), [("actual", 93), ("reserve", 80)])
+def test_output_counts_as_produced_or_as_allowed(otpm_charge: Any, remaining: int) -> None:
+    gate = Gate(RateLimits(otpm=100, otpm_charge=otpm_charge))
+    gate.admit(Charge(10, 20), now=0, denied_counts=False)
+    gate.produced(7)
+
+    assert gate.standings()[0].remaining == remaining
+
+
+def test_output_beyond_the_limit_closes_the_gate_until_it_is_made_up_for() -> None:
+    gate = Gate(RateLimits(otpm=60))
+    gate.admit(ONE, now=0, denied_counts=False)
+    gate.produced(90)
+
+    denial = gate.admit(ONE, now=0, denied_counts=False)
+
+    assert denial is not None
+    assert denial.retry_after_s == pytest.approx(31)
+
+
+def test_a_denied_request_counts_where_the_service_says_so() -> None:
+    counting, lenient = (Gate(RateLimits(rpm=10, quantum_s=6)) for _ in range(2))
+    for _ in range(4):
+        counting.admit(ONE, now=0, denied_counts=True)
+        lenient.admit(ONE, now=0, denied_counts=False)
+
+    assert counting.standings()[0].remaining == 6
+    assert lenient.standings()[0].remaining == 9
+
+
+def test_openai_says_which_limit_in_its_own_words() -> None:
+    target = service(limits=RateLimits(rpm=100, tpm=50))
+    assert ask(target, max_tokens=40).status == 200
+
+    served = ask(target, at=1.0, max_tokens=40)
+
+    assert served.status == 429
+    assert orjson.loads(served.body)["error"] == {
+        "message": "Rate limit reached for m in organization org-fake on tokens per min (TPM): Limit 50, Used 42, "
+        "Requested 42. Please try again in 39.8s.",
+        "type": "tokens",
+        "param": None,
+        "code": "rate_limit_exceeded",
+    }
+    assert served.headers["retry-after"] == "40"
+    assert served.headers["x-ratelimit-limit-requests"] == "100"
+    assert served.headers["x-ratelimit-remaining-requests"] == "99"
+    assert served.headers["x-ratelimit-reset-requests"] == "600ms"
+    assert served.headers["x-ratelimit-remaining-tokens"] == "8"
+    assert served.headers["x-ratelimit-reset-tokens"] == "49.4s"
+
+
+def test_openai_says_when_a_request_can_never_come_in() -> None:
+    served = ask(service(limits=RateLimits(tpm=50)), max_tokens=60)
+    error = orjson.loads(served.body)["error"]
+
+    assert (served.status, error["type"]) == (429, "tokens")
+    assert error["message"].startswith(
+        "Request too large for m in organization org-fake on tokens per min (TPM): Limit"
+    )
+    assert "retry-after" not in served.headers
+
+
+def test_anthropic_says_which_limit_in_its_own_words() -> None:
+    target = service(limits=RateLimits(rpm=60, itpm=100_000))
+    ask(target, ANTHROPIC, at=10.2)
+
+    served = ask(target, ANTHROPIC, at=10.3)
+
+    assert served.status == 429
+    assert orjson.loads(served.body)["error"] == {
+        "type": "rate_limit_error",
+        "message": "This request would exceed your organization's rate limit of 60 requests per minute "
+        "(org: fake, model: m).",
+    }
+    assert served.headers["retry-after"] == "1"
+    assert served.headers["anthropic-ratelimit-requests-remaining"] == "59"
+    assert served.headers["anthropic-ratelimit-requests-reset"] == "2026-11-18T11:06:51Z"
+    assert served.headers["anthropic-ratelimit-input-tokens-limit"] == "100000"
+    assert served.headers["anthropic-ratelimit-input-tokens-remaining"] == "100000"  # rounded to thousands
+
+
+def test_without_limits_there_are_no_limit_headers() -> None:
+    assert set(ask(service()).headers) == {"content-type", "x-request-id", "x-simulated-teacher"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.012, "12ms"), (1, "1s"), (8.64, "8.64s"), (60, "1m0s"), (360, "6m0s"), (3723.5, "1h2m3.5s")],
+)
+def test_spans_are_written_as_go_writes_them(seconds: float, text: str) -> None:
+    assert go_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"rpm": 0}, {"tpm": -1}, {"itpm": 0}, {"otpm": 0}, {"quantum_s": -1}, {"quantum_s": 61},
+        {"rpm": math.nan}, {"tpm": math.inf}, {"rpm": "60"}, {"rpm": True}, {"quantum_s": math.nan},
+    ],
+)  # fmt: skip
+def test_a_limit_that_means_nothing_is_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="must"):
+        RateLimits(**limits)
