@@ -13,13 +13,7 @@ from hypothesis import strategies as st
 from agents.annotate import Voting, annotate, annotate_all, vote_requests
 from agents.ballots import Ballot, next_calls
 from agents.records import Pair, Spec
-from engine.errors import (
-    BudgetReached,
-    ContentFiltered,
-    ProviderRefused,
-    ProviderUnavailable,
-    SmeltError,
-)
+from engine.errors import BudgetReached, ContentFiltered, ProviderRefused, ProviderUnavailable, SmeltError
 from engine.fakes import virtual_time
 from engine.messages import FinishReason, Reply, Request, Usage
 from tests.agents.voters import DEMONSTRATIONS, SPEC, TEXTS, Labels, labels_of, winners
