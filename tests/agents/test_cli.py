@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from agents.cli import main
 from agents.config import Configuration
 from agents.report import Report
 from agents.run_folder import RunFolder
+from tests.agents.commands import Smelt, in_its_own_process, in_this_process
 
 ROOT = Path(__file__).parents[2]
 DATES = ROOT / "agents" / "demo" / "dates" / "prompt.md"
@@ -31,40 +26,6 @@ COMMANDS = (
     "run", "resume", "generate", "parse", "models", "datasets", "train", "evaluate", "serve", "chat", "report",
     "doctor", "fake-provider", "export",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What came of a command."""
-
-    code: int
-    out: str
-    err: str
-
-
-Smelt = Callable[..., Ran]
-
-
-def in_this_process(*words: object) -> Ran:
-    """`main` with its streams caught: quick, and with our own files under the eyes of the test."""
-    caught = io.BytesIO(), io.BytesIO()
-    out, err = (io.TextIOWrapper(stream, encoding="utf-8", write_through=True) for stream in caught)
-    polite_kill = signal.getsignal(signal.SIGTERM)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-    finally:
-        signal.signal(signal.SIGTERM, polite_kill)
-    said, complained = (stream.getvalue().decode() for stream in caught)
-    return Ran(int(str(ended.value.code)), said, complained)
-
-
-def in_its_own_process(*words: object) -> Ran:
-    """`python -m agents`, as a shell would start it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "agents", *map(str, words)], capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 both_ways = pytest.mark.parametrize(

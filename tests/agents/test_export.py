@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
-import io
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -16,32 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.cli import main
 from agents.cli.exporting import line_of
 from engine import Request
 from engine.journal import Entry, Journal
 from engine.messages import RawReply
+from tests.agents.commands import in_this_process as smelt
 
 HELLO = Request.user("Say hello\u2028 and\x00 more 😀", system="Be brief.", temperature=0.7, stop=("\n",), tag="greet")
 ASKED_OF = "openai/m at http://127.0.0.1:1/v1 openai-chat m"
 SENT = HELLO.canonical(asked_of=ASKED_OF)
 KEY = hashlib.sha256(SENT).digest()
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-def smelt(*words: object) -> Ran:
-    caught = io.BytesIO(), io.BytesIO()
-    out, err = (io.TextIOWrapper(stream, encoding="utf-8", write_through=True) for stream in caught)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    said, complained = (stream.getvalue().decode() for stream in caught)
-    return Ran(int(str(ended.value.code)), said, complained)
 
 
 def raw(body: bytes, *, status: int = 200) -> RawReply:

@@ -1,0 +1,63 @@
+"""The command line as a test calls it: in this process, or in one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from agents.cli import main
+
+__all__ = ["Ran", "Smelt", "in_its_own_process", "in_this_process"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+Smelt = Callable[..., Ran]
+
+
+def in_this_process(*words: object) -> Ran:
+    """`main` with its streams caught: quick, and with our own files under the eyes of the test."""
+    caught = io.BytesIO(), io.BytesIO()
+    out, err = (io.TextIOWrapper(stream, encoding="utf-8", write_through=True) for stream in caught)
+    with (
+        signals_as_before(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main([str(word) for word in words])
+    said, complained = (stream.getvalue().decode() for stream in caught)
+    return Ran(int(str(ended.value.code)), said, complained)
+
+
+@contextlib.contextmanager
+def signals_as_before() -> Iterator[None]:
+    """A command that has ended is deaf to signals; this process is not to be."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def in_its_own_process(*words: object) -> Ran:
+    """`python -m agents`, as a shell would start it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agents", *map(str, words)], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
