@@ -52,6 +52,9 @@ def train(
     call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq` starts
     from. `threads` is the number of CPU threads (None: as many as are free). `task` is kept in `student.json` as it is.
 
+    A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
+    folder beside `folder`, with `.part` after its name.
+
     The same rows, seed and number of threads give the same student on the same machine while no time limit binds.
 
     Raises UserError for rows that cannot teach anything, MissingExtra without the packages it takes, and

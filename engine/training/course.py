@@ -6,6 +6,7 @@ Plain arithmetic over steps and seconds. It is told what happened and says what 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 __all__ = ["Course", "learning_rate", "rows_at_once", "steps_for"]
 
@@ -55,6 +56,24 @@ class Course:
         self._looks_taken = 0
         self.fraction = 0.0
         self.best: float | None = None
+
+    def told(self) -> dict[str, float | None]:
+        """All that it remembers, for `recall`."""
+        return {
+            "looked_s": self._looked_s,
+            "longest_look_s": self._longest_look_s,
+            "looks_taken": self._looks_taken,
+            "fraction": self.fraction,
+            "best": self.best,
+        }
+
+    def recall(self, told: Mapping[str, float | None]) -> None:
+        """Go on where another course of the same steps and limit stood."""
+        self._looked_s = float(told["looked_s"] or 0)
+        self._longest_look_s = float(told["longest_look_s"] or 0)
+        self._looks_taken = int(told["looks_taken"] or 0)
+        self.fraction = float(told["fraction"] or 0)
+        self.best = told["best"]
 
     @property
     def over(self) -> bool:

@@ -5,29 +5,29 @@ Knows tokens, batches and a folder; where the model and its tokens come from is 
 
 from __future__ import annotations
 
-import math
 import random
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from engine.errors import TrainingDiverged, UserError
+from engine.errors import UserError
+from engine.training.bookmark import Bookmark
 from engine.training.course import Course, learning_rate, rows_at_once, steps_for
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Written, padded, write
 from engine.training.lesson import Lesson
-from engine.training.order import bucketed
-from engine.training.student import Prediction, Progress, Row
+from engine.training.order import Presented
+from engine.training.state import Tensors, bring_back, bring_back_chance
+from engine.training.student import Prediction, Row
 from engine.training.threads import torch_threads
+from engine.training.watch import STEPS_BETWEEN_REPORTS, Watch
 
 __all__ = ["Codec", "EncoderDecoder", "Recipe", "checkpoint", "keep", "restore", "teach"]
 
 LOOKED_AT = 300  # validation rows; at 300 the chance in a share of 0.9 is about 0.02
-STEPS_BETWEEN_REPORTS = 20
 IGNORED = -100  # the label that transformers leaves out of the loss
 
 
@@ -118,10 +118,13 @@ def cut(tokens: list[int], longest: int) -> list[int]:
     return tokens if len(tokens) <= longest else [*tokens[: longest - 1], tokens[-1]]
 
 
-def teach(model: Any, codec: Codec, lesson: Lesson, *, recipe: Recipe, threads: int, started: float) -> Taught:
+def teach(
+    model: Any, codec: Codec, lesson: Lesson, *, recipe: Recipe, threads: int, started: float, bookmark: Bookmark
+) -> Taught:
     """Teach `model` in place; it ends as it was at its best moment on the validation rows.
 
-    `started` is when the caller began (`time.monotonic`): the time limit counts from there.
+    `started` is when the caller began (`time.monotonic`): the time limit counts from there, and from where an earlier
+    process that left a bookmark had come to.
     """
     pairs, left_out, inputs_cut = _prepare(lesson.rows, codec, recipe=recipe)
     looked_at = _sample(lesson.validation, seed=lesson.seed)
@@ -132,16 +135,18 @@ def teach(model: Any, codec: Codec, lesson: Lesson, *, recipe: Recipe, threads: 
     course = Course(steps=steps, limit_s=lesson.time_limit_s)
     longest_seen = max(len(pair.output) for pair in pairs)
     longest_output = min(recipe.longest_output, longest_seen + longest_seen // 4)
-    watch = _Watch(
+    watch = Watch(
         course=course,
         model=model,
         look=lambda: _exact(model, codec, looked_at, longest_input=recipe.longest_input, longest_output=longest_output),
         looks=bool(looked_at),
         lesson=lesson,
         started=started,
+        bookmark=bookmark,
     )
+    left = watch.go_on()
     with torch_threads(threads):
-        _fit(model, pairs, batch=batch, steps=steps, recipe=recipe, watch=watch, seed=lesson.seed)
+        _fit(model, pairs, batch=batch, steps=steps, recipe=recipe, watch=watch, seed=lesson.seed, left=left)
         watch.finish()
     return Taught(
         rows=len(lesson.rows),
@@ -150,7 +155,7 @@ def teach(model: Any, codec: Codec, lesson: Lesson, *, recipe: Recipe, threads: 
         steps=watch.step,
         steps_planned=steps,
         passes=round(watch.step * batch / len(pairs), 2),
-        seconds=round(time.monotonic() - started, 2),
+        seconds=round(watch.seconds(), 2),
         loss=watch.loss,
         validation_rows=len(looked_at),
         validation_exact_match=course.best,
@@ -187,81 +192,6 @@ def _exact(model: Any, codec: Codec, rows: Sequence[Row], *, longest_input: int,
     return sum(codec.decode(one.tokens) == row.output for one, row in zip(written, rows, strict=True)) / len(rows)
 
 
-class _Watch:
-    """Follows a training: hands what happens to the course, does what the course finds due, tells who wants to know."""
-
-    def __init__(
-        self, *, course: Course, model: Any, look: Callable[[], float], looks: bool, lesson: Lesson, started: float
-    ) -> None:
-        self.course = course
-        self.step = 0
-        self.loss = math.nan
-        self._model = model
-        self._look = look
-        self._looks = looks
-        self._lesson = lesson
-        self._started = started
-        self._latest: float | None = None
-        self._best_weights: dict[str, Any] = {}
-
-    def step_done(self, step: int) -> None:
-        self.step = step
-        self.course.step_done(step, seconds=self._seconds())
-        if self._looks and self.course.look_due(seconds=self._seconds()):
-            self._take_a_look()
-            self._report()
-
-    def loss_seen(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise TrainingDiverged(f"training diverged: the loss at step {self.step} is {loss}; nothing was saved")
-        self.loss = loss
-        self._report()
-
-    def finish(self) -> None:
-        """One last look, then back to the best moment."""
-        if self._looks:
-            self._take_a_look()
-            self._model.load_state_dict(self._best_weights)
-        self._report()
-
-    def _take_a_look(self) -> None:
-        before = self._seconds()
-        self._latest = self._look()
-        if self.course.looked(self._latest, took_s=self._seconds() - before):
-            self._best_weights = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
-
-    def _report(self) -> None:
-        if self._lesson.on_progress:
-            steps = self.course.steps_expected(self.step)
-            self._lesson.on_progress(Progress(self.step, steps, self.loss, self._latest, self._seconds()))
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._started
-
-
-class _Presented:
-    """The rows in the order of their presentation, pass after pass: what the data loader reads from front to back."""
-
-    def __init__(self, pairs: Sequence[Pair], *, batch: int, steps: int, seed: int) -> None:
-        self._pairs = pairs
-        self._lengths = [(len(pair.input), len(pair.output)) for pair in pairs]
-        self._batch = batch
-        self._length = steps * batch
-        self._seed = seed
-        self._pass = -1
-        self._order: list[int] = []
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, at: int) -> Pair:
-        number, place = divmod(at, len(self._pairs) // self._batch * self._batch)
-        if number != self._pass:
-            chance = random.Random(f"{self._seed}/{number}")
-            self._pass, self._order = number, bucketed(self._lengths, batch=self._batch, chance=chance)
-        return self._pairs[self._order[place]]
-
-
 def _collate(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
     ids, mask = padded([pair.input for pair in pairs], pad=pad)
     labels, _ = padded([pair.output for pair in pairs], pad=IGNORED)
@@ -269,8 +199,17 @@ def _collate(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
 
 
 def _fit(
-    model: Any, pairs: Sequence[Pair], *, batch: int, steps: int, recipe: Recipe, watch: _Watch, seed: int
+    model: Any,
+    pairs: Sequence[Pair],
+    *,
+    batch: int,
+    steps: int,
+    recipe: Recipe,
+    watch: Watch,
+    seed: int,
+    left: Tensors,
 ) -> None:
+    """`left` is the state that an earlier process left at the step where the watch stands; empty at the beginning."""
     import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
@@ -284,7 +223,7 @@ def _fit(
                 output_dir=scratch,
                 per_device_train_batch_size=together,
                 gradient_accumulation_steps=batch // together,
-                max_steps=steps,
+                max_steps=steps - watch.step,
                 train_sampling_strategy="sequential",
                 max_grad_norm=1.0,
                 logging_first_step=True,
@@ -296,10 +235,17 @@ def _fit(
                 dataloader_pin_memory=False,
                 seed=seed,
             ),
-            train_dataset=_Presented(pairs, batch=batch, steps=steps, seed=seed),
+            train_dataset=Presented(
+                pairs,
+                lengths=lambda pair: (len(pair.input), len(pair.output)),
+                batch=batch,
+                batches=steps,
+                first=watch.step,
+                seed=seed,
+            ),
             data_collator=lambda rows: _collate(rows, pad=model.config.pad_token_id),
             optimizers=(optimizer, scheduler),
-            callbacks=[_callback(watch)],
+            callbacks=[_callback(watch, model, optimizer, left)],
         )
         trainer.loss_is_scaled_for_ga = False  # it takes the **kwargs of T5's forward for a promise to scale
         trainer.remove_callback(PrinterCallback)
@@ -307,12 +253,23 @@ def _fit(
     model.config.use_cache = True  # the Trainer turns it off
 
 
-def _callback(watch: _Watch) -> Any:
+def _callback(watch: Watch, model: Any, optimizer: Any, left: Tensors) -> Any:
     from transformers import TrainerCallback
 
+    before = watch.step
+
     class Watching(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            if left:
+                bring_back(model, optimizer, left)
+
+        def on_step_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+            if left and state.global_step == 0:
+                bring_back_chance(left)
+
         def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
-            watch.step_done(state.global_step)
+            watch.step_done(before + state.global_step)
+            watch.mark(optimizer)
             control.should_training_stop = control.should_training_stop or watch.course.over
 
         def on_log(self, _args: Any, _state: Any, _control: Any, *, logs: dict[str, float], **_: Any) -> None:

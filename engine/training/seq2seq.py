@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.training.bookmark import Bookmark
 from engine.training.encoder_decoder import EncoderDecoder, Recipe, checkpoint, keep, restore, teach
 from engine.training.lesson import Lesson
 from engine.training.threads import free_threads
@@ -61,8 +62,10 @@ def train(lesson: Lesson, folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise UserError(_not_usable(lesson.base)) from error
     threads = lesson.threads or free_threads(most=MOST_THREADS)
-    taught = teach(model, codec, lesson, recipe=RECIPE, threads=threads, started=started)
+    bookmark = Bookmark.beside(folder, lesson, recipe=RECIPE)
+    taught = teach(model, codec, lesson, recipe=RECIPE, threads=threads, started=started, bookmark=bookmark)
     keep(model, codec, lesson, taught, family=FAMILY, folder=folder, base=lesson.base)
+    bookmark.drop()
 
 
 def load(folder: Path) -> EncoderDecoder:

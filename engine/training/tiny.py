@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.training.bookmark import Bookmark
 from engine.training.encoder_decoder import EncoderDecoder, Recipe, keep, restore, teach
 from engine.training.lesson import Lesson
 from engine.training.threads import free_threads
@@ -73,8 +74,10 @@ def train(lesson: Lesson, folder: Path) -> None:
     started = time.monotonic()
     threads = lesson.threads or free_threads(most=MOST_THREADS)
     model = _new_model(seed=lesson.seed)
-    taught = teach(model, Bytes(), lesson, recipe=RECIPE, threads=threads, started=started)
+    bookmark = Bookmark.beside(folder, lesson, recipe=RECIPE)
+    taught = teach(model, Bytes(), lesson, recipe=RECIPE, threads=threads, started=started, bookmark=bookmark)
     keep(model, Bytes(), lesson, taught, family=FAMILY, folder=folder)
+    bookmark.drop()
 
 
 def load(folder: Path) -> EncoderDecoder:
