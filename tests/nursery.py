@@ -18,6 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
+LONGEST = 2**26  # bytes that a child may print
+
 Point = tuple[str, int]
 
 
@@ -79,7 +81,15 @@ async def nursery(*modules: str) -> AsyncIterator[Nursery]:
     """With these modules imported already."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.victim", *modules, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment
+        sys.executable,
+        "-m",
+        "tests.victim",
+        *modules,
+        stdin=PIPE,
+        stdout=PIPE,
+        cwd=ROOT,
+        env=environment,
+        limit=LONGEST,
     )
     try:
         yield Nursery(process)

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.slow
 FAULTS = FaultRates(error=0.02, reset=0.02, truncated=0.01, garbled=0.02, error_under_200=0.01)
 AT_ONCE = 3  # processes that are killed at the same time
 EVERYWHERE = "SMELT_KILL_EVERYWHERE" in os.environ  # at each passage of each place, and each write: minutes
-KILLS_A_PLACE = 1000 if EVERYWHERE else 8
+KILLS_A_PLACE = 1000 if EVERYWHERE else 11
 WRITES, FSYNCS = 280, 26  # by one thread, in a process that is left alone
 TRACED = {
     "pwrite64": range(1, WRITES, 1 if EVERYWHERE else 8), "fdatasync": range(1, FSYNCS, 1 if EVERYWHERE else 2),
