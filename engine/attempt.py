@@ -127,10 +127,10 @@ class Attempts:
     stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
     count: Count | None = None  # how whoever answers counts the input, if it says so beforehand
 
-    @property
-    def wants_more(self) -> bool:
-        """Whether another question would find hardly anybody before it; who backs off stands in no line."""
-        return self.admission.queued + self.ledger.waiting < max(SHORTEST_LINE, self.admission.in_flight)
+    def wants_more(self, coming: int) -> bool:
+        """Whether a question after so many others would find hardly anybody in line; who backs off stands in none."""
+        waiting = self.admission.queued + self.ledger.waiting
+        return coming + waiting < max(SHORTEST_LINE, self.admission.in_flight)
 
     def question(self, request: Request, key: bytes, tally: Tally) -> Question:
         """A question about to be asked."""

@@ -208,7 +208,7 @@ class Engine:
             most_behind=max(8 * at_once, MAXIMUM),
             ordered=ordered,
             crew=self._crew,
-            wants_more=lambda: self._attempts is None or self._attempts.wants_more,
+            wants_more=lambda coming: self._attempts is None or self._attempts.wants_more(coming),
         )
 
     def drain(self) -> None:

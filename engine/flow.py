@@ -6,14 +6,26 @@ It knows neither requests nor providers: an async function is applied to whateve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+import contextlib
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+)
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 __all__ = ["Crew", "flow"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_Job: TypeAlias = tuple[int, T]  # an item and its position
 
 WINDOW_PER_WORKER = 4
 
@@ -55,7 +67,7 @@ def flow(
     crew: Crew | None = None,
     window: int | None = None,
     most_behind: int | None = None,
-    wants_more: Callable[[], bool] = lambda: True,
+    wants_more: Callable[[int], bool] = lambda _: True,
 ) -> AsyncGenerator[R, None]:
     """Yield `work(item)` for every item, in the order of the items or as they end.
 
@@ -64,8 +76,9 @@ def flow(
     order. When the iterable, or the work, raises, nothing more is pulled, what was begun is finished and yielded, and
     then the error is raised, once. A consumer that stops early cancels the rest.
 
-    The workers belong to a `crew`, for an owner who may want to cancel them. Nothing is pulled either while the work
-    `wants_more` not; the owner says `crew.wake()` when that may have changed.
+    The workers belong to a `crew`, for an owner who may want to cancel them. Nothing is pulled either while the owner
+    does not want more: `wants_more` is asked with the number of items that were pulled and not begun with, and
+    `crew.wake()` says that the answer may have changed.
     """
     window = WINDOW_PER_WORKER * workers if window is None else window
     return _Flow(
@@ -91,7 +104,7 @@ class _Flow(Generic[T, R]):
         most_behind: int,
         ordered: bool,
         crew: Crew,
-        wants_more: Callable[[], bool],
+        wants_more: Callable[[int], bool],
     ) -> None:
         self._source: AsyncIterator[T] | Iterator[T]
         self._source = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
@@ -103,8 +116,8 @@ class _Flow(Generic[T, R]):
         self._ordered = ordered
         self._crew = crew
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Lock()  # async iterators cannot be asked twice at once, and only one need wait for room
-        self._idle = 0  # workers that wait for their turn
+        self._idle: list[asyncio.Future[_Job[T] | None]] = []  # workers that wait for something to do
+        self._unbegun = 0  # items that were pulled, and that no worker has begun with
         self._pulled = 0
         self._taken = 0
         self._ends_reached = False
@@ -113,7 +126,7 @@ class _Flow(Generic[T, R]):
         self._error: BaseException | None = None
         self._closing = False
         self._news: asyncio.Future[None] | None = None  # the consumer waits for a result
-        self._room: asyncio.Future[None] | None = None  # the worker whose turn it is may not pull yet
+        self._room: asyncio.Future[None] | None = None  # nothing may be pulled yet
 
     @property
     def has_next(self) -> bool:
@@ -124,9 +137,13 @@ class _Flow(Generic[T, R]):
     def _is_full(self) -> bool:
         return len(self._done) >= (self._window if self.has_next else self._most_behind)
 
+    @property
+    def _has_worker(self) -> bool:
+        return bool(self._idle) or len(self._tasks) <= self._most_workers  # one of them pulls
+
     async def results(self) -> AsyncGenerator[R, None]:
         try:
-            self._spawn()
+            self._spawn(self._feed())
             while self._tasks or self._done:
                 if self.has_next:
                     yield self._take(self._taken)
@@ -147,7 +164,7 @@ class _Flow(Generic[T, R]):
         return result
 
     def look_again(self) -> None:
-        """Something has changed for the worker whose turn it is."""
+        """Something has changed: perhaps more may be pulled."""
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
@@ -158,65 +175,96 @@ class _Flow(Generic[T, R]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _spawn(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._pump())
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         self._crew.tasks.add(task)
         task.add_done_callback(self._on_end)
 
-    async def _pump(self) -> None:
-        while True:
-            self._idle += 1
-            try:
-                async with self._turn:
-                    position = self._pulled
-                    pulled = await self._pull()
-            finally:
-                self._idle -= 1
-            if pulled is None:
-                return
-            if not self._idle and len(self._tasks) < self._most_workers:
-                self._spawn()
-            self._put(position, await self._work(pulled[0]))
+    # -- pulling
 
-    async def _pull(self) -> tuple[T] | None:
-        """The next item, when the consumer is near enough and more is wanted; None at the end."""
-        if self._is_full or not self._wants_more():
-            await self._wait_for_room()
-        if self._ends_reached:
-            return None
+    async def _feed(self) -> None:
+        """Pull as many at once as there is room for: a turn of the loop for each would be a tenth of its cost."""
+        try:
+            while not self._ends_reached:
+                if not self._is_full and self._has_worker and self._wants_more(self._unbegun):
+                    await self._pull()
+                elif self._unbegun:
+                    await asyncio.sleep(0)  # for them to begin, and for others to have their turn
+                else:
+                    await self._wait_for_room()
+        finally:
+            self._dismiss()
+
+    async def _pull(self) -> None:
+        """Give the next item to a worker."""
         try:
             item = await anext(self._source) if isinstance(self._source, AsyncIterator) else next(self._source)
         except (StopIteration, StopAsyncIteration):
             self._ends_reached = True
-            return None
         except asyncio.CancelledError as error:
             if self._is_cancelled():
                 raise
             wrong = RuntimeError("the iterable of items raised CancelledError")
             wrong.__cause__ = error
             self._fail(wrong)
-            return None
         except Exception as error:  # noqa: BLE001 - the caller's code: raised to them once what was begun has ended
             self._fail(error)
-            return None
-        self._pulled += 1
-        return (item,)
+        else:
+            self._hand_over((self._pulled, item))
+            self._pulled += 1
+
+    def _hand_over(self, job: _Job[T]) -> None:
+        self._unbegun += 1
+        if (worker := self._next_idle()) is not None:
+            worker.set_result(job)
+        else:
+            self._spawn(self._work_on(job))
+
+    def _next_idle(self) -> asyncio.Future[_Job[T] | None] | None:
+        while self._idle:
+            if not (worker := self._idle.pop()).done():  # else it was cancelled, and has not run since
+                return worker
+        return None
 
     async def _wait_for_room(self) -> None:
-        while not self._ends_reached:
-            if self._is_full:
-                self._crew.full.add(self)
-            elif not self._wants_more():
-                self._crew.sated[self] = None
-            else:
-                return
-            self._room = asyncio.get_running_loop().create_future()
-            try:
-                await self._room
-            finally:
-                self._crew.full.discard(self)
-                self._crew.sated.pop(self, None)
+        if self._is_full:
+            self._crew.full.add(self)
+        elif self._has_worker:
+            self._crew.sated[self] = None
+        self._room = asyncio.get_running_loop().create_future()
+        try:
+            await self._room
+        finally:
+            self._crew.full.discard(self)
+            self._crew.sated.pop(self, None)
+
+    # -- working
+
+    async def _work_on(self, job: _Job[T] | None) -> None:
+        while job is not None:
+            self._unbegun -= 1
+            position, item = job
+            self._put(position, await self._work(item))
+            job = None if self._ends_reached else await self._next_job()
+
+    async def _next_job(self) -> _Job[T] | None:
+        """What to do next; None when there will be nothing."""
+        job: asyncio.Future[_Job[T] | None] = asyncio.get_running_loop().create_future()
+        self._idle.append(job)
+        if len(self._tasks) > self._most_workers:
+            self.look_again()
+        try:
+            return await job
+        except asyncio.CancelledError:
+            with contextlib.suppress(ValueError):  # it was given something to do, which is lost
+                self._idle.remove(job)
+            raise
+
+    def _dismiss(self) -> None:
+        self._ends_reached = True
+        while (worker := self._next_idle()) is not None:
+            worker.set_result(None)
 
     def _is_cancelled(self) -> bool:
         """Whether somebody cancelled this worker, rather than the iterable something of its own."""
@@ -231,6 +279,7 @@ class _Flow(Generic[T, R]):
     def _fail(self, error: BaseException) -> None:
         self._ends_reached = True
         self._error = self._error or error
+        self.look_again()
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
