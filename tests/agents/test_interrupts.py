@@ -181,7 +181,8 @@ def test_an_impatient_hand_changes_nothing_about_the_end(number: signal.Signals)
 def test_without_a_signal_nothing_is_changed() -> None:
     told = asyncio.Event()
     told.set()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
     assert asyncio.run(work(told.set, until=told, signals=[])) == "done"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
