@@ -49,7 +49,9 @@ RUNS = Path("runs")
 
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: smelt run prompt.md --model openai/gpt-5.4-mini --budget 5")(run)
-    app.command(epilog="Example: smelt resume runs/dates")(resume)
+    app.command(epilog="Example: smelt resume runs/dates, and with a newer reader: smelt resume runs/dates --reparse")(
+        resume
+    )
     app.command(epilog="Example: smelt generate prompt.md --model simulated/dates --examples 500")(generate)
     app.command(epilog="Example: smelt parse prompt.md --json")(parse)
     app.command(epilog="Example: smelt models prompt.md")(models)
@@ -155,7 +157,7 @@ def _confirm_spending(model: str, budget: str | None) -> None:
 
 
 def resume(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that has not ended.")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     budget: Annotated[str | None, typer.Option(metavar="USD", help="A new cap, for what was spent included.")] = None,
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Only read the stored replies again; nothing more is paid.")
