@@ -263,7 +263,7 @@ def test_where_no_list_is_ever_whole_labels_are_asked_for_one_by_one_and_it_says
             answer = super().answer(request, chance)
             return "no" if request.tag == "annotate" and "1. " in answer else answer
 
-    made = make(Unlisted(), Settings(examples=1000, growth=1))
+    made = make(Unlisted(), Settings(examples=600, growth=1))
 
     assert made.stop == "target"
     assert made.calls.endswith("a call labels 1 (cut: replies were not whole at 2)")

@@ -45,9 +45,12 @@ def generating(target: str = "", *, count: int = 10) -> tuple[Message, ...]:
     return (Message("user", fill("generate", instruction=INSTRUCTION, inputs=inputs, count=str(count), target=target)),)
 
 
-def share_right(temperature: float) -> float:
+def share_right(temperature: float, *, times: int = 1) -> float:
+    """Of 400 messages, each labelled so many times."""
     world, rows, rng = World(vices=Vices(broken_label=0, refusal=0)), held_out(MESSAGES, count=400), Random(0)
-    asked = [(annotating(row.input, shown=tuple(rng.sample(DEMONSTRATIONS, 5))), row) for row in rows for _ in range(4)]
+    asked = [
+        (annotating(row.input, shown=tuple(rng.sample(DEMONSTRATIONS, 5))), row) for row in rows for _ in range(times)
+    ]
     answers = (world.answer(messages, temperature=temperature, max_tokens=50).text for messages, _ in asked)
     return sum(answer == row.output for answer, (_, row) in zip(answers, asked, strict=True)) / len(asked)
 
@@ -124,7 +127,7 @@ def test_held_out_rows_are_new_different_and_of_every_intent() -> None:
 
 
 def test_heat_makes_labels_wrong_more_often() -> None:
-    cold, usual, hot = map(share_right, (0.0, 0.7, 1.0))
+    cold, usual, hot = share_right(0.0), share_right(0.7, times=4), share_right(1.0)
 
     assert cold > usual > hot
     assert usual == pytest.approx(0.94, abs=0.02)

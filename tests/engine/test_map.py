@@ -206,7 +206,7 @@ def test_rows_take_no_task_and_no_memory_each(ordered: bool) -> None:
                     )
         raise AssertionError("unreachable")
 
-    (few_tasks, few), (many_tasks, many) = virtual_time.run(alive(400)), virtual_time.run(alive(4_000))
+    (few_tasks, few), (many_tasks, many) = virtual_time.run(alive(400)), virtual_time.run(alive(1_600))
     assert many_tasks <= few_tasks + 1 <= 2 * 20 + 3
     assert many <= few + 10
 

@@ -73,10 +73,10 @@ def check(played: Played, *, used: float = CLAIM) -> None:
 
 def test_the_judge_can_tell_who_overspends() -> None:
     """By hand nearly every schedule is overspent: were the books blind, the tests above would prove nothing."""
-    overshoots = [overspent(seed) for seed in range(5)]
+    overshoots = [overspent(seed) for seed in range(3)]
 
-    assert sum(each["sum afterwards"] > 0 for each in overshoots) >= 3
-    assert sum(each["check, then spend"] > 0 for each in overshoots) >= 3
+    assert all(each["sum afterwards"] > 0 for each in overshoots)
+    assert all(each["check, then spend"] > 0 for each in overshoots)
 
 
 # -- stages

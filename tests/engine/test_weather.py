@@ -61,7 +61,7 @@ def lost(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 @pytest.mark.parametrize("failure", ["error", "refused", "reset", "silent"])
-@pytest.mark.parametrize("outage_s", [60.0, 300.0])
+@pytest.mark.parametrize("outage_s", [60.0, pytest.param(300.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("concurrency", "limits", "rows"),
     [(1, None, 100), (20, None, 2_000), (None, Limits(rpm=600), 200)],
