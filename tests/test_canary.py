@@ -306,7 +306,8 @@ def test_whatever_else_goes_wrong_the_key_is_told_nowhere(tmp_path: Path) -> Non
 
     printed = b"".join(seen.printed.values())
     assert b"a bug in Smelt (RuntimeError" in printed
-    assert b"no complete reply within 0.2 s" in printed
+    # Which of the two comes first depends on how busy the machine is.
+    assert b"no complete reply within 0.2 s" in printed or b"no answer within 0.5 s" in printed
     assert printed.count(b"Traceback (most recent call last)") >= 5
     assert seen.leaks() == []
 
