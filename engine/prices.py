@@ -51,6 +51,8 @@ _PICO_PER_TOKEN: Final = 10**6
 _LARGEST: Final = Decimal(10) ** 12
 _DECIMALS: Final = 40
 
+_CENTS_WILL_DO: Final = 100  # dollars
+
 # Decimal's own precision of 28 digits would round a product without a word.
 _EXACTLY: Final = Context(prec=4 * _DECIMALS)
 
@@ -69,8 +71,14 @@ def exact(value: Amount, *, name: str) -> Decimal:
 
 
 def dollars(pico: int) -> str:
-    """Pico-dollars for people: "$4.9987", and two digits that count when it is less than a cent."""
+    """Pico-dollars for people: "$4.9987", and "$5.00" where that is all of it.
+
+    Two digits that count below a cent, "$0.00025"; from a hundred dollars on cents will do, "$1,234.50". So what is
+    nearly all of a small budget does not look like all of it, and a line of amounts fits a narrow screen.
+    """
     usd = Decimal(pico) / PICO_PER_USD
+    if abs(usd) >= _CENTS_WILL_DO:
+        return f"${usd:,.2f}"
     if pico == 0 or abs(usd) >= Decimal("0.01"):
         return f"${usd:.4f}".removesuffix("00")
     return f"${usd.quantize(Decimal((0, (1,), usd.adjusted() - 1))):f}"

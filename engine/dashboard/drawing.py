@@ -15,8 +15,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from engine.dashboard.view import Stage, View
-from engine.dashboard.words import clock_time, count, held_up_by, money, rejections, savings_told, shares_told
+from engine.dashboard.words import clock_time, count, held_up_by, rejections, savings_told, shares_told
 from engine.events import RowAccepted
+from engine.prices import dollars
 from engine.statistics import Statistics
 from engine.text import clean
 
@@ -125,10 +126,10 @@ def _money(figures: Statistics, inner: int) -> list[Text]:
 
 def _charged(figures: Statistics, inner: int) -> Text:
     spent, reserved, assumed, cap = figures.spent, figures.reserved, figures.assumed, figures.cap
-    words = f"{money(spent)} spent, {money(reserved)} reserved, {money(assumed)} assumed"
+    words = f"{dollars(spent)} spent, {dollars(reserved)} reserved, {dollars(assumed)} assumed"
     if cap is None:
         return Text(words)
-    words = f" {words} of {money(cap)}"
+    words = f" {words} of {dollars(cap)}"
     parts = [(spent, "green"), (assumed, "yellow"), (reserved, "blue")]
     return Text.assemble(_gauge(parts, cap, max(6, inner - _LABEL_WIDTH - len(words))), words)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine.dashboard.view import Stage, View
-from engine.dashboard.words import clock_time, count, money
+from engine.dashboard.words import clock_time, count
 from engine.events import Event, Noted, SimulationMet, StageFinished, StageProgressed, StageStarted
+from engine.prices import dollars
 from engine.statistics import Statistics
 from engine.text import clean
 
@@ -85,8 +86,10 @@ def _rejected(view: View) -> str:
 def _spent(figures: Statistics | None) -> str:
     if figures is None:
         return ""
-    assumed = f", {money(figures.assumed)} assumed" if figures.assumed else ""
-    return f"{money(figures.spent)} spent{assumed}" + (f" of {money(figures.cap)}" if figures.cap is not None else "")
+    assumed = f", {dollars(figures.assumed)} assumed" if figures.assumed else ""
+    return f"{dollars(figures.spent)} spent{assumed}" + (
+        f" of {dollars(figures.cap)}" if figures.cap is not None else ""
+    )
 
 
 def _after(mark: str, text: str) -> str:

@@ -1,26 +1,20 @@
-"""Figures in few words: money, times, counts."""
+"""Figures in few words: times, counts, what was saved and what stages have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.prices import PICO_PER_USD
+from engine.prices import dollars
 from engine.statistics import Statistics
 from engine.text import clean
 
-__all__ = ["clock_time", "count", "held_up_by", "money", "rejections", "savings_told", "shares_told"]
-
-
-def money(pico_dollars: int) -> str:
-    """$0.0012, $1.25, $1,250.00: four decimals below a dollar, where a run's money mostly is."""
-    dollars = pico_dollars / PICO_PER_USD
-    return f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}"
+__all__ = ["clock_time", "count", "held_up_by", "rejections", "savings_told", "shares_told"]
 
 
 def savings_told(figures: Statistics) -> str:
     """As in "saved $0.12 by the journal, $0.03 by n-sampling"; nothing when nothing was saved."""
     saved = [(figures.saved_by_journal, "by the journal"), (figures.saved_by_sampling, "by n-sampling")]
-    told = ", ".join(f"{money(amount)} {how}" for amount, how in saved if amount)
+    told = ", ".join(f"{dollars(amount)} {how}" for amount, how in saved if amount)
     return f"saved {told}" if told else ""
 
 
@@ -28,9 +22,9 @@ def shares_told(figures: Statistics) -> str:
     """The stages that have parts of the budget: "generate $0.30 of $0.35, annotate $0.05 (kept: $0.20)"."""
     told = []
     for stage, share in figures.shares.items():
-        most = "" if share.at_most is None else f" of {money(share.at_most)}"
-        kept = f" (kept: {money(share.kept)})" if share.kept else ""
-        told.append(f"{clean(stage, 20)} {money(share.charged)}{most}{kept}")
+        most = "" if share.at_most is None else f" of {dollars(share.at_most)}"
+        kept = f" (kept: {dollars(share.kept)})" if share.kept else ""
+        told.append(f"{clean(stage, 20)} {dollars(share.charged)}{most}{kept}")
     return ", ".join(told)
 
 
