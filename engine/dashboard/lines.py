@@ -87,9 +87,8 @@ def _spent(figures: Statistics | None) -> str:
     if figures is None:
         return ""
     assumed = f", {dollars(figures.assumed)} assumed" if figures.assumed else ""
-    return f"{dollars(figures.spent)} spent{assumed}" + (
-        f" of {dollars(figures.cap)}" if figures.cap is not None else ""
-    )
+    cap = "" if figures.cap is None else f" of {dollars(figures.cap)}"
+    return f"{dollars(figures.spent)} spent{assumed}{cap}"
 
 
 def _after(mark: str, text: str) -> str:
