@@ -271,6 +271,7 @@ def test_a_run_through_every_fault_a_kill_and_a_resume_writes_the_key_down_nowhe
             assert await shell.run("resume", "run", "--debug") == 0
             assert await shell.run("export", "run", "--requests", "--out", "requests.jsonl") == 0
             assert await shell.run("report", "run") == 0
+            assert await shell.run("train", "run/data/train.parquet", "--seconds", "6", "--threads", "1") == 0
             assert await shell.run("doctor") == 0
             assert len({entry.fault for entry in fake.audit.entries if entry.fault}) >= 4
             assert all(entry.key for entry in fake.audit.entries)
