@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine import (
     Budget,
@@ -21,7 +17,6 @@ from engine import (
     Limits,
     Message,
     Price,
-    ProviderUnavailable,
     UnknownPrice,
     Usage,
     UserError,
@@ -29,7 +24,7 @@ from engine import (
 from engine.events import Event, ReplyReceived, RequestFinished, RequestSent
 from engine.fakes import virtual_time
 from engine.journal import Journal
-from engine.messages import RawReply, Request
+from engine.messages import Request
 from engine.providers import ConnectionFailed
 from tests.engine.scripted import (
     GENEROUS,
@@ -170,44 +165,6 @@ def test_a_reply_whose_usage_cannot_be_believed_is_charged_at_its_bound(usage: t
             assert found.cost_usd == statistics.by_tag[""].cost_usd == statistics.assumed / PICO
 
     virtual_time.run(main())
-
-
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**32), calls=st.integers(20, 60), fixed=st.sampled_from([None, 1, 7, 50]))
-def test_the_cap_is_never_passed_and_can_be_used(seed: int, calls: int, fixed: int | None) -> None:
-    chance = Random(seed)
-    bills: list[int] = []
-
-    class Dear(Scripted):
-        """A true ledger on the other side of the wire."""
-
-        async def send(self, request: Request, *, timeout_s: float) -> RawReply:
-            self.latency_s = chance.uniform(0.1, 20)
-            if chance.random() < 0.1:
-                self.steps = [ConnectionFailed("reset")]
-            else:
-                used = (chance.randint(1, 100), chance.randint(1, request.max_tokens))
-                self.steps = [answered(request, usage=used)]
-            paid_anyway = isinstance(self.steps[0], Exception)
-            raw = await super().send(request, timeout_s=timeout_s) if not paid_anyway else None
-            if raw is None:
-                bills.append(request.max_tokens * 2 * 10**6)
-                raise ConnectionFailed("reset")
-            if raw.status == 200:
-                bills.append(self.price.cost(Usage(*json.loads(raw.body)["usage"])))
-            return raw
-
-    async def main() -> tuple[int, int]:
-        cap = Budget(usd="0.01")
-        async with Engine(Dear(), budget=cap, concurrency=fixed, seed=seed) as engine:
-            async for outcome in engine.map(questions(calls), ordered=False):
-                assert outcome.error is None or isinstance(outcome.error, BudgetReached | ProviderUnavailable)
-            statistics = engine.statistics()
-            assert nothing_is_left(engine)
-        return statistics.spent + statistics.assumed, cap.cap
-
-    charged, cap = virtual_time.run(main())
-    assert sum(bills) <= charged <= cap
 
 
 def test_when_the_money_is_spent_every_further_row_says_so() -> None:
