@@ -21,18 +21,17 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from statistics import median
 from threading import Timer
-from typing import Any
 
 from benchmarks.apart import provider
 from benchmarks.overspenders import overspent
-from benchmarks.schedules import STAGES, Biller, Memory, Schedule, drawn
+from benchmarks.schedules import STAGES, Biller, Books, Schedule, drawn
 from engine import Budget, BudgetReached, Engine, Request, SmeltError, Usage
 from engine.fakes import virtual_time
 from engine.fakes.faults import FaultRates
@@ -74,27 +73,32 @@ class Played:
         return not self.overshoot and not self.unknown and not self.hung and is_used
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a life that came to its end has to tell: what stages were charged, and which were refused money."""
+
+    charged: dict[str, int] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    high_water: int = 0
+    attempts: int = 0
+
+
 # -- on a virtual clock
 
 
-def play(seed: int) -> Played:
-    """A schedule that is not interrupted."""
-    schedule = drawn(seed)
-    books = Memory()
-    biller = Biller(schedule, books)
-    refused: set[str] = set()
-    hung, charged = False, dict.fromkeys(STAGES, 0)
-    try:
-        charged = virtual_time.run(_life(schedule, biller, 0, refused, journal=None))
-    except DeadlockError:
-        hung = True
-    return judged(f"virtual {seed}", schedule, books, biller, charged, refused, life=0, hung=hung)
+def play(seed: int, *, hedge: bool | None = None) -> Played:
+    """A schedule that is not interrupted; with second attempts as it says, unless told otherwise."""
+    schedule, books, told = drawn(seed), Books(), None
+    if hedge is not None:
+        schedule = replace(schedule, hedge=hedge)
+    with suppress(DeadlockError):
+        told = virtual_time.run(_life(schedule, books))
+    return judged(f"virtual {seed}", schedule, books, told)
 
 
-async def _life(
-    schedule: Schedule, biller: Biller, life: int, refused: set[str], *, journal: Path | None
-) -> dict[str, int]:
-    """Ask everything; what each stage was charged. Stages that were refused money are noted."""
+async def _life(schedule: Schedule, books: Books, life: int = 0, *, journal: Path | None = None) -> Told:
+    """Ask everything, and tell."""
+    biller = Biller(schedule, books, life=life)
     async with Engine(
         biller,
         budget=schedule.budget(life),
@@ -104,16 +108,23 @@ async def _life(
         attempt_timeout_s=schedule.timeout_s,
         seed=schedule.seed,
     ) as engine:
-        await ask_all(engine, schedule, refused, life)
+        refused = await ask_all(engine, schedule, life)
     figures = engine.statistics()
     assert figures.reserved == figures.in_flight == figures.waiting == 0
     assert figures.spent + figures.assumed <= schedule.caps[life]
-    return {tag: round(each.cost_usd * 10**12) for tag, each in figures.by_tag.items()}
+    return Told(
+        charged={tag: round(each.cost_usd * PICO_PER_USD) for tag, each in figures.by_tag.items()},
+        refused=sorted(refused),
+        high_water=biller.high_water,
+        attempts=biller.attempts,
+    )
 
 
-async def ask_all(engine: Engine, schedule: Schedule, refused: set[str], life: int = 0) -> None:
+async def ask_all(engine: Engine, schedule: Schedule, life: int) -> set[str]:
+    """The stages that were refused money."""
     chance = Random(f"{schedule.seed}/{life}/asking")
     loop = asyncio.get_running_loop()
+    refused: set[str] = set()
 
     async def ask(request: Request, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
@@ -134,21 +145,13 @@ async def ask_all(engine: Engine, schedule: Schedule, refused: set[str], life: i
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     if bugs := [end for end in ends if isinstance(end, Exception)]:
         raise bugs[0]
+    return refused
 
 
-def judged(
-    name: str,
-    schedule: Schedule,
-    books: Memory,
-    biller: Biller,
-    charged: dict[str, int],
-    refused: set[str],
-    *,
-    life: int,
-    hung: bool = False,
-    overshot_before: int = 0,
-) -> Played:
-    budget = schedule.budget(life)
+def judged(name: str, schedule: Schedule, books: Books, told: Told | None, *, overshot_before: int = 0) -> Played:
+    """The last life, by the provider's books; one that hung has told nothing."""
+    hung, told = told is None, told or Told()
+    budget = schedule.budget(-1)
     billed = {stage: books.billed(stage) for stage in STAGES}
     shares = budget.shares({})
     over = [max(0, sum(billed.values()) - budget.cap), overshot_before]
@@ -157,25 +160,24 @@ def judged(
         name=name,
         cap=budget.cap,
         billed=sum(billed.values()),
-        charged=sum(charged.values()),
-        attainable=attainable(schedule, refused, life),
-        high_water=biller.high_water,
-        attempts=biller.attempts,
+        charged=sum(told.charged.values()),
+        attainable=attainable(schedule, budget, told.refused),
+        high_water=told.high_water,
+        attempts=told.attempts,
         overshoot=max(over),
-        unknown=sum(max(0, billed[stage] - charged.get(stage, 0)) for stage in STAGES),
+        unknown=sum(max(0, billed[stage] - told.charged.get(stage, 0)) for stage in STAGES),
         hung=hung,
     )
 
 
-def attainable(schedule: Schedule, refused: set[str], life: int) -> int | None:
+def attainable(schedule: Schedule, budget: Budget, refused: Sequence[str]) -> int | None:
     """What could have been spent, where all stages were left with work that they had no money for."""
     stages = {kind.stage for kind in schedule.kinds}
-    if refused != stages:
+    if set(refused) != stages:
         return None
-    shares = schedule.budget(life).shares({})
+    shares = budget.shares({})
     limits = [shares[stage].at_most if stage in shares else None for stage in stages]
-    cap = schedule.caps[life]
-    return cap if None in limits else min(cap, sum(limit for limit in limits if limit is not None))
+    return budget.cap if None in limits else min(budget.cap, sum(limit for limit in limits if limit is not None))
 
 
 # -- killed and resumed
@@ -186,8 +188,8 @@ def play_killed(seed: int) -> Played:
     chance = Random(f"{seed}/kills")
     schedule = drawn(seed, crashes=chance.choice([1, 2, 3]))
     last = len(schedule.caps) - 1
-    books = Memory(memoryview(mmap.mmap(-1, 8 * len(STAGES))).cast("q"))  # it outlives who writes it
-    overshoot, told = 0, b""
+    books = Books(memoryview(mmap.mmap(-1, 8 * len(STAGES))).cast("q"))  # it outlives who writes it
+    overshoot, told = 0, None
     with tempfile.TemporaryDirectory() as folder:
         journal = Path(folder) / "journal.db"
         for life, cap in enumerate(schedule.caps):
@@ -195,23 +197,18 @@ def play_killed(seed: int) -> Played:
             told = _lived(schedule, books, life, journal, seconds=seconds)
             overshoot = max(overshoot, sum(map(books.billed, STAGES)) - cap)
         totals = peek(journal).by_tag
-    charged = {tag: each.spent + each.assumed for tag, each in totals.items()}
-    ended: dict[str, Any] = json.loads(told) if told else {"refused": [], "high_water": 0, "attempts": 0}
-    biller = Biller(schedule, books)
-    biller.high_water, biller.attempts = ended["high_water"], ended["attempts"]
-    return judged(
-        f"killed {seed}", schedule, books, biller, charged, set(ended["refused"]),
-        life=last, hung=not told, overshot_before=overshoot,
-    )  # fmt: skip
+    if told is not None:  # of its own life alone
+        told = replace(told, charged={tag: each.spent + each.assumed for tag, each in totals.items()})
+    return judged(f"killed {seed}", schedule, books, told, overshot_before=overshoot)
 
 
-def _lived(schedule: Schedule, books: Memory, life: int, journal: Path, *, seconds: float) -> bytes:
+def _lived(schedule: Schedule, books: Books, life: int, journal: Path, *, seconds: float) -> Told | None:
     """One life in a process of its own, killed after so many seconds; what it had to tell, if it came to its end."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         with suppress(BaseException):  # whatever ends this life, it ends here: the parent sees that nothing was told
-            os.write(writing, asyncio.run(_told_life(schedule, books, life, journal)))
+            os.write(writing, json.dumps(asdict(asyncio.run(_life(schedule, books, life, journal=journal)))).encode())
         os._exit(0)
     os.close(writing)
     alarm = Timer(seconds, os.kill, (child, signal.SIGKILL))
@@ -221,15 +218,7 @@ def _lived(schedule: Schedule, books: Memory, life: int, journal: Path, *, secon
     alarm.join()
     os.waitpid(child, 0)
     os.close(reading)
-    return told
-
-
-async def _told_life(schedule: Schedule, books: Memory, life: int, journal: Path) -> bytes:
-    biller, refused = Biller(schedule, books, life=life), set[str]()
-    await _life(schedule, biller, life, refused, journal=journal)
-    return json.dumps(
-        {"refused": sorted(refused), "high_water": biller.high_water, "attempts": biller.attempts}
-    ).encode()
+    return Told(**json.loads(told)) if told else None
 
 
 # -- over HTTP

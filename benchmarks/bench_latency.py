@@ -16,10 +16,8 @@ meets all alike; medians are compared, and the spread stands beside.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import heapq
 import json
-import math
 import subprocess
 import sys
 import tempfile
@@ -27,9 +25,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import NormalDist, median
+from statistics import median
 
 from benchmarks.apart import provider
+from benchmarks.chance import log_normal
 from benchmarks.rivals import MAX_TOKENS, TEXT, WORDS
 from engine import Budget, Engine, Price, Request, Statistics
 from engine.fakes.faults import FaultRates
@@ -64,9 +63,7 @@ class LogNormal(EchoWorld):
 
 
 def latency_s(text: str) -> float:
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    share = (int.from_bytes(digest) + 0.5) / 2**64
-    return MEDIAN_S * math.exp(SIGMA * NormalDist().inv_cdf(share))
+    return log_normal(text, median=MEDIAN_S, sigma=SIGMA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.schedules import STAGES, Biller, Memory, drawn
+from benchmarks.schedules import STAGES, Biller, Books, drawn
 from engine import Request, SmeltError
 from engine.fakes import virtual_time
 from engine.providers import TransportFailure
@@ -26,7 +26,7 @@ def overspent(seed: int) -> dict[str, float]:
 async def _by_hand(seed: int, *, leaves_room: bool) -> float:
     """Spend while the sum is below the cap; where it leaves room, while a call as they were so far fits as well."""
     schedule = drawn(seed, work=WORK)
-    books = Memory()
+    books = Books()
     biller = Biller(schedule, books)
     slots, cap = asyncio.Semaphore(schedule.in_flight), schedule.caps[0]
     spent, calls = 0, 0

@@ -7,24 +7,23 @@ its answer is lost, cut, unreadable or says nonsense of its usage; it knows noth
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
-from statistics import NormalDist
-from typing import Literal, Protocol
+from typing import Literal
 
 import orjson
 
+from benchmarks.chance import log_normal
 from engine import Budget, Capabilities, Price, Request
 from engine.messages import RawReply
 from engine.prices import PICO_PER_USD, input_token_bound
 from engine.providers import AttemptTimedOut, ConnectionFailed, Reading
 from engine.providers.openai import read_completion
 
-__all__ = ["Biller", "Books", "Kind", "Memory", "Schedule", "drawn"]
+__all__ = ["Biller", "Books", "Kind", "Schedule", "drawn"]
 
 STAGES = ("parse", "generate", "annotate")
 WORTH = (500, 700)  # requests that a budget, or the least share of it, pays for at what they truly cost
@@ -84,7 +83,6 @@ class Schedule:
     failing: float  # the share of attempts that meet some fate
     cancelled: float  # the share of requests that are given up by their asker
     greedy: bool
-    work_is_left: bool
 
     @property
     def price(self) -> Price:
@@ -125,7 +123,7 @@ def drawn(seed: int, *, crashes: int = 0, work: float = WORK_LEFT) -> Schedule:
     return Schedule(
         seed=seed,
         kinds=tuple(
-            _with_count(kind, math.ceil(needed * part / cost) + 1)
+            replace(kind, count=math.ceil(needed * part / cost) + 1)
             for kind, cost, part in zip(shapes, costs, parts, strict=True)
         ),
         price_in=price_in,
@@ -142,7 +140,6 @@ def drawn(seed: int, *, crashes: int = 0, work: float = WORK_LEFT) -> Schedule:
         failing=chance.choice([0.0, 0.0, 0.02, 0.02 if crashes else 0.1]),
         cancelled=chance.choice([0.0, 0.0, 0.02, 0.2]),
         greedy=greedy,
-        work_is_left=work_is_left,
     )
 
 
@@ -170,18 +167,6 @@ def _shape(chance: Random, stage: str) -> Kind:
     )
 
 
-def _with_count(kind: Kind, count: int) -> Kind:
-    return Kind(
-        stage=kind.stage,
-        characters=kind.characters,
-        median=kind.median,
-        sigma=kind.sigma,
-        max_tokens=kind.max_tokens,
-        n=kind.n,
-        count=count,
-    )
-
-
 def _text(kind: Kind, i: int) -> str:
     return f"{kind.stage} {i} ".ljust(kind.characters, "x")
 
@@ -194,16 +179,8 @@ def _mean_cost(kind: Kind, *, price_in: int, price_out: int, greedy: bool) -> fl
     return (FRAMING + kind.characters / 4) * price_in + kind.n * mean * price_out
 
 
-class Books(Protocol):
-    """The provider's ledger: pico-dollars billed by stage."""
-
-    def bill(self, stage: str, amount: int) -> None: ...
-
-    def billed(self, stage: str) -> int: ...
-
-
-class Memory:
-    """Books in this process, or in memory that it shares with others and that outlives it."""
+class Books:
+    """The provider's ledger, pico-dollars billed by stage: in this process, or in memory that outlives it."""
 
     def __init__(self, cells: memoryview | list[int] | None = None) -> None:
         self._cells = [0] * len(STAGES) if cells is None else cells
@@ -288,10 +265,7 @@ class Biller:
 
 def _length(kind: Kind, name: str) -> int:
     """How long this answer is, whoever asks for it and whenever."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    share = (int.from_bytes(digest) + 0.5) / 2**64
-    spread = math.exp(kind.sigma * NormalDist().inv_cdf(share)) if kind.sigma else 1.0
-    return max(1, round(kind.median * spread))
+    return max(1, round(log_normal(name, median=kind.median, sigma=kind.sigma)))
 
 
 def _failure(status: int) -> RawReply:
