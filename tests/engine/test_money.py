@@ -52,6 +52,12 @@ def test_no_schedule_overspends_or_hangs_and_the_cap_is_usable(seed: int) -> Non
     check(play(seed))
 
 
+@pytest.mark.parametrize("seed", [2, 22, 74])
+def test_second_attempts_are_paid_from_the_cap_too(seed: int) -> None:
+    """With each of these it is seen if second attempts leave with no money set aside for them."""
+    check(play(seed, hedge=True))
+
+
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(1000, 10**9))
