@@ -22,13 +22,11 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
+from benchmarks.apart import apart
 from engine.journal import Journal
 from engine.journal.records import Rows, noted, packed
 from engine.journal.store import Store
@@ -48,8 +46,6 @@ QUESTION = (
 ANSWER = b'{"choices":[{"message":{"role":"assistant","content":"' + b"and runs on to the river " * 16 + b'"}}]}'
 HEADERS = {"content-type": "application/json", "x-request-id": "req_0123456789abcdef"}
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Ask = Callable[[int], Awaitable[None]]
 
 
@@ -104,11 +100,6 @@ def main() -> None:
 def best(name: str, waiters: int) -> Written:
     rounds = [apart(write, name, waiters) for _ in range(ROUNDS)]
     return max(rounds, key=lambda each: each.per_second)
-
-
-def apart(call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(call, *arguments, **named).result()
 
 
 def question(number: int) -> bytes:

@@ -18,19 +18,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 
-from benchmarks.apart import provider
+from benchmarks.apart import ask, provider
 from benchmarks.chance import log_normal
-from benchmarks.rivals import MAX_TOKENS, TEXT, WORDS
-from engine import Budget, Engine, Price, Request, Statistics
+from benchmarks.rivals import KEY, MAX_TOKENS, TEXT, WORDS, Took, everything_on
+from engine import Request, Statistics
 from engine.fakes.faults import FaultRates
 from engine.fakes.worlds import EchoWorld
 from engine.messages import Message
@@ -49,8 +45,6 @@ CLAIM = 1.1
 HANGING, HANGS_S = 0.02, 30.0
 HEDGED_REQUESTS, HEDGED_IN_FLIGHT = 2_000, 200
 MOST_OF_THE_TIME, MOST_OF_THE_BILL = 2 / 3, 1.05
-
-RIVALS = Path(__file__).with_name("rivals.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +73,12 @@ class Figures:
 
 
 def main() -> None:
-    took: dict[str, list[dict[str, float]]] = {client: [] for client in CLIENTS}
+    took: dict[str, list[Took]] = {client: [] for client in CLIENTS}
     for repeat in range(REPEATS):
         for client in CLIENTS:
             if client != "openai" or repeat < RUNS_OF_THE_SDK:
                 took[client].append(run(client))
-    bare = median(one["seconds"] for one in took["aiohttp"])
+    bare = median(one.seconds for one in took["aiohttp"])
     figures = {client: figures_of(runs, bare=bare) for client, runs in took.items()}
     hanging = {hedge: hanging_figures(hedge=hedge) for hedge in (False, True)}
     is_fast = figures["smelt"].times_aiohttp <= CLAIM and figures["smelt"].answered == REQUESTS
@@ -109,24 +103,21 @@ def main() -> None:
     print(json.dumps({"benchmark": "latency", **found, "hanging": hung}))
 
 
-def run(client: str) -> dict[str, float]:
+def run(client: str) -> Took:
     """One run of a client, with a fake provider of its own."""
     with provider(LogNormal()) as fake:
-        command = [sys.executable, str(RIVALS), client, fake.url, str(REQUESTS), str(IN_FLIGHT)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    took: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return took
+        return ask(client, fake.url, requests=REQUESTS, in_flight=IN_FLIGHT)
 
 
-def figures_of(runs: Sequence[dict[str, float]], *, bare: float) -> Figures:
-    walls = [one["seconds"] for one in runs]
+def figures_of(runs: Sequence[Took], *, bare: float) -> Figures:
+    walls = [one.seconds for one in runs]
     return Figures(
         wall_s=round(median(walls), 3),
         fastest_s=round(min(walls), 3),
         slowest_s=round(max(walls), 3),
-        cpu_ms_a_request=round(median(1000 * one["cpu_seconds"] / one["requests"] for one in runs), 3),
+        cpu_ms_a_request=round(median(1000 * one.cpu_seconds / one.requests for one in runs), 3),
         times_aiohttp=round(median(walls) / bare, 3),
-        answered=int(min(one["answered"] for one in runs)),
+        answered=min(one.answered for one in runs),
     )
 
 
@@ -159,20 +150,11 @@ def hanging_figures(*, hedge: bool) -> Hanging:
 async def ask_all(url: str, *, hedge: bool) -> Statistics:
     """How the engine stands when it is closed: what is out still is then charged at its bound."""
     rows = (Request.user(f"{i}: {WORDS}", max_tokens=MAX_TOKENS) for i in range(HEDGED_REQUESTS))
-    with tempfile.TemporaryDirectory() as folder:
-        async with Engine(
-            "openai/echo",
-            base_url=url,
-            api_key="no-key",
-            budget=Budget(usd=100),
-            price=Price(input="0.25", output=2),
-            concurrency=HEDGED_IN_FLIGHT,
-            journal=Path(folder) / "journal.db",
-            hedge=hedge,
-        ) as engine:
-            async for outcome in engine.map(rows, ordered=False):
-                outcome.unwrap()
-        return engine.statistics()
+    told = {"base_url": url, "api_key": KEY, "hedge": hedge}
+    async with everything_on("openai/echo", in_flight=HEDGED_IN_FLIGHT, **told) as engine:
+        async for outcome in engine.map(rows, ordered=False):
+            outcome.unwrap()
+    return engine.statistics()
 
 
 def ideal_s() -> float:

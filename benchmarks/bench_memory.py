@@ -14,18 +14,15 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
-import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from multiprocessing import get_context
-from pathlib import Path
 from statistics import median
 
-from benchmarks.apart import provider
-from engine import Budget, Engine, Events, Limits, Price, Request
+from benchmarks.apart import apart, provider
+from benchmarks.rivals import KEY, everything_on
+from engine import Request
 from engine.clock import SystemClock
 from engine.fakes.worlds import EchoWorld
 from engine.providers.simulated import Simulated
@@ -98,8 +95,7 @@ def main() -> None:
 
 
 def measured(asked: str, requests: int) -> Run:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        run = pool.submit(ask_all, asked, requests).result()
+    run = apart(ask_all, asked, requests)
     row_us = 1e6 * run.seconds / run.requests
     print(
         f"{asked:<16} {requests:>9,} {run.peak_mb:>8.1f} MB {run.seconds:>7.1f} s {row_us:>6.0f} us a row", flush=True
@@ -108,7 +104,6 @@ def measured(asked: str, requests: int) -> Run:
 
 
 def ask_all(asked: str, requests: int) -> Run:
-    """In a process of its own."""
     if asked == "smelt over HTTP":
         with provider(latency_s=LATENCY_S) as fake:
             return asyncio.run(by_map(asked, requests, url=fake.url))
@@ -120,31 +115,14 @@ def rows(count: int) -> Iterator[Request]:
 
 
 async def by_map(asked: str, requests: int, *, url: str | None = None) -> Run:
-    events, seen = Events(), 0
-
-    def listener(_: object) -> None:
-        nonlocal seen
-        seen += 1
-
-    events.subscribe(listener)
-    with tempfile.TemporaryDirectory() as folder:
-        async with Engine(
-            Simulated(EchoWorld(latency_s=LATENCY_S), SystemClock()) if url is None else "openai/echo",
-            base_url=url,
-            api_key=None if url is None else "no-key",
-            budget=Budget(usd=100_000),
-            price=Price(input="0.25", output=2),
-            limits=Limits(rpm=100_000_000, tpm=10**11),
-            concurrency=IN_FLIGHT,
-            journal=Path(folder) / "journal.db",
-            events=events,
-        ) as engine:
-            laps = Laps()
-            async for outcome in engine.map(rows(requests)):
-                outcome.unwrap()
-                laps.count()
-        assert seen >= 3 * requests
-        return laps.run(asked, requests)
+    over_http = {} if url is None else {"base_url": url, "api_key": KEY}
+    model = "openai/echo" if over_http else Simulated(EchoWorld(latency_s=LATENCY_S), SystemClock())
+    async with everything_on(model, in_flight=IN_FLIGHT, **over_http) as engine:
+        laps = Laps()
+        async for outcome in engine.map(rows(requests)):
+            outcome.unwrap()
+            laps.count()
+    return laps.run(asked, requests)
 
 
 async def by_gather(asked: str, requests: int) -> Run:

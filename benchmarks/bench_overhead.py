@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.apart import provider
+from benchmarks.apart import ask, provider
 from benchmarks.rivals import Took
 
 ROUNDS = 5
@@ -35,8 +34,6 @@ ELSEWHERE = {"litellm": FEW, "curator": FEW, "distilabel": FEW}
 ROUNDS_ELSEWHERE = 2  # they take seconds to import, and are not part of the claim
 MOST_OF_AIOHTTP, LEAST_OF_OPENAI = 2.5, 8.0
 RIVALS = Path(".rivals")
-CLIENT = Path(__file__).with_name("rivals.py")
-PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +70,8 @@ def regime(in_flight: int) -> dict[str, Figures]:
         for turn in range(ROUNDS):
             there = REQUESTS if turn >= ROUNDS_ELSEWHERE else REQUESTS | installed()
             for name, requests in there.items():
-                took.setdefault(name, []).append(ask(name, fake.url, requests=requests, in_flight=in_flight))
+                one = ask(name, fake.url, requests=requests, in_flight=in_flight, python=python_of(name))
+                took.setdefault(name, []).append(one)
     figures = {name: summed(each) for name, each in took.items()}
     for name, each in figures.items():
         spread = f"{each.least:.3f} to {each.greatest:.3f}"
@@ -88,14 +86,6 @@ def installed() -> dict[str, int]:
 
 def python_of(name: str) -> Path:
     return RIVALS / name / "bin" / "python" if name in ELSEWHERE else Path(sys.executable)
-
-
-def ask(name: str, url: str, *, requests: int, in_flight: int) -> Took:
-    command = [str(python_of(name)), str(CLIENT), name, url, str(requests), str(in_flight)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name} ended with {done.returncode}:\n{done.stderr[-2_000:]}")
-    return Took(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def summed(rounds: Sequence[Took]) -> Figures:

@@ -15,14 +15,18 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Took"]
+if TYPE_CHECKING:
+    from engine import Engine, Provider
+
+__all__ = ["KEY", "MAX_TOKENS", "TEXT", "WORDS", "Took", "everything_on"]
 
 MAX_TOKENS = 250
 KEY = (
@@ -74,36 +78,44 @@ async def gathered(ask: Callable[[str], Awaitable[str]], texts: Sequence[str], *
     return sum(map(bool, await asyncio.gather(*(one(text) for text in texts))))
 
 
-async def engine(url: str, requests: int, in_flight: int, *, dialect: str = "openai") -> Took:
-    """Everything on: limits, budget, intents and replies fsynced, retries, events."""
-    from engine import Budget, Engine, Events, Limits, Price, Request
+async def measured_by(ask: Callable[[str], Awaitable[str]], *, requests: int, in_flight: int) -> Took:
+    def run(texts: Sequence[str]) -> Awaitable[int]:
+        return gathered(ask, texts, in_flight=in_flight)
 
-    seen = 0
+    return await measured(run, requests=requests, in_flight=in_flight)
 
-    def listener(_: object) -> None:
-        nonlocal seen
-        seen += 1
+
+@asynccontextmanager
+async def everything_on(model: str | Provider, *, in_flight: int, **more: Any) -> AsyncIterator[Engine]:
+    """An engine with limits, a budget, intents and replies fsynced, retries, and somebody who listens to its events."""
+    from engine import Budget, Engine, Events, Limits, Price
 
     events = Events()
-    events.subscribe(listener)
+    events.subscribe(lambda _: None)
     with tempfile.TemporaryDirectory() as folder:
         async with Engine(
-            f"{dialect}/echo",
-            base_url=url,
-            api_key=KEY,
-            budget=Budget(usd=1000),
+            model,
+            budget=Budget(usd=100_000),
             price=Price(input="0.25", output=2),
             limits=Limits(rpm=100_000_000, tpm=10**11),
             concurrency=in_flight,
             journal=Path(folder) / "journal.db",
             events=events,
-        ) as asks:
+            **more,
+        ) as engine:
+            yield engine
 
-            async def run(texts: Sequence[str]) -> int:
-                questions = (Request.user(text, max_tokens=MAX_TOKENS) for text in texts)
-                return sum([outcome.reply is not None async for outcome in asks.map(questions, ordered=False)])
 
-            return await measured(run, requests=requests, in_flight=in_flight)
+async def smelt(url: str, requests: int, in_flight: int, *, dialect: str = "openai") -> Took:
+    from engine import Request
+
+    async with everything_on(f"{dialect}/echo", in_flight=in_flight, base_url=url, api_key=KEY) as engine:
+
+        async def run(texts: Sequence[str]) -> int:
+            questions = (Request.user(text, max_tokens=MAX_TOKENS) for text in texts)
+            return sum([outcome.reply is not None async for outcome in engine.map(questions, ordered=False)])
+
+        return await measured(run, requests=requests, in_flight=in_flight)
 
 
 async def bare(url: str, requests: int, in_flight: int, *, cycles_rarely: bool = False) -> Took:
@@ -125,9 +137,7 @@ async def bare(url: str, requests: int, in_flight: int, *, cycles_rarely: bool =
                 read = orjson.loads(await response.read())
                 return str(read["choices"][0]["message"]["content"])
 
-        return await measured(
-            lambda texts: gathered(ask, texts, in_flight=in_flight), requests=requests, in_flight=in_flight
-        )
+        return await measured_by(ask, requests=requests, in_flight=in_flight)
 
 
 async def openai(url: str, requests: int, in_flight: int, *, on_aiohttp: bool = False) -> Took:
@@ -142,9 +152,7 @@ async def openai(url: str, requests: int, in_flight: int, *, on_aiohttp: bool = 
             )
             return completion.choices[0].message.content or ""
 
-        return await measured(
-            lambda texts: gathered(ask, texts, in_flight=in_flight), requests=requests, in_flight=in_flight
-        )
+        return await measured_by(ask, requests=requests, in_flight=in_flight)
 
 
 async def anthropic(url: str, requests: int, in_flight: int) -> Took:
@@ -158,9 +166,7 @@ async def anthropic(url: str, requests: int, in_flight: int) -> Took:
             )
             return "".join(block.text for block in message.content if block.type == "text")
 
-        return await measured(
-            lambda texts: gathered(ask, texts, in_flight=in_flight), requests=requests, in_flight=in_flight
-        )
+        return await measured_by(ask, requests=requests, in_flight=in_flight)
 
 
 async def litellm(url: str, requests: int, in_flight: int) -> Took:
@@ -177,9 +183,7 @@ async def litellm(url: str, requests: int, in_flight: int) -> Took:
         )
         return str(reply.choices[0].message.content)
 
-    return await measured(
-        lambda texts: gathered(ask, texts, in_flight=in_flight), requests=requests, in_flight=in_flight
-    )
+    return await measured_by(ask, requests=requests, in_flight=in_flight)
 
 
 async def curator(url: str, requests: int, in_flight: int) -> Took:
@@ -214,15 +218,13 @@ async def distilabel(url: str, requests: int, in_flight: int) -> Took:
         made = await model.agenerate(input=[{"role": "user", "content": text}], max_new_tokens=MAX_TOKENS)
         return str(made["generations"][0])
 
-    return await measured(
-        lambda texts: gathered(ask, texts, in_flight=in_flight), requests=requests, in_flight=in_flight
-    )
+    return await measured_by(ask, requests=requests, in_flight=in_flight)
 
 
 Client = Callable[[str, int, int], Awaitable[Took]]
 CLIENTS: dict[str, Client] = {
-    "smelt": engine,
-    "smelt, anthropic": partial(engine, dialect="anthropic"),
+    "smelt": smelt,
+    "smelt, anthropic": partial(smelt, dialect="anthropic"),
     "aiohttp": bare,
     "aiohttp, cycles rarely": partial(bare, cycles_rarely=True),
     "openai": openai,
