@@ -105,8 +105,8 @@ class Journal:
         """Write down how an attempt ended: the reply, if one came, and what it cost. Durable on return.
 
         A reply of status 2xx answers its question unless the caller says otherwise, as for one that cannot be parsed.
-        One that was cut short on purpose answers nothing, however it is parsed. Cancelled while it waits, it is
-        written all the same.
+        One that was cut short on purpose answers nothing, however it is parsed. Cancelled while it waits, it waits
+        on, and is cancelled then: by that time `find` knows the reply.
         """
         if attempt not in self._in_flight:
             raise ValueError(f"attempt {attempt} is not in flight")
@@ -120,7 +120,7 @@ class Journal:
             self.assumed += cost
         else:
             self.spent += cost
-        await written
+        await self._until_durable(written)
 
     def counts(self) -> Counts:
         """The journal in figures; reads it whole."""
@@ -159,6 +159,21 @@ class Journal:
         durable: asyncio.Future[None] = self._loop.create_future()
         self._put(rows, durable)
         return durable
+
+    async def _until_durable(self, written: asyncio.Future[None]) -> None:
+        """Wait on even if cancelled: who asks the same next must find the answer, or it would be paid for twice."""
+        cancellation: asyncio.CancelledError | None = None
+        while True:
+            try:
+                await written
+                break
+            except asyncio.CancelledError as error:
+                if self._closed:
+                    raise
+                cancellation = error
+                written = self._write(Rows())  # that one was cancelled with us; rows become durable in their order
+        if cancellation is not None:
+            raise cancellation
 
     def _put(self, rows: Rows, durable: asyncio.Future[None] | None) -> None:
         if self._closed:

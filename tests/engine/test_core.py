@@ -24,8 +24,8 @@ from engine import (
 from engine.events import Event, ReplyReceived, RequestFinished, RequestSent
 from engine.fakes import virtual_time
 from engine.journal import Journal
-from engine.messages import Request
-from engine.providers import ConnectionFailed
+from engine.messages import RawReply, Reply, Request
+from engine.providers import ConnectionFailed, Reading
 from tests.engine.scripted import (
     GENEROUS,
     Scripted,
@@ -95,6 +95,47 @@ def test_whoever_waited_for_a_twin_that_was_cancelled_asks_itself() -> None:
             return (await second).text
 
     assert virtual_time.run(main()) == "HELLO"
+
+
+@pytest.mark.parametrize("cancellations", [1, 3])
+@pytest.mark.parametrize("is_twin", [True, False])
+def test_a_reply_that_came_is_not_paid_for_again_since_its_asker_was_cancelled(
+    cancellations: int, is_twin: bool, tmp_path: Path
+) -> None:
+    """It is on its way to the disk; whoever asks the same next, or waits for it, gets it from there."""
+
+    async def main() -> tuple[int, bool]:
+        provider = CancelsAsItAnswers(cancellations)
+        async with Engine(provider, budget=GENEROUS, journal=tmp_path / "journal.db") as engine:
+            provider.asker = asyncio.create_task(engine.ask(question()))
+            twin = asyncio.create_task(engine.ask(question())) if is_twin else None
+            with pytest.raises(asyncio.CancelledError):
+                await provider.asker
+            reply = await (twin or engine.ask(question()))
+            return len(provider.sent), reply.from_journal
+
+    assert asyncio.run(main()) == (1, True)
+
+
+class CancelsAsItAnswers(Scripted):
+    """Has its asker cancelled when the reply has come and is being written, so many times, a turn of the loop each."""
+
+    asker: asyncio.Task[Reply]
+
+    def __init__(self, cancellations: int) -> None:
+        super().__init__(latency_s=0)
+        self.left = cancellations
+
+    def read(self, request: Request, raw: RawReply) -> Reading:
+        if self.left:
+            asyncio.get_running_loop().call_soon(self.cancel)
+        return super().read(request, raw)
+
+    def cancel(self) -> None:
+        self.left -= 1
+        self.asker.cancel()
+        if self.left:
+            asyncio.get_running_loop().call_soon(self.cancel)
 
 
 def test_a_second_run_asks_nothing_again(tmp_path: Path) -> None:
