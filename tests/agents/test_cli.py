@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,13 +38,10 @@ both_ways = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to stand in, with everything in it that can be wrong; no key in the environment."""
-    for key in KEYS:
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def everything_wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything in it that can be wrong."""
+    folder = tmp_path_factory.mktemp("wrong")
     files = {
         "empty.md": b"",
         "blank.md": b" \n\t\n",
@@ -65,15 +63,25 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "thesis/chapter.txt": b"mine",
     }
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(content)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
     other = Configuration(model="simulated/intents", budget="5", examples=7)
     for name in ("other-run", "torn-run", "part-report", "odd-report"):
-        RunFolder(tmp_path / name).begin(prompt="Route messages.", configuration=other)
-    (tmp_path / "torn-run" / "prompt.md").write_bytes(b"\x80\xff\x00")
-    (tmp_path / "part-report" / "report.json").write_text('{"schema": 1}')
+        RunFolder(folder / name).begin(prompt="Route messages.", configuration=other)
+    (folder / "torn-run" / "prompt.md").write_bytes(b"\x80\xff\x00")
+    (folder / "part-report" / "report.json").write_text('{"schema": 1}')
     odd = dict.fromkeys((field.name for field in dataclasses.fields(Report)), 3)
-    (tmp_path / "odd-report" / "report.json").write_text(json.dumps({"schema": 1, **odd}))
+    (folder / "odd-report" / "report.json").write_text(json.dumps({"schema": 1, **odd}))
+    return folder
+
+
+@pytest.fixture
+def place(everything_wrong: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it to stand in; no key in the environment."""
+    for key in KEYS:
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(shutil.copytree(everything_wrong, tmp_path, dirs_exist_ok=True))
     return tmp_path
 
 
