@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RequestFailed,
         RequestRejected,
         SmeltError,
+        TrainingDiverged,
         UnknownPrice,
         UnreadableReply,
         UserError,
@@ -77,6 +78,7 @@ __all__ = [
     "SmeltError",
     "Statistics",
     "SystemClock",
+    "TrainingDiverged",
     "UnknownPrice",
     "UnreadableReply",
     "Usage",
@@ -85,59 +87,20 @@ __all__ = [
 
 # A name is looked up in its module when it is first used: `smelt --help` needs an error or two, not an event loop.
 _HOMES = {
-    "engine.budget": ("Budget",),
-    "engine.clock": (
-        "Clock",
-        "SystemClock",
-    ),
-    "engine.core": ("Engine",),
-    "engine.errors": (
-        "AuthenticationRefused",
-        "BudgetReached",
-        "ConfigurationRefused",
-        "ContentFiltered",
-        "ContextOverflow",
-        "DeadlineExceeded",
-        "EndpointUnreachable",
-        "Interrupted",
-        "JournalUnusable",
-        "MissingExtra",
-        "ProviderRefused",
-        "ProviderUnavailable",
-        "QuotaExhausted",
-        "RequestFailed",
-        "RequestRejected",
-        "SmeltError",
-        "UnknownPrice",
-        "UnreadableReply",
-        "UserError",
-    ),
-    "engine.events": (
-        "Event",
-        "Events",
-    ),
-    "engine.messages": (
-        "FinishReason",
-        "Message",
-        "Outcome",
-        "RawReply",
-        "Reply",
-        "Request",
-        "Role",
-        "Usage",
-    ),
-    "engine.prices": (
-        "FREE",
-        "Price",
-    ),
-    "engine.providers": (
-        "Capabilities",
-        "Provider",
-    ),
-    "engine.statistics": ("Statistics",),
-    "engine.throttle": ("Limits",),
+    "engine.budget": "Budget",
+    "engine.clock": "Clock SystemClock",
+    "engine.core": "Engine",
+    "engine.errors": "AuthenticationRefused BudgetReached ConfigurationRefused ContentFiltered ContextOverflow "
+    "DeadlineExceeded EndpointUnreachable Interrupted JournalUnusable MissingExtra ProviderRefused ProviderUnavailable "
+    "QuotaExhausted RequestFailed RequestRejected SmeltError TrainingDiverged UnknownPrice UnreadableReply UserError",
+    "engine.events": "Event Events",
+    "engine.messages": "FinishReason Message Outcome RawReply Reply Request Role Usage",
+    "engine.prices": "FREE Price",
+    "engine.providers": "Capabilities Provider",
+    "engine.statistics": "Statistics",
+    "engine.throttle": "Limits",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:

@@ -13,6 +13,7 @@ import pytest
 
 import agents
 import engine
+from engine import errors
 
 ROOT = Path(__file__).parents[1]
 
@@ -105,6 +106,11 @@ def test_public_names_are_listed_sorted_and_there(package: object) -> None:
         names = getattr(module, "__all__", [])
         assert list(names) == sorted(names, key=lambda name: (not name.isupper(), name)) or list(names) == sorted(names)
         assert all(hasattr(module, name) for name in names), info.name
+
+
+def test_the_engine_hands_out_what_it_lists_and_every_error() -> None:
+    assert sorted(engine._HOME_OF) == sorted(engine.__all__)
+    assert set(errors.__all__) <= set(engine.__all__)
 
 
 @pytest.mark.parametrize(
