@@ -35,7 +35,7 @@ from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import in_parts
 from engine.prices import PICO_PER_USD, Price, dollars
 from engine.providers import Capabilities, Provider
-from engine.providers.choice import account_of, chosen, count_of, price_of
+from engine.providers.choice import account_of, check_kinds, chosen, count_of, price_of
 from engine.providers.simulated import Simulated, World
 from engine.retry import Patience, Setback, Standing, persist
 from engine.statistics import Books, Statistics, Tally
@@ -55,7 +55,8 @@ class Engine:
                 ...
 
     `model` is `provider/name`, or a Provider, which then stays the caller's to close. `budget` may be None only
-    together with an explicit price of zero. `deadline_s` is what a request may take from its first sending on, with
+    together with an explicit price of zero; it is a cap for all that its journal ever pays for, or without a journal
+    for what is paid between opening and closing. `deadline_s` is what a request may take from its first sending on, with
     every wait and retry; `attempt_timeout_s` what a single attempt may. Who waits in line gives up when nothing was
     answered for that long, without a known reason to wait. `run_deadline_s` after opening nothing more is sent, as
     after `drain`. `hedge` sends another attempt beside one that takes far longer than its kind, at most three in a
@@ -83,8 +84,7 @@ class Engine:
     ) -> None:
         check_seconds(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s)
         check_seconds(run_deadline_s=1.0 if run_deadline_s is None else run_deadline_s)
-        if limits is not None and not isinstance(limits, Limits):
-            raise UserError(f"limits must be Limits, as in Limits(rpm=500) (got {limits!r})")
+        check_kinds(budget=budget, price=price, limits=limits)
         self._clock = clock or SystemClock()
         self._owns_provider = isinstance(model, str)
         self._provider = chosen(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)

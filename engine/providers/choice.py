@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from engine.budget import Budget
 from engine.clock import Clock
@@ -10,8 +11,18 @@ from engine.errors import UserError
 from engine.messages import Request
 from engine.prices import Price, lookup
 from engine.providers import Provider
+from engine.throttle import Limits
 
-__all__ = ["account_of", "chosen", "count_of", "price_of"]
+__all__ = ["account_of", "check_kinds", "chosen", "count_of", "price_of"]
+
+EXAMPLES: Final = {Budget: "Budget(usd=5)", Price: "Price(input='0.25', output=2)", Limits: "Limits(rpm=500)"}
+
+
+def check_kinds(*, budget: object, price: object, limits: object) -> None:
+    """Raise UserError where a number stands for what must say more: of what it is, and of what else."""
+    for name, value, kind in (("budget", budget, Budget), ("price", price, Price), ("limits", limits, Limits)):
+        if value is not None and not isinstance(value, kind):
+            raise UserError(f"{name} must be {kind.__name__}, as in {EXAMPLES[kind]} (got {value!r})")
 
 
 def chosen(model: str | Provider, *, base_url: str | None, api_key: str | None, clock: Clock, seed: int) -> Provider:

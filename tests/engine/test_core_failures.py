@@ -261,8 +261,12 @@ def test_an_attempt_that_stalls_is_given_up_and_made_again() -> None:
         ("run_deadline_s", "x"),
         ("concurrency", 0),
         ("limits", "x"),
+        ("budget", 5),
+        ("budget", "5"),
+        ("price", 0.5),
+        ("price", (1, 2)),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(name: str, value: object) -> None:
     with pytest.raises(UserError, match=name):
-        Engine(Scripted(), budget=GENEROUS, **{name: value})  # type: ignore[arg-type]
+        Engine(Scripted(), **{"budget": GENEROUS, name: value})  # type: ignore[arg-type]
