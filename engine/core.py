@@ -56,9 +56,9 @@ class Engine:
 
     `model` is `provider/name`, or a Provider, which then stays the caller's to close. `budget` may be None only
     together with an explicit price of zero; it is a cap for all that its journal ever pays for, or without a journal
-    for what is paid between opening and closing. `deadline_s` is what a request may take from its first sending on, with
-    every wait and retry; `attempt_timeout_s` what a single attempt may. Who waits in line gives up when nothing was
-    answered for that long, without a known reason to wait. `run_deadline_s` after opening nothing more is sent, as
+    for what is paid between opening and closing. `deadline_s` is what a request may take from its first sending on,
+    with every wait and retry; `attempt_timeout_s` what a single attempt may. Who waits in line gives up when nothing
+    was answered for that long, without a known reason to wait. `run_deadline_s` after opening nothing more is sent, as
     after `drain`. `hedge` sends another attempt beside one that takes far longer than its kind, at most three in a
     hundred: what both cost is paid. `seed` seeds the waits' jitter and a simulated world.
     """
