@@ -77,7 +77,7 @@ class Bookmark:
         try:
             self._folder.mkdir(exist_ok=True)
             told = {"training": self.training, "place": json.dumps(asdict(place))}
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, draft, metadata=told)
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata=told)
             _make_durable(draft)
             draft.replace(self._file)
         except (
