@@ -77,13 +77,11 @@ class Bookmark:
         try:
             self._folder.mkdir(exist_ok=True)
             told = {"training": self.training, "place": json.dumps(asdict(place))}
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft, metadata=told)
+            save_file({name: _laid_out(tensor) for name, tensor in tensors.items()}, draft, metadata=told)
             _make_durable(draft)
             draft.replace(self._file)
-        except (
-            OSError,
-            SafetensorError,
-        ):  # a convenience must not end what it is there to save; the student itself needs a quarter of it
+        except (OSError, SafetensorError):
+            # A convenience must not end what it is there to save, and the student itself takes a quarter of the room.
             self._is_given_up = True
             self.drop()
         self._last = self._now()
@@ -106,6 +104,11 @@ class Bookmark:
     def drop(self) -> None:
         """There is nothing to go on with any more."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _laid_out(tensor: Any) -> Any:
+    """As safetensors writes it: in main memory, row by row."""
+    return tensor.detach().cpu().contiguous()
 
 
 def _place(told: Mapping[str, Any]) -> Place:
