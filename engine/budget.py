@@ -72,7 +72,7 @@ class Budget:
     @property
     def cap(self) -> int:
         """The cap in pico-dollars; a fraction of one is rounded away, never up."""
-        return _pico(self.usd)
+        return _part(PICO_PER_USD, self.usd)
 
     @property
     def has_shares(self) -> bool:
@@ -98,14 +98,9 @@ def _share(stage: str, share: Amount) -> Decimal:
     return part
 
 
-def _pico(usd: Decimal) -> int:
-    numerator, denominator = usd.as_integer_ratio()
-    return numerator * PICO_PER_USD // denominator
-
-
-def _part(cap: int, share: Decimal) -> int:
+def _part(whole: int, share: Decimal) -> int:
     numerator, denominator = share.as_integer_ratio()
-    return cap * numerator // denominator
+    return whole * numerator // denominator
 
 
 @dataclass(slots=True, eq=False)
