@@ -20,13 +20,7 @@ from engine.budget import Budget, Ledger
 from engine.clock import Clock, SystemClock, check_seconds
 from engine.collector import collector
 from engine.concurrency import MAXIMUM, Crowd, News
-from engine.errors import (
-    Interrupted,
-    RequestRejected,
-    SmeltError,
-    UnreadableReply,
-    UserError,
-)
+from engine.errors import Interrupted, RequestRejected, SmeltError, UnreadableReply, UserError
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
 from engine.flow import Crew, flow
 from engine.hedging import Races
@@ -37,7 +31,7 @@ from engine.prices import PICO_PER_USD, Price, dollars
 from engine.providers import Capabilities, Provider
 from engine.providers.choice import account_of, check_kinds, chosen, count_of, price_of
 from engine.providers.simulated import Simulated, World
-from engine.retry import Patience, Setback, Standing, persist
+from engine.retry import Setback, Standing, persist
 from engine.statistics import Books, Statistics, Tally
 from engine.throttle import Limits, Sizes
 from engine.underway import Underway
@@ -83,7 +77,8 @@ class Engine:
         hedge: bool = False,
     ) -> None:
         check_seconds(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s)
-        check_seconds(run_deadline_s=1.0 if run_deadline_s is None else run_deadline_s)
+        if run_deadline_s is not None:
+            check_seconds(run_deadline_s=run_deadline_s)
         check_kinds(budget=budget, price=price, limits=limits)
         self._clock = clock or SystemClock()
         self._owns_provider = isinstance(model, str)
@@ -100,7 +95,6 @@ class Engine:
         self._crowd = Crowd(fixed=concurrency)
         self._admission = self._admitted_by(Limiter(clock=self._clock))
         self._chance = Random(seed)
-        self._patience = Patience()
         self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
         self._attempts: Attempts | None = None  # while open
         self._races: Races | None = None  # while open and hedging
@@ -137,7 +131,7 @@ class Engine:
         )
         collector.slow_down()
         if self._is_hedging:
-            self._races = Races(self._attempts, clock=self._clock, notify_failure=self._notify_failure)
+            self._races = Races(self._attempts, notify_failure=self._notify_failure)
         if self._run_deadline_s is not None:
             self._underway.stop_after(self._run_deadline_s)
         if self._journal_path is None:
@@ -290,9 +284,14 @@ class Engine:
             return await self._persist(question)
 
     async def _persist(self, question: Question) -> Reply:
+        try:
+            return await self._attempt(question)
+        except Setback as setback:
+            first = setback
+        # Nearly every request succeeds at once: only the others pay for the machinery.
         return await persist(
             lambda: self._attempt(question),
-            patience=self._patience,
+            after=first,
             deadline=lambda: self._underway.deadline_of(question),
             clock=self._clock,
             chance=self._chance,

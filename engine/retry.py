@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,9 +18,14 @@ from engine.verdict import CHANCE, Kind, Verdict
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = ["Patience", "Setback", "Standing", "persist"]
+__all__ = ["TRIES", "Setback", "Standing", "persist", "wait_s"]
 
 T = TypeVar("T")
+
+# Only failures that may be chance use tries up; weather is waited for until the request's own deadline.
+TRIES = 6  # where one in nine fails by chance, of a thousand rows five would lose one now and then
+SHORTEST_S = 0.5
+LONGEST_S = 30.0
 
 FIRST_REJECTIONS = 3
 
@@ -42,24 +46,15 @@ class Setback(Exception):
         self.is_chance = verdict.kind in CHANCE and not in_outage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How often and how long to try again.
+def wait_s(verdict: Verdict, *, failures: int, chance: Random) -> float:
+    """How long to wait after so many failures in all; never less than the provider asked for.
 
-    `attempts` counts only failures that may be chance; weather is waited for until the request's own deadline.
-    The wait doubles from `first_s` to `longest_s`, with half of it left to chance so that many do not return at once.
+    The wait doubles, with half of it left to chance so that many do not return at once.
     """
-
-    attempts: int = 6  # where one in nine fails by chance, of a thousand rows five would lose one now and then
-    first_s: float = 0.5
-    longest_s: float = 30.0
-
-    def wait_s(self, verdict: Verdict, *, failures: int, chance: Random) -> float:
-        """How long to wait after so many failures in all; never less than the provider asked for."""
-        backoff = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 30))
-        if verdict.delay_s is None:
-            return backoff * chance.uniform(0.5, 1.0)
-        return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s) * chance.uniform(0.5, 1.0)
+    backoff = min(LONGEST_S, SHORTEST_S * 2.0 ** min(failures - 1, 30))
+    if verdict.delay_s is None:
+        return backoff * chance.uniform(0.5, 1.0)
+    return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s) * chance.uniform(0.5, 1.0)
 
 
 class Standing:
@@ -131,47 +126,29 @@ class Standing:
 async def persist(
     attempt: Callable[[], Awaitable[T]],
     *,
-    patience: Patience,
+    after: Setback,
     deadline: Callable[[], float],
     clock: Clock,
     chance: Random,
     notify: Callable[[Verdict, float | None], None],
 ) -> T:
-    """Call `attempt` until it returns; while it raises Setback, do what the verdict deserves.
+    """After a first attempt has failed, call `attempt` until it returns, as long as the verdicts deserve it.
 
     Nothing is held while waiting. Raises the verdict's error when it cannot be retried, when chance has failed too
     often, or when the wait would end after the `deadline` (on the clock). `notify` is told each verdict and the wait
     that follows it, None when nothing does.
     """
-    try:
-        return await attempt()
-    except Setback as setback:
-        first = setback
-    # Nearly every request succeeds at once: only the others pay for the machinery.
-    return await _again(attempt, first, patience=patience, deadline=deadline, clock=clock, chance=chance, notify=notify)
-
-
-async def _again(
-    attempt: Callable[[], Awaitable[T]],
-    first: Setback,
-    *,
-    patience: Patience,
-    deadline: Callable[[], float],
-    clock: Clock,
-    chance: Random,
-    notify: Callable[[Verdict, float | None], None],
-) -> T:
     from tenacity import AsyncRetrying, retry_if_exception_type
 
     failures_by_chance = 0
-    last = first
+    last = after
     is_first = True
 
     async def replay_first() -> T:
         nonlocal last, is_first
         if is_first:
             is_first = False
-            raise first
+            raise after
         try:
             return await attempt()
         except Setback as setback:
@@ -179,14 +156,14 @@ async def _again(
             raise
 
     def wait(state: RetryCallState) -> float:
-        return patience.wait_s(last.verdict, failures=state.attempt_number, chance=chance)
+        return wait_s(last.verdict, failures=state.attempt_number, chance=chance)
 
     def stop(state: RetryCallState) -> bool:
         nonlocal failures_by_chance
         verdict = last.verdict
         failures_by_chance += last.is_chance
         too_late = clock.monotonic() + state.upcoming_sleep >= deadline()
-        is_over = not verdict.may_retry or failures_by_chance >= patience.attempts or too_late
+        is_over = not verdict.may_retry or failures_by_chance >= TRIES or too_late
         notify(verdict, None if is_over else state.upcoming_sleep)
         return is_over
 

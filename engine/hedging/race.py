@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.attempt import Admitted, Attempts, Ending, Question
-from engine.clock import Clock
 from engine.hedging.stragglers import Stragglers
 from engine.verdict import Verdict
 
@@ -67,12 +66,10 @@ class Races:
     nothing is out. `notify_failure` is told of failures that the asker does not hear of.
     """
 
-    def __init__(
-        self, attempts: Attempts, *, clock: Clock, notify_failure: Callable[[Question, Verdict], None]
-    ) -> None:
+    def __init__(self, attempts: Attempts, *, notify_failure: Callable[[Question, Verdict], None]) -> None:
         self.hedged = 0
         self._attempts = attempts
-        self._clock = clock
+        self._clock = attempts.clock
         self._notify_failure = notify_failure
         self._stragglers = Stragglers()
         self._waited_for: dict[_Race, None] = {}  # in the order in which they left

@@ -178,7 +178,7 @@ class Bench:
             asked_of="a test",
             sizes=Sizes(), clock=clock, timeout_s=120, deadline_s=900, events=None, stopped=lambda: None,
         )  # fmt: skip
-        self.races = Races(self.attempts, clock=clock, notify_failure=lambda _, verdict: self.told.append(verdict))
+        self.races = Races(self.attempts, notify_failure=lambda _, verdict: self.told.append(verdict))
 
     async def ask(self, text: str) -> Ending:
         request = question(text)

@@ -14,7 +14,7 @@ from engine.fakes.worlds import EchoWorld
 from engine.messages import RawReply
 from engine.providers import ConnectionFailed
 from engine.providers.simulated import Simulated
-from engine.retry import Patience
+from engine.retry import TRIES
 
 LATENCY_S = 0.3
 
@@ -86,7 +86,7 @@ def test_what_fails_for_ever_gets_its_tries_and_the_others_go_on() -> None:
     outcomes, provider = asked(lambda request, *_: "error" * (request.messages[-1].content == "7"), rows=100)
 
     assert [type(outcome.error) for outcome in outcomes if outcome.error] == [ProviderUnavailable]
-    assert sum(text == "7" for _, text in provider.sent) == Patience().attempts
+    assert sum(text == "7" for _, text in provider.sent) == TRIES
 
 
 def test_whoever_waits_after_a_failure_holds_no_slot() -> None:
