@@ -1,7 +1,7 @@
 """Disks that fail: a run ends in order, with one line that says what to do, and goes on when that is mended. Slow.
 
 The whole command line, on a disk that is full, broken, read-only or gone, and over files that were cut, flipped,
-zeroed, swapped or deleted. What the journal alone does with such files is in tests/engine/test_journal.py.
+zeroed, swapped or deleted. What the journal alone does with such files is in tests/engine/test_journal_damage.py.
 """
 
 from __future__ import annotations
