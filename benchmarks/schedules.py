@@ -18,8 +18,9 @@ import orjson
 
 from benchmarks.chance import log_normal
 from engine import Budget, Capabilities, Price, Request
+from engine.bounds import input_bound
 from engine.messages import RawReply
-from engine.prices import PICO_PER_USD, input_token_bound
+from engine.prices import PICO_PER_USD
 from engine.providers import AttemptTimedOut, ConnectionFailed, Reading
 from engine.providers.openai import read_completion
 
@@ -174,7 +175,7 @@ def _text(kind: Kind, i: int) -> str:
 def _mean_cost(kind: Kind, *, price_in: int, price_out: int, greedy: bool) -> float:
     request = Request.user(_text(kind, 0), max_tokens=kind.max_tokens, n=kind.n)
     if greedy:
-        return input_token_bound(request) * price_in + kind.n * kind.max_tokens * price_out
+        return input_bound(request) * price_in + kind.n * kind.max_tokens * price_out
     mean = min(kind.max_tokens, max(1.0, kind.median * math.exp(kind.sigma**2 / 2)))
     return (FRAMING + kind.characters / 4) * price_in + kind.n * mean * price_out
 
@@ -249,7 +250,7 @@ class Biller:
     def _work(self, request: Request) -> tuple[int, list[int], list[bool]]:
         """Tokens in, tokens of each completion, and which of them were cut."""
         if self.schedule.greedy:
-            return input_token_bound(request), [request.max_tokens] * request.n, [True] * request.n
+            return input_bound(request), [request.max_tokens] * request.n, [True] * request.n
         kind, text = self._kinds[request.tag], request.messages[-1].content
         wanted = [_length(kind, f"{self.schedule.seed}/{text[:24]}/{i}") for i in range(request.n)]
         allowed = min(kind.max_tokens, request.max_tokens)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from engine.admission import NO_HEADERS, Admission, Echo, Ticket, Used
-from engine.bounds import Count, allowance, bound_of, input_bound, was_cut
+from engine.bounds import Count, allowance, input_bound, was_cut
 from engine.budget import Budget, Ledger, Reservation
 from engine.clock import Clock
 from engine.concurrency import News
@@ -135,7 +135,7 @@ class Attempts:
     def question(self, request: Request, key: bytes, tally: Tally) -> Question:
         """A question about to be asked."""
         tokens = input_bound(request, count=self.count)
-        bound = bound_of(request, input_tokens=tokens, price=self.price)
+        bound = self.price.bound(input_tokens=tokens, output_tokens=request.n * request.max_tokens)
         return Question(request, key, tally, tokens, bound, asked_at=self.clock.monotonic())
 
     async def admit(self, question: Question) -> Admitted:

@@ -5,17 +5,14 @@ A `Price` is what a provider's page says, in USD per million tokens. It knows no
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from engine.errors import UnknownPrice, UserError
-from engine.messages import Request, Usage
+from engine.messages import Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import Tier as ListedTier
@@ -32,7 +29,6 @@ __all__ = [
     "Tier",
     "dollars",
     "exact",
-    "input_token_bound",
     "lookup",
 ]
 
@@ -307,34 +303,3 @@ def _at(value: Decimal | TieredPrices | None, input_tokens: int) -> Decimal | No
 
 def _tiers(value: Decimal | TieredPrices) -> list[ListedTier]:
     return [] if isinstance(value, Decimal) else value.tiers
-
-
-# What templates put around our words, generously: role markers of a message (3 to 8 tokens measured in the wild), and
-# once a request what a server may add of itself (a date, a default system prompt; the longest we know has about 90).
-_TOKENS_PER_MESSAGE: Final = 16
-_TOKENS_PER_REQUEST: Final = 128
-# A schema may be re-written and explained to the model by the provider, in words that we never see.
-_TOKENS_PER_SCHEMA: Final = 512
-
-
-def input_token_bound(request: Request) -> int:
-    """No tokenizer makes more input tokens of this request than this.
-
-    A token stands for at least one byte, so bytes bound tokens, but some tokenizers normalise first: U+FDFA is 3
-    bytes, and 33 after NFKC. The larger of the two counts, text by text.
-    """
-    texts = sum(_most_tokens(message.content) for message in request.messages)
-    framing = _TOKENS_PER_REQUEST + _TOKENS_PER_MESSAGE * len(request.messages)
-    return texts + framing + (_schema_tokens(request) if request.schema is not None else 0)
-
-
-def _most_tokens(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    # A lone surrogate is sent as a replacement character, which has three bytes as it would have itself.
-    plain = len(text.encode("utf-8", "surrogatepass"))
-    return max(plain, len(unicodedata.normalize("NFKC", text).encode("utf-8", "surrogatepass")))
-
-
-def _schema_tokens(request: Request) -> int:
-    return _TOKENS_PER_SCHEMA + 2 * len(orjson.dumps(request.schema, option=orjson.OPT_INDENT_2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import unicodedata
 from pathlib import Path
 from random import Random
 
@@ -12,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Budget, BudgetReached, Capabilities, Engine, Limits, Price, Request, Statistics, Usage
-from engine.bounds import LEAST, TIMES, allowance, bound_of, input_bound, was_cut
+from engine.bounds import LEAST, TIMES, allowance, input_bound, was_cut
 from engine.clock import SystemClock
 from engine.fakes import virtual_time
 from engine.fakes.worlds import EchoWorld
 from engine.journal import Journal
 from engine.messages import FinishReason, Message, RawReply
-from engine.prices import input_token_bound
 from engine.providers import Reading
 from engine.providers.shapes import prompt_tokens
 from engine.providers.simulated import Simulated
@@ -115,7 +115,7 @@ def test_what_counts_as_cut(reasons: tuple[FinishReason, ...], usage: Usage | No
 @given(st.text(max_size=300), st.none() | st.integers(0, 2000))
 def test_a_count_only_ever_tightens_the_bound(text: str, told: int | None) -> None:
     request = Request.user(text)
-    bytes_and_framing = input_token_bound(request)
+    bytes_and_framing = input_bound(request)
 
     bound = input_bound(request, count=lambda _: told)
 
@@ -123,8 +123,29 @@ def test_a_count_only_ever_tightens_the_bound(text: str, told: int | None) -> No
     assert input_bound(request, count=None) == bytes_and_framing
 
 
-def test_a_bound_covers_every_completion() -> None:
-    assert bound_of(Request.user("a", max_tokens=10, n=3), input_tokens=5, price=PRICE) == 30 * MICRO
+def test_normalising_tokenizers_are_bounded_too() -> None:
+    """U+FDFA is three bytes and becomes eighteen characters."""
+    ligature = Request.user("\ufdfa" * 20)
+    expanded = unicodedata.normalize("NFKC", "\ufdfa" * 20)
+
+    assert input_bound(ligature) >= len(expanded.encode())
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=())), st.text())
+def test_the_bound_covers_every_byte_of_every_text(text: str, system: str) -> None:
+    """Lone surrogates included: they are data."""
+    request = Request.user(text, system=system)
+
+    assert input_bound(request) >= len(text.encode("utf-8", "surrogatepass")) + len(system.encode())
+
+
+def test_messages_and_schemas_take_room() -> None:
+    short = Request.user("a")
+    long = Request(messages=(Message("user", "a"), Message("assistant", ""), Message("user", "")))
+    with_schema = Request.user("a", schema={"type": "object", "description": "x" * 1000})
+
+    assert input_bound(short) < input_bound(long)
+    assert input_bound(with_schema) > input_bound(short) + 1000
 
 
 def test_a_simulated_world_says_exactly_what_it_will_count() -> None:

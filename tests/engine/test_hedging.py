@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import AuthenticationRefused, Budget, Engine, Limits, Request, Usage
+from engine.bounds import input_bound
 from engine.fakes import virtual_time
 from engine.hedging.stragglers import FLOOR_S, KNOWN_FROM, SAVED, SHARE, TIMES, Stragglers
 from engine.messages import RawReply
-from engine.prices import input_token_bound
 from engine.providers import Reading
 from tests.engine.stragglers import (
     COST,
@@ -218,7 +218,7 @@ def test_no_second_attempt_ahead_of_those_who_wait_for_a_limit() -> None:
 @pytest.mark.parametrize(("bounds", "sent"), [(1.5, 1), (2.5, 2)])
 def test_no_second_attempt_without_the_money_for_the_whole_of_it(bounds: float, sent: int) -> None:
     slow = question("slow")
-    bound = Uneven.price.bound(input_tokens=input_token_bound(slow), output_tokens=slow.max_tokens)
+    bound = Uneven.price.bound(input_tokens=input_bound(slow), output_tokens=slow.max_tokens)
     left = Budget(usd=str((WARM * COST * MICRO + bounds * bound) / 10**12))
 
     assert straggle((30.0, 200), budget=left)[2].sent["slow"] == sent

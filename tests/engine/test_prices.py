@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -13,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UnknownPrice, UserError
-from engine.messages import Message, Request, Usage
-from engine.prices import BATCH_SHARE, FREE, Price, Tier, dollars, input_token_bound, lookup
+from engine.messages import Usage
+from engine.prices import BATCH_SHARE, FREE, Price, Tier, dollars, lookup
 
 rates = st.decimals(min_value=0, max_value=1000, allow_nan=False, allow_infinity=False, places=9)
 tokens = st.integers(min_value=0, max_value=10**7)
@@ -240,28 +239,3 @@ def test_every_price_in_the_table_can_be_read_or_is_refused() -> None:
         except UnknownPrice:
             continue
     assert known > len(names) / 2
-
-
-def test_normalising_tokenizers_are_bounded_too() -> None:
-    """U+FDFA is three bytes and becomes eighteen characters."""
-    ligature = Request.user("\ufdfa" * 20)
-    expanded = unicodedata.normalize("NFKC", "\ufdfa" * 20)
-
-    assert input_token_bound(ligature) >= len(expanded.encode())
-
-
-@given(st.text(alphabet=st.characters(exclude_categories=())), st.text())
-def test_the_bound_covers_every_byte_of_every_text(text: str, system: str) -> None:
-    """Lone surrogates included: they are data."""
-    request = Request.user(text, system=system)
-
-    assert input_token_bound(request) >= len(text.encode("utf-8", "surrogatepass")) + len(system.encode())
-
-
-def test_messages_and_schemas_take_room() -> None:
-    short = Request.user("a")
-    long = Request(messages=(Message("user", "a"), Message("assistant", ""), Message("user", "")))
-    with_schema = Request.user("a", schema={"type": "object", "description": "x" * 1000})
-
-    assert input_token_bound(short) < input_token_bound(long)
-    assert input_token_bound(with_schema) > input_token_bound(short) + 1000

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.bounds import input_bound
 from engine.clock import SystemClock
 from engine.errors import RequestRejected
 from engine.fakes import virtual_time
 from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
 from engine.messages import FinishReason, Message, RawReply, Request, Usage
-from engine.prices import Price, input_token_bound
+from engine.prices import Price
 from engine.providers import AttemptTimedOut, Provider, Reading
 from engine.providers.anthropic import Anthropic
 from engine.providers.openai import OpenAI
@@ -161,4 +162,4 @@ def test_the_first_stop_sequence_ends_the_answer() -> None:
 def test_the_count_stays_within_the_bound_that_budgets_reserve(texts: list[str]) -> None:
     messages = tuple(Message("user", text) for text in texts)
 
-    assert prompt_tokens(messages) <= input_token_bound(Request(messages=messages))
+    assert prompt_tokens(messages) <= input_bound(Request(messages=messages))
