@@ -20,6 +20,7 @@ from agents.ballots import (
     annotation_of,
     ballots_of,
     call_for,
+    closed,
     inputs_per_call,
     next_calls,
     vote_requests,
@@ -77,6 +78,7 @@ class _Block:
                 for vote in votes:
                     for place, ballot in vote.items():
                         ballots[place].append(ballot)
+            ballots = closed(self.spec, ballots, self.voting)
         cast = zip(self.texts, ballots, strict=True)
         return [annotation_of(self.spec, text, each, self.voting) for text, each in cast]
 

@@ -23,6 +23,7 @@ __all__ = [
     "annotation_of",
     "ballots_of",
     "call_for",
+    "closed",
     "inputs_per_call",
     "next_calls",
     "vote_requests",
@@ -211,6 +212,16 @@ def _ballot(text: str, reason: FinishReason, spec: Spec) -> Ballot:
     if not text.strip() and spec.empty_answer != "":
         return Ballot(failure="empty")
     return Ballot(failure="length") if reason == "length" else Ballot(label=text)
+
+
+def closed(spec: Spec, ballots: Sequence[Sequence[Ballot]], voting: Voting) -> list[list[Ballot]]:
+    """The ballots of inputs that are labelled together; an error that ends more than a vote ends all that are open.
+
+    Those that it spared could be asked on, in calls that it left smaller: their labels would be others than without it.
+    """
+    error = next((ballot.error for cast in ballots for ballot in cast if ballot.error), None)
+    missing = [] if error is None else [Ballot(failure="failed", error=error)]
+    return [[*cast, *(missing if _votes_wanted(cast, spec, voting) else ())] for cast in ballots]
 
 
 def annotation_of(spec: Spec, text: str, ballots: Sequence[Ballot], voting: Voting) -> Annotation:

@@ -20,7 +20,7 @@ from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from engine.batching import Appetite, Taste
-from engine.errors import BudgetReached, ProviderRefused, SmeltError
+from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
 from engine.messages import Request
 
@@ -53,11 +53,6 @@ class Brought:
     group: Group
     generated: Generated
     drafts: tuple[tuple[Draft, Reject | Annotation], ...] = ()
-
-    @property
-    def error(self) -> SmeltError | None:
-        labelled = (ended.error for _, ended in self.drafts if isinstance(ended, Annotation))
-        return self.generated.error or next(filter(None, labelled), None)
 
 
 @dataclass(slots=True)
@@ -114,8 +109,13 @@ class Steering:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing that is under way can matter any more. After an error it does: it may have been paid for."""
-        return self._is_enough or (self._error is None and self._is_stuck)
+        """Whether nothing that is under way can matter any more.
+
+        After an error that others got round it does: it may have been paid for. What the user must mend ends it all.
+        """
+        if self._error is None or self._is_enough:
+            return self._is_enough or self._is_stuck
+        return not isinstance(self._error, BudgetReached | ProviderRefused | Interrupted)
 
     @property
     def _is_enough(self) -> bool:
@@ -198,7 +198,7 @@ class Steering:
         """Take in a group: rows are kept or left out, and what comes next may change. Returns what there is to tell."""
         assignment = brought.group.assignment
         self._counted.pending[assignment.target] -= assignment.count
-        self._error = self._error or brought.error
+        self._error = self._error or brought.generated.error
         kept, left_out = len(self._examples), len(self._rejects)
         if brought.generated.reason is not None:
             where = provenance(assignment)
@@ -219,6 +219,7 @@ class Steering:
         if isinstance(ended, Reject):
             self._rejects.append(ended)
             return
+        self._error = self._error or ended.error  # one behind the last row that is wanted takes nothing away
         self._counted.votes_asked += ended.asked
         self._counted.votes_failed += len(ended.failures)
         if ended.vote is not None:
@@ -313,8 +314,11 @@ class Steering:
 
     def _ending(self) -> tuple[StopReason, str]:
         made = f"{len(self._examples)} of {self._settings.examples} rows"
-        if self._is_enough:
+        if self._is_enough and self._error is None:
             return "target", f"all {self._settings.examples} rows are made"
+        # Rows that make up for what an error kept away are not those of a run without it, and a resumed one asks again.
+        if self._is_enough:
+            made = f"{made}, some of them not those that a run without this makes"
         if isinstance(self._error, BudgetReached):
             return "budget", f"the budget is reached: {made}"
         if self._error is not None:

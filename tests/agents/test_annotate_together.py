@@ -275,3 +275,32 @@ def test_a_long_input_keeps_only_those_around_it_from_sharing_calls() -> None:
 
     assert winners(teacher, texts=texts) == labels_of(texts)
     assert Counter(teacher.sizes) == {8: 2 * 4, 1: 2 * 32}
+
+
+class DependsOnCompany(Labels):
+    """A teacher whose label depends on who else is asked for in the call; one call of all fails."""
+
+    def __init__(self, *, failing: int | None = None) -> None:
+        super().__init__()
+        self.failing = failing
+
+    def answer(self, request: Request, call: int) -> str:
+        if call == self.failing:
+            raise BudgetReached("spent")
+        chance = random.Random(repr(request))
+        inputs = read_list(request.messages[-1].content)
+        return self.written({number: chance.choice("ab") for number in inputs})
+
+
+def test_what_an_error_leaves_labelled_is_labelled_as_without_it() -> None:
+    """It ends all that share calls: in smaller calls the others would get other labels than a run without it gives."""
+    texts = [f"row {i}" for i in range(24)]
+
+    def labelled(teacher: Labels) -> list[str | None]:
+        return winners(teacher, Voting(together=8), texts)
+
+    whole = labelled(calm := DependsOnCompany())
+    for failing in range(1, len(calm.asked) + 1):
+        winner = labelled(DependsOnCompany(failing=failing))
+        assert None in winner
+        assert all(label in {None, whole[at]} for at, label in enumerate(winner))

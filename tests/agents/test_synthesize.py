@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from agents.annealing import Band
 from agents.records import Pair, Spec
 from agents.synthesize import Settings, Synthesis, synthesize
-from engine.errors import BudgetReached, ProviderRefused, ProviderUnavailable, SmeltError, UserError
+from engine.errors import (
+    BudgetReached,
+    Interrupted,
+    JournalUnusable,
+    ProviderRefused,
+    ProviderUnavailable,
+    SmeltError,
+    UserError,
+)
 from engine.events import Event, Events, Noted, RowAccepted, RowRejected, StageProgressed
 from engine.fakes import virtual_time
 from engine.messages import Reply, Request, Usage
@@ -320,6 +328,50 @@ def test_when_the_money_ends_every_row_that_was_paid_in_full_is_kept(spent_after
         assert {example.input for example in made.examples} & {example.input for example in whole.examples}
 
 
+MADE_UP = Settings(examples=41, per_request=4, labels_per_call=1, seed=3)  # a last request of 4 for the one that lacks
+
+
+def without_one_label(error: SmeltError, number: int) -> Synthesis:
+    """One call of many is not paid for or not sent, as at the end of a budget."""
+    labels = iter(range(1000))
+    return make(FailsAt(error, lambda _, request: request.tag == "annotate" and next(labels) == number), MADE_UP)
+
+
+@pytest.mark.parametrize(
+    ("error", "stop"),
+    [
+        pytest.param(BudgetReached("spent"), "budget", id="for want of money"),
+        pytest.param(ProviderRefused("no such key"), "refused", id="refused"),
+    ],
+)
+def test_rows_that_make_up_for_what_an_error_kept_away_never_pass_for_the_whole(error: SmeltError, stop: str) -> None:
+    whole = make(Numbers(), MADE_UP)
+    made_up = 0
+
+    for number in range(whole.votes_asked // 2, whole.votes_asked + 8):
+        made = without_one_label(error, number)
+        if made.stop == "target":
+            assert made.examples == whole.examples
+        else:
+            assert (made.stop, made.error) == (stop, error)
+            assert made.examples != whole.examples
+            made_up += len(made.examples) == 41
+    assert made_up > 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(Interrupted("the run's time is over"), id="interrupted"),
+        pytest.param(JournalUnusable("the journal is damaged"), id="a damaged journal"),
+    ],
+)
+def test_what_ends_a_run_ends_it_also_where_others_get_round_it(error: SmeltError) -> None:
+    for number in range(0, 80, 7):
+        with pytest.raises(type(error), match=str(error)):
+            without_one_label(error, number)
+
+
 def test_nothing_is_started_once_the_money_has_ended() -> None:
     teacher = FailsAt(BudgetReached("spent"), lambda calls, _: calls >= 30)
     make(teacher)
@@ -339,6 +391,19 @@ def test_a_provider_that_refuses_ends_the_run_with_the_rows_kept_and_the_error_a
 def test_what_the_user_must_mend_is_raised_as_it_is() -> None:
     with pytest.raises(UserError, match="journal"):
         make(FailsAt(UserError("the journal is locked"), lambda calls, _: calls >= 25))
+
+
+def test_nothing_more_is_asked_once_the_user_must_mend_something() -> None:
+    """Others could be asked still, of a damaged journal or of a disk that is full; it would be for nothing."""
+    many = Settings(examples=400, per_request=4, seed=3)
+    spent = FailsAt(BudgetReached("spent"), lambda calls, _: calls == 25, longest_s=3.0)
+    damaged = FailsAt(JournalUnusable("the journal is damaged"), lambda calls, _: calls == 25, longest_s=3.0)
+
+    make(spent, many)
+    with pytest.raises(JournalUnusable, match="damaged"):
+        make(damaged, many)
+
+    assert damaged.asked.total() < spent.asked.total()
 
 
 def test_cancelling_leaves_nothing_behind() -> None:
