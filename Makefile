@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo check test bench rivals format constraints clean
+.PHONY: help demo check lint test bench rivals format constraints clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,14 +12,20 @@ demo: .venv/installed-all  ## a prompt becomes a student, with a simulated teach
 	$(BIN)/smelt run agents/demo/dates/prompt.md --model simulated/dates --budget 5 --out runs/dates \
 		--student tiny --train-seconds 200 --test agents/demo/dates/test.jsonl
 
-check: .venv/installed-dev  ## format, lint, types, architecture and fast tests (under 90 s)
+# Fast tests share nothing and run side by side; slow ones kill, stall and count, and want the machine for themselves.
+FAST := $(BIN)/python -m pytest -q -n auto -m "not slow"
+
+check: lint  ## format, lint, types, architecture and fast tests (under 90 s)
+	$(FAST)
+
+lint: .venv/installed-dev  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow"
 
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
-	$(BIN)/python -m pytest -q
+	$(FAST)
+	$(BIN)/python -m pytest -q -m slow
 
 bench: .venv/installed-dev  ## every benchmark; each prints a table and one JSON line
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
