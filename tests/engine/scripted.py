@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 
-from engine import Budget, Capabilities, ContentFiltered, Engine, Outcome, Price, SmeltError, UnreadableReply, Usage
+from engine import Budget, Capabilities, ContentFiltered, Engine, Outcome, SmeltError, UnreadableReply, Usage
 from engine.fakes import virtual_time
 from engine.messages import FinishReason, RawReply, Request
 from engine.providers import AttemptTimedOut, Reading
+from tests.engine.asking import GENEROUS, Given, nothing_is_left
 
 Step = RawReply | Exception
-GENEROUS = Budget(usd=100)
 
 
-class Scripted:
+class Scripted(Given):
     """Plays its steps in turn, then answers everything with the last message in capitals."""
-
-    name = "test/model"
-    endpoint = "nowhere"
-    simulated = True
-    price = Price(input=1, output=2)
 
     def __init__(self, *steps: Step, latency_s: float = 1.0, capabilities: Capabilities | None = None) -> None:
         self.steps = list(steps)
@@ -52,9 +47,6 @@ class Scripted:
         reasons = (stop,) * request.n
         return Reading(tuple(body["texts"]), reasons, usage, "model-1")
 
-    async def aclose(self) -> None:
-        raise AssertionError("a provider that was handed in stays the caller's")
-
 
 def reply(*, status: int = 200, headers: dict[str, str] | None = None, **body: object) -> RawReply:
     return RawReply(status, headers or {}, json.dumps(body).encode(), 0.5)
@@ -68,19 +60,6 @@ def answered(request: Request, *, usage: tuple[int, int] | None = (10, 5)) -> Ra
 def refusal(status: int, code: str = "", **headers: str) -> RawReply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return reply(status=status, headers=named, error={"code": code, "message": "no"})
-
-
-def question(text: str = "hello", *, max_tokens: int = 100) -> Request:
-    return Request.user(text, max_tokens=max_tokens)
-
-
-def questions(count: int) -> list[Request]:
-    return [question(f"row {i}") for i in range(count)]
-
-
-def nothing_is_left(engine: Engine) -> bool:
-    statistics = engine.statistics()
-    return (statistics.reserved, statistics.in_flight, statistics.waiting) == (0, 0, 0)
 
 
 def ask(provider: Scripted, request: Request, *, budget: Budget = GENEROUS, **settings: float) -> object:

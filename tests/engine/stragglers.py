@@ -7,27 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from engine import Budget, Capabilities, Engine, Price, Reply, Request, SmeltError, Usage
+from engine import Engine, Reply, Request, SmeltError
 from engine.fakes import virtual_time
 from engine.messages import RawReply
-from engine.providers import ConnectionFailed, Reading
+from engine.providers import ConnectionFailed
+from tests.engine.asking import GENEROUS, Given, now, question
 
-GENEROUS = Budget(usd=100)
 WARM = 70  # replies: the kind is known, and two more attempts may be sent
 COST = 10 * 1 + 5 * 2  # of an answer, in millionths of a dollar
-MICRO = 10**6  # pico-dollars
 Fate = tuple[float, int | str]
 """How many seconds an attempt is out, and how it ends: a status, or "broken"."""
 
 
-class Uneven:
+class Uneven(Given):
     """Answers after a second with the text and the number of the attempt, unless a text's attempts have other fates."""
-
-    name = "test/model"
-    endpoint = "nowhere"
-    simulated = True
-    price = Price(input=1, output=2)
-    capabilities = Capabilities()
 
     def __init__(self, **fates: Sequence[Fate]) -> None:
         self.fates = fates
@@ -45,20 +38,6 @@ class Uneven:
         if end == "broken":
             raise ConnectionFailed("reset")
         return RawReply(int(end), {}, f"{text} {attempt}".encode(), seconds)
-
-    def read(self, request: Request, raw: RawReply) -> Reading:  # noqa: ARG002 - the reply says it all
-        return Reading((raw.body.decode(),), ("stop",), Usage(10, 5), "model-1")
-
-    async def aclose(self) -> None:
-        raise AssertionError("a provider that was handed in stays the caller's")
-
-
-def question(text: str) -> Request:
-    return Request.user(text, max_tokens=100)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def warm_up(engine: Engine) -> None:
@@ -92,13 +71,3 @@ def straggle(
             return end
 
     return *virtual_time.run(main()), provider
-
-
-def nothing_is_left(engine: Engine) -> bool:
-    statistics, counts = engine.statistics(), engine._opened().journal.counts()
-    written = sum(totals.spent + totals.assumed for totals in counts.by_tag.values())
-    return (
-        (statistics.reserved, statistics.in_flight, statistics.waiting, counts.in_flight) == (0, 0, 0, 0)
-        and written == statistics.spent + statistics.assumed
-        and counts.answered_twice == 0
-    )

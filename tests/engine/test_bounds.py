@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Budget, BudgetReached, Capabilities, Engine, Limits, Price, Request, Statistics, Usage
+from engine import Budget, BudgetReached, Engine, Limits, Price, Request, Statistics, Usage
 from engine.bounds import LEAST, TIMES, allowance, input_bound, was_cut
 from engine.clock import SystemClock
 from engine.fakes import virtual_time
@@ -22,8 +22,8 @@ from engine.messages import FinishReason, Message, RawReply
 from engine.providers import Reading
 from engine.providers.shapes import prompt_tokens
 from engine.providers.simulated import Simulated
+from tests.engine.asking import MICRO, Given
 
-MICRO = 10**6  # pico-dollars
 PRICE = Price(input=0, output=1)  # a token of output is a millionth of a dollar
 MAX_TOKENS = 1000
 SHORT = 40  # tokens, as nearly all answers are
@@ -31,14 +31,10 @@ KNOWN = 30  # replies from which on a kind is known
 ALLOWED = TIMES * SHORT
 
 
-class Talker:
+class Talker(Given):
     """Answers with 40 words, or as many as `long` says, cut at what it was allowed; a word is a token."""
 
-    name = "test/model"
-    endpoint = "nowhere"
-    simulated = True
     price = PRICE
-    capabilities = Capabilities()
 
     def __init__(self, *, long: dict[str, int] | None = None, says_why: bool = True, latency_s: float = 1.0) -> None:
         self.long = long or {}
@@ -60,9 +56,6 @@ class Talker:
         said, reason = json.loads(raw.body)
         finish: FinishReason = reason
         return Reading((" ".join(["word"] * said),), (finish,), Usage(1, said), "model-1")
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
 
     @property
     def allowances(self) -> list[int]:

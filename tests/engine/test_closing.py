@@ -13,7 +13,6 @@ from engine import (
     FREE,
     AuthenticationRefused,
     Budget,
-    Capabilities,
     DeadlineExceeded,
     Engine,
     Interrupted,
@@ -21,22 +20,16 @@ from engine import (
     Price,
     Request,
     SmeltError,
-    Usage,
 )
 from engine.fakes import virtual_time
 from engine.messages import RawReply
-from engine.providers import Reading
+from tests.engine.asking import Given, now, question
 
 PENNY = Price(input=0, output=2)
 
 
-class Slow:
+class Slow(Given):
     """Answers after a second, each with what `status` says at that moment."""
-
-    name = "test/model"
-    endpoint = "nowhere"
-    simulated = True
-    capabilities = Capabilities()
 
     def __init__(self, status: int = 200, *, latency_s: float = 1.0) -> None:
         self.status = status
@@ -48,28 +41,13 @@ class Slow:
         await asyncio.sleep(self.latency_s)
         return RawReply(self.status, {}, b"{}", self.latency_s)
 
-    def read(self, request: Request, raw: RawReply) -> Reading:  # noqa: ARG002 - all are answered alike
-        return Reading(("yes",), ("stop",), Usage(1, 1), "model-1")
-
-    async def aclose(self) -> None:
-        raise AssertionError("a provider that was handed in stays the caller's")
-
-
-def question(text: str) -> Request:
-    return Request.user(text, max_tokens=5)
-
 
 async def end_of(engine: Engine, text: str) -> type[BaseException] | None:
     try:
-        await engine.ask(question(text))
+        await engine.ask(question(text, max_tokens=5))
     except BaseException as error:  # noqa: BLE001 - what it is, is the question
         return type(error)
     return None
-
-
-def nothing_is_left(engine: Engine) -> bool:
-    statistics = engine.statistics()
-    return (statistics.reserved, statistics.in_flight, statistics.waiting) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -91,10 +69,11 @@ def test_whoever_waits_when_the_engine_is_closed_is_told_so_at_once(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(end_of(engine, f"row {i}")) for i in range(20) for _ in range(copies)]
             await asyncio.sleep(closed_at_s)
-            closing_at = asyncio.get_running_loop().time()
+            closing_at = now()
             await engine.aclose()
-        assert asyncio.get_running_loop().time() == closing_at
-        assert nothing_is_left(engine)
+        assert now() == closing_at
+        statistics = engine.statistics()
+        assert (statistics.reserved, statistics.in_flight, statistics.waiting) == (0, 0, 0)
         return {task.result() for task in tasks}
 
     assert virtual_time.run(main()) == {Interrupted}
@@ -123,7 +102,7 @@ def test_what_is_given_up_by_its_deadline_is_given_up_for_its_twins_too() -> Non
         provider = Slow(latency_s=1000)
         async with Engine(provider, price=FREE, deadline_s=10) as engine:
             ends = await asyncio.gather(*(end_of(engine, "the same") for _ in range(5)))
-            return ends, len(provider.sent), asyncio.get_running_loop().time()
+            return ends, len(provider.sent), now()
 
     ends, sent, took_s = virtual_time.run(main())
     assert ends == [DeadlineExceeded] * 5

@@ -26,17 +26,8 @@ from engine.fakes import virtual_time
 from engine.journal import Journal
 from engine.messages import RawReply, Reply, Request
 from engine.providers import ConnectionFailed, Reading
-from tests.engine.scripted import (
-    GENEROUS,
-    Scripted,
-    answered,
-    ask,
-    ask_all,
-    nothing_is_left,
-    question,
-    questions,
-    refusal,
-)
+from tests.engine.asking import GENEROUS, nothing_is_left, question, questions
+from tests.engine.scripted import Scripted, answered, ask, ask_all, refusal
 
 PICO = 10**12
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from engine import (
@@ -24,19 +22,8 @@ from engine.events import Noted
 from engine.fakes import virtual_time
 from engine.messages import RawReply
 from engine.providers import AttemptTimedOut, ConnectionFailed
-from tests.engine.scripted import (
-    GENEROUS,
-    Scripted,
-    Step,
-    answered,
-    ask,
-    ask_all,
-    nothing_is_left,
-    question,
-    questions,
-    refusal,
-    reply,
-)
+from tests.engine.asking import GENEROUS, nothing_is_left, now, question, questions
+from tests.engine.scripted import Scripted, Step, answered, ask, ask_all, refusal, reply
 
 # -- failures
 
@@ -95,7 +82,7 @@ def test_whoever_waits_hears_of_a_refusal_at_once() -> None:
             outcomes = [outcome async for outcome in engine.map(questions(2), ordered=False)]
             assert {type(outcome.error).__name__ for outcome in outcomes} == {"QuotaExhausted"}
             assert nothing_is_left(engine)
-            return asyncio.get_running_loop().time()
+            return now()
 
     assert virtual_time.run(main()) == 1.0
 
@@ -136,7 +123,7 @@ async def dead_end(step: Step, *, rows: int) -> tuple[list[Outcome], list[str], 
     async with Engine(provider, budget=GENEROUS, events=events) as engine:
         outcomes = [outcome async for outcome in engine.map(questions(rows))]
         assert nothing_is_left(engine)
-    return outcomes, [text for text in told if "journal" not in text], asyncio.get_running_loop().time()
+    return outcomes, [text for text in told if "journal" not in text], now()
 
 
 @pytest.mark.parametrize("rows", [1, 3000])
@@ -180,7 +167,7 @@ def test_when_one_is_told_to_wait_all_wait() -> None:
         async with Engine(provider, budget=GENEROUS, concurrency=1) as engine:
             outcomes = [outcome async for outcome in engine.map(questions(3))]
             assert all(outcome.reply for outcome in outcomes)
-            return asyncio.get_running_loop().time()
+            return now()
 
     assert 31 + 3 <= virtual_time.run(main()) <= 31 + 3 + 4
 
@@ -217,7 +204,7 @@ def test_nothing_outlives_its_deadline() -> None:
                 await engine.ask(question())
             assert engine.statistics().assumed > 0
             assert nothing_is_left(engine)
-        return asyncio.get_running_loop().time()
+        return now()
 
     assert virtual_time.run(main()) == 60.0
 
@@ -235,7 +222,7 @@ def test_a_provider_that_is_down_leaves_nobody_hanging() -> None:
             outcomes = [outcome async for outcome in engine.map(questions(500), ordered=False)]
             assert all(outcome.error for outcome in outcomes)
             assert nothing_is_left(engine)
-            return asyncio.get_running_loop().time()
+            return now()
 
     assert virtual_time.run(main()) <= 2 * 120
 
@@ -259,6 +246,8 @@ def test_an_attempt_that_stalls_is_given_up_and_made_again() -> None:
         ("attempt_timeout_s", -1),
         ("attempt_timeout_s", None),
         ("run_deadline_s", "x"),
+        ("run_deadline_s", 0),
+        ("run_deadline_s", float("nan")),
         ("concurrency", 0),
         ("limits", "x"),
         ("budget", 5),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,9 @@ import pytest
 from engine import Engine, Limits, Outcome
 from engine.fakes import virtual_time
 from engine.journal import Journal
-from engine.messages import Request
 from engine.providers import ConnectionFailed
-from tests.engine.scripted import GENEROUS, Scripted, Step, ask_all, nothing_is_left, question, questions, refusal
+from tests.engine.asking import GENEROUS, nothing_is_left, question, questions
+from tests.engine.scripted import Scripted, Step, ask_all, refusal
 
 # -- many
 
@@ -31,38 +31,6 @@ def test_every_row_ends_as_a_value_or_as_a_typed_failure(ordered: bool) -> None:
         assert [outcome.request for outcome in outcomes] == rows
 
 
-def test_rows_may_come_from_an_async_iterable() -> None:
-    async def rows() -> AsyncIterator[Request]:
-        for request in questions(5):
-            await asyncio.sleep(1)
-            yield request
-
-    async def main() -> list[str]:
-        async with Engine(Scripted(), budget=GENEROUS) as engine:
-            return [outcome.unwrap().text async for outcome in engine.map(rows())]
-
-    assert virtual_time.run(main()) == [f"ROW {i}" for i in range(5)]
-
-
-def test_rows_that_raise_half_way_are_heard_once_and_what_was_sent_is_kept() -> None:
-    def rows() -> Iterator[Request]:
-        yield from questions(5)
-        raise LookupError("the file ends here")
-
-    async def main() -> None:
-        provider = Scripted()
-        async with Engine(provider, budget=GENEROUS) as engine:
-            outcomes = engine.map(rows())
-            texts = [(await anext(outcomes)).unwrap().text for _ in range(5)]
-            with pytest.raises(LookupError, match="the file ends here"):
-                await anext(outcomes)
-            with pytest.raises(StopAsyncIteration):
-                await anext(outcomes)
-            assert len(texts) == engine._opened().journal.counts().replies == 5
-
-    virtual_time.run(main())
-
-
 def test_a_consumer_that_stops_early_leaves_nothing_behind() -> None:
     async def main() -> None:
         async with Engine(Scripted(), budget=GENEROUS) as engine:
@@ -71,7 +39,6 @@ def test_a_consumer_that_stops_early_leaves_nothing_behind() -> None:
             gc.collect()
             await asyncio.sleep(1)
             assert nothing_is_left(engine)
-            assert engine._opened().journal.counts().in_flight == 0
             assert (await engine.ask(question("still works"))).text == "STILL WORKS"
 
     virtual_time.run(main())
@@ -119,10 +86,7 @@ def cancel_after(steps: int, provider: Callable[[], Scripted], journal: Path | N
             await asyncio.wait(tasks)
             assert nothing_is_left(engine)
             assert (await engine.ask(question("after"))).text == "AFTER"
-            counts = engine._opened().journal.counts()
-            statistics = engine.statistics()
-            assert counts.in_flight == 0
-            assert sum(t.spent + t.assumed for t in counts.by_tag.values()) == statistics.spent + statistics.assumed
+            assert nothing_is_left(engine)
             return all(not task.cancelled() for task in tasks)
 
     return main

@@ -16,19 +16,8 @@ from engine.fakes import virtual_time
 from engine.hedging.stragglers import FLOOR_S, KNOWN_FROM, SAVED, SHARE, TIMES, Stragglers
 from engine.messages import RawReply
 from engine.providers import Reading
-from tests.engine.stragglers import (
-    COST,
-    GENEROUS,
-    MICRO,
-    WARM,
-    Fate,
-    Uneven,
-    nothing_is_left,
-    now,
-    question,
-    straggle,
-    warm_up,
-)
+from tests.engine.asking import GENEROUS, MICRO, nothing_is_left, now, question
+from tests.engine.stragglers import COST, WARM, Fate, Uneven, straggle, warm_up
 
 # -- which deserve it
 

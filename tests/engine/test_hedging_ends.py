@@ -25,19 +25,8 @@ from engine.providers import Reading
 from engine.statistics import Tally
 from engine.throttle import Sizes
 from engine.verdict import Verdict
-from tests.engine.stragglers import (
-    COST,
-    GENEROUS,
-    MICRO,
-    WARM,
-    Fate,
-    Uneven,
-    nothing_is_left,
-    now,
-    question,
-    straggle,
-    warm_up,
-)
+from tests.engine.asking import GENEROUS, MICRO, nothing_is_left, now, question
+from tests.engine.stragglers import COST, WARM, Fate, Uneven, straggle, warm_up
 
 # -- what comes of it
 

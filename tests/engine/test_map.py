@@ -13,37 +13,25 @@ import pytest
 
 from engine import (
     FREE,
-    Budget,
-    Capabilities,
     Engine,
     Interrupted,
     Limits,
     Outcome,
-    Price,
     Request,
     SmeltError,
-    Usage,
-    UserError,
 )
 from engine.attempt import SHORTEST_LINE
 from engine.fakes import virtual_time
 from engine.messages import RawReply
-from engine.providers import Reading
 from engine.throttle import Demand
+from tests.engine.asking import GENEROUS, Given, nothing_is_left, now, question
 
-GENEROUS = Budget(usd=100)
 LATENCY_S = 1.0
 AT_ONCE = 5 + SHORTEST_LINE + 1  # in flight, in line, and just ended
 
 
-class Plain:
+class Plain(Given):
     """Answers every text in capitals after a second; a text that was told to gets that status at first."""
-
-    name = "test/model"
-    endpoint = "nowhere"
-    simulated = True
-    price = Price(input=1, output=2)
-    capabilities = Capabilities()
 
     def __init__(
         self,
@@ -71,27 +59,6 @@ class Plain:
         if statuses:
             return RawReply(statuses.pop(0), self.headers, text.upper().encode(), self.latency_s)
         return RawReply(200, {}, text.upper().encode(), self.latency_s)
-
-    def read(self, request: Request, raw: RawReply) -> Reading:  # noqa: ARG002 - the reply says it all
-        return Reading((raw.body.decode(),), ("stop",), Usage(10, 5), "model-1")
-
-    async def aclose(self) -> None:
-        raise AssertionError("a provider that was handed in stays the caller's")
-
-
-def question(text: str) -> Request:
-    return Request.user(text, max_tokens=100)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def nothing_is_left(engine: Engine) -> bool:
-    statistics, counts = engine.statistics(), engine._opened().journal.counts()
-    written = sum(totals.spent + totals.assumed for totals in counts.by_tag.values())
-    left = statistics.reserved, statistics.in_flight, statistics.waiting, counts.in_flight
-    return left == (0, 0, 0, 0) and written == statistics.spent + statistics.assumed
 
 
 def the_next_may_leave(engine: Engine) -> bool:
@@ -361,12 +328,6 @@ def test_a_run_that_is_done_in_time_does_not_wait_for_its_deadline() -> None:
         return now()
 
     assert virtual_time.run(main()) == pytest.approx(2001, abs=1)
-
-
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-def test_a_deadline_that_cannot_be_meant_is_refused(seconds: float) -> None:
-    with pytest.raises(UserError, match="run_deadline_s must be above 0"):
-        Engine(Plain(), budget=GENEROUS, run_deadline_s=seconds)
 
 
 def test_the_first_reason_to_stop_is_the_one_that_is_told() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.fakes import virtual_time
 from engine.fakes.virtual_time import VirtualTimeLoop
 from engine.scope import Deadlines, Scope
+from tests.engine.asking import now
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -32,10 +33,6 @@ class CountingLoop(VirtualTimeLoop):
     ) -> asyncio.TimerHandle:
         self.timers_set += 1
         return super().call_at(when, callback, *args, context=context)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def test_a_block_that_is_given_up_ends_where_it_waits() -> None:
