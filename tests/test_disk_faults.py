@@ -21,10 +21,11 @@ from typing import Any
 import pytest
 
 from engine.fakes.server import FakeProvider
+from engine.journal import peek
 from engine.messages import Message
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer
-from tests.nursery import Ended, Nursery, killing, nursery, strace_refusal
+from tests.nursery import Ended, Nursery, nursery, strace_refusal
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +85,10 @@ def assert_ended_in_order(ended: Ended, *, saying: str = "") -> None:
 
 @dataclass(frozen=True)
 class Killed:
-    """A run that was killed in the thick of it, with everything in its log still; and one that came to its end."""
+    """A run that was killed in the thick of it, with everything in its log still; and one that came to its end.
+
+    Its last commit was marked: whatever is missing of the log was promised to somebody.
+    """
 
     run: Path
     whole: Path
@@ -94,14 +98,14 @@ class Killed:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    if (refusal := strace_refusal()) is not None:
-        pytest.skip(refusal)
     place = tmp_path_factory.mktemp("killed")
 
     async def main() -> Killed:
         async with machine() as there:
             whole = await there.smelt(*there.words(place / "whole"))
-            dead = await there.suffer(killing("fdatasync", 16), *there.words(place / "run"))
+            half = peek(place / "whole" / "journal.db").replies // 2
+            words = {"words": there.words(place / "run")}
+            dead = await there.nursery.order("smelt", words, point=("charged", half))
             assert (whole.status, dead.status) == (0, -signal.SIGKILL), (whole, dead)
             port = int(there.url.rpartition(":")[2].partition("/")[0])
             return Killed(place / "run", place / "whole", port, files_of(place / "whole"))
