@@ -24,10 +24,11 @@ WINDOW_S: Final = 1.0 / STEADY  # a window's worth takes this long, so that it n
 RAMP_FROM, RAMP_S = 0.25, 1.0  # a limit that headers told is approached from here, in this time
 RISE_S = 2.0  # and one that they raised, from where we were
 RECOVER_S = 4.0
-REQUESTS_A_PROBE = 120  # between two tries to go faster: one refusal or two in so many
+REQUESTS_A_PROBE = 160  # between two tries to go faster: two or three refusals in so many
 AGES_A_PROBE = 4  # where refusals come late, it goes further before it knows
 LONGEST_PROBE_S = 120.0
 KEPT = 0.95  # of the rate at which trouble began
+MOST_AT_ONCE: Final = 0.5  # is kept at least, once a rate was found: pauses and refusals make it look lower than it is
 CHANCE: Final = 0.9
 
 IDLE_S = 0.1  # a request that leaves so long after it might have was not waited for
@@ -49,6 +50,7 @@ class Bucket:
     is_sure: bool = False  # the headers' own arithmetic has confirmed the period
     arrival: float | None = None  # None: nothing was admitted yet
     governor: Governor | None = None
+    before: Governor | None = None  # it was made to go faster
     share: float = 1.0  # of the rate, while others use the limit too
     shared_until: float = -math.inf
     taken_at: float = -math.inf
@@ -180,31 +182,49 @@ class Bucket:
 
     # -- what refusals teach
 
-    def was_slow(self, moment: float) -> bool:
+    def is_slow(self, moment: float) -> bool:
         """Whether at that moment it was used less than what had been let in: a limit had no reason to refuse then."""
-        return self.governor is not None and moment > self.governor.since and self.governor.is_behind(moment)
+        return self.governor is not None and self.governor.is_behind(moment)
 
-    def resume(self, rate: float, *, now: float) -> None:
-        """Slowing down has not helped: go on from that rate, and soon beyond."""
-        full = self.full_rate()
-        self.governor = None if rate >= full else Governor(rate, rate, now, WINDOW_S, RECOVER_S)
+    def speed_up(self, factor: float, *, now: float) -> None:
+        """Slowing down has not helped: go on that much faster; unless it is not what holds us up."""
+        if self.governor is None:
+            return
+        rate = factor * self.governor.ceiling
+        is_free = rate >= self.full_rate()
+        self.before = self.governor
+        self.governor = None if is_free else Governor(rate, rate, now, WINDOW_S, RECOVER_S)
 
-    def slow_down(self, admitted: float, *, cost: float, age_s: float, now: float, is_lone: bool = False) -> bool:
+    def slow_again(self, *, now: float) -> None:
+        """To go faster was too fast: as before, then."""
+        if self.before is not None:
+            ceiling, probe_s = self.before.ceiling, self.before.probe_s
+            self.governor = Governor(ceiling, KEPT * ceiling, now, probe_s, probe_s)
+            self.slowed_at = now
+
+    def slow_down(self, admitted: float, *, cost: float, age_s: float, now: float) -> bool:
         """A request of that cost that left `age_s` ago was refused: use less, by what was let in (units a second).
 
         Once a second, since before that nothing new is known. What the service lets in is where trouble begins, and
         we go back a little behind it. When it lets in nothing at all, that says nothing about how much was too much.
-        Nor does one that stands alone (`is_lone`) where the limit is known. False when nothing changes.
+        False when nothing changes.
         """
         if now < self.slowed_at + WINDOW_S or not admitted:
             return False
         current, full = self.rate(now), self.full_rate()
         is_again = now < self.slowed_at + RECOVER_S
         self.slowed_at = now
-        is_near = full < math.inf and (is_lone or admitted > CHANCE * full)
+        is_near = admitted > CHANCE * full
         if is_near and self.governor is None and not is_again:
             return False  # a limit that is known was used to the full: clocks and networks are not exact
-        ceiling = STEADY * min(current, admitted)
+        least = 0.0 if self.governor is None else MOST_AT_ONCE * current
+        ceiling = STEADY * min(current, max(least, admitted))
         probe_s = min(LONGEST_PROBE_S, max(RECOVER_S, AGES_A_PROBE * age_s, REQUESTS_A_PROBE * cost / ceiling))
         self.governor = Governor(ceiling, KEPT * ceiling, now, probe_s, probe_s)
         return True
+
+    def deepen(self, admitted: float, *, now: float) -> None:
+        """What we slow down for goes on, and had only begun: less than we took it for is let in."""
+        governor, ceiling = self.governor, STEADY * admitted
+        if governor is not None and 0 < ceiling < governor.ceiling:
+            self.governor = Governor(ceiling, KEPT * ceiling, now, governor.recover_s, governor.probe_s)

@@ -1,4 +1,4 @@
-"""Whether refusals come of our speed at all: then who goes slower is refused less.
+"""Whether refusals come of our speed at all, or are the bad luck of single requests.
 
 A provider may refuse for being too fast whatever we do: an account shared with many, a gateway that is ill. Who slows
 down at each such refusal comes to a standstill, for nothing.
@@ -7,83 +7,121 @@ down at each such refusal comes to a standstill, for nothing.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
-__all__ = ["Luck"]
+__all__ = ["FASTER", "Luck", "News"]
 
-# Refusals that came though we went slower than what had just been let in. A limit that halves brings two or three
-# before it is known, and near a limit there is one in some hundred requests.
-SURPRISES: Final = 5.2
-EVIDENCE, FEW, EVIDENCE_S = 600, 120, 60.0  # requests, and seconds, over which they are forgotten
-DOUBT: Final = 0.5  # of them, after a refusal that was no surprise
-MUCH_SLOWER: Final = 0.8
-STALE: Final = 0.5  # with fewer left a new row of trials begins
-CHANCE: Final = 4.5  # standard deviations: the share itself was found by few
-FREE: Final = 2  # refusals more than that prove nothing yet
-FORGOTTEN: Final = 10  # times the requests between two refusals, without any
-MOST: Final = 0.7  # where more is refused, it is the weather or a limit that is far lower
-MORE: Final = 1.2
-LEARNT: Final = 0.05  # of what is new, at each refusal
+News = Literal["luck", "too fast", "try faster", "not too fast", "a limit"]
+
+CERTAIN: Final = math.log(1_000)  # wrong once in a thousand
+LIKELY: Final = math.log(100)  # once in a hundred: one cut too many costs little
+MOST: Final = 0.75  # where more is refused, it is the weather or a limit that is far lower
+GROWTH: Final = 1.2
+DEEP: Final = 0.1  # of the speed
+USUAL: Final = 0.001  # of all requests are refused by chance where nothing else is known
+MORE: Final = 0.02  # who goes a fiftieth beyond a limit is refused so many more
+FASTER: Final = 2.0  # in a trial
+BEYOND: Final = 1.1  # a limit may lie as much above what was let in while we were slow
+FIRST_CUTS, MOST_CUTS = 3, 32  # before a trial; a limit that falls to a half brings two or three before it is known
 
 
 @dataclass(slots=True)
 class Luck:
-    """The share of requests that is refused whatever our speed, and the trials by which it is found.
+    """Two questions, each put to every refusal as a test of likelihoods that is wrong once in a thousand times.
 
-    Each slowing down is a trial: what leaves after it goes slower than what was let in before, so a limit has no
-    reason to refuse it. When that happened so often in a row, it was no limit: the share is known, what was given up
-    for it is taken back, and refusals that are no more frequent than this are the bad luck of one request.
+    Are these more refusals than bad luck? Only then there is a reason to slow down. And when slowing down several
+    times has not ended them: are they more when we ask twice as fast? A limit would refuse the half of that, luck the
+    same share as before. If they are not, that share is known from then on, and nobody slows down for it any more.
+
+    Requests are numbered in the order in which they left.
     """
 
-    share: float = 0.0
-    before: dict[int, float] = field(default_factory=dict)  # rates at which the trials began, by dimension
-    second: dict[int, float] = field(default_factory=dict)  # rates when they went on
-    surprises: float = 0.0
-    surprised_at: int = 0  # requests sent by then
-    tried_at: float = 0.0
-    refused_at: int = 0
-    most: float = 0.0  # that the share may become without new trials
+    share: float = 0.0  # that is refused whatever our speed; 0 where none is known
+    most: float = 0.0  # that it may become without a new trial: a limit that comes down slowly is none
+    evidence: float = 0.0  # that there are more than by luck
+    refused_at: int = 0  # the number of the last one that was refused
+    cuts: int = 0  # since the last trial
+    kept: float = 1.0  # of the speed
+    is_in_a_row: bool = False
+    patience: int = FIRST_CUTS
+    since: int = 0  # requests and refusals counted from here on tell the share
+    refused: int = 0
+    trial_at: int | None = None
+    refused_in_trial: int = 0
+    slow_share: float = 0.0  # what was refused before the trial
 
-    def explains(self, refused: int, of: int, *, count: int) -> bool:
-        """Whether so many refusals, of so many requests of late, are no more than bad luck; `count`: of all so far."""
-        since, self.refused_at = self.refused_at, count
-        if self.share and count - since > FORGOTTEN / self.share:
+    @property
+    def in_trial(self) -> bool:
+        return self.trial_at is not None
+
+    def notify_refusal(self, number: int, *, may_end: bool) -> News:
+        """What to make of one more refusal; `may_end`: whether a trial has lasted long enough to say anything."""
+        if number <= max(self.since, self.trial_at or 0):
+            return "luck"  # it left before we changed our speed
+        between = max(0, number - self.refused_at - 1)
+        self.is_in_a_row = between <= 1
+        self.refused_at = max(self.refused_at, number)
+        self.refused += 1
+        if self.share and between * self.share > CERTAIN:
             self.share = 0.0  # it has passed: what is refused now is too fast again
-        if not self.share:
-            return False
-        most = of * self.share + CHANCE * math.sqrt(of * self.share * (1.0 - self.share)) + FREE
-        if refused > most:
-            return False
-        self.share = min(self.most, self.share + LEARNT * (refused / max(1, of) - self.share))
-        return True
+        few, many = self._alternatives()
+        worse, better = math.log(many / few), math.log((1 - many) / (1 - few))
+        self.evidence = max(0.0, self.evidence + between * better) + worse
+        if self.trial_at is not None:
+            self.refused_in_trial += 1
+            rest = number - self.trial_at - self.refused_in_trial
+            is_luck = self.refused_in_trial * worse + rest * better < -CERTAIN
+            if may_end and is_luck and self._share_so_far(number) <= MOST:
+                return self._conclude(number)
+        elif self.share:
+            self.share = min(self.most, self._share_so_far(number))
+        if self.in_trial and self._share_so_far(number) > MOST:
+            return "too fast"
+        if self.evidence < (CERTAIN if self.share and not self.in_trial else LIKELY):
+            return "luck"
+        self.evidence = 0.0
+        return "too fast"
 
-    def notify_trial(self, i: int, *, rate: float, is_slow: bool, count: int, now: float) -> None:
-        """We are to slow down from this rate in a dimension, as something was refused.
+    def notify_cut(self, number: int, *, is_slow: bool, kept: float) -> News:
+        """We are to slow down once more, from the request of this number on; or rather to go faster, for a trial.
 
-        `is_slow`: what was refused was slower than what had been let in. If it was not, that rate is a limit's.
+        `is_slow`: what was refused was slower than what had been let in, so a limit had no reason to.
         """
-        sent, seconds = count - self.surprised_at, now - self.tried_at
-        # Of a few a minute it takes long to see many: there neither time nor number alone makes what was seen old.
-        fade = math.exp(-sent / EVIDENCE - min(sent / FEW, seconds / EVIDENCE_S))
-        left = self.surprises * fade * (1.0 if is_slow else DOUBT)
-        self.surprises, self.surprised_at, self.tried_at = left + is_slow, count, now
-        if left < STALE and not self.share:
-            self.before = {}
-        is_new = not is_slow and not self.share
-        if self.surprises < 2.0:  # the first step down may be a long one
-            self.second[i] = rate
-        self.before[i] = rate if is_new else max(rate, self.before.get(i, 0.0))
+        if self.trial_at is not None:
+            self.trial_at = None
+            return "a limit"
+        if self.cuts == 0:
+            self.since, self.refused, self.kept = number, 0, 1.0
+        self.kept *= kept if is_slow else 1.0
+        self.cuts = self.cuts + 1 if is_slow else max(0, self.cuts - 1)
+        if self.cuts <= self.patience and self.kept > DEEP:
+            return "too fast"
+        self.patience = min(MOST_CUTS, 2 * self.patience)
+        self._begin_trial(number)
+        return "try faster"
 
-    def is_proven(self, i: int, *, rate: float) -> bool:
-        """Whether we have gone much slower for nothing; near a limit it is a little slower, again and again."""
-        return self.surprises >= SURPRISES and rate <= MUCH_SLOWER * self.second.get(i, 0.0)
+    def _begin_trial(self, number: int) -> None:
+        self.slow_share = max(USUAL, self._share_so_far(number))
+        self.trial_at, self.refused_in_trial, self.evidence, self.cuts = number, 0, 0.0, 0
 
-    def conclude(self, refused: int, of: int) -> dict[int, float]:
-        """Speed is not what is refused, but this share; returns the rates to go back to."""
-        self.surprises, self.second = 0.0, {}
-        self.share = max(refused, 1) / max(of, 1)
-        self.most = MORE * self.share
-        if self.share > MOST:
-            self.share, self.before = 0.0, {}
-        return self.before
+    def end_trial(self) -> None:
+        """There is nothing left to go faster than."""
+        self.trial_at = None
+
+    def _conclude(self, number: int) -> News:
+        self.share = self._share_so_far(number)
+        self.most = GROWTH * self.share
+        self._begin_trial(number)
+        return "not too fast"
+
+    def _alternatives(self) -> tuple[float, float]:
+        """The shares that luck and a limit would refuse."""
+        if self.trial_at is None:
+            few = max(USUAL, self.share)
+            return few, min(0.99, 2 * few + MORE)
+        few = max(USUAL, self._share_so_far(self.refused_at))
+        return min(few, 0.9), max(few, 1 - BEYOND * (1 - self.slow_share) / FASTER)
+
+    def _share_so_far(self, number: int) -> float:
+        return min(0.9, self.refused / max(self.refused, number - self.since, 1))

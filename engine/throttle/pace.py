@@ -10,12 +10,13 @@ import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from engine.headers import LimitHint, limit_hints
 from engine.throttle.bucket import BURST_OF_REQUESTS_S, BURST_S, WINDOW_S, Bucket
 from engine.throttle.limits import DAY_S, DIMENSIONS, MINUTE_S, Demand, Limits
-from engine.throttle.luck import Luck
+from engine.throttle.luck import FASTER, Luck
 
 __all__ = ["Pace"]
 
@@ -26,13 +27,14 @@ REMEMBERED_S: Final = 3.0  # at least: windows, and the time that a refusal take
 LONGEST_REMEMBERED_S: Final = 60.0
 REMEMBERED: Final = 32  # at least; at a few requests a minute a second holds none
 EVIDENCE: Final = 16  # requests from which a rate is read
-LONE: Final = 0.1  # refusals that are no larger a share than this of a second's worth stand alone
 BINDING: Final = 0.7  # a limit that was used less than this was not the one that refused
 
 # Most services round what they ask for up to whole seconds. Were everybody to wait as long each time, a refusal in a
 # thousand would cost a twentieth of a limit of a hundred a second.
 ROUNDED_S: Final = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+
+TRIAL_S: Final = 2 * WINDOW_S  # what counts in seconds has counted one of them by then
 
 HEADERS_EVERY_S: Final = 0.02  # nothing is learnt from reading them more often
 
@@ -60,6 +62,7 @@ class Pace:
         self._cut_at = -math.inf  # what was let in before is no news any more
         self._luck = Luck()
         self._count = 0  # of requests that were let in
+        self._began_at = math.inf  # the first was
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
         self._heard_at = -math.inf  # headers were read
         self._heard_from = -math.inf  # and belonged to what was let in then
@@ -147,6 +150,7 @@ class Pace:
             bucket.take(_cost(i, demand), now=now, due=due)
         self._sent.append(Sent(now, demand))
         self._count += 1
+        self._began_at = min(self._began_at, now)
         while self._sent[0].at < now - self._remembered_s and len(self._sent) > REMEMBERED:
             self._sent.popleft()
 
@@ -231,14 +235,22 @@ class Pace:
         self._refused.append(Sent(sent_at, demand))
         # Behind a slow gateway refusals come late; what left before them must be known still.
         self._remembered_s = max(self._remembered_s, min(LONGEST_REMEMBERED_S, REMEMBERED_S + 2 * (now - sent_at)))
-        i = self._refuser(sent_at)
-        refused, of = self._share_of(self._sent[0].at - 1e-9 if self._sent else sent_at, sent_at)
-        if self._luck.explains(refused, of, count=self._count):
-            return
         if sent_at > self._cut_at:
-            self._slow_down(i, demand, sent_at=sent_at, now=now)
+            news = self._luck.notify_refusal(self._number_of(sent_at), may_end=sent_at > self._cut_at + TRIAL_S)
+            if news == "luck":
+                return
+            if news == "not too fast":
+                self._speed_up(now)
+                if all(bucket.governor is None for _, bucket in self._known()):
+                    self._luck.end_trial()
+                return
+            self._slow_down(self._refuser(sent_at), demand, sent_at=sent_at, now=now)
         if delay_s is not None and delay_s > ROUNDED_S:
             self.hold_until(now + delay_s)
+
+    def _number_of(self, sent_at: float) -> int:
+        """How many had been let in by then."""
+        return self._count - sum(1 for _ in takewhile(lambda one: one.at > sent_at, reversed(self._sent)))
 
     def _refuser(self, sent_at: float) -> int:
         """Of the known limits, the one that was used most has refused us; if none was, one that nobody told of.
@@ -256,28 +268,33 @@ class Pace:
 
     def _slow_down(self, i: int, demand: Demand, *, sent_at: float, now: float) -> None:
         bucket = self._buckets[i]
-        is_slow = bucket.was_slow(sent_at)
-        admitted = self._rate_of(i, sent_at) if self._was_let_in(self._cut_at, sent_at) else 0.0
-        refused, of = self._share_of(self._evidence_since(sent_at), sent_at)
-        admitted /= 1.0 - self._luck.share
-        before = min(bucket.rate(now), admitted) if bucket.governor is None else bucket.governor.ceiling
-        is_lone = refused <= max(1, LONE * of)
-        if bucket.slow_down(admitted, cost=_cost(i, demand), age_s=now - sent_at, now=now, is_lone=is_lone):
-            self._luck.notify_trial(i, rate=before, is_slow=is_slow, count=self._count, now=now)
-        if self._luck.is_proven(i, rate=bucket.rate(now)):
-            refused, of = self._share_of(self._sent[0].at - 1e-9 if self._sent else sent_at, sent_at)
-            for j, rate in self._luck.conclude(refused, of).items():
-                self._buckets[j].resume(rate, now=now)
-            self._cut_at = now
-            return
+        if self._luck.in_trial:
+            self._luck.notify_cut(self._count, is_slow=False, kept=1.0)
+            for _, each in self._known():
+                each.slow_again(now=now)
+        else:
+            admitted = self._rate_of(i, sent_at) if self._was_let_in(self._cut_at, sent_at) else 0.0
+            if 0.0 < (seconds := now - self._began_at) < WINDOW_S:
+                admitted = self._rate_of(i, now) * WINDOW_S / seconds
+            admitted /= 1.0 - self._luck.share  # so much must leave for it
+            is_slow, before = bucket.is_slow(sent_at), bucket.rate(now)
+            has_slowed = bucket.slow_down(admitted, cost=_cost(i, demand), age_s=now - sent_at, now=now)
+            if not has_slowed and self._luck.is_in_a_row:
+                bucket.deepen(admitted, now=now)
+            kept = 1.0 if before == math.inf else bucket.rate(now) / before
+            if has_slowed and self._luck.notify_cut(self._count, is_slow=is_slow, kept=kept) == "try faster":
+                self._speed_up(now)
+                return
         self._cut_at = now
+        if not self._luck.is_in_a_row:
+            return
         self.hold_until(now + self._pause_s)
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
 
-    def _share_of(self, since: float, until: float) -> tuple[int, int]:
-        """How many were refused, and of how many, among what was let in after a moment and until another."""
-        refused, sent = (sum(since < one.at <= until for one in which) for which in (self._refused, self._sent))
-        return min(refused, sent), sent
+    def _speed_up(self, now: float) -> None:
+        self._cut_at = now
+        for _, bucket in self._known():
+            bucket.speed_up(FASTER, now=now)
 
     def _was_let_in(self, since: float, until: float) -> bool:
         left, refused = (sum(since < one.at <= until for one in which) for which in (self._sent, self._refused))

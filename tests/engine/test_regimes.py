@@ -134,7 +134,7 @@ def test_what_anthropic_tells() -> None:
     [
         pytest.param(TOLD, False, 0.005, id="told"),
         pytest.param(Limits(), True, 0.001, id="headers"),
-        pytest.param(Limits(), False, 0.01, id="nothing"),
+        pytest.param(Limits(), False, 0.015, id="nothing"),
     ],
 )
 def test_a_limit_that_halves_is_followed_and_found_again(limits: Limits, tells: bool, most_refused: float) -> None:
