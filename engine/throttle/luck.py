@@ -78,7 +78,7 @@ class Luck:
             self.share = min(self.most, self._share_so_far(number))
         if self.in_trial and self._share_so_far(number) > MOST:
             return "too fast"
-        if self.evidence < (CERTAIN if self.share and not self.in_trial else LIKELY):
+        if self.evidence < (CERTAIN if self.share or self.in_trial else LIKELY):
             return "luck"
         self.evidence = 0.0
         return "too fast"
