@@ -160,7 +160,7 @@ class Admission:
         self._in_flight -= 1
         self.crowd.notify_end(echo.news, sent_at=ticket.since, now=now, saturated=saturated)
         if echo.delay_s is not None and self._is_for_all(echo.news):
-            self.pace.hold_until(now + echo.delay_s)
+            self.pace.hold_until(now + echo.delay_s, sent_at=ticket.since)
         self.wake()
 
     def give_back(self, ticket: Ticket) -> None:

@@ -22,7 +22,7 @@ DEEP: Final = 0.1  # of the speed
 USUAL: Final = 0.001  # of all requests are refused by chance where nothing else is known
 MORE: Final = 0.02  # who goes a fiftieth beyond a limit is refused so many more
 FASTER: Final = 2.0  # in a trial
-BEYOND: Final = 1.1  # a limit may lie as much above what was let in while we were slow
+BEYOND: Final = 1.3  # a limit may lie as much above what was let in while we were slow
 FIRST_CUTS, MOST_CUTS = 3, 32  # before a trial; a limit that falls to a half brings two or three before it is known
 
 
@@ -86,14 +86,15 @@ class Luck:
     def notify_cut(self, number: int, *, is_slow: bool, kept: float) -> News:
         """We are to slow down once more, from the request of this number on; or rather to go faster, for a trial.
 
-        `is_slow`: what was refused was slower than what had been let in, so a limit had no reason to.
+        `is_slow`: what was refused was slower than what had been let in, so a limit had no reason to. `kept`: how much
+        slower we are than after the last time.
         """
         if self.trial_at is not None:
-            self.trial_at = None
+            self.trial_at, self.kept = None, 1.0
             return "a limit"
         if self.cuts == 0:
-            self.since, self.refused, self.kept = number, 0, 1.0
-        self.kept *= kept if is_slow else 1.0
+            self.since, self.refused = number, 0
+        self.kept *= kept
         self.cuts = self.cuts + 1 if is_slow else max(0, self.cuts - 1)
         if self.cuts <= self.patience and self.kept > DEEP:
             return "too fast"
@@ -104,6 +105,7 @@ class Luck:
     def _begin_trial(self, number: int) -> None:
         self.slow_share = max(USUAL, self._share_so_far(number))
         self.trial_at, self.refused_in_trial, self.evidence, self.cuts = number, 0, 0.0, 0
+        self.kept = 1.0
 
     def end_trial(self) -> None:
         """There is nothing left to go faster than."""

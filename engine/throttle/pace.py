@@ -36,6 +36,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 TRIAL_S: Final = 2 * WINDOW_S  # what counts in seconds has counted one of them by then
 
+LONGEST_WINDOW_S: Final = 15.0  # of a limit that is counted in seconds
+SOONER: Final = 2.0  # times
+
 HEADERS_EVERY_S: Final = 0.02  # nothing is learnt from reading them more often
 
 
@@ -56,6 +59,8 @@ class Pace:
     def __init__(self, limits: Limits | None = None) -> None:
         self._buckets: dict[int, Bucket] = {}
         self._held_until = -math.inf
+        self._is_resting = False  # nothing has left since
+        self._asked_at = math.inf  # what left then was asked to wait for so long
         self._sent: deque[Sent] = deque()
         self._remembered_s = REMEMBERED_S
         self._refused: deque[Sent] = deque(maxlen=1024)
@@ -64,6 +69,7 @@ class Pace:
         self._count = 0  # of requests that were let in
         self._began_at = math.inf  # the first was
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
+        self._of_seconds: dict[int, bool] = {}  # dimension: whether its limit in the headers is none a minute
         self._heard_at = -math.inf  # headers were read
         self._heard_from = -math.inf  # and belonged to what was let in then
         self.tell(limits or Limits())
@@ -144,6 +150,8 @@ class Pace:
         return None
 
     def take(self, demand: Demand, *, now: float) -> None:
+        if self._is_resting:
+            self._end_rest(now)
         requests = self._buckets.get(REQUESTS)
         due = -math.inf if requests is None else self._window_opens_at(requests, now)
         for i, bucket in self._buckets.items():
@@ -153,6 +161,11 @@ class Pace:
         self._began_at = min(self._began_at, now)
         while self._sent[0].at < now - self._remembered_s and len(self._sent) > REMEMBERED:
             self._sent.popleft()
+
+    def _end_rest(self, now: float) -> None:
+        self._is_resting = False
+        for bucket in self._buckets.values():
+            bucket.empty(min(now, self._held_until))
 
     def give_back(self, demand: Demand, *, taken_at: float, now: float) -> None:
         """The request was not sent after all."""
@@ -179,11 +192,13 @@ class Pace:
             if i in self._buckets:
                 self._buckets[i].give_back(over, now=now)
 
-    def hold_until(self, moment: float) -> None:
-        """The provider asked for a wait; a shorter one does not end a longer one, and it is not made up for."""
-        self._held_until = max(self._held_until, moment)
-        for bucket in self._buckets.values():
-            bucket.empty(self._held_until)
+    def hold_until(self, moment: float, *, sent_at: float = math.inf) -> None:
+        """Nothing leaves before; a shorter wait does not end a longer one, and it is not made up for.
+
+        `sent_at` is when the request left whose answer asked for it: an answer to a later one ends the wait.
+        """
+        if moment > self._held_until:
+            self._held_until, self._asked_at, self._is_resting = moment, sent_at, True
 
     def learn(
         self, headers: Mapping[str, str], *, sent_at: float, now: float, wall: float, served: Demand | None = None
@@ -203,6 +218,10 @@ class Pace:
     def _hear(self, hint: LimitHint, *, age_s: float, now: float) -> None:
         i = DIMENSIONS.index(hint.dimension)
         minute = self._buckets.get(i)
+        if not (minute is not None and minute.told) and self._is_of_seconds(i, hint):
+            if minute is not None and minute.limit is not None:
+                del self._buckets[i]
+            return
         if hint.period_s == DAY_S and not (minute is not None and minute.is_sure):
             if minute is not None and not minute.told:
                 del self._buckets[i]
@@ -218,10 +237,27 @@ class Pace:
         if hint.remaining is not None:
             bucket.believe(limit=hint.limit, remaining=hint.remaining, reset_s=hint.reset_s, age_s=age_s, now=now)
 
+    def _is_of_seconds(self, i: int, hint: LimitHint) -> bool:
+        """Whether the limit is one of some seconds (Azure: so many in ten); how many nobody says.
+
+        What was used of a minute's takes its share of a minute to come back, or until the minute ends. Where it is back
+        far sooner, and never was far from it, the number is no limit a minute, and to keep to it would be a standstill.
+        """
+        if hint.reset_s is None or hint.remaining is None:
+            return self._of_seconds.get(i, False)
+        if hint.reset_s > LONGEST_WINDOW_S:
+            self._of_seconds[i] = False
+        refill_s = (hint.limit - hint.remaining) / hint.limit * MINUTE_S
+        if refill_s > SOONER * (hint.reset_s + ROUNDED_S):
+            self._of_seconds.setdefault(i, True)
+        return self._of_seconds.get(i, False)
+
     def notify_answer(self, *, sent_at: float) -> None:
         """What was let in then was not refused."""
         if sent_at > self._cut_at:
             self._pause_s = FIRST_PAUSE_S
+        if sent_at > self._asked_at:  # it was meant for one request, not for the account
+            self._held_until, self._asked_at, self._is_resting = -math.inf, math.inf, False
 
     def notify_overload(self, demand: Demand, *, sent_at: float) -> None:
         """What was let in then was turned away for another reason: it tells nothing of how much is let in."""
@@ -246,7 +282,7 @@ class Pace:
                 return
             self._slow_down(self._refuser(sent_at), demand, sent_at=sent_at, now=now)
         if delay_s is not None and delay_s > ROUNDED_S:
-            self.hold_until(now + delay_s)
+            self.hold_until(now + delay_s, sent_at=sent_at)
 
     def _number_of(self, sent_at: float) -> int:
         """How many had been let in by then."""
@@ -277,11 +313,11 @@ class Pace:
             if 0.0 < (seconds := now - self._began_at) < WINDOW_S:
                 admitted = self._rate_of(i, now) * WINDOW_S / seconds
             admitted /= 1.0 - self._luck.share  # so much must leave for it
-            is_slow, before = bucket.is_slow(sent_at), bucket.rate(now)
+            is_slow, before = bucket.is_slow(sent_at), bucket.governor
             has_slowed = bucket.slow_down(admitted, cost=_cost(i, demand), age_s=now - sent_at, now=now)
             if not has_slowed and self._luck.is_in_a_row:
                 bucket.deepen(admitted, now=now)
-            kept = 1.0 if before == math.inf else bucket.rate(now) / before
+            kept = 1.0 if before is None or bucket.governor is None else bucket.governor.ceiling / before.ceiling
             if has_slowed and self._luck.notify_cut(self._count, is_slow=is_slow, kept=kept) == "try faster":
                 self._speed_up(now)
                 return

@@ -227,7 +227,7 @@ def test_when_the_provider_asks_everybody_to_wait_everybody_waits_and_none_of_it
     pace.hold_until(20.0)
 
     assert pace.binding(ONE, now=1.0) == "provider weather"
-    assert admissions(pace, [ONE] * 3, begin=1.0) == pytest.approx([40.1, 40.2, 40.3])
+    assert admissions(pace, [ONE] * 3, begin=1.0) == pytest.approx([40.0, 40.2, 40.3])
 
 
 # -- by the day
@@ -493,6 +493,44 @@ def test_what_remains_of_something_else_does_not_slow_what_was_told() -> None:
     hear(pace, said(100, remaining=0, reset="1s"), sent_at=1.0, now=1.0)
 
     assert flow(pace, begin=1.0, seconds=1.0) >= 95
+
+
+@pytest.mark.parametrize("dwindles", [True, False], ids=["10 in 10 s", "10 in 10 s, of which the end is told"])
+def test_a_limit_of_some_seconds_is_not_taken_for_one_a_minute(dwindles: bool) -> None:
+    """Azure: ten requests in ten seconds, and `1s` until there are more. As a minute's it would stop everything."""
+    pace, now = Pace(), 0.0
+    for i in range(60):
+        now = max(now + 1.0, pace.ready_at(ONE, now=now))
+        pace.take(ONE, now=now)
+        hear(pace, said(10, remaining=9 - i % 10, reset=f"{10 - i % 10}s" if dwindles else "1s"), sent_at=now, now=now)
+
+    assert pace.limits == Limits()
+    assert now <= 80.0
+
+
+@pytest.mark.parametrize("shift_s", [1, 20, 59])
+def test_a_limit_of_a_minute_that_is_full_again_when_the_minute_ends_is_one(shift_s: int) -> None:
+    pace, now = Pace(), 0.0
+    for _ in range(120):
+        now = max(now + 0.5, pace.ready_at(ONE, now=now))
+        pace.take(ONE, now=now)
+        left_s = 60 - (now + shift_s) % 60
+        hear(pace, said(600, remaining=600 - (60 - left_s) * 2, reset=f"{left_s:.0f}s"), sent_at=now, now=now)
+
+    assert pace.limits.rpm == 600
+
+
+def test_what_was_refused_late_in_a_long_wait_is_asked_again_when_others_are_answered() -> None:
+    """A wait that one request was asked for is not the account's: what left after it is answered."""
+    pace = Pace(Limits(rpm=6_000))
+    for i in range(10):
+        pace.take(ONE, now=i / 100)
+    pace.hold_until(1_200.0, sent_at=0.05)
+    pace.notify_answer(sent_at=0.04)
+    assert pace.ready_at(ONE, now=0.3) == 1_200.0
+
+    pace.notify_answer(sent_at=0.06)
+    assert pace.ready_at(ONE, now=0.3) <= 0.3
 
 
 # -- what refusals teach
