@@ -21,7 +21,7 @@ import orjson
 
 from agents.config import PACE, Configuration, as_table, check_writable, checked_options
 from engine.errors import UserError
-from engine.journal import peek
+from engine.journal import name_at, peek
 from engine.prices import PICO_PER_USD
 
 __all__ = ["Reread", "RunFolder", "free_name", "held", "write_whole"]
@@ -107,8 +107,7 @@ class RunFolder:
     def configuration(self) -> Configuration:
         """The configuration that the run was begun with. Raises UserError when the folder holds no run."""
         try:
-            table = tomllib.loads(self.manifest.read_text(encoding="utf-8"))
-            return Configuration(**checked_options(table["options"]))  # type: ignore[arg-type]  # checked just now
+            return Configuration(**checked_options(self._written()["options"]))  # type: ignore[arg-type]  # checked
         except FileNotFoundError as error:
             raise UserError(f"{self.path}: holds no run (no run.toml in it)") from error
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, AttributeError, UserError) as error:
@@ -133,8 +132,23 @@ class RunFolder:
 
         Only for whoever holds the journal: another process may be carrying the run.
         """
-        if configuration != self.configuration():
-            write_whole(self.manifest, manifest_text(configuration).encode())
+        journal = name_at(self.journal)
+        if configuration != self.configuration() or journal != self._named():
+            write_whole(self.manifest, manifest_text(configuration, journal=journal).encode())
+
+    def check_journal(self) -> None:
+        """Raise UserError when what was paid for is not here any more, so that it would be paid for again."""
+        if (named := self._named()) is not None and named != (found := name_at(self.journal)):
+            how = "gone" if found is None else "another run's"
+            raise UserError(f"{self.journal}: is {how}; put this run's back, or begin anew with another --out")
+
+    def _named(self) -> str | None:
+        """The journal that the run is written down with; None before it had one."""
+        name = self._written().get("journal")
+        return name if isinstance(name, str) else None
+
+    def _written(self) -> dict[str, object]:
+        return tomllib.loads(self.manifest.read_text(encoding="utf-8"))
 
     def charged(self) -> int:
         """What the journal has been charged so far, in pico-dollars, with what is in flight; 0 before there is one."""
@@ -196,12 +210,14 @@ def _lock(entrance: int, folder: Path) -> None:
         raise UserError(f"{folder}: is in use by another process; wait for it, or choose another with --out") from error
 
 
-def manifest_text(configuration: Configuration) -> str:
-    """`run.toml`: the options as resolved and the versions that ran them."""
+def manifest_text(configuration: Configuration, *, journal: str | None = None) -> str:
+    """`run.toml`: the options as resolved, the versions that ran them, and which journal is theirs."""
     import tomlkit
 
     document = tomlkit.document()
     document.add(tomlkit.comment("Written when the run began; `smelt resume` reads it."))
+    if journal is not None:
+        document["journal"] = journal
     document["versions"] = {name: version(name) for name in ("smelt", "aiohttp", "genai-prices")}
     document["options"] = _sorted(as_table(configuration))
     return tomlkit.dumps(document)

@@ -9,7 +9,7 @@ provider and no price, and what was asked is bytes to it, too.
 from __future__ import annotations
 
 from engine.journal.journal import Journal
-from engine.journal.looks import peek, read
+from engine.journal.looks import name_at, peek, read
 from engine.journal.records import Counts, Entry, Stored, Totals
 
-__all__ = ["Counts", "Entry", "Journal", "Stored", "Totals", "peek", "read"]
+__all__ = ["Counts", "Entry", "Journal", "Stored", "Totals", "name_at", "peek", "read"]

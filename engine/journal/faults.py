@@ -30,8 +30,12 @@ def told(name: object) -> Iterator[None]:
     """Faults of the disk and of the file become one line for people; misuse of SQLite stays a bug of ours."""
     try:
         yield
-    except (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError):
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
+    except sqlite3.IntegrityError as error:  # our numbers are taken: the file that locks it was deleted meanwhile
+        raise JournalUnusable(
+            f"the journal {name} is written by another process too: resume when that has ended"
+        ) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         way_out = _WAYS_OUT.get(code, "start a new run if this stays")

@@ -15,7 +15,7 @@ from engine.journal.records import Counts, Entry, Totals, Worth, is_whole, unpac
 from engine.journal.tables import connect, is_new
 from engine.messages import RawReply
 
-__all__ = ["IN_FLIGHT", "counts", "entries", "peek", "read", "reply_in"]
+__all__ = ["IN_FLIGHT", "counts", "entries", "name_at", "name_of", "peek", "read", "reply_in"]
 
 IN_FLIGHT: Final = "FROM intent WHERE NOT EXISTS (SELECT 1 FROM charge WHERE charge.attempt = intent.attempt)"
 
@@ -48,6 +48,14 @@ def read(path: Path) -> Iterator[Entry]:
     """Every attempt of a journal that another process may be writing, in order, a few at a time from the disk."""
     with _looking_at(path) as database:
         yield from entries(database, path)
+
+
+def name_at(path: Path) -> str | None:
+    """What tells the journal at `path` from every other; None where there is none."""
+    if not path.is_file():
+        return None
+    with _looking_at(path) as database:
+        return name_of(database, path)
 
 
 def counts(database: sqlite3.Connection) -> Counts:
@@ -93,6 +101,14 @@ def reply_in(row: Sequence[Any], name: object) -> RawReply:
     if (raw := unpacked(*row)) is None:
         raise damaged(name, "a reply is not what was written")
     return raw
+
+
+def name_of(database: sqlite3.Connection, path: object) -> str:
+    """What tells this journal from every other."""
+    names = database.execute("SELECT name FROM name").fetchall()
+    if len(names) == 1 and isinstance(name := names[0][0], str) and name.isascii() and name.isalnum():
+        return name
+    raise damaged(path, "its name is gone")
 
 
 def _page(database: sqlite3.Connection, name: object, *, after: int) -> list[tuple[Any, ...]]:

@@ -14,10 +14,11 @@ from typing import Final
 from engine.errors import JournalUnusable
 from engine.journal.faults import damaged
 from engine.journal.keys import Keys
+from engine.journal.looks import name_of
 from engine.journal.mark import Mark, Marked
 from engine.journal.records import Sums
 
-__all__ = ["known_keys", "mark_path", "name_of", "read_sums", "verify"]
+__all__ = ["known_keys", "mark_path", "read_sums", "verify"]
 
 _SUMMED: Final = """
 SELECT (SELECT COUNT(*) FROM intent), COALESCE(SUM(cost * NOT assumed), 0), COALESCE(SUM(cost * assumed), 0),
@@ -43,14 +44,6 @@ def read_sums(database: sqlite3.Connection, name: object) -> Sums:
     if len(rows) != 1 or list(map(type, rows[0])) != [int, int, int, int, bytes, int]:
         raise damaged(name, "its totals are gone")
     return Sums(*rows[0])
-
-
-def name_of(database: sqlite3.Connection, path: object) -> str:
-    """What tells this journal from every other."""
-    names = database.execute("SELECT name FROM name").fetchall()
-    if len(names) == 1 and isinstance(name := names[0][0], str) and name.isascii() and name.isalnum():
-        return name
-    raise damaged(path, "its name is gone")
 
 
 def known_keys(database: sqlite3.Connection, name: object, *, sums: Sums) -> Keys:

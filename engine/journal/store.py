@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from engine.errors import JournalUnusable
 from engine.journal.faults import told
-from engine.journal.looks import IN_FLIGHT, counts, entries, reply_in
+from engine.journal.looks import IN_FLIGHT, counts, entries, name_of, reply_in
 from engine.journal.mark import Mark
 from engine.journal.records import Counts, Entry, Rows, Stored, Worth
-from engine.journal.soundness import known_keys, mark_path, name_of, read_sums, verify
+from engine.journal.soundness import known_keys, mark_path, read_sums, verify
 from engine.journal.tables import connect, insert, make, prepare, transaction
 
 __all__ = ["Store"]
@@ -81,6 +81,7 @@ class Store:
     def open(cls, path: Path) -> Store:
         """The store at `path`, made if it is not there. Raises JournalUnusable, and then holds nothing open."""
         with contextlib.ExitStack() as opened, told(path):
+            path = path.resolve()  # the lock lies beside the file, by whatever name that is reached
             path.parent.mkdir(parents=True, exist_ok=True)
             mark = _locked_mark(path)
             opened.callback(mark.close)

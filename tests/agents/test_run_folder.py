@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +142,26 @@ def test_another_budget_is_written_when_it_is_to_be_kept_and_one_of_nothing_refu
     assert folder.configuration() == CONFIGURATION
     folder.keep(raised)
     assert folder.configuration() == replace(CONFIGURATION, budget="7.5")
+
+
+@pytest.mark.parametrize("harm", ["gone", "another run's"])
+def test_a_run_is_not_paid_for_again_because_its_journal_is_not_there(harm: str, tmp_path: Path) -> None:
+    """The mark is gone with it, or is the other's: nothing but the run itself knows which journal was its own."""
+    folder, other = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "other")
+    for each in (folder, other):
+        each.begin(prompt=PROMPT, configuration=CONFIGURATION)
+        each.check_journal()  # there is none yet
+        asyncio.run(charge(each, 1000))
+        each.keep(CONFIGURATION)
+        each.check_journal()
+
+    for file in folder.path.glob("journal.db*"):
+        file.unlink()
+        if harm != "gone":
+            shutil.copy(other.path / file.name, file)
+
+    with pytest.raises(UserError, match=f"is {harm}; put this run's back"):
+        folder.check_journal()
 
 
 def test_stages_keep_their_parts_of_another_budget(tmp_path: Path) -> None:

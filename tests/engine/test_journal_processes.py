@@ -136,6 +136,30 @@ def test_a_second_journal_on_the_same_file_is_refused(path: Path) -> None:
     write(path, 2)
 
 
+def test_a_journal_reached_by_another_name_is_the_same_one(path: Path) -> None:
+    other = path.with_name("other.db")
+    other.symlink_to(path)
+
+    async def main() -> None:
+        async with await Journal.open(path):
+            with pytest.raises(JournalUnusable, match="is in use"):
+                await Journal.open(other)
+
+    asyncio.run(main())
+
+
+def test_two_who_write_since_the_lock_was_deleted_are_told_so(path: Path) -> None:
+    async def main() -> None:
+        async with await Journal.open(path) as ours:
+            path.with_name("journal.db-mark").unlink()
+            async with await Journal.open(path) as theirs:
+                await paid(theirs, 1)
+                with pytest.raises(JournalUnusable, match="written by another process too"):
+                    await paid(ours, 2)
+
+    asyncio.run(main())
+
+
 def test_another_process_is_refused_while_ours_lives(path: Path) -> None:
     async def session() -> subprocess.CompletedProcess[str]:
         async with await Journal.open(path):
