@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from engine.prices import PICO_PER_USD
 from engine.statistics import Statistics
 
 __all__ = ["LabelMoney", "Purse", "needed"]
@@ -58,11 +57,10 @@ class LabelMoney:
         if figures.cap is None:
             return
         tag = figures.by_tag.get(TAG)
-        usd = 0.0 if tag is None else tag.cost_usd + tag.saved_usd
         amount = needed(
             cap=figures.cap,
             labelled=self._labelled,
             under_way=self._under_way,
-            charged=int(usd * PICO_PER_USD),
+            charged=0 if tag is None else tag.cost + tag.saved,
         )
         self._purse.keep(amount, tag=TAG)

@@ -17,7 +17,7 @@ from agents.config import Configuration
 from agents.data_card import DataCard
 from agents.evaluate import Judgement, Origin, evaluate
 from agents.interrupts import drained_by_signals
-from agents.outlook import Outlook, outlook_of
+from agents.outlook import Outlook, OutOfMoney, out_of_money, under
 from agents.parse import parse_with_teacher
 from agents.records import Example, Pair, Spec, TaskKind
 from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, make_report, write_report
@@ -62,6 +62,7 @@ class Made:
     accuracy: LabelAccuracy | None
     simulated: bool
     given_are_synthetic: bool
+    error: BudgetReached | ProviderRefused | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,33 +97,39 @@ def run(
     trained = train_on(folder, configuration, made, split, events=events)
     judgements = judge(trained, made.spec, split, given, seed=configuration.seed, events=events)
     report = tell(folder, configuration, made, split, trained, judgements, events=events)
-    return Ended(report, made.synthesis.error)
+    return Ended(report, made.error)
 
 
 async def make_data(
     folder: RunFolder, configuration: Configuration, *, withheld: Sequence[Pair], events: Events, on_engine: OnEngine
 ) -> Made:
     """Understand the prompt, look for what exists, and make labelled rows: all that asks the teacher."""
+    folder.check_journal()
     async with open_engine(folder, configuration, events=events) as engine:
         folder.keep(configuration)  # now that the journal is ours: nobody else is carrying the run
         on_engine(engine)
         with drained_by_signals(engine.drain):
-            spec = await understand(folder, engine, events=events)
-            retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
-            synthesis = await synthesize_rows(spec, configuration, engine, withheld=withheld, events=events)
-            wanted = rows_wanted(configuration, spec)
+            try:
+                spec = await understand(folder, engine, events=events)
+                retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
+                synthesis = await synthesize_rows(spec, configuration, engine, withheld=withheld, events=events)
+            except BudgetReached as error:
+                raise out_of_money(error, as_written(folder, engine)) from error
+            figures = as_written(folder, engine)
+            ended_by = what_ended(synthesis, figures, wanted=rows_wanted(configuration, spec))
             return Made(
                 spec=spec,
                 retrieval=retrieval,
                 synthesis=synthesis,
                 money=money_of(
-                    engine,
+                    figures,
                     accepted=len(synthesis.examples),
-                    outlook=what_more_would_bring(engine.statistics(), synthesis, wanted=wanted),
+                    outlook=ended_by.outlook if isinstance(ended_by, OutOfMoney) else None,
                 ),
                 accuracy=label_accuracy(engine.world, spec, synthesis),
                 simulated=engine.simulated,
                 given_are_synthetic=knows(engine.world, spec, withheld),
+                error=ended_by,
             )
 
 
@@ -150,6 +157,7 @@ async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Sp
     else:
         spec = await parse_with_teacher(engine, folder.prompt_text())
         write_spec(folder.spec, spec)
+    engine.finish(tag="parse")
     kind = f"{len(spec.labels)} labels" if spec.labels else "text"
     events.emit(StageFinished("parse", f"{len(spec.demonstrations)} demonstrations, answers are {kind}"))
     return spec
@@ -158,6 +166,7 @@ async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Sp
 async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events) -> Retrieval:
     events.emit(StageStarted("retrieve"))
     retrieval = await retrieve(engine, spec, note=lambda text: events.emit(Noted(text)), wanted=wanted)
+    engine.finish(tag="retrieve")
     events.emit(Noted(ranking_told(retrieval)))
     events.emit(StageFinished("retrieve", retrieval.choice.why))
     return retrieval
@@ -300,9 +309,21 @@ def tell(
     return report
 
 
-def money_of(engine: Engine, *, accepted: int, outlook: Outlook | None = None) -> Money:
+def as_written(folder: RunFolder, engine: Engine) -> Statistics:
+    """How the money stands under the cap that is written down: the engine has another where a run is read again."""
+    return under(engine.statistics(), RunFolder(folder.path).configuration().cap)
+
+
+def what_ended(synthesis: Synthesis, figures: Statistics, *, wanted: int) -> BudgetReached | ProviderRefused | None:
+    """What kept a run short of its target; where that was the money, as it stands now, and what more would bring."""
+    if not isinstance(synthesis.error, BudgetReached):
+        return synthesis.error
+    made = len(synthesis.examples)
+    return out_of_money(synthesis.error, figures, accepted=made, wanted=wanted, yields=synthesis.yields)
+
+
+def money_of(figures: Statistics, *, accepted: int, outlook: Outlook | None = None) -> Money:
     """The ledger of the run, in the words of the report."""
-    figures = engine.statistics()
     charged = figures.spent + figures.assumed
     return Money(
         cap="none" if figures.cap is None else dollars(figures.cap),
@@ -327,19 +348,6 @@ def stage_money(name: str, share: Share) -> dict[str, str]:
         "at_most": "-" if share.at_most is None else dollars(share.at_most),
         "kept": dollars(share.kept) if share.kept else "-",
     }
-
-
-def what_more_would_bring(figures: Statistics, synthesis: Synthesis, *, wanted: int) -> Outlook | None:
-    """Only where money was what was missing."""
-    if figures.cap is None or synthesis.stop != "budget":
-        return None
-    return outlook_of(
-        cap=figures.cap,
-        charged=figures.spent + figures.assumed,
-        accepted=len(synthesis.examples),
-        wanted=wanted,
-        yields=synthesis.yields,
-    )
 
 
 def rows_of(pairs: Sequence[Pair] | Sequence[Example]) -> tuple[Row, ...]:

@@ -113,7 +113,7 @@ async def _life(schedule: Schedule, books: Books, life: int = 0, *, journal: Pat
     assert figures.reserved == figures.in_flight == figures.waiting == 0
     assert figures.spent + figures.assumed <= schedule.caps[life]
     return Told(
-        charged={tag: round(each.cost_usd * PICO_PER_USD) for tag, each in figures.by_tag.items()},
+        charged={tag: each.cost for tag, each in figures.by_tag.items()},
         refused=sorted(refused),
         high_water=biller.high_water,
         attempts=biller.attempts,

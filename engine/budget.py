@@ -16,7 +16,7 @@ from typing import Final
 from engine.errors import BudgetReached, UserError
 from engine.prices import PICO_PER_USD, Amount, dollars, exact
 
-__all__ = ["Budget", "Ledger", "Reservation", "Share"]
+__all__ = ["Budget", "Ledger", "Reservation", "Share", "reached"]
 
 # What the journal's 64-bit integers hold with room to spare.
 _LARGEST_USD: Final = 1_000_000
@@ -28,13 +28,20 @@ _NO_SHARES: Final[Mapping[str, Amount]] = {}
 class Share:
     """What a stage may take at most, and what is kept for it and for nobody else; None is no limit of its own.
 
-    `charged` is what it has taken, known or assumed; `reserved` what is set aside for it. Pico-dollars.
+    `charged` is what it has taken, known or assumed; `reserved` what is set aside for it. Pico-dollars. For a stage
+    that `is_over` nothing is kept any more.
     """
 
     at_most: int | None = None
     kept: int = 0
     charged: int = 0
     reserved: int = 0
+    is_over: bool = False
+
+    @property
+    def kept_always(self) -> int:
+        """What nobody else may ever take, if all that is in flight turns out to cost nothing."""
+        return 0 if self.is_over else max(0, self.kept - self.charged)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -113,12 +120,14 @@ class _Stage:
     wanted: int = 0  # from now on, by whoever has work for it under way
     charged: int = 0
     reserved: int = 0
+    is_over: bool = False
     line: OrderedDict[_Waiter, None] = field(default_factory=OrderedDict)  # in order of arrival; any of them may leave
 
     @property
     def kept_now(self) -> int:
-        """What nobody else may take while something is in flight."""
-        return max(0, self.kept - self.charged - self.reserved, self.wanted - self.reserved)
+        """What nobody else may take while something is in flight; what its own limit denies it need not wait for it."""
+        wanted = min(self.wanted, self.limit - self.charged)
+        return max(0, self.kept - self.charged - self.reserved, wanted - self.reserved)
 
     @property
     def kept_always(self) -> int:
@@ -157,6 +166,7 @@ class Ledger:
         self._others = _Stage("", cap or 0)
         self._stages = {name: _stage_of(name, share, cap=cap or 0) for name, share in self._shares.items()}
         self._open: set[Reservation] = set()
+        self._refused: dict[str, int] = {}
         self._arrivals = 0
         self._waiting = 0
 
@@ -179,9 +189,15 @@ class Ledger:
     def shares(self) -> Mapping[str, Share]:
         """How the stages that have a share stand."""
         return {
-            name: replace(share, charged=self._stages[name].charged, reserved=self._stages[name].reserved)
+            name: replace(share, charged=stage.charged, reserved=stage.reserved, is_over=stage.is_over)
             for name, share in self._shares.items()
+            for stage in (self._stages[name],)
         }
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """The most that a call was refused, by stage; those without a share of their own count as one, named ""."""
+        return dict(self._refused)
 
     def try_reserve(self, amount: int, *, stage: str = "") -> Reservation | None:
         """Set `amount` aside now, or None if it does not fit now or others have waited longer."""
@@ -220,6 +236,13 @@ class Ledger:
         """
         self._stages.setdefault(stage, _Stage(stage, self.cap or 0)).wanted = amount
         self._serve()
+
+    def finish(self, stage: str) -> None:
+        """The stage is over: nothing is kept for it any more, and what it left is for the others."""
+        if stage in self._stages:
+            self._stages[stage].is_over = True
+            self._stages[stage].kept = self._stages[stage].wanted = 0
+            self._serve()
 
     def settle(self, reservation: Reservation, cost: int) -> None:
         """The call cost this much, at most what was set aside; what is left of it is free again."""
@@ -324,16 +347,26 @@ class Ledger:
             self.release(waiter.granted.result())
 
     def _reached(self, amount: int, stage: _Stage) -> BudgetReached:
-        cap, next_call = dollars(self.cap or 0), f"the next call may cost up to {dollars(amount)}"
-        if self._shares.get(stage.name, _NONE).at_most is not None and amount > stage.limit - stage.charged:
-            return BudgetReached(
-                f"the share of {stage.name!r}, {dollars(stage.limit)} of a budget of {cap}, is reached: "
-                f"{dollars(stage.charged)} charged, and {next_call}"
-            )
-        kept = {other.name: other.kept_always for other in self._stages.values() if other is not stage}
-        told = "".join(f", {dollars(amount)} kept for {name!r}" for name, amount in kept.items() if amount)
-        gone = f"{dollars(self.spent)} spent and {dollars(self.assumed)} assumed"
-        return BudgetReached(f"the budget of {cap} is reached: {gone}{told}, and {next_call}")
+        name = stage.name if stage.name in self._shares else ""
+        self._refused[name] = max(amount, self._refused.get(name, 0))
+        return reached(amount, name, cap=self.cap or 0, spent=self.spent, assumed=self.assumed, shares=self.shares)
+
+
+def reached(
+    amount: int, stage: str, *, cap: int, spent: int, assumed: int, shares: Mapping[str, Share]
+) -> BudgetReached:
+    """That a call of a stage may cost so much, and that it is not there: whose money it is that is gone."""
+    next_call = f"the next call may cost up to {dollars(amount)}"
+    share = shares.get(stage, _NONE)
+    if share.at_most is not None and amount > share.at_most - share.charged:
+        return BudgetReached(
+            f"the share of {stage!r}, {dollars(share.at_most)} of a budget of {dollars(cap)}, is reached: "
+            f"{dollars(share.charged)} charged, and {next_call}"
+        )
+    kept = {name: other.kept_always for name, other in shares.items() if name != stage}
+    told = "".join(f", {dollars(each)} kept for {name!r}" for name, each in kept.items() if each)
+    gone = f"{dollars(spent)} spent and {dollars(assumed)} assumed"
+    return BudgetReached(f"the budget of {dollars(cap)} is reached: {gone}{told}, and {next_call}")
 
 
 _NONE: Final = Share()

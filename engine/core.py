@@ -216,6 +216,10 @@ class Engine:
         """Leave so many pico-dollars of the budget to requests of this tag, until told otherwise (`Ledger.keep`)."""
         self._ledger.keep(amount, stage=tag)
 
+    def finish(self, *, tag: str) -> None:
+        """No more requests of this tag are to come (`Ledger.finish`)."""
+        self._ledger.finish(tag)
+
     def statistics(self) -> Statistics:
         """How things stand now."""
         return self._books.statistics(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +21,9 @@ __all__ = ["Books", "Load", "Statistics", "TagStatistics", "Tally", "what_binds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagStatistics:
-    """What one stage (one `Request.tag`) has come to. `cost_usd` includes what is only assumed.
+    """What one stage (one `Request.tag`) has come to. `cost`, in pico-dollars, includes what is only assumed.
 
-    What the journal answered would have cost `saved_usd`, had it been asked again.
+    What the journal answered would have cost `saved`, had it been asked again.
     """
 
     requests: int
@@ -33,8 +33,13 @@ class TagStatistics:
     attempts: int
     input_tokens: int
     output_tokens: int
-    cost_usd: float
-    saved_usd: float
+    cost: int
+    saved: int
+
+    @property
+    def cost_usd(self) -> float:
+        """What has gone from the budget for it, known or assumed."""
+        return self.cost / PICO_PER_USD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,8 @@ class Statistics:
     `slow consumer` of the outcomes, a `straggler` that those after it in order wait for, or `lack of work` when slots
     are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are attempts that were sent
     beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes
-    wrote into the same journal, and a cap of None is no cap.
+    wrote into the same journal, and a cap of None is no cap. `refused` is the most that a call might have cost that
+    was not sent for want of money, by the stages that have a share of it, and under "" for all others.
     """
 
     requests: int
@@ -71,6 +77,7 @@ class Statistics:
     saved_by_sampling: int
     shares: Mapping[str, Share]
     by_tag: Mapping[str, TagStatistics]
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cost_usd(self) -> float:
@@ -109,8 +116,8 @@ class Tally:
             attempts=self.attempts,
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
-            cost_usd=self.cost / PICO_PER_USD,
-            saved_usd=self.saved_by_journal / PICO_PER_USD,
+            cost=self.cost,
+            saved=self.saved_by_journal,
         )
 
 
@@ -155,6 +162,7 @@ class Books:
             saved_by_sampling=sum(tally.saved_by_sampling for tally in every),
             shares=ledger.shares,
             by_tag={tag: tally.frozen() for tag, tally in self.tallies.items()},
+            refused=ledger.refused,
         )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
-from agents.outlook import Outlook
+from agents.outlook import OutOfMoney
 from agents.pipeline import STAGES, Ended, run
 from agents.report import Report, as_json
 from agents.run_folder import Reread, RunFolder
@@ -29,11 +29,12 @@ def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, 
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted{_way_on(Interrupted(), folder)}") from None
     except (BudgetReached, ProviderRefused, Interrupted) as error:
-        raise type(error)(f"{error}{_way_on(error, folder)}") from error
+        told = BudgetReached if isinstance(error, BudgetReached) else type(error)
+        raise told(f"{error}{_way_on(error, folder)}") from error
     if not quiet:
         _tell(ended.report, folder, tell=say_aside if json else say)
     if ended.error is not None:
-        say_aside(f"smelt: {ended.error}{_way_on(ended.error, folder, ended.report.money.outlook)}")
+        say_aside(f"smelt: {ended.error}{_way_on(ended.error, folder)}")
     if json:
         print_json(as_json(ended.report))
     return ended.exit_code
@@ -71,13 +72,13 @@ def _tell(report: Report, folder: RunFolder, *, tell: Callable[[str], None]) -> 
         tell(line)
 
 
-def _way_on(error: SmeltError, folder: RunFolder, outlook: Outlook | None = None) -> str:
+def _way_on(error: SmeltError, folder: RunFolder) -> str:
     """What to do about an error that ended a run early: whatever it was, nothing is paid twice."""
     resume = f"smelt resume {quote(str(folder.path))}"
     if isinstance(error, BudgetReached) and isinstance(folder, Reread):
         return f"; nothing was paid for, as --reparse wants it; to go on asking: {resume}"
-    if isinstance(error, BudgetReached) and outlook is not None:
-        return f"; {outlook.told()} To go on: {resume} --budget {outlook.budget}"
+    if isinstance(error, OutOfMoney) and error.outlook is not None:
+        return f"; {error.outlook.told()} To go on: {resume} --budget {error.outlook.budget}"
     if isinstance(error, BudgetReached):
         return f"; to go on with more: {resume} --budget USD"
     return f"; to go on: {resume}" if isinstance(error, Interrupted) else f"; when that is mended: {resume}"

@@ -62,7 +62,8 @@ def test_looking_around_tells_the_best_models_and_what_speaks_against_them() -> 
 def test_a_row_that_there_is_not_has_no_price() -> None:
     async def told() -> tuple[str, str]:
         async with Engine("simulated/dates", budget=Budget(1)) as engine:
-            return money_of(engine, accepted=0).per_accepted, money_of(engine, accepted=2).per_accepted
+            figures = engine.statistics()
+            return money_of(figures, accepted=0).per_accepted, money_of(figures, accepted=2).per_accepted
 
     assert asyncio.run(told()) == ("-", "$0.00")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,9 @@ def test_a_budget_for_nothing_says_so_and_how_to_go_on(tmp_path: Path) -> None:
 
     assert (done.code, done.out) == (3, "")
     assert done.err.count("\n") == 1
-    assert f"to go on with more: smelt resume {tmp_path / 'run'} --budget USD" in done.err
+    assert re.search(
+        rf"USD more to go on. To go on: smelt resume {tmp_path / 'run'} --budget 0\.\d+$", done.err.strip()
+    )
 
 
 def test_a_provider_that_refuses_the_key_ends_the_run_with_its_own_code(tmp_path: Path) -> None:

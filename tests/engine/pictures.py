@@ -19,11 +19,12 @@ HOSTILE = "a\x1b[2J\x1b]8;;http://x\x07 [/x] [red]b[/red]\r\n\u202ec\u2066\x9b31
 
 def figures(*, cap: int | None = DOLLAR, binding: str = "lack of work", **money: Any) -> Statistics:
     """The engine's statistics of a moment."""
-    saved: dict[str, Any] = {"saved_by_journal": 0, "saved_by_sampling": 0, "shares": {}} | money
+    usual = {"saved_by_journal": 0, "saved_by_sampling": 0, "shares": {}, "by_tag": {}, "spent": 31 * CENT}
+    given: dict[str, Any] = {**usual, "assumed": CENT, **money}
     return Statistics(
         requests=0, replies=0, from_journal=0, failed=0, attempts=0, failures={}, hedged=0, input_tokens=0,
-        output_tokens=0, in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap, spent=31 * CENT,
-        assumed=CENT, reserved=2 * CENT, by_tag={}, **saved,
+        output_tokens=0, in_flight=7, waiting=0, allowed=64, limits=Limits(), binding=binding, cap=cap,
+        reserved=2 * CENT, **given,
     )  # fmt: skip
 
 

@@ -56,6 +56,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.keep(amount, stage=stage)
         self.wanted[stage] = amount
 
+    @rule(stage=st.sampled_from(["first", "second", "third"]))
+    def finish(self, stage: str) -> None:
+        self.ledger.finish(stage)
+        self.wanted.pop(stage, None)
+
     @rule(reservation=consumes(reservations), share=st.floats(0, 1))
     def settle(self, reservation: Reservation, share: float) -> None:
         del self.taken[reservation]
@@ -87,7 +92,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def what_is_kept_for_a_stage_is_there_for_it(self) -> None:
         for name, share in self.ledger.shares.items():
             wanted_by_others = sum(self.wanted.values())
-            assert self.room_for(name) >= share.kept - share.charged - share.reserved - wanted_by_others
+            kept = 0 if share.is_over else share.kept
+            assert self.room_for(name) >= kept - share.charged - share.reserved - wanted_by_others
 
     def room_for(self, stage: str) -> int:
         """What fits, worked out from the outside."""
@@ -101,8 +107,9 @@ class LedgerMachine(RuleBasedStateMachine):
         """Of what is wanted nothing is kept while nothing is in flight: who would it be that wants it?"""
         share = self.ledger.shares.get(stage, Share())
         reserved = sum(reservation.amount for reservation, name in self.taken.items() if name == stage)
-        wanted = self.wanted.get(stage, 0) - reserved if self.ledger.in_flight else 0
-        return max(0, share.kept - share.charged - share.reserved, wanted)
+        most = self.wanted.get(stage, 0) if share.at_most is None else share.at_most - share.charged
+        wanted = min(self.wanted.get(stage, 0), most) - reserved if self.ledger.in_flight else 0
+        return max(0, (0 if share.is_over else share.kept) - share.charged - share.reserved, wanted)
 
 
 TestLedgerMachine = LedgerMachine.TestCase

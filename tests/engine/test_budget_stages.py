@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping
 
 import pytest
 
@@ -67,6 +68,31 @@ def test_what_is_kept_for_a_stage_is_given_to_no_other() -> None:
         "the budget of $1.00 is reached: $0.00 spent and $0.00 assumed, $0.40 kept for 'annotate', "
         "and the next call may cost up to $0.70"
     )
+
+
+def test_what_is_kept_for_a_stage_that_is_over_goes_to_who_waits_for_it() -> None:
+    async def scenario() -> int:
+        ledger = Ledger(CAP, shares={"retrieve": Share(kept=500, charged=10)})
+        await ledger.reserve(400, stage="generate")
+        waiting = asyncio.create_task(ledger.reserve(450, stage="generate"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        ledger.finish("retrieve")
+        assert ledger.shares["retrieve"] == Share(kept=500, charged=10, is_over=True)
+        return (await waiting).amount
+
+    assert virtual_time.run(scenario()) == 450
+
+
+def test_the_most_that_was_refused_is_known_by_stage() -> None:
+    async def scenario() -> Mapping[str, int]:
+        ledger = Ledger(CAP, shares={"generate": Share(at_most=300)})
+        for amount, stage in ((400, "generate"), (350, "generate"), (CAP + 1, "annotate"), (CAP + 2, "retrieve")):
+            with pytest.raises(BudgetReached):
+                await ledger.reserve(amount, stage=stage)
+        return ledger.refused
+
+    assert virtual_time.run(scenario()) == {"generate": 400, "": CAP + 2}
 
 
 def test_others_wait_for_what_is_wanted_for_work_that_is_under_way() -> None:
