@@ -21,6 +21,9 @@ AUTO = (("OPENAI_API_KEY", "openai/gpt-5.4-mini"), ("ANTHROPIC_API_KEY", "anthro
 
 SIMULATED_BUDGET = "5"
 
+# What is kept for these is kept still while a stage is at work.
+AT_WORK_WITH = {"retrieve": ("generate", "annotate"), "generate": ("annotate",), "annotate": ("generate",)}
+
 # Without these no student can be trained, whichever it will be.
 TO_TRAIN = ("torch", "transformers", "sklearn", "safetensors")
 
@@ -30,7 +33,9 @@ def prepare(configuration: Configuration, *, prompt: str) -> Configuration:
     _check_student(configuration, parse(prompt))
     model = _auto() if configuration.model == "auto" else configuration.model
     settled = dataclasses.replace(configuration, model=model, test=_checked_test(configuration.test))
-    return dataclasses.replace(settled, budget=_checked_budget(settled))
+    settled = dataclasses.replace(settled, budget=_checked_budget(settled))
+    _check_kept(settled)
+    return settled
 
 
 def _check_student(configuration: Configuration, spec: Spec) -> None:
@@ -54,7 +59,7 @@ def _auto() -> str:
     keys = " or ".join(variable for variable, _ in AUTO)
     raise UserError(
         f"no teacher: set {keys}, or name one with --model (simulated/dates needs no key; a local server: "
-        "--model openai/NAME --base-url http://localhost:PORT/v1)"
+        "--model openai/NAME --base-url http://localhost:PORT/v1 --price-in 0 --price-out 0)"
     )
 
 
@@ -66,9 +71,23 @@ def _checked_test(test: str | None) -> str | None:
     return str(path)
 
 
+def _check_kept(configuration: Configuration) -> None:
+    """Whether something of the budget is there for every stage that must ask: what is kept is, until its stage is over.
+
+    The first of all asks only where the prompt leaves doubt.
+    """
+    kept = {} if configuration.cap is None else configuration.cap.kept
+    for stage, others in AT_WORK_WITH.items():
+        if stage not in kept and sum(kept.get(other, 0) for other in others) == 1:
+            raise UserError(
+                f"all of the budget is kept for others while {stage!r} is at work, which must ask too: keep less, "
+                f"or keep something for {stage!r}"
+            )
+
+
 def _checked_budget(configuration: Configuration) -> str | None:
     """The budget, or what stands for it. Also asks the provider and the price table whether they know the model."""
-    from engine.prices import lookup
+    from engine.providers.choice import known_price
     from engine.providers.resolve import resolve
 
     provider = resolve(
@@ -76,8 +95,8 @@ def _checked_budget(configuration: Configuration) -> str | None:
     )
     if provider.simulated:
         return configuration.budget or SIMULATED_BUDGET
-    price = configuration.price or lookup(configuration.model)
-    if configuration.budget is None and (price.input or price.output):
+    price = known_price(provider, told=configuration.price)
+    if configuration.budget is None and not price.is_free:
         raise UserError(f"{configuration.model} costs money: say how much may be spent at most, with --budget USD")
     if configuration.budget is None and configuration.stages is not None:
         raise UserError("stages have parts of a budget, and there is none: give it with --budget USD or as usd = ...")

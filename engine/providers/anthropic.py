@@ -61,7 +61,7 @@ class Anthropic:
         self.version = version
         self.capabilities = capabilities_under(version)
         self._address = Address.of(base_url.rstrip("/").removesuffix("/v1"))
-        self._official = self._address.within(OFFICIAL_DOMAIN)
+        self.official = self._address.within(OFFICIAL_DOMAIN)
         headers = {"anthropic-version": version}
         if api_key is not None:
             headers["x-api-key"] = api_key
@@ -82,7 +82,7 @@ class Anthropic:
     async def send(self, request: Request, *, timeout_s: float) -> RawReply:
         if objection := self.capabilities.objection(request):
             raise RequestRejected(f"{self.name}: {objection}")
-        body = body_of(request, model=self.model, official=self._official)
+        body = body_of(request, model=self.model, official=self.official)
         return await self._wire.post(encode(body), timeout_s=timeout_s)
 
     def read(self, request: Request, raw: RawReply) -> Reading:

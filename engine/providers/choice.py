@@ -7,13 +7,13 @@ from typing import Final
 
 from engine.budget import Budget
 from engine.clock import Clock
-from engine.errors import UserError
+from engine.errors import UnknownPrice, UserError
 from engine.messages import Request
 from engine.prices import Price, lookup
 from engine.providers import Provider
 from engine.throttle import Limits
 
-__all__ = ["account_of", "check_kinds", "chosen", "count_of", "price_of"]
+__all__ = ["account_of", "check_kinds", "chosen", "count_of", "known_price", "price_of"]
 
 EXAMPLES: Final = {Budget: "Budget(usd=5)", Price: "Price(input='0.25', output=2)", Limits: "Limits(rpm=500)"}
 
@@ -56,7 +56,23 @@ def price_of(provider: Provider, *, told: Price | None, budget: Budget | None) -
         raise UserError(
             "no budget: give one, as in Budget(usd=5), or say that calls are free with Price(input=0, output=0)"
         )
+    return known_price(provider, told=told)
+
+
+def known_price(provider: Provider, *, told: Price | None) -> Price:
+    """What calls cost: as told, as the provider says, or by the table, which knows what its own endpoint charges.
+
+    Raises UnknownPrice for all else: whoever serves a model of that name elsewhere has prices of their own.
+    """
     own = getattr(provider, "price", None)
     if told is not None:
         return told
-    return own if isinstance(own, Price) else lookup(provider.name)
+    if isinstance(own, Price):
+        return own
+    if not getattr(provider, "official", False):
+        raise UnknownPrice(
+            f"no price is known for {provider.name!r} at {provider.endpoint.partition(' ')[0]}: give it in USD per "
+            "million tokens with --price-in and --price-out, or in Python with price=Price(input=..., output=...); "
+            "0 and 0 for a server of your own"
+        )
+    return lookup(provider.name)

@@ -43,7 +43,7 @@ class OpenAI:
         self.model = model
         self.capabilities = capabilities or Capabilities()
         self._address = Address.of(base_url)
-        self._official = self._address.within(OFFICIAL_DOMAIN)
+        self.official = self._address.within(OFFICIAL_DOMAIN)
         headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
         self.account = Account.of(self._address, key=api_key, model=model)
         self._wire = Wire(self._address, "/chat/completions", headers=headers, clock=clock, key=api_key)
@@ -62,7 +62,7 @@ class OpenAI:
     async def send(self, request: Request, *, timeout_s: float) -> RawReply:
         if objection := self.capabilities.objection(request):
             raise RequestRejected(f"{self.name}: {objection}")
-        body = body_of(request, model=self.model, official=self._official)
+        body = body_of(request, model=self.model, official=self.official)
         return await self._wire.post(encode(body), timeout_s=timeout_s)
 
     def read(self, request: Request, raw: RawReply) -> Reading:

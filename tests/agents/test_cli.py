@@ -92,6 +92,7 @@ def listing(folder: Path) -> dict[str, bytes | None]:
 
 SIMULATED = ("run", DATES, "--model", "simulated/dates")
 PAID = ("run", DATES, "--model", "openai/gpt-5.4-mini")
+ELSEWHERE = ("--base-url", "http://127.0.0.1:9/v1", "--price-in", "0.25", "--price-out", "2")
 BAD = [
     # id, words, what the line must say
     ("no such file", ("run", "missing.md", "--model", "simulated/dates"), "missing.md: there is no such file"),
@@ -113,7 +114,7 @@ BAD = [
     ("no price", ("run", DATES, "--model", "openai/nonesuch", "--base-url", "http://127.0.0.1:9/v1", "--budget", "3"),
      "no price is known for 'openai/nonesuch'"),
     ("half a price", (*SIMULATED, "--price-in", "1"), "--price-in and --price-out belong together"),
-    ("no budget", (*PAID, "--base-url", "http://127.0.0.1:9/v1"), "say how much may be spent at most, with --budget"),
+    ("no budget", (*PAID, *ELSEWHERE), "say how much may be spent at most, with --budget"),
     ("budget of nothing", (*SIMULATED, "--budget", "0"), "--budget must be above 0 USD (got 0)"),
     ("budget below nothing", (*SIMULATED, "--budget", "-2"), "--budget must be above 0 USD (got -2)"),
     ("budget that is no number", (*SIMULATED, "--budget", "nan"), "--budget must be above 0 USD (got nan)"),
@@ -359,7 +360,7 @@ def test_an_old_terminal_loses_a_letter_and_not_the_line(place: Path) -> None:
 def test_somebody_at_a_terminal_is_asked_before_money_is_spent(place: Path) -> None:
     terminal, end = pty.openpty()
     before = listing(place)
-    command = [*PAID, "--base-url", "http://127.0.0.1:9/v1", "--budget", "3"]
+    command = [*PAID, *ELSEWHERE, "--budget", "3"]
 
     process = subprocess.Popen(
         [sys.executable, "-m", "agents", *map(str, command)], stdin=end, stderr=end, stdout=subprocess.PIPE

@@ -83,6 +83,43 @@ def test_a_price_that_nobody_told_us_is_never_zero() -> None:
         prepared(model="openai/nobody-knows-it", base_url=LOCAL, budget="2")
 
 
+@pytest.mark.parametrize("model", ["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"])
+def test_a_list_price_is_the_official_hosts_and_nobody_elses(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{model.partition('/')[0].upper()}_API_KEY", "sk-x")
+
+    with pytest.raises(UnknownPrice, match=f"for '{model}' at http://127.0.0.1:9.*; 0 and 0 for a server of your own"):
+        prepared(model=model, base_url=LOCAL, budget="2")
+
+    assert prepared(model=model, budget="2").budget == "2"
+    assert prepared(model=model, base_url=LOCAL, price_in="0", price_out="0").budget is None
+
+
+def test_what_only_costs_something_from_the_cache_costs_something() -> None:
+    for price in ("price_cached_in", "price_cache_write"):
+        with pytest.raises(UserError, match=r"openai/local costs money: say how much .* with --budget USD"):
+            prepared(model="openai/local", base_url=LOCAL, price_in="0", price_out="0", **{price: "1"})
+
+
+@pytest.mark.parametrize(
+    ("kept", "left_out"),
+    [
+        pytest.param({"annotate": "1"}, "retrieve", id="labels alone"),
+        pytest.param({"generate": "0.5", "annotate": "0.5"}, "retrieve", id="nothing for looking around"),
+        pytest.param({"retrieve": "0.1", "generate": "0.9"}, None, id="what retrieval leaves goes to labels"),
+        pytest.param({"parse": "0.1", "retrieve": "0.1", "generate": "0.4", "annotate": "0.4"}, None, id="all"),
+        pytest.param({"parse": "1"}, None, id="a stage that is over before the others"),
+    ],
+)
+def test_a_stage_for_which_nothing_is_left_is_named_before_anything_is_asked(
+    kept: dict[str, str], left_out: str | None
+) -> None:
+    if left_out is None:
+        assert prepared(model="simulated/dates", stages=Stages(kept=kept)).stages == Stages(kept=kept)
+        return
+    with pytest.raises(UserError, match=f"all of the budget is kept for others while {left_out!r} is at work"):
+        prepared(model="simulated/dates", stages=Stages(kept=kept))
+
+
 def test_a_key_that_the_provider_insists_on_is_asked_for() -> None:
     with pytest.raises(UserError, match="set ANTHROPIC_API_KEY"):
         prepared(model="anthropic/claude-haiku-4-5", budget="2")

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from engine.clock import SystemClock
-from engine.errors import UserError
+from engine.errors import UnknownPrice, UserError
 from engine.fakes.worlds import EchoWorld
+from engine.prices import FREE, lookup
 from engine.providers import Provider
+from engine.providers.choice import known_price
 from engine.providers.resolve import resolve
 from engine.providers.simulated import Simulated
 
@@ -131,3 +133,14 @@ def test_no_variable_changes_where_a_prompt_goes(monkeypatch: pytest.MonkeyPatch
 def test_a_simulated_teacher_has_no_base_url() -> None:
     with pytest.raises(UserError, match="answers in this process"):
         resolved("simulated/anything", base_url="http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"])
+def test_list_prices_are_those_of_the_official_hosts_and_of_nobody_else(model: str) -> None:
+    official = resolved(model, api_key="sk-test")
+    other = resolved(model, base_url="http://127.0.0.1:8000/v1", api_key="sk-test")
+
+    assert known_price(official, told=None) == lookup(model)
+    assert known_price(other, told=FREE) == FREE
+    with pytest.raises(UnknownPrice, match=f"no price is known for '{model}' at http://127.0.0.1:8000"):
+        known_price(other, told=None)
