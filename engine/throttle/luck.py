@@ -18,7 +18,8 @@ CERTAIN: Final = math.log(1_000)  # wrong once in a thousand
 LIKELY: Final = math.log(100)  # once in a hundred: one cut too many costs little
 MOST: Final = 0.75  # where more is refused, it is the weather or a limit that is far lower
 GROWTH: Final = 1.2
-DEEP: Final = 0.1  # of the speed
+FOREVER: Final = math.log(1_000_000)  # asked at each refusal, a thousandth would come true in minutes
+DEEP, FEW_CUTS = 0.3, 2  # of the speed before: after so many cuts that is clearly slower
 USUAL: Final = 0.001  # of all requests are refused by chance where nothing else is known
 MORE: Final = 0.02  # who goes a fiftieth beyond a limit is refused so many more
 FASTER: Final = 2.0  # in a trial
@@ -28,11 +29,11 @@ FIRST_CUTS, MOST_CUTS = 3, 32  # before a trial; a limit that falls to a half br
 
 @dataclass(slots=True)
 class Luck:
-    """Two questions, each put to every refusal as a test of likelihoods that is wrong once in a thousand times.
+    """Two questions, each put to every refusal as a test of likelihoods (a CUSUM, and a sequential test).
 
     Are these more refusals than bad luck? Only then there is a reason to slow down. And when slowing down several
-    times has not ended them: are they more when we ask twice as fast? A limit would refuse the half of that, luck the
-    same share as before. If they are not, that share is known from then on, and nobody slows down for it any more.
+    times has not ended them: are they more when we ask twice as fast? A limit would refuse about half of that, luck
+    the same share as before. If they are not more, that share is known from then on, and nobody slows down for it.
 
     Requests are numbered in the order in which they left.
     """
@@ -63,7 +64,7 @@ class Luck:
         self.is_in_a_row = between <= 1
         self.refused_at = max(self.refused_at, number)
         self.refused += 1
-        if self.share and between * self.share > CERTAIN:
+        if self.share and between * self.share > FOREVER:
             self.share = 0.0  # it has passed: what is refused now is too fast again
         few, many = self._alternatives()
         worse, better = math.log(many / few), math.log((1 - many) / (1 - few))
@@ -96,7 +97,8 @@ class Luck:
             self.since, self.refused = number, 0
         self.kept *= kept
         self.cuts = self.cuts + 1 if is_slow else max(0, self.cuts - 1)
-        if self.cuts <= self.patience and self.kept > DEEP:
+        is_deep = self.kept <= DEEP and self.cuts >= FEW_CUTS
+        if self.cuts <= self.patience and not is_deep:
             return "too fast"
         self.patience = min(MOST_CUTS, 2 * self.patience)
         self._begin_trial(number)
@@ -114,6 +116,7 @@ class Luck:
     def _conclude(self, number: int) -> News:
         self.share = self._share_so_far(number)
         self.most = GROWTH * self.share
+        self.patience = max(FIRST_CUTS, self.patience // 2)
         self._begin_trial(number)
         return "not too fast"
 

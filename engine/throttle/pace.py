@@ -60,6 +60,7 @@ class Pace:
         self._buckets: dict[int, Bucket] = {}
         self._held_until = -math.inf
         self._is_resting = False  # nothing has left since
+        self._answered_at = -math.inf  # of what was answered, when the last left
         self._asked_at = math.inf  # what left then was asked to wait for so long
         self._sent: deque[Sent] = deque()
         self._remembered_s = REMEMBERED_S
@@ -195,9 +196,9 @@ class Pace:
     def hold_until(self, moment: float, *, sent_at: float = math.inf) -> None:
         """Nothing leaves before; a shorter wait does not end a longer one, and it is not made up for.
 
-        `sent_at` is when the request left whose answer asked for it: an answer to a later one ends the wait.
+        `sent_at` is when the request left whose answer asked for it. An answer to one that left no earlier ends it.
         """
-        if moment > self._held_until:
+        if moment > self._held_until and sent_at > self._answered_at:
             self._held_until, self._asked_at, self._is_resting = moment, sent_at, True
 
     def learn(
@@ -256,7 +257,8 @@ class Pace:
         """What was let in then was not refused."""
         if sent_at > self._cut_at:
             self._pause_s = FIRST_PAUSE_S
-        if sent_at > self._asked_at:  # it was meant for one request, not for the account
+        self._answered_at = max(self._answered_at, sent_at)
+        if sent_at >= self._asked_at:  # it was meant for one request, not for the account
             self._held_until, self._asked_at, self._is_resting = -math.inf, math.inf, False
 
     def notify_overload(self, demand: Demand, *, sent_at: float) -> None:

@@ -399,6 +399,23 @@ def test_overload_makes_everybody_wait_only_when_there_is_more_of_it() -> None:
     virtual_time.run(main())
 
 
+@pytest.mark.parametrize("news", [News.OVERLOADED, News.TOO_FAST])
+def test_a_wait_asked_of_some_ends_for_all_when_others_that_left_no_earlier_are_answered(news: News) -> None:
+    async def main() -> float:
+        admission = line()
+        tickets = [await admission.enter(one) for _ in range(40)]
+        for ticket in tickets[:10]:
+            admission.leave(ticket, Echo(news, delay_s=1_200.0))
+        assert admission.pace.ready_at(ONE, now=0.0) >= 1_200.0
+        waiting = asyncio.get_running_loop().create_task(admission.enter(one))
+        await asyncio.sleep(0.2)
+        for ticket in tickets[10:]:
+            admission.leave(ticket, GOOD)
+        return (await waiting).since
+
+    assert virtual_time.run(main()) <= 2.0
+
+
 def test_a_ticket_says_what_was_let_in_and_when() -> None:
     async def main() -> Ticket:
         return await line().enter(one)
