@@ -20,13 +20,12 @@ __all__ = ["Finding", "examine", "look_for_server"]
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
-# The port that each local server takes by default.
-LOCAL_SERVERS = (("Ollama", 11434), ("vLLM", 8000), ("LM Studio", 1234), ("llama.cpp", 8080), ("SGLang", 30000))
-
-EXTRAS = (("train", "torch", "training students"), ("chat", "gradio", "the chat page"))
-
+EXTRAS = (
+    ("train", "torch", "training students"),
+    ("local", "llguidance", "JSON schemas with --model local/NAME"),
+    ("chat", "gradio", "the chat page"),
+)
 LOOK_S = 0.5  # for each step of an exchange
-LONGEST_LOOK_S = 2.0
 LITTLE_DISK = 2_000_000_000
 
 
@@ -41,7 +40,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything worth knowing before a run. Never shows a key."""
-    return [*_versions(), *_keys(), *asyncio.run(_servers()), *_extras(), *_models(), _device(), _disk()]
+    return [*_versions(), *_keys(), *asyncio.run(_servers()), *_extras(), _teachers(), *_models(), _device(), _disk()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -59,23 +58,30 @@ def _keys() -> Iterator[Finding]:
 async def _servers() -> list[Finding]:
     import httpx
 
+    from engine.providers.auto import SERVERS
+
     async with httpx.AsyncClient(timeout=LOOK_S, trust_env=False) as client:
-        return list(await asyncio.gather(*(look_for_server(client, name, port) for name, port in LOCAL_SERVERS)))
+        return list(await asyncio.gather(*(look_for_server(client, name, port) for name, port in SERVERS)))
 
 
 async def look_for_server(client: httpx.AsyncClient, name: str, port: int) -> Finding:
     """Whether an OpenAI-compatible server answers on a port of this machine, and how to ask it."""
-    import httpx
+    from engine.providers.auto import models_at, url_of
 
-    url = f"http://127.0.0.1:{port}/v1"
-    try:
-        async with asyncio.timeout(LONGEST_LOOK_S):
-            answer = await client.get(f"{url}/models")
-        models = [str(model["id"]) for model in answer.json()["data"]]
-    except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, RecursionError):  # whatever else is there
+    url = url_of(port)
+    models = await models_at(client, port)
+    if models is None:
         return Finding(f"{name} on port {port}", False, f"a server there could be asked with --base-url {url}")
     first = models[0] if models else "NAME"
     return Finding(f"{name} on port {port}", True, f"ask it with --model openai/{first} --base-url {url}")
+
+
+def _teachers() -> Finding:
+    from engine.providers.local.checkpoint import cached
+
+    names = [f"local/{checkpoint.name}" for checkpoint in cached()]
+    detail = f"--model {', '.join(names)}" if names else "a chat model in the hub's cache could be asked as local/NAME"
+    return Finding("teachers on this machine", bool(names), detail)
 
 
 def _extras() -> Iterator[Finding]:

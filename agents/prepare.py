@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 from agents.config import Configuration
@@ -13,11 +13,9 @@ from agents.records import Spec
 from agents.rows import read_rows
 from engine.clock import SystemClock
 from engine.errors import MissingExtra, UserError
+from engine.providers.auto import Found, auto
 
 __all__ = ["prepare"]
-
-# What `auto` takes for the key that is set: a small, current model of each provider.
-AUTO = (("OPENAI_API_KEY", "openai/gpt-5.4-mini"), ("ANTHROPIC_API_KEY", "anthropic/claude-haiku-4-5"))
 
 SIMULATED_BUDGET = "5"
 
@@ -28,10 +26,21 @@ AT_WORK_WITH = {"retrieve": ("generate", "annotate"), "generate": ("annotate",),
 TO_TRAIN = ("torch", "transformers", "sklearn", "safetensors")
 
 
-def prepare(configuration: Configuration, *, prompt: str) -> Configuration:
-    """The configuration with nothing left open. Raises UserError for whatever would end the run later."""
+def prepare(
+    configuration: Configuration,
+    *,
+    prompt: str,
+    note: Callable[[str], None] = lambda _: None,
+    look: Callable[[bool], Found] = auto,
+) -> Configuration:
+    """The configuration with nothing left open. Raises UserError for whatever would end the run later.
+
+    `note` is told in a line what `look` has chosen for `auto`, and why.
+    """
     _check_student(configuration, parse(prompt))
-    model = _auto() if configuration.model == "auto" else configuration.model
+    if configuration.model == "auto":
+        configuration = _with_teacher(configuration, look=look, note=note)
+    model = _found_from_anywhere(configuration.model)
     settled = dataclasses.replace(configuration, model=model, test=_checked_test(configuration.test))
     settled = dataclasses.replace(settled, budget=_checked_budget(settled))
     _check_kept(settled)
@@ -52,15 +61,23 @@ def _check_student(configuration: Configuration, spec: Spec) -> None:
         choose_student(spec, models, wanted=configuration.student)
 
 
-def _auto() -> str:
-    for variable, model in AUTO:
-        if os.environ.get(variable):
-            return model
-    keys = " or ".join(variable for variable, _ in AUTO)
-    raise UserError(
-        f"no teacher: set {keys}, or name one with --model (simulated/dates needs no key; a local server: "
-        "--model openai/NAME --base-url http://localhost:PORT/v1 --price-in 0 --price-out 0)"
-    )
+def _with_teacher(
+    configuration: Configuration, *, look: Callable[[bool], Found], note: Callable[[str], None]
+) -> Configuration:
+    """Whoever can be asked from here. A price or an endpoint that was given belongs to whoever gave it: it stays."""
+    if configuration.base_url is not None:
+        raise UserError("a base URL needs a model there: name it with --model openai/NAME (or anthropic/NAME)")
+    found = look(configuration.budget is not None)
+    note(f"teacher: {found.model}, because {found.why}")
+    chosen = dataclasses.replace(configuration, model=found.model, base_url=found.base_url)
+    is_priced = found.price is None or configuration.price is not None
+    return chosen if is_priced else dataclasses.replace(chosen, price_in="0", price_out="0")
+
+
+def _found_from_anywhere(model: str) -> str:
+    """A model's folder is named so that a run can be resumed from elsewhere."""
+    folder = Path(model.removeprefix("local/"))
+    return f"local/{folder.resolve()}" if model.startswith("local/") and folder.is_dir() else model
 
 
 def _checked_test(test: str | None) -> str | None:

@@ -192,6 +192,10 @@ class Gathering:
         self._sizes[self._tickets] = max(1, size)
         return self._tickets
 
+    def narrow(self, *, most: int, padded: int) -> None:
+        """From now on a batch has at most so much room: there was no memory for more. It never grows again."""
+        self._most, self._padded = max(1, min(self._most, most)), max(1, min(self._padded, padded))
+
     @property
     def due(self) -> float | None:
         """When the oldest will have waited long enough; None when nothing waits."""

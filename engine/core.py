@@ -28,8 +28,7 @@ from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import in_parts
 from engine.prices import PICO_PER_USD, Price, dollars
-from engine.providers import Capabilities, Provider
-from engine.providers.choice import account_of, check_kinds, chosen, count_of, price_of
+from engine.providers import Capabilities, Provider, choice
 from engine.providers.simulated import Simulated, World
 from engine.retry import Setback, Standing, persist
 from engine.statistics import Books, Statistics, Tally
@@ -51,10 +50,11 @@ class Engine:
     `model` is `provider/name`, or a Provider, which then stays the caller's to close. `budget` may be None only
     together with an explicit price of zero; it is a cap for all that its journal ever pays for, or without a journal
     for what is paid between opening and closing. `deadline_s` is what a request may take from its first sending on,
-    with every wait and retry; `attempt_timeout_s` what a single attempt may. Who waits in line gives up when nothing
-    was answered for that long, without a known reason to wait. `run_deadline_s` after opening nothing more is sent, as
-    after `drain`. `hedge` sends another attempt beside one that takes far longer than its kind, at most three in a
-    hundred: what both cost is paid. `seed` seeds the waits' jitter and a simulated world.
+    with every wait and retry; `attempt_timeout_s` what a single attempt may (None: 120 s, or what the provider says).
+    Who waits in line gives up when nothing was answered for that long, without a known reason to wait. `run_deadline_s`
+    after opening nothing more is sent, as after `drain`. `hedge` sends another attempt beside one that takes far longer
+    than its kind, at most three in a hundred: what both cost is paid. `seed` seeds the waits' jitter, a simulated world
+    and a model in this process.
     """
 
     def __init__(
@@ -72,27 +72,26 @@ class Engine:
         events: Events | None = None,
         clock: Clock | None = None,
         deadline_s: float = 900.0,
-        attempt_timeout_s: float = 120.0,
+        attempt_timeout_s: float | None = None,
         run_deadline_s: float | None = None,
         hedge: bool = False,
     ) -> None:
-        check_seconds(deadline_s=deadline_s, attempt_timeout_s=attempt_timeout_s)
-        if run_deadline_s is not None:
-            check_seconds(run_deadline_s=run_deadline_s)
-        check_kinds(budget=budget, price=price, limits=limits)
+        optional = {"attempt_timeout_s": attempt_timeout_s, "run_deadline_s": run_deadline_s}
+        check_seconds(deadline_s=deadline_s, **{name: told for name, told in optional.items() if told is not None})
+        choice.check_kinds(budget=budget, price=price, limits=limits)
         self._clock = clock or SystemClock()
         self._owns_provider = isinstance(model, str)
-        self._provider = chosen(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
-        self._price = price_of(self._provider, told=price, budget=budget)
+        self._provider = choice.chosen(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
+        self._price = choice.price_of(self._provider, told=price, budget=budget)
         self._budget = budget
         self._journal_path = None if journal is None else Path(journal)
         self._events = events
         self._deadline_s = deadline_s
-        self._attempt_timeout_s = attempt_timeout_s
+        self._attempt_timeout_s = choice.timeout_of(self._provider, told=attempt_timeout_s)
         self._run_deadline_s = run_deadline_s
         self._is_hedging = hedge
         self._limits = limits or Limits()
-        self._crowd = Crowd(fixed=concurrency)
+        self._crowd = Crowd(fixed=choice.at_once_of(self._provider) if concurrency is None else concurrency)
         self._admission = self._admitted_by(Limiter(clock=self._clock))
         self._chance = Random(seed)
         self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
@@ -112,7 +111,7 @@ class Engine:
 
         journal, self._ledger = await open_books(self._journal_path, self._budget)
         self._admission.close()
-        self._admission = self._admitted_by(limiter_of(account_of(self._provider), clock=self._clock))
+        self._admission = self._admitted_by(limiter_of(choice.account_of(self._provider), clock=self._clock))
         self._underway.held_until = self._admission.held_until
         self._attempts = Attempts(
             provider=self._provider,
@@ -127,7 +126,7 @@ class Engine:
             deadline_s=self._deadline_s,
             events=self._events,
             stopped=self._underway.stopped,
-            count=count_of(self._provider),
+            count=choice.count_of(self._provider),
         )
         collector.slow_down()
         if self._is_hedging:

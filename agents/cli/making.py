@@ -35,7 +35,7 @@ from agents.cli.options import (
     VotesOption,
     YesOption,
 )
-from agents.cli.output import print_json, say_block, say_facts, say_table
+from agents.cli.output import print_json, say_aside, say_block, say_facts, say_table
 
 if TYPE_CHECKING:
     from agents.config import Configuration
@@ -137,7 +137,7 @@ def _begin(
     from agents.run_folder import RunFolder, free_name
 
     source = read_prompt(argument)
-    configuration = prepare(resolve(file=config, flags=flags), prompt=source.text)
+    configuration = prepare(resolve(file=config, flags=flags), prompt=source.text, note=say_aside)
     if not yes:
         _confirm_spending(configuration.model, configuration.budget)
     folder = RunFolder(out or free_name(RUNS, source.name))
@@ -147,7 +147,7 @@ def _begin(
 
 def _confirm_spending(model: str, budget: str | None) -> None:
     """Ask before real money may flow, but only a person at a terminal."""
-    if budget is None or model.startswith("simulated/") or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if budget is None or model.startswith(("simulated/", "local/")) or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     # Not typer's confirm, which writes to standard output whatever it is told.
     sys.stderr.write(f"This may spend up to {budget} USD at {model.partition('/')[0]}. Go on? [Y/n] ")

@@ -42,7 +42,9 @@ PromptArgument = Annotated[
 ModelOption = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="PROVIDER/NAME", help="Who writes and labels the data; auto: by the keys that are set."
+        "--model",
+        metavar="PROVIDER/NAME",
+        help="Who writes and labels; auto: keys with a budget, local servers, cached models.",
     ),
 ]
 BaseUrlOption = Annotated[

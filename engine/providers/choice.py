@@ -13,7 +13,9 @@ from engine.prices import Price, lookup
 from engine.providers import Provider
 from engine.throttle import Limits
 
-__all__ = ["account_of", "check_kinds", "chosen", "count_of", "known_price", "price_of"]
+__all__ = ["account_of", "at_once_of", "check_kinds", "chosen", "count_of", "known_price", "price_of", "timeout_of"]
+
+USUAL_TIMEOUT_S: Final = 120.0
 
 EXAMPLES: Final = {Budget: "Budget(usd=5)", Price: "Price(input='0.25', output=2)", Limits: "Limits(rpm=500)"}
 
@@ -50,9 +52,23 @@ def count_of(provider: Provider) -> Callable[[Request], int | None] | None:
     return count if callable(count) else None
 
 
+def at_once_of(provider: Provider) -> int | None:
+    """How many requests to have in flight, where a provider says what is `worth_in_flight`; None: that is found out."""
+    most = getattr(provider, "worth_in_flight", None)
+    return most if isinstance(most, int) else None
+
+
+def timeout_of(provider: Provider, *, told: float | None) -> float:
+    """What an attempt may take, in seconds: as told, as the provider's `attempt_timeout_s` says, or as is usual."""
+    own = getattr(provider, "attempt_timeout_s", None)
+    return told if told is not None else own if isinstance(own, float) else USUAL_TIMEOUT_S
+
+
 def price_of(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:
-    """What calls cost: as told, as the provider says, or by the table. Without a budget it must be told to be zero."""
-    if budget is None and (told is None or not told.is_free):
+    """What calls cost: as told, as the provider says, or by the table. Without a budget somebody must say: nothing."""
+    own = getattr(provider, "price", None)
+    said = told if told is not None else own if isinstance(own, Price) else None
+    if budget is None and (said is None or not said.is_free):
         raise UserError(
             "no budget: give one, as in Budget(usd=5), or say that calls are free with Price(input=0, output=0)"
         )

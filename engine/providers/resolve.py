@@ -1,4 +1,7 @@
-"""From `provider/name`, as on the command line, to the provider. Nothing is sent here."""
+"""From `provider/name`, as on the command line, to the provider.
+
+Nothing is sent here, and nothing fetched but a model that is named `local/hub:...`.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +44,17 @@ class _Settings:
 def resolve(
     model: str, *, base_url: str | None = None, api_key: str | None = None, clock: Clock, seed: int = 0
 ) -> Provider:
-    """The provider that answers as `model`: "openai/gpt-5.4-mini", "anthropic/claude-haiku-4-5", "simulated/dates".
+    """The provider that answers as `model`: "openai/gpt-5.4-mini", "anthropic/claude-haiku-4-5", "simulated/dates",
+    "local/NAME_OR_PATH" for a model in this process, "sdk/azure/NAME" and the like for a cloud's own client.
 
     The key comes from OPENAI_API_KEY or ANTHROPIC_API_KEY unless given; only the official hosts insist on one.
-    `seed` is the simulated world's. No other variable is read: what is asked goes where `base_url` says, or to the
-    official host. Raises UserError for anything that cannot be meant.
+    `seed` is the simulated world's, or the chance of a model in this process. No other variable is read but by the
+    clients behind sdk/...: what is asked goes where `base_url` says, or to the official host. Raises UserError for
+    anything that cannot be meant.
     """
     provider, slash, name = model.partition("/")
+    if model == "auto":
+        raise UserError("'auto' is for the command line; in Python, engine.providers.auto.auto says whom to name")
     if not slash or not name:
         raise UserError(f"model {model!r}: write it as provider/name, for example openai/gpt-5.4-mini")
     if provider not in _MAKERS:
@@ -77,15 +84,34 @@ def _anthropic(name: str, settings: _Settings) -> Provider:
     return Anthropic(name, base_url=address.url, api_key=key, clock=settings.clock)
 
 
+def _local(name: str, settings: _Settings) -> Provider:
+    from engine.providers.local import Local
+
+    _check_in_process(f"local/{name}", settings)
+    return Local(name, clock=settings.clock, seed=settings.seed)
+
+
+def _sdk(name: str, settings: _Settings) -> Provider:
+    from engine.providers.sdk import from_environment
+
+    return from_environment(name, base_url=settings.base_url, api_key=settings.api_key, clock=settings.clock)
+
+
 def _simulated(name: str, settings: _Settings) -> Provider:
-    if settings.base_url is not None:
-        raise UserError(f"model 'simulated/{name}' answers in this process; leave out the base URL")
+    _check_in_process(f"simulated/{name}", settings)
     return Simulated(world_named(name, seed=settings.seed), settings.clock)
+
+
+def _check_in_process(model: str, settings: _Settings) -> None:
+    if settings.base_url is not None:
+        raise UserError(f"model {model!r} answers in this process; leave out the base URL")
 
 
 _MAKERS: Final[Mapping[str, Callable[[str, _Settings], Provider]]] = {
     "openai": _openai,
     "anthropic": _anthropic,
+    "local": _local,
+    "sdk": _sdk,
     "simulated": _simulated,
 }
 

@@ -12,6 +12,8 @@ from agents.config import Configuration, Stages
 from agents.prepare import prepare
 from engine.budget import Budget
 from engine.errors import UnknownPrice, UserError
+from engine.prices import FREE, Price
+from engine.providers.auto import Found
 
 TEXT_TASK = "Say the capital of the country.\n\nInput: France\nOutput: Paris\n\nInput: Peru\nOutput: Lima\n"
 LABEL_TASK = "Is the review good or bad? Answer with good or bad.\n\n" + "".join(
@@ -32,26 +34,45 @@ def prepared(**options: object) -> Configuration:
     return prepare(Configuration(**options), prompt=TEXT_TASK)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("keys", "model"),
-    [
-        pytest.param({"OPENAI_API_KEY": "sk-x"}, "openai/", id="the one"),
-        pytest.param({"ANTHROPIC_API_KEY": "sk-x"}, "anthropic/", id="the other"),
-        pytest.param({"OPENAI_API_KEY": "sk-x", "ANTHROPIC_API_KEY": "sk-y"}, "openai/", id="both"),
-    ],
-)
-def test_auto_takes_the_provider_whose_key_is_set(
-    monkeypatch: pytest.MonkeyPatch, keys: dict[str, str], model: str
-) -> None:
-    for name, value in keys.items():
-        monkeypatch.setenv(name, value)
-
-    assert prepared(budget="1").model.startswith(model)
+def nobody(_: bool) -> Found:
+    raise UserError("no teacher")
 
 
-def test_without_a_key_auto_says_what_there_is_to_do() -> None:
-    with pytest.raises(UserError, match="set OPENAI_API_KEY or ANTHROPIC_API_KEY, or name one with --model"):
-        prepared()
+def server(_: bool) -> Found:
+    return Found("openai/qwen3", "Ollama on port 11434 answers and has it", base_url=LOCAL, price=FREE)
+
+
+def by_key(has_budget: bool) -> Found:
+    assert has_budget
+    return Found("openai/gpt-5.4-mini", "OPENAI_API_KEY is set")
+
+
+def test_auto_asks_whoever_is_found_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+    said: list[str] = []
+
+    found = prepare(Configuration(budget="1"), prompt=TEXT_TASK, look=by_key, note=said.append)
+
+    assert (found.model, found.base_url, found.price) == ("openai/gpt-5.4-mini", None, None)
+    assert said == ["teacher: openai/gpt-5.4-mini, because OPENAI_API_KEY is set"]
+
+
+def test_a_server_that_was_found_costs_nothing_and_needs_no_budget() -> None:
+    found = prepare(Configuration(), prompt=TEXT_TASK, look=server)
+
+    assert (found.model, found.base_url, found.price, found.budget) == ("openai/qwen3", LOCAL, FREE, None)
+    assert prepare(found, prompt=TEXT_TASK, look=nobody) == found
+
+
+def test_a_price_that_was_given_stays() -> None:
+    found = prepare(Configuration(price_in="1", price_out="2", budget="1"), prompt=TEXT_TASK, look=server)
+
+    assert found.price == Price(input=1, output=2)
+
+
+def test_auto_looks_for_nobody_where_an_endpoint_was_given() -> None:
+    with pytest.raises(UserError, match="a base URL needs a model there"):
+        prepare(Configuration(base_url=LOCAL), prompt=TEXT_TASK, look=server)
 
 
 def test_a_simulated_teacher_has_a_budget_of_its_own_unless_told() -> None:
@@ -131,6 +152,16 @@ def test_the_test_file_is_read_and_named_so_that_it_is_found_from_anywhere(tmp_p
     assert prepared(model="simulated/dates", test="rows.csv").test == str(tmp_path.resolve() / "rows.csv")
     with pytest.raises(UserError, match="cannot be read"):
         prepared(model="simulated/dates", test="none.csv")
+
+
+def test_a_models_folder_is_named_so_that_it_is_found_from_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "teacher").mkdir()
+    (tmp_path / "teacher" / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (tmp_path / "teacher" / "model.safetensors").write_bytes(b"")
+
+    found = prepared(model="local/teacher")
+
+    assert (found.model, found.budget) == (f"local/{tmp_path.resolve() / 'teacher'}", None)
 
 
 def test_a_student_that_cannot_do_the_task_is_refused() -> None:
