@@ -266,3 +266,16 @@ def test_everybody_leaves_once_the_oldest_first_and_no_batch_is_too_large(
 def test_a_gathering_without_room_is_refused(most: int, padded: int, patience_s: float) -> None:
     with pytest.raises(UserError, match="room and patience"):
         Gathering(most=most, padded=padded, patience_s=patience_s)
+
+
+def test_a_gathering_that_was_narrowed_stays_so() -> None:
+    gathering = Gathering(most=8, padded=800)
+    gathering.narrow(most=4, padded=300)
+    gathering.narrow(most=6, padded=1000)
+    for _ in range(4):
+        gathering.add(size=100, now=0.0)
+
+    first = gathering.take(now=1.0)
+
+    assert first is not None
+    assert (len(first.tickets), first.why) == (3, "full")
