@@ -1,6 +1,6 @@
 """Claim: with many in flight, a request's two lines are durable for 25 us of processor time or less; and a journal of a
-million replies is opened, and the first question that it cannot answer found, in 5 s and 64 MB or less, of
-which some ten bytes a reply are what grows with the journal.
+million replies is opened in 5 s and 64 MB or less, of which some ten bytes a reply are what grows with the journal, and
+says of a question that it has no answer in 10 us or less.
 
 Three regimes of writing. Alone, each line waits for an fsync of its own: the disk's speed is all there is. With 50 and
 500 in flight, lines gather while the disk is busy and share an fsync, and what counts is the processor. A request is
@@ -8,7 +8,9 @@ two durable moments for us: its intent, with what is asked, before it is sent; i
 it. Beside it the two plainest things that keep a reply, and nothing else: a row in SQLite, committed; a line in a JSONL
 file, fsynced. Each is one durable moment a request, with no intent and no ledger, and shares nothing.
 
-What is opened was written just before, so it is in the system's cache. Every measurement has a process of its own.
+That there is no answer is said from memory. An answer is read back from the file, as a run that goes on does with all
+that it has; how long that takes stands beside. What is opened was written just before, so it is in the system's cache.
+Every measurement has a process of its own.
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ ROUNDS = 3
 REQUESTS = {1: 2_000, 50: 30_000, 500: 60_000}
 MOST_OF_RIVALS = 5_000  # they get no faster with more
 FEW, MANY = 100_000, 1_000_000
-READ_BACK = 50_000
+LOOKED_UP = 50_000
 
-MOST_US, MOST_S, MOST_MB = 25.0, 5.0, 64.0
+MOST_US, MOST_S, MOST_MB, MOST_MISS_US = 25.0, 5.0, 64.0, 10.0
 
 QUESTION = (
     b'["openai/echo at http://127.0.0.1:8000/v1",[["user","%d: ' + b"the quick brown fox jumps over the lazy dog " * 16
@@ -59,13 +61,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What opening took, and finding the first question without an answer; `grown_mb` by both together."""
+    """What opening took, and a look-up after it, of a question without an answer and of one with; `grown_mb` by all."""
 
     open_s: float
-    find_s: float
+    miss_us: float
+    read_back_us: float
     grown_mb: float
     file_mb: float
-    read_back_us: float
 
 
 def main() -> None:
@@ -82,8 +84,10 @@ def main() -> None:
     each = 1e6 * (opened.grown_mb - few.grown_mb) / (MANY - FEW)
     print(f"from {FEW:,} replies to {MANY:,} each takes {each:.1f} bytes of memory")
     dearest = max(table["journal"][waiters].cpu_us for waiters in REQUESTS if waiters > 1)
-    holds = dearest <= MOST_US and opened.open_s + opened.find_s <= MOST_S and opened.grown_mb <= MOST_MB
-    print(f"{MOST_US:g} us, {MOST_S:g} s and {MOST_MB:g} MB or less: {'holds' if holds else 'DOES NOT HOLD'}")
+    holds = dearest <= MOST_US and opened.miss_us <= MOST_MISS_US
+    holds = holds and opened.open_s <= MOST_S and opened.grown_mb <= MOST_MB
+    most = f"{MOST_US:g} us, {MOST_S:g} s, {MOST_MB:g} MB and {MOST_MISS_US:g} us"
+    print(f"{most} or less: {'holds' if holds else 'DOES NOT HOLD'}")
     written = {name: {waiters: asdict(each) for waiters, each in regimes.items()} for name, regimes in table.items()}
     print(
         json.dumps(
@@ -191,49 +195,45 @@ def opening(replies: int) -> Opened:
         apart(fill, path, replies)
         opened = apart(measure_opening, path, replies)
     print(
-        f"{replies:,} replies, {opened.file_mb:,.0f} MB: opened in {opened.open_s:.2f} s;"
-        f" the first question without an answer found in {opened.find_s:.2f} s; {opened.grown_mb:.1f} MB in all;"
-        f" a reply read back in {opened.read_back_us:.1f} us",
+        f"{replies:,} replies, {opened.file_mb:,.0f} MB: opened in {opened.open_s:.2f} s; no answer found in"
+        f" {opened.miss_us:.1f} us, a reply read back in {opened.read_back_us:.1f} us; {opened.grown_mb:.1f} MB in all",
         flush=True,
     )
     return opened
 
 
 def fill(path: Path, replies: int) -> None:
-    """All questions but one, and that is near the end, as after a crash."""
     store = Store.open(path)
     row, size = packed(0, reply()), 1000
     for first in range(1, replies + 1, size):
         attempts = range(first, first + size)
         store.commit([noted(i, key_of(i), tag="t", bound=1000, request=question(i)) for i in attempts])
-        store.commit(
-            [Rows(charge=(i, 400, False, None if i == replies - 500 else 2), reply=(i, *row[1:])) for i in attempts]
-        )
+        store.commit([Rows(charge=(i, 400, False, 2), reply=(i, *row[1:])) for i in attempts])
     store.finish()
     store.close()
 
 
 def measure_opening(path: Path, replies: int) -> Opened:
     file_mb = path.stat().st_size / 1e6
+    answered = [key_of(i) for i in range(1, LOOKED_UP + 1)]
+    unknown = [key_of(replies + i) for i in range(1, LOOKED_UP + 1)]
 
     async def session() -> Opened:
         grown = peak_mb()
         with stopwatch() as opening:
             journal = await Journal.open(path)
         async with journal:
-            with stopwatch() as finding:
-                first = next(i for i in range(1, replies + 2) if not journal.may_answer(key_of(i)))
-            grown = peak_mb() - grown
-            assert first == replies - 500
-            assert journal.find(key_of(first)) is None
+            with stopwatch() as missing:
+                assert all(journal.find(key) is None for key in unknown)
             with stopwatch() as reading:
-                assert all(journal.find(key_of(i)) is not None for i in range(1, READ_BACK + 1))
+                assert all(journal.find(key) is not None for key in answered)
+            grown = peak_mb() - grown
         return Opened(
             open_s=round(opening[0], 3),
-            find_s=round(finding[0], 3),
+            miss_us=round(1e6 * missing[0] / LOOKED_UP, 2),
+            read_back_us=round(1e6 * reading[0] / LOOKED_UP, 2),
             grown_mb=round(grown, 1),
             file_mb=round(file_mb, 1),
-            read_back_us=round(1e6 * reading[0] / READ_BACK, 2),
         )
 
     return asyncio.run(session())

@@ -61,13 +61,6 @@ class Journal:
         """
         return self._store.find(key)
 
-    def may_answer(self, key: bytes) -> bool:
-        """Whether `find` is worth asking: from memory, in a microsecond or two.
-
-        Never False for a reply that is there; once in a million True for one that is not, at a million replies.
-        """
-        return self._store.may_answer(key)
-
     def was_cut(self, key: bytes) -> bool:
         """Whether a reply to this question was cut short on purpose, in this process or an earlier one."""
         return self._store.was_cut(key)

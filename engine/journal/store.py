@@ -108,10 +108,6 @@ class Store:
             self._sums = sums
             self._set_mark()
 
-    def may_answer(self, key: bytes) -> bool:
-        """False when `find` would find nothing, from memory; hardly ever True when it would not."""
-        return self.keys.may_answer(self.keys.attempts(key))
-
     def find(self, key: bytes) -> Stored | None:
         """The newest answer to a question, or failing that the newest reply that may be one."""
         attempts = self.keys.attempts(key)
