@@ -10,11 +10,33 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-__all__ = ["Dimension", "LimitHint", "duration_s", "limit_hints", "retry_after_s", "wait_s"]
+from engine.messages import SIMULATED_HEADER
+
+__all__ = [
+    "SHOULD_RETRY",
+    "Dimension",
+    "LimitHint",
+    "duration_s",
+    "limit_hints",
+    "retry_after_s",
+    "wait_s",
+    "worth_keeping",
+]
 
 Dimension = Literal["requests", "tokens", "input tokens", "output tokens"]
+
+RETRY_AFTER: Final = "retry-after"
+RETRY_AFTER_MS: Final = "retry-after-ms"
+SHOULD_RETRY: Final = "x-should-retry"
+OPENAI_LIMITS: Final = "x-ratelimit-"
+ANTHROPIC_LIMITS: Final = "anthropic-ratelimit-"
+
+_KEPT: Final = frozenset(
+    {"content-type", "date", "request-id", "x-request-id", RETRY_AFTER, RETRY_AFTER_MS, SHOULD_RETRY, SIMULATED_HEADER}
+)
+_KEPT_FAMILIES: Final = (OPENAI_LIMITS, ANTHROPIC_LIMITS)
 
 LONGEST_WAIT_S = 86_400.0  # a daily limit may ask for hours; more than a day is a fault
 LONGEST_TEXT = 100  # a longer one is no time and no number, and to look for one in it would take seconds
@@ -38,11 +60,11 @@ class Family(NamedTuple):
 
 
 def _openai(dimension: Dimension, name: str) -> Family:
-    return Family(dimension, *(f"x-ratelimit-{what}-{name}" for what in ("limit", "remaining", "reset")))
+    return Family(dimension, *(f"{OPENAI_LIMITS}{what}-{name}" for what in ("limit", "remaining", "reset")))
 
 
 def _anthropic(dimension: Dimension, name: str) -> Family:
-    return Family(dimension, *(f"anthropic-ratelimit-{name}-{what}" for what in ("limit", "remaining", "reset")))
+    return Family(dimension, *(f"{ANTHROPIC_LIMITS}{name}-{what}" for what in ("limit", "remaining", "reset")))
 
 
 # Not here: `anthropic-ratelimit-tokens-*`, which repeats the tightest of the others, and names without a dimension
@@ -100,14 +122,19 @@ def retry_after_s(headers: Mapping[str, str], *, now: float) -> float | None:
     Understands `retry-after-ms` (which wins, being finer) and `retry-after` as seconds, whole or not, or as a date.
     Negative, infinite and absurd values are taken as not said.
     """
-    milliseconds = _number(headers.get("retry-after-ms", ""))
+    milliseconds = _number(headers.get(RETRY_AFTER_MS, ""))
     if milliseconds is not None and (seconds := _believable(milliseconds / 1000)) is not None:
         return seconds
-    said = headers.get("retry-after", "")
+    said = headers.get(RETRY_AFTER, "")
     if not said:
         return None
     seconds = duration_s(said)
     return _believable(_until_date(said, now=now) if seconds is None else seconds)
+
+
+def worth_keeping(headers: Mapping[str, str]) -> dict[str, str]:
+    """Who answered, how fast we may go, what the body is. Never a cookie."""
+    return {name: text for name, text in headers.items() if name in _KEPT or name.startswith(_KEPT_FAMILIES)}
 
 
 def limit_hints(headers: Mapping[str, str], *, now: float) -> list[LimitHint]:

@@ -30,7 +30,7 @@ from engine.errors import (
     SmeltError,
     UnreadableReply,
 )
-from engine.headers import retry_after_s, wait_s
+from engine.headers import SHOULD_RETRY, retry_after_s, wait_s
 from engine.messages import RawReply
 from engine.text import clean
 
@@ -201,7 +201,7 @@ def _judge(raw: RawReply, *, now: float) -> Verdict:
     said = _said(raw.body)
     status = (said.status or 500) if raw.status < 300 else raw.status
     kind, is_specific = _kind(said, status)
-    advice = raw.headers.get("x-should-retry", "")
+    advice = raw.headers.get(SHOULD_RETRY, "")
     if advice == "true" and not is_specific and kind is Kind.CONFIG:
         kind = Kind.TRANSIENT
     return Verdict(

@@ -6,11 +6,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
-from engine.messages import SIMULATED_HEADER, RawReply
+from engine.headers import worth_keeping
+from engine.messages import RawReply
 
 __all__ = [
     "Counts",
@@ -143,13 +144,6 @@ def _told(worth: int | None) -> int:
     return 0 if worth is None else worth + 1
 
 
-# Kept of a reply's headers: who answered, how fast we may go, what the body is. Never a cookie.
-_HEADERS: Final = frozenset(
-    {"content-type", "date", "request-id", "retry-after", "x-request-id", "x-should-retry", SIMULATED_HEADER}
-)
-_HEADER_FAMILIES: Final = ("anthropic-ratelimit-", "x-ratelimit-")
-
-
 def worth(raw: RawReply, *, answers: bool | None, is_cut: bool = False) -> Worth:
     """A reply of status 2xx answers its question, unless the caller knows better."""
     is_success = 200 <= raw.status < 300 and not is_cut
@@ -160,8 +154,7 @@ def worth(raw: RawReply, *, answers: bool | None, is_cut: bool = False) -> Worth
 
 def packed(attempt: int, raw: RawReply) -> ReplyRow:
     """A reply as a row, with the headers that matter."""
-    kept = {name: text for name, text in raw.headers.items() if name in _HEADERS or name.startswith(_HEADER_FAMILIES)}
-    headers = _encoded(kept)
+    headers = _encoded(worth_keeping(raw.headers))
     return (
         attempt,
         raw.status,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.headers import DAY_S, MINUTE_S, LimitHint, duration_s, limit_hints, retry_after_s
+from engine.headers import DAY_S, MINUTE_S, LimitHint, duration_s, limit_hints, retry_after_s, worth_keeping
 
 WALL = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
@@ -59,6 +59,17 @@ def test_durations_are_read_as_go_writes_them(text: str, seconds: float | None) 
 )
 def test_a_wait_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_s(headers, now=WALL) == (None if seconds is None else pytest.approx(seconds))
+
+
+TELLING = {
+    "content-type": "application/json", "date": "Tue, 14 Nov 2023 22:13:20 GMT", "request-id": "r", "x-request-id": "r",
+    "retry-after": "9", "retry-after-ms": "120", "x-should-retry": "true", "x-simulated-teacher": "1",
+    "x-ratelimit-limit-requests": "500", "anthropic-ratelimit-input-tokens-limit": "2000000",
+}  # fmt: skip
+
+
+def test_what_is_read_of_a_reply_is_kept_and_no_cookie() -> None:
+    assert worth_keeping(TELLING | {"set-cookie": "a", "cookie": "b", "server": "c"}) == TELLING
 
 
 def test_either_family_tells_limit_remainder_and_reset() -> None:
