@@ -159,7 +159,7 @@ def resolve(*, file: Path | None, flags: Mapping[str, object]) -> Configuration:
 def read_config(path: Path) -> dict[str, object]:
     """The options in a TOML file. Raises UserError for an unreadable file, an unknown option or a wrong type."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)  # money is exact
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -199,7 +199,7 @@ def _budget_table(table: Mapping[str, object]) -> dict[str, object]:
 
 def _texts(shares: Mapping[str, object]) -> dict[str, str]:
     for name, share in shares.items():
-        if isinstance(share, bool) or not isinstance(share, int | float | str):
+        if isinstance(share, bool) or not isinstance(share, int | float | Decimal | str):
             raise UserError(f"budget: the share of {name!r} must be a number (got {share!r})")
     return {name: str(share) for name, share in shares.items()}
 
@@ -212,10 +212,12 @@ def _checked(name: str, value: object) -> object:
     if field not in hints:
         hint = _meant(field, hints) or f"; there are: {', '.join(hints)}"
         raise UserError(f"unknown option {name!r}{hint}")
+    if isinstance(value, Decimal) and field not in MONEY:
+        value = float(value)
     kinds = get_args(hints[field]) or (hints[field],)
     if isinstance(value, bool) is not (bool in kinds):
         raise UserError(f"option {name!r} must be {_spelled(kinds)} (got {value!r})")
-    if field in MONEY and isinstance(value, int | float):
+    if field in MONEY and isinstance(value, int | float | Decimal):
         return str(value)  # may be written as a bare number
     if float in kinds and isinstance(value, int):
         return float(value)

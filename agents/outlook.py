@@ -63,14 +63,18 @@ def out_of_money(
     error: BudgetReached, figures: Statistics, *, accepted: int = 0, wanted: int = 0, yields: Sequence[int] = ()
 ) -> OutOfMoney:
     """The error as the ledger stands in the end: while calls were in flight, the first refusal knew less."""
-    told = str(error)
-    if figures.cap is not None and figures.refused:
-        stage, amount = max(figures.refused.items(), key=lambda item: item[1])
-        now = reached(
-            amount, stage, cap=figures.cap, spent=figures.spent, assumed=figures.assumed, shares=figures.shares
-        )
-        told = str(now)
-    return OutOfMoney(told, outlook_of(figures, accepted=accepted, wanted=wanted, yields=yields))
+    if not _is_short(figures):
+        return OutOfMoney(str(error))
+    stage, amount = max(figures.refused.items(), key=lambda item: item[1])
+    now = reached(
+        amount, stage, cap=figures.cap or 0, spent=figures.spent, assumed=figures.assumed, shares=figures.shares
+    )
+    return OutOfMoney(str(now), outlook_of(figures, accepted=accepted, wanted=wanted, yields=yields))
+
+
+def _is_short(figures: Statistics) -> bool:
+    """Whether it is the cap that keeps a call from being sent: a run that is read again has less than its own."""
+    return figures.cap is not None and bool(figures.refused) and _least_cap(figures, figures.refused) > figures.cap
 
 
 def under(figures: Statistics, budget: Budget | None) -> Statistics:
@@ -89,7 +93,7 @@ def outlook_of(figures: Statistics, *, accepted: int, wanted: int, yields: Seque
     for inputs without a label yet counts as spent, although a resumed run has it back; so this errs on the dear side.
     """
     cap = figures.cap
-    if cap is None or not figures.refused or _least_cap(figures, figures.refused) <= cap:
+    if cap is None or not _is_short(figures):
         return None
     more = _needs(figures, accepted=accepted, missing=max(0, wanted - accepted))
     least = max(_least_cap(figures, more), _least_cap(figures, figures.refused))

@@ -32,7 +32,7 @@ from engine import Engine, Limits, Statistics
 from engine.budget import Share
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
-from engine.prices import dollars
+from engine.prices import dollars, in_full
 from engine.training import Row
 
 __all__ = ["STAGES", "Ended", "run"]
@@ -326,7 +326,7 @@ def money_of(figures: Statistics, *, accepted: int, outlook: Outlook | None = No
     """The ledger of the run, in the words of the report."""
     charged = figures.spent + figures.assumed
     return Money(
-        cap="none" if figures.cap is None else dollars(figures.cap),
+        cap="none" if figures.cap is None else in_full(figures.cap),
         charged=dollars(charged),
         spent=dollars(figures.spent),
         assumed=dollars(figures.assumed),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import orjson
@@ -25,6 +26,7 @@ from agents.synthesis import Synthesis
 from agents.train import Trained
 from engine.errors import UserError
 from engine.evaluation import wilson
+from engine.prices import dollars
 from engine.text import visible
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "choice_of",
     "data_facts",
     "make_report",
+    "news_since",
     "read_report",
     "render_html",
     "verdict",
@@ -47,6 +50,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+NOTHING = dollars(0)
 MOST_FREQUENT = 20  # answers that the balance lists
 
 # Fewer real rows than this tell little: at 100 rows the interval of a score is still some 20 points wide.
@@ -157,7 +161,9 @@ class Report:
 def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
     """The outcome in a few sentences, the real figure first if there is one."""
     teacher = "a simulated teacher" if simulated else "the teacher"
-    sentences = [f"{data.accepted:,} rows were made and kept with {teacher} for {money.charged} ({data.stop})."]
+    rows = "1 row was" if data.accepted == 1 else f"{data.accepted:,} rows were"
+    assumed = "" if money.assumed == NOTHING else f", {money.assumed} of it assumed"
+    sentences = [f"{rows} made and kept with {teacher} for {money.charged}{assumed} ({data.stop})."]
     if money.outlook is not None:
         sentences.append(money.outlook.told())
     ordered = sorted(judgements, key=lambda judgement: judgement.on != "test")
@@ -306,6 +312,20 @@ def read_report(folder: RunFolder) -> dict[str, Any]:
             f"{folder.report_json}: is damaged (no {min(missing)!r}); smelt resume {folder.path} writes it anew"
         )
     return table
+
+
+def news_since(table: Mapping[str, Any], folder: RunFolder) -> str:
+    """What the journal knows and the report does not: the run went on, and was stopped before its next report."""
+    try:
+        charged = dollars(folder.charged())
+    except UserError as error:
+        return str(error)
+    if not folder.journal.is_file() or charged == table["money"]["charged"]:
+        return ""
+    return (
+        f"this report is older than its run, which was charged {charged} by now; "
+        f"bring it up to date: smelt resume {quote(str(folder.path))}"
+    )
 
 
 def choice_of(retrieval: Retrieval) -> Choice:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.errors import BudgetReached, UserError
-from engine.prices import PICO_PER_USD, Amount, dollars, exact
+from engine.prices import PICO_PER_USD, Amount, dollars, exact, in_full
 
 __all__ = ["Budget", "Ledger", "Reservation", "Share", "reached"]
 
@@ -63,8 +63,8 @@ class Budget:
     ) -> None:
         put = object.__setattr__  # frozen
         put(self, "usd", exact(usd, name="the budget"))
-        put(self, "at_most", {stage: _share(stage, share) for stage, share in at_most.items()})
-        put(self, "kept", {stage: _share(stage, share) for stage, share in kept.items()})
+        put(self, "at_most", _shares("at_most", at_most))
+        put(self, "kept", _shares("kept", kept))
         if not 1 <= self.cap <= _LARGEST_USD * PICO_PER_USD:
             raise UserError(f"the budget must be above 0 and at most {_LARGEST_USD} USD (got {usd!r})")
         if sum(self.kept.values()) > 1:
@@ -96,6 +96,12 @@ class Budget:
             )
             for stage in (*self.at_most, *(stage for stage in self.kept if stage not in self.at_most))
         }
+
+
+def _shares(name: str, shares: object) -> dict[str, Decimal]:
+    if not isinstance(shares, Mapping) or not all(isinstance(stage, str) for stage in shares):
+        raise UserError(f"{name} must be shares by the names of stages, as in {{'generate': 0.7}} (got {shares!r})")
+    return {stage: _share(stage, share) for stage, share in shares.items()}
 
 
 def _share(stage: str, share: Amount) -> Decimal:
@@ -264,7 +270,7 @@ class Ledger:
         self._serve()
 
     def __repr__(self) -> str:
-        cap = "no cap" if self.cap is None else f"of {dollars(self.cap)}"
+        cap = "no cap" if self.cap is None else f"of {in_full(self.cap)}"
         parts = f"{dollars(self.spent)} spent, {dollars(self.assumed)} assumed, {dollars(self.reserved)} reserved {cap}"
         return f"<Ledger [{parts} | {self.in_flight} in flight, {self.waiting} waiting]>"
 
@@ -360,13 +366,13 @@ def reached(
     share = shares.get(stage, _NONE)
     if share.at_most is not None and amount > share.at_most - share.charged:
         return BudgetReached(
-            f"the share of {stage!r}, {dollars(share.at_most)} of a budget of {dollars(cap)}, is reached: "
+            f"the share of {stage!r}, {dollars(share.at_most)} of a budget of {in_full(cap)}, is reached: "
             f"{dollars(share.charged)} charged, and {next_call}"
         )
     kept = {name: other.kept_always for name, other in shares.items() if name != stage}
     told = "".join(f", {dollars(each)} kept for {name!r}" for name, each in kept.items() if each)
     gone = f"{dollars(spent)} spent and {dollars(assumed)} assumed"
-    return BudgetReached(f"the budget of {dollars(cap)} is reached: {gone}{told}, and {next_call}")
+    return BudgetReached(f"the budget of {in_full(cap)} is reached: {gone}{told}, and {next_call}")
 
 
 _NONE: Final = Share()

@@ -29,6 +29,7 @@ __all__ = [
     "Tier",
     "dollars",
     "exact",
+    "in_full",
     "lookup",
 ]
 
@@ -59,6 +60,8 @@ def exact(value: Amount, *, name: str) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         raise UserError(f"{name} must be a number (got {value!r})") from None
+    except ValueError:  # Python writes no whole number of so many digits, and so cannot say which it was either
+        raise UserError(f"{name} must lie between 0 and {_LARGEST:g} (got one of thousands of digits)") from None
     if not amount.is_finite() or not 0 <= amount <= _LARGEST:
         raise UserError(f"{name} must lie between 0 and {_LARGEST:g} (got {value!r})")
     if -int(amount.as_tuple().exponent) > _DECIMALS:
@@ -78,6 +81,13 @@ def dollars(pico: int) -> str:
     if pico == 0 or abs(usd) >= Decimal("0.01"):
         return f"${usd:.4f}".removesuffix("00")
     return f"${usd.quantize(Decimal((0, (1,), usd.adjusted() - 1))):f}"
+
+
+def in_full(pico: int) -> str:
+    """An amount as somebody gave it, with every digit that counts: "$0.00465", "$5.00", "$1,234.50"."""
+    usd = Decimal(pico) / PICO_PER_USD
+    dollars, _, parts = f"{usd:,f}".partition(".")
+    return f"${dollars}.{parts.rstrip('0'):0<2}"
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agents.cli.options import JsonOption
-from agents.cli.output import print_json, say, say_address, say_table, stopped_quietly
+from agents.cli.output import print_json, say, say_address, say_aside, say_table, stopped_quietly
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def report(
     """Say what came of a run, and write its report.html anew."""
     from jinja2 import UndefinedError
 
-    from agents.report import read_report, write_page
+    from agents.report import news_since, read_report, write_page
     from agents.run_folder import RunFolder
     from engine.errors import UserError
 
@@ -45,6 +45,8 @@ def report(
         write_page(table, folder)
     except (TypeError, ValueError, UndefinedError) as error:  # whole at the top, and yet not the values of a report
         raise UserError(f"{folder.report_json}: is damaged ({error}); smelt resume {run} writes it anew") from error
+    if what_is_new := news_since(table, folder):
+        say_aside(f"note: {what_is_new}")
     if json:
         print_json(table)
         return

@@ -17,7 +17,7 @@ from rich.text import Text
 from engine.dashboard.view import Stage, View
 from engine.dashboard.words import clock_time, count, held_up_by, rejections, savings_told, shares_told
 from engine.events import RowAccepted
-from engine.prices import dollars
+from engine.prices import dollars, in_full
 from engine.statistics import Statistics
 from engine.text import clean
 
@@ -129,7 +129,7 @@ def _charged(figures: Statistics, inner: int) -> Text:
     words = f"{dollars(spent)} spent, {dollars(reserved)} reserved, {dollars(assumed)} assumed"
     if cap is None:
         return Text(words)
-    words = f" {words} of {dollars(cap)}"
+    words = f" {words} of {in_full(cap)}"
     parts = [(spent, "green"), (assumed, "yellow"), (reserved, "blue")]
     return Text.assemble(_gauge(parts, cap, max(6, inner - _LABEL_WIDTH - len(words))), words)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.dashboard.view import Stage, View
 from engine.dashboard.words import clock_time, count
 from engine.events import Event, Noted, SimulationMet, StageFinished, StageProgressed, StageStarted
-from engine.prices import dollars
+from engine.prices import dollars, in_full
 from engine.statistics import Statistics
 from engine.text import clean
 
@@ -87,7 +87,7 @@ def _spent(figures: Statistics | None) -> str:
     if figures is None:
         return ""
     assumed = f", {dollars(figures.assumed)} assumed" if figures.assumed else ""
-    cap = "" if figures.cap is None else f" of {dollars(figures.cap)}"
+    cap = "" if figures.cap is None else f" of {in_full(figures.cap)}"
     return f"{dollars(figures.spent)} spent{assumed}{cap}"
 
 

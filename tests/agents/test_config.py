@@ -154,3 +154,29 @@ def test_money_becomes_what_the_engine_takes_and_stays_exact() -> None:
         input="0.25", output=2, cached_input="0.1", cache_write="0.3"
     )
     assert (Configuration().cap, Configuration().price) == (None, None)
+
+
+def test_numbers_of_money_in_a_file_are_exact(tmp_path: Path) -> None:
+    """As floats, both shares would be another number, and the second price nothing at all."""
+    file = tmp_path / "smelt.toml"
+    file.write_text(
+        "price_in = 0.12345678901234567890\nprice_out = 1e-40\ndeadline = 2.5\n"
+        "[budget]\nusd = 5.000000000001\ngenerate = 0.30000000000000000000001\n",
+        encoding="utf-8",
+    )
+
+    options = read_config(file)
+
+    assert options["price_in"] == "0.12345678901234567890"
+    assert options["deadline"] == 2.5
+    assert isinstance(options["deadline"], float)
+    assert options["stages"] == Stages(at_most={"generate": "0.30000000000000000000001"})
+    assert Configuration(**options).cap == Budget("5.000000000001", at_most={"generate": "0.30000000000000000000001"})  # type: ignore[arg-type]
+
+
+def test_a_number_of_a_wrong_kind_is_told_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "smelt.toml"
+    file.write_text("examples = 2.5\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match=r"must be a whole number \(got 2\.5\)"):
+        read_config(file)

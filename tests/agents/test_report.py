@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +24,7 @@ from agents.report import (
     Report,
     Training,
     as_json,
+    news_since,
     read_report,
     render_html,
     verdict,
@@ -31,8 +33,10 @@ from agents.report import (
     write_report,
 )
 from agents.run_folder import RunFolder
+from engine import Budget, Engine, Request
 from engine.errors import UserError
 from engine.evaluation import Score
+from engine.prices import dollars
 
 SPEC = Spec(instruction="Name the city.", demonstrations=(Pair("The tower of Pisa", "Pisa"),))
 MONEY = Money(
@@ -398,3 +402,36 @@ def test_a_report_that_is_none_is_refused_with_the_way_out(tmp_path: Path, conte
         read_report(RunFolder(tmp_path))
 
     assert f"smelt resume {tmp_path}" in str(caught.value)
+
+
+def test_what_is_only_assumed_is_said_beside_what_was_charged() -> None:
+    def first_line(assumed: str) -> str:
+        money = dataclasses.replace(MONEY, assumed=assumed)
+        return verdict(judgements=(), data=DATA, money=money, simulated=False)[0]
+
+    assert f"for {MONEY.charged}, $0.30 of it assumed (" in first_line("$0.30")
+    assert "assumed" not in first_line("$0.00")
+
+
+def test_one_row_is_not_rows() -> None:
+    one = verdict(judgements=(), data=dataclasses.replace(DATA, accepted=1), money=MONEY, simulated=False)[0]
+
+    assert one.startswith("1 row was made and kept")
+
+
+def test_a_report_that_is_older_than_its_run_is_known_as_such(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    table = {"money": {"charged": "$0.00"}}
+    assert news_since(table, folder) == ""
+
+    async def ask(question: str) -> None:
+        async with Engine("simulated/dates", budget=Budget(1), journal=folder.journal) as engine:
+            await engine.ask(Request.user(question, max_tokens=5))
+
+    asyncio.run(ask("a"))
+    paid = dollars(folder.charged())
+
+    assert news_since({"money": {"charged": paid}}, folder) == ""
+    assert f"which was charged {paid} by now" in news_since(table, folder)
+    folder.journal.write_bytes(b"not a journal")
+    assert str(folder.journal) in news_since(table, folder)

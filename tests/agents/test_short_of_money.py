@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,8 @@ from agents.config import Configuration, Stages
 from agents.outlook import Outlook, OutOfMoney
 from agents.pipeline import Made, make_data
 from agents.records import Example
-from agents.run_folder import RunFolder
+from agents.run_folder import Reread, RunFolder
+from agents.specs import read_spec, write_spec
 from engine.errors import BudgetReached
 from engine.events import Events
 from engine.fakes.server import FakeProvider
@@ -21,6 +24,7 @@ from engine.providers.resolve import world_named
 DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
 ROWS = 60
 FOLLOW_UPS = 4
+OF_THIS_PROCESS: dict[str, Any] = {"saved_by_journal": "", "requests": 0, "from_journal": 0}
 
 
 async def carried(folder: RunFolder, configuration: Configuration) -> Made | OutOfMoney:
@@ -135,3 +139,32 @@ def test_what_is_kept_for_a_stage_is_everybodys_once_it_is_over(
     [whole] = followed(tmp_path, "0.008", Stages(kept=kept))
 
     assert rows_of(whole) == undisturbed
+
+
+def test_a_run_that_is_read_again_keeps_its_cap_and_needs_no_more_than_before(tmp_path: Path) -> None:
+    """For nothing more is asked: what it was charged is all it may spend, and nobody's business but its own."""
+    [*_, whole] = followed(tmp_path, "0.003")
+    assert isinstance(whole, Made)
+    folder = Reread(tmp_path / "run")
+
+    again = asyncio.run(carried(folder, folder.configuration()))
+
+    assert isinstance(again, Made)
+    assert rows_of(again) == rows_of(whole)
+    assert again.error is None
+    assert dataclasses.replace(again.money, **OF_THIS_PROCESS) == dataclasses.replace(whole.money, **OF_THIS_PROCESS)
+
+
+def test_a_run_that_is_read_again_within_its_cap_wants_no_more_money(tmp_path: Path) -> None:
+    """What it lacks there would be there if it only asked: it was interrupted."""
+    [whole] = followed(tmp_path, "5")
+    spec = RunFolder(tmp_path / "run").spec
+    edited = read_spec(spec)
+    write_spec(spec, dataclasses.replace(edited, instruction=f"{edited.instruction} Be quick."))
+    folder = Reread(tmp_path / "run")
+
+    again = asyncio.run(carried(folder, folder.configuration()))
+
+    assert isinstance(whole, Made)
+    assert isinstance(again, OutOfMoney)
+    assert again.outlook is None

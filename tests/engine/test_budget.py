@@ -132,6 +132,11 @@ def test_what_is_no_budget_is_refused_in_one_line(wrong: float | str) -> None:
     assert repr(wrong) in str(refusal.value)
 
 
+def test_a_number_of_thousands_of_digits_is_refused_in_one_line() -> None:
+    with pytest.raises(UserError, match=r"the budget must lie between 0 and .* thousands of digits"):
+        Budget(10**5000)
+
+
 def test_settling_frees_what_was_not_needed() -> None:
     ledger = Ledger(CAP, spent=100, assumed=50)
     ledger.settle(taken(ledger, 800), 300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,15 @@ from engine.budget import Budget, Ledger, Reservation, Share
 from engine.errors import BudgetReached, UserError
 from engine.fakes import virtual_time
 from tests.engine.ledgers import CAP, taken
+
+
+@pytest.mark.parametrize("shares", [None, [("generate", 0.5)], {1: 0.5}, 0.5])
+@pytest.mark.parametrize("name", ["at_most", "kept"])
+def test_what_is_no_table_of_shares_is_refused_in_one_line(name: str, shares: Any) -> None:
+    with pytest.raises(UserError) as refusal:
+        Budget(5, **{name: shares})
+
+    assert str(refusal.value).startswith(f"{name} must be shares by the names of stages, as in {{'generate': 0.7}}")
 
 
 @pytest.mark.parametrize(

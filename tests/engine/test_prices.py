@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UnknownPrice, UserError
 from engine.messages import Usage
-from engine.prices import BATCH_SHARE, FREE, Price, Tier, dollars, lookup
+from engine.prices import BATCH_SHARE, FREE, Price, Tier, dollars, in_full, lookup
 
 rates = st.decimals(min_value=0, max_value=1000, allow_nan=False, allow_infinity=False, places=9)
 tokens = st.integers(min_value=0, max_value=10**7)
@@ -176,6 +176,22 @@ def test_free_is_free_and_a_price_that_is_not_knows_it() -> None:
 )
 def test_dollars_are_readable(pico: int, text: str) -> None:
     assert dollars(pico) == text
+
+
+@pytest.mark.parametrize(
+    ("pico", "text"),
+    [
+        (5 * 10**12, "$5.00"),
+        (4650 * 10**6, "$0.00465"),
+        (123456789, "$0.000123456789"),
+        (1234 * 10**12 + 5 * 10**11, "$1,234.50"),
+        (10**18, "$1,000,000.00"),
+        (1, "$0.000000000001"),
+    ],
+)
+def test_what_somebody_gave_is_told_in_full(pico: int, text: str) -> None:
+    """A cap that is rounded looks as if it had been passed, or another had been understood."""
+    assert in_full(pico) == text
 
 
 def test_the_table_knows_list_prices() -> None:
