@@ -9,8 +9,8 @@ import pytest
 
 from engine.fakes import virtual_time
 from engine.fakes.limits import RateLimits
-from engine.fakes.weather import Client, Climate, Log, run_clients
 from engine.throttle import Limits
+from tests.engine.weather import Client, Climate, Log, run_clients
 
 RPM = RateLimits(rpm=2_400)  # and at most 40 in each second
 OPENAI = Client(input_tokens=(20, 1_000), max_tokens=300)
