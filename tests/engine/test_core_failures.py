@@ -161,15 +161,30 @@ def test_after_the_first_answer_an_outage_is_waited_out() -> None:
     assert [outcome.error for outcome in outcomes] == [None] * 3
 
 
-def test_when_one_is_told_to_wait_all_wait() -> None:
-    async def main() -> float:
-        provider = Scripted(refusal(429, "rate_limit_exceeded", retry_after="30"))
+@pytest.mark.parametrize(("refused", "next_is_sent_at"), [(1, 1.0), (2, 32.0)])
+def test_when_one_is_told_to_wait_it_waits_and_when_it_was_no_bad_luck_all_do(
+    refused: int, next_is_sent_at: float
+) -> None:
+    async def main() -> list[float]:
+        provider = TellsWhen(*[refusal(429, "rate_limit_exceeded", retry_after="30")] * refused)
         async with Engine(provider, budget=GENEROUS, concurrency=1) as engine:
-            outcomes = [outcome async for outcome in engine.map(questions(3))]
+            outcomes = [outcome async for outcome in engine.map(questions(4))]
             assert all(outcome.reply for outcome in outcomes)
-            return now()
+        return provider.sent_at
 
-    assert 31 + 3 <= virtual_time.run(main()) <= 31 + 3 + 4
+    sent_at = virtual_time.run(main())
+    assert next_is_sent_at <= sent_at[refused] <= next_is_sent_at + 4
+    assert len(sent_at) == 4 + refused
+
+
+class TellsWhen(Scripted):
+    def __init__(self, *steps: Step) -> None:
+        super().__init__(*steps)
+        self.sent_at: list[float] = []
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+        self.sent_at.append(now())
+        return await super().send(request, timeout_s=timeout_s)
 
 
 def test_limits_are_learnt_from_the_replies() -> None:
