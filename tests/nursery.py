@@ -20,6 +20,11 @@ ROOT = Path(__file__).parents[1]
 
 LONGEST = 2**26  # bytes that a child may print
 
+# What the whole command line makes in these tests, and what of Smelt it needs for that.
+ROWS = 80
+FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
+MODULES = ("agents.cli", "agents.cli.watching", "agents.pipeline", "agents.report", "pyarrow.parquet", "jinja2")
+
 Point = tuple[str, int]
 
 
@@ -125,3 +130,17 @@ def strace_refusal() -> str | None:
     probe = ["strace", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:signal=KILL:when=1", sys.executable]
     done = subprocess.run([*probe, "-c", "import os; os.fsync(os.open('.', 0))"], capture_output=True, text=True)
     return None if done.returncode == -signal.SIGKILL else f"strace may not be used here: {done.stderr.strip()[-200:]}"
+
+
+def generating(
+    run: Path, url: str, *more: object, dialect: str = "openai", budget: str = "5", rows: int = ROWS
+) -> list[str]:
+    """The words that make data with a teacher behind HTTP."""
+    prompt = ROOT / "agents" / "demo" / "dates" / "prompt.md"
+    prices = ("--price-in", "0.25", "--price-out", "2", "--budget", budget)
+    teacher = ("--model", f"{dialect}/dates", "--base-url", url, *prices)
+    return [str(word) for word in ("generate", prompt, *teacher, "--examples", rows, "--out", run, "--quiet", *more)]
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    return {name: (run / name).read_bytes() for name in FILES}

@@ -25,14 +25,9 @@ from engine.journal import peek
 from engine.messages import Message
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer
-from tests.nursery import Ended, Nursery, nursery, strace_refusal
+from tests.nursery import MODULES, ROWS, Ended, Nursery, files_of, generating, nursery, strace_refusal
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[1]
-ROWS = 80
-FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
-MODULES = ("agents.cli", "agents.cli.watching", "agents.pipeline", "agents.report", "pyarrow.parquet", "jinja2")
 
 needs_strace = pytest.mark.skipif(strace_refusal() is not None, reason=str(strace_refusal()))
 
@@ -45,9 +40,7 @@ class Machine:
     nursery: Nursery
 
     def words(self, run: Path) -> list[str]:
-        teacher = ("--model", "openai/dates", "--base-url", self.url, "--price-in", "0.25", "--price-out", "2")
-        prompt = str(ROOT / "agents" / "demo" / "dates" / "prompt.md")
-        return ["generate", prompt, *teacher, "--budget", "5", "--examples", str(ROWS), "--out", str(run), "--quiet"]
+        return generating(run, self.url)
 
     async def smelt(self, *words: object) -> Ended:
         return await self.nursery.order("smelt", {"words": [str(word) for word in words]})
@@ -69,10 +62,6 @@ def on_a_machine(work: Callable[[Machine], Awaitable[None]], *, port: int = 0) -
             await work(there)
 
     asyncio.run(main())
-
-
-def files_of(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in FILES}
 
 
 def assert_ended_in_order(ended: Ended, *, saying: str = "") -> None:

@@ -31,7 +31,17 @@ from engine.messages import Message
 from engine.prices import Price
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer
-from tests.nursery import ROOT, Ended, Nursery, Point, killing, nursery, strace_refusal
+from tests.nursery import (
+    MODULES,
+    Ended,
+    Nursery,
+    Point,
+    files_of,
+    generating,
+    killing,
+    nursery,
+    strace_refusal,
+)
 from tests.victim import IN_FLIGHT, SEEN, asked_of, questions
 
 pytestmark = pytest.mark.slow
@@ -236,9 +246,6 @@ def test_a_process_killed_at_any_write_or_fsync_loses_nothing_and_pays_nothing_t
 
 # -- the command line, killed while it asks and while it writes its files
 
-ROWS = 80
-FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
-MODULES = ("agents.cli", "agents.cli.watching", "agents.pipeline", "agents.report", "pyarrow.parquet", "jinja2")
 STEP = 1 if EVERYWHERE else 3
 FILES_TRACED = {
     "fsync": range(1, 9, STEP), "rename": range(2, 7, STEP), "fdatasync": range(2, 25, 4 * STEP),
@@ -276,13 +283,3 @@ def test_a_run_killed_at_any_write_of_any_of_its_files_ends_in_the_same_bytes(tm
     assert not was_killed  # so many fsyncs there are not
     assert all(files == undisturbed for _, files in others)
     assert deaths >= len(points) // 2
-
-
-def generating(run: Path, url: str) -> list[str]:
-    teacher = ("--model", "openai/dates", "--base-url", url, "--price-in", "0.25", "--price-out", "2", "--budget", "5")
-    prompt = str(ROOT / "agents" / "demo" / "dates" / "prompt.md")
-    return ["generate", prompt, *teacher, "--examples", str(ROWS), "--out", str(run), "--quiet"]
-
-
-def files_of(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in FILES}

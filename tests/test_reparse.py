@@ -14,25 +14,9 @@ from engine.fakes.server import FakeProvider
 from engine.journal import peek
 from engine.prices import dollars
 from engine.providers.resolve import world_named
-from tests.nursery import Ended, Nursery, nursery
+from tests.nursery import MODULES, Ended, Nursery, files_of, generating, nursery
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[1]
-ROWS = 80
-FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
-MODULES = ("agents.cli", "agents.cli.watching", "agents.pipeline", "agents.report", "pyarrow.parquet", "jinja2")
-
-
-def generating(run: Path, url: str) -> list[str]:
-    prices = ("--price-in", "0.25", "--price-out", "2", "--budget", "5")
-    prompt = str(ROOT / "agents" / "demo" / "dates" / "prompt.md")
-    teacher = ("--model", "openai/dates", "--base-url", url, *prices)
-    return ["generate", prompt, *teacher, "--examples", str(ROWS), "--out", str(run), "--quiet"]
-
-
-def files_of(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in FILES}
 
 
 def rows_in(run: Path) -> int:

@@ -20,6 +20,7 @@ from engine.messages import Message
 from engine.prices import Price
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer
+from tests import nursery
 
 ROOT = Path(__file__).parents[2]
 DATES = ROOT / "agents" / "demo" / "dates"
@@ -117,11 +118,9 @@ async def smelt(*words: object) -> Ended:
     return await ended(await start(*words))
 
 
-def generating(out: Path, *more: object, url: str, dialect: str = "openai", budget: str = "5") -> tuple[object, ...]:
+def generating(out: Path, *more: object, url: str, dialect: str = "openai", budget: str = "5") -> list[str]:
     """The words that make the data of these tests, with a teacher behind HTTP."""
-    prices = ("--price-in", "0.25", "--price-out", "2", "--budget", budget)
-    teacher = ("--model", f"{dialect}/dates", "--base-url", url, *prices)
-    return ("generate", DATES / "prompt.md", *teacher, "--examples", ROWS, "--out", out, "--quiet", *more)
+    return nursery.generating(out, url, *more, dialect=dialect, budget=budget, rows=ROWS)
 
 
 def data_of(run: Path) -> dict[str, bytes]:
