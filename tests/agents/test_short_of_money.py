@@ -125,6 +125,17 @@ def test_what_is_told_of_the_money_is_how_it_stands_in_the_end(tmp_path: Path) -
     assert short.money.reserved == "$0.00"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("budget", [f"0.00{tenths}" for tenths in range(440, 500, 6)])
+def test_at_the_end_of_a_budget_a_run_is_the_undisturbed_one_or_says_that_it_is_not(
+    tmp_path: Path, undisturbed: tuple[Example, ...], budget: str
+) -> None:
+    ended = followed(tmp_path, budget)
+
+    assert error_of(ended[0]) is not None or rows_of(ended[0]) == undisturbed
+    assert rows_of(ended[-1]) == undisturbed
+
+
 @pytest.mark.parametrize(
     "kept",
     [
