@@ -9,9 +9,7 @@ from itertools import groupby
 import pytest
 
 from engine import FREE, Engine, Limits, Request
-from engine.admission import Admission, Echo
 from engine.clock import SystemClock
-from engine.concurrency import Crowd, News
 from engine.fakes import virtual_time
 from engine.fakes.worlds import EchoWorld
 from engine.limiter import Limiter, limiter_of
@@ -19,25 +17,7 @@ from engine.providers.account import Account
 from engine.providers.address import Address
 from engine.providers.simulated import Simulated
 from engine.throttle import Demand
-
-ONE = Demand(1, 0, 0, 0)
-EVEN = Limits(rpm=600 / 0.985)  # one each tenth of a second
-
-
-def one() -> Demand:
-    return ONE
-
-
-def line(told: Limits | None = None, *, concurrency: int = 1000, limiter: Limiter | None = None) -> Admission:
-    clock = SystemClock()
-    return Admission(limiter=limiter or Limiter(clock=clock), crowd=Crowd(fixed=concurrency), clock=clock, told=told)
-
-
-async def passes(admission: Admission, demand: Demand, moments: list[tuple[int, float]], who: int) -> None:
-    ticket = await admission.enter(lambda: demand)
-    moments.append((who, ticket.since))
-    admission.leave(ticket, Echo(News.GOOD))
-
+from tests.engine.lines import EVEN, ONE, line, one, passes
 
 # -- one account
 
