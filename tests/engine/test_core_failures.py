@@ -20,7 +20,7 @@ from engine import (
 )
 from engine.events import Noted
 from engine.fakes import virtual_time
-from engine.messages import RawReply
+from engine.messages import RawReply, Request
 from engine.providers import AttemptTimedOut, ConnectionFailed
 from tests.engine.asking import GENEROUS, nothing_is_left, now, question, questions
 from tests.engine.scripted import Scripted, Step, answered, ask, ask_all, refusal, reply
