@@ -49,7 +49,9 @@ def open_batches(database: sqlite3.Connection, name: object) -> list[OpenBatch]:
     for batch, notes in _notes(database, name).items():
         attempts = _attempts(notes[BEGUN])
         if lines := _lines(database, name, attempts):
-            found.append(OpenBatch(name=batch, notes=notes, lines=lines))
+            begun = notes[BEGUN]
+            asked_of, at = str(begun.get("asked_of")), float(str(begun.get("at", 0)))
+            found.append(OpenBatch(name=batch, asked_of=asked_of, at=at, attempts=attempts, notes=notes, lines=lines))
     return found
 
 

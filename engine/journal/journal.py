@@ -88,7 +88,7 @@ class Journal:
         return attempt
 
     async def intend_batch(
-        self, name: str, lines: Sequence[tuple[bytes, int, str, bytes]], *, told: Mapping[str, object]
+        self, name: str, lines: Sequence[tuple[bytes, int, str, bytes]], *, asked_of: str, at: float
     ) -> list[int]:
         """Write down that all of these are about to be asked in one batch: (key, bound, tag, request) each.
 
@@ -96,7 +96,7 @@ class Journal:
         flight when this process ends, until somebody settles them.
         """
         attempts = [next(self._numbers) for _ in lines]
-        begun = {**told, "first": attempts[0], "last": attempts[-1]}
+        begun = {"asked_of": asked_of, "at": at, "first": attempts[0], "last": attempts[-1]}
         for attempt, (key, bound, tag, request) in zip(attempts, lines, strict=True):
             self._put(noted(attempt, key, tag=tag, bound=_checked(bound), request=request), None)
         # Rows that are put without an await between them are committed together.

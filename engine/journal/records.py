@@ -103,9 +103,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBatch:
-    """A batch some of whose attempts are still out; `notes` is what was written down of it, by kind."""
+    """A batch some of whose attempts are still out: the `lines`, of all `attempts`.
+
+    `asked_of` is who was asked, `at` when it began (seconds since 1970), `notes` what was written down since, by kind.
+    """
 
     name: str
+    asked_of: str
+    at: float
+    attempts: range
     notes: Mapping[str, Mapping[str, object]]
     lines: Sequence[Line]
 

@@ -27,14 +27,10 @@ class FileLimits:
 class CallFailed(Exception):
     """A call to the endpoint failed. A verdict that is surely unbilled says that nothing was begun either."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, *, is_missing: bool = False) -> None:
         super().__init__(verdict.message)
         self.verdict = verdict
-
-    @property
-    def is_missing(self) -> bool:
-        """What was asked for is not there."""
-        return self.verdict.message.startswith("404")
+        self.is_missing = is_missing  # what was asked for is not there
 
 
 class Found(NamedTuple):
@@ -66,11 +62,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineReply:
-    """What came of one line: the reply as it would have come over the wire alone, or a verdict; never both."""
+    """What came of one line: the reply as it would have come over the wire alone, or a verdict; never both.
+
+    `ran` is False for a line that was never begun.
+    """
 
     ident: str
     raw: RawReply | None = None
     verdict: Verdict | None = None
+    ran: bool = True
 
     @classmethod
     def refused(cls, ident: str, raw: RawReply) -> LineReply:
@@ -82,7 +82,7 @@ class LineReply:
     def not_run(cls, ident: str, *, why: str) -> LineReply:
         """The batch ended before the line was answered."""
         message = f"the batch ended before this was answered ({why})"
-        return cls(ident=ident, verdict=Verdict(kind=Kind.TRANSIENT, message=message, billed=False))
+        return cls(ident=ident, verdict=Verdict(kind=Kind.TRANSIENT, message=message, billed=False), ran=False)
 
 
 class BatchEndpoint(Protocol):

@@ -24,6 +24,8 @@ T = TypeVar("T")
 LONGEST_LINE: Final = 32 * 2**20
 """Bytes of one line of results: as much as one reply alone may have."""
 
+_MISSING: Final = frozenset({404, 410})
+
 
 async def called(call: Callable[[], Awaitable[T]], *, what: str, secrecy: Secrecy) -> T:
     """Make a call of an SDK; whatever goes wrong is a CallFailed, named by `what` was called."""
@@ -46,7 +48,7 @@ def _failed(error: Exception, *, what: str, secrecy: Secrecy, unmade: tuple[type
         headers = {name.lower(): text for name, text in response.headers.items()}
         raw = secrecy.conceal(RawReply(response.status_code, headers, _content(response), 0.0))
         if verdict := classify(raw):
-            return CallFailed(verdict)
+            return CallFailed(verdict, is_missing=raw.status in _MISSING)
     is_sent = not isinstance(error, unmade) and not isinstance(error.__cause__, unmade)
     why = "the connection could not be made" if not is_sent else f"the call failed ({type(error).__name__})"
     return CallFailed(classify_failure(f"{what}: {why}", sent=is_sent))
