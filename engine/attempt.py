@@ -27,7 +27,7 @@ from engine.clock import Clock
 from engine.concurrency import News
 from engine.errors import RequestRejected, SmeltError, UnreadableReply
 from engine.events import Events, RequestSent
-from engine.journal import Journal
+from engine.journal import Journal, Stored
 from engine.messages import RawReply, Reply, Request, Usage
 from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
@@ -285,9 +285,20 @@ class Attempts:
         question.allowed = allowance(usual=usual, asked=request.max_tokens)
         return self.price.bound(input_tokens=question.input_bound, output_tokens=request.n * question.allowed)
 
-    def recall(self, request: Request, reading: Reading) -> None:
-        """The journal has answered: that tells how many tokens its kind takes, as a fresh reply would."""
+    def recalled(self, request: Request, key: bytes) -> tuple[Stored, Reading] | None:
+        """What the journal knows, which tells how many tokens its kind takes, as a fresh reply would.
+
+        A stored reply that still cannot be read is as good as none.
+        """
+        stored = self.journal.find(key)
+        if stored is None:
+            return None
+        try:
+            reading = self.provider.read(request, stored.raw)
+        except UnreadableReply:
+            return None
         self.learn(request, reading, input_bound=input_bound(request, count=self.count))
+        return stored, reading
 
     def learn(self, request: Request, reading: Reading, *, input_bound: int) -> None:
         """Note how many tokens a request of its kind takes."""

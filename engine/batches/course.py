@@ -47,9 +47,7 @@ MOST_FAILURES: Final = 6  # of an upload or a creation that surely did not happe
 
 NEVER_CREATED: Final = Verdict(kind=Kind.TRANSIENT, message="the batch was never created", billed=False, delay_s=0.0)
 UNSAID: Final = Verdict(kind=Kind.PROTOCOL, message="the batch has ended without a word on this request", delay_s=0.0)
-RESULTS_GONE: Final = Verdict(
-    kind=Kind.PROTOCOL, message="the results of the batch are not there any more", delay_s=0.0
-)
+RESULTS_GONE: Final = Verdict(kind=Kind.PROTOCOL, message="the results of the batch are gone", delay_s=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

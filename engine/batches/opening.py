@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 from engine.attempt import Attempts
 from engine.batches.course import Timing
 from engine.batches.depot import Depot
-from engine.errors import SmeltError
+from engine.errors import SmeltError, UserError
 from engine.prices import BATCH_SHARE
+from engine.providers import Provider
 from engine.providers.batches import BatchEndpoint
+from engine.providers.choice import batches_of
 from engine.statistics import Tally
 
-__all__ = ["open_depot"]
+__all__ = ["BATCH_PATIENCE_S", "UNDER_WAY", "check_batch", "open_depot"]
+
+UNDER_WAY: Final = 50_000
+"""How many requests may be under way at once: as many as go into the smaller of the two services' batches."""
+
+BATCH_PATIENCE_S: Final = 2 * 86_400.0
+"""How long a request may wait for room and money while nothing is answered; a batch takes a day at most."""
+
+
+class Everything(Collection[str]):
+    """Holds every tag there is."""
+
+    def __contains__(self, tag: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("everything",))
+
+    def __len__(self) -> int:
+        return 1
+
+
+def check_batch(
+    batch: bool | Collection[str], *, provider: Provider, journal: str | Path | None, hedge: bool
+) -> Collection[str]:
+    """The tags of what goes in batches; UserError when nothing can."""
+    if not batch:
+        return ()
+    if isinstance(batch, str):
+        raise UserError(f"batch must be True, or the tags of what goes in batches, as in [{batch!r}] (got {batch!r})")
+    if batches_of(provider) is None:
+        raise UserError(f"{provider.name} has no batch endpoint: leave out --batch")
+    if journal is None:
+        raise UserError("a batch outlives the process that sends it: give a journal, so that its answers are found")
+    if hedge:
+        raise UserError("batches are not hedged: leave out --hedge, or --batch")
+    return Everything() if batch is True else frozenset(batch)
 
 
 def open_depot(
@@ -27,7 +67,7 @@ def open_depot(
 ) -> Depot | None:
     """The depot of an engine; None where nothing is out and nothing is to be gathered.
 
-    `attempts` are priced as online ones are. What is out at somebody else's, who was asked in this journal before, is
+    What is out at somebody else's, who was asked in this journal before, is
     counted as assumed: nobody here can tell how it ends.
     """
     ours = []

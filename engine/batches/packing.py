@@ -26,7 +26,7 @@ class Packing:
 
     A file leaves when it is full; else when nobody has come for `quiet_s`, or the oldest has waited for `patience_s`. A
     line's break counts as a byte. What was refused because the provider's queue was full makes files half as large, and
-    holds them back until a batch of ours ends; each that ends makes them twice as large again.
+    holds them back until a batch of ours ends; each that ends makes them a quarter larger again.
     """
 
     def __init__(self, limits: FileLimits, *, quiet_s: float, patience_s: float) -> None:
@@ -105,4 +105,4 @@ class Packing:
         """A batch of ours has ended, and left room in the queue."""
         self._held_until = 0.0
         self._hold_s = HOLD_S
-        self._most_lines = min(self._limits.lines, 2 * self._most_lines)
+        self._most_lines = min(self._limits.lines, self._most_lines + -(-self._most_lines // 4))

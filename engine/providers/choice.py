@@ -54,12 +54,10 @@ def account_of(provider: Provider) -> object:
     return getattr(provider, "account", None) or (provider.endpoint, id(provider))
 
 
-def batches_of(provider: Provider) -> Callable[[], BatchEndpoint]:
-    """How to reach the provider's batch endpoint; UserError when it has none."""
+def batches_of(provider: Provider) -> Callable[[], BatchEndpoint] | None:
+    """How to reach the provider's batch endpoint, if it has one."""
     reach: Callable[[], BatchEndpoint] | None = getattr(provider, "batches", None)
-    if not callable(reach):
-        raise UserError(f"{provider.name} has no batch endpoint: leave out --batch")
-    return reach
+    return reach if callable(reach) else None
 
 
 def count_of(provider: Provider) -> Callable[[Request], int | None] | None:
