@@ -86,7 +86,7 @@ def listed(found: Mapping[str, object]) -> list[Mapping[str, object]]:
     return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
 
 
-async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def lines_of(chunks: AsyncIterator[bytes], *, longest: int = LONGEST_LINE) -> AsyncIterator[bytes]:
     """Lines by line feeds alone: JSON may hold any other line break as it is. One without an end is passed over."""
     rest = bytearray()
     is_too_long = False
@@ -97,8 +97,8 @@ async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             if not is_too_long and line.strip():
                 yield bytes(line)
             is_too_long = False
-        rest = bytearray() if len(last) > LONGEST_LINE else last
-        is_too_long = is_too_long or len(last) > LONGEST_LINE
+        rest = bytearray() if len(last) > longest else last
+        is_too_long = is_too_long or len(last) > longest
     if rest.strip() and not is_too_long:
         yield bytes(rest)
 
