@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
 from engine.attempt import Attempts, Ending, Funded, Question
@@ -20,6 +20,7 @@ from engine.clock import Clock
 from engine.errors import ProviderRefused, RequestRejected, SmeltError
 from engine.journal import OpenBatch
 from engine.providers.batches import BatchEndpoint
+from engine.providers.foreign import trimmed
 from engine.statistics import Tally
 
 __all__ = ["Depot"]
@@ -126,22 +127,30 @@ class Depot:
             self._set_timer()
 
     async def _ship(self, lines: list[Line]) -> None:
-        name, now, asked_of = f"smelt{secrets.token_hex(8)}", self._clock.time(), self._attempts.asked_of
-        for line in lines:
-            self._out[line.question.key] = line
-        rows = [
-            (line.question.key, line.reservation.amount, line.request.tag, line.request.canonical(asked_of=asked_of))
-            for line in lines
-        ]
+        name, now = f"smelt{secrets.token_hex(8)}", self._clock.time()
+        self._out |= {line.question.key: line for line in lines}
         try:
-            numbers = await self._attempts.journal.intend_batch(name, rows, asked_of=asked_of, at=now)
+            numbers = await self._write_down(lines, name=name, now=now)
         except Exception as error:  # noqa: BLE001 - the disk failed: whoever waits for these must hear of it
             self._fail(lines, error)
             return
         progress = Progress(uploads=self._endpoint.uploads)
-        open_lines = dict(zip(numbers, lines, strict=True))
         attempts = range(numbers[0], numbers[-1] + 1)
-        await self._follow(Shipment(name, attempts, now, progress, open_lines))
+        await self._follow(Shipment(name, attempts, now, progress, dict(zip(numbers, lines, strict=True))))
+
+    async def _write_down(self, lines: Sequence[Line], *, name: str, now: float) -> Sequence[int]:
+        """Make the batch durable before anybody hears of it; the numbers of its attempts."""
+        asked_of = self._attempts.asked_of
+        rows = [
+            (
+                line.question.key,
+                line.reservation.amount,
+                line.request.tag,
+                trimmed(line.request.canonical(asked_of=asked_of)),
+            )
+            for line in lines
+        ]
+        return await self._attempts.journal.intend_batch(name, rows, asked_of=asked_of, at=now)
 
     def adopt(self, batches: Iterable[OpenBatch], *, tally: Callable[[str], Tally]) -> None:
         """Follow what an earlier process has left out."""

@@ -20,7 +20,8 @@ from engine.statistics import Tally
 __all__ = ["BATCH_PATIENCE_S", "UNDER_WAY", "check_batch", "open_depot"]
 
 UNDER_WAY: Final = 50_000
-"""How many requests may be under way at once: as many as go into the smaller of the two services' batches."""
+"""How many requests may be under way at once: as many as go into the smaller of the two services' batches. Each takes
+some eight kilobytes beside its text."""
 
 BATCH_PATIENCE_S: Final = 2 * 86_400.0
 """How long a request may wait for room and money while nothing is answered; a batch takes a day at most."""

@@ -28,6 +28,7 @@ from engine.clock import Clock
 from engine.errors import ConfigurationRefused, ProviderRefused
 from engine.events import Noted, RequestSent
 from engine.providers.batches import BatchEndpoint, CallFailed, LineReply
+from engine.providers.foreign import trimmed
 from engine.verdict import Verdict
 
 __all__ = ["Pace", "Voyages", "paced"]
@@ -219,7 +220,7 @@ class Voyages:
 
     def _payload(self, shipment: Shipment) -> list[bytes]:
         lines = shipment.lines.items()
-        return [self._endpoint.line(line.request, ident=shipment.ident(attempt)) for attempt, line in lines]
+        return [trimmed(self._endpoint.line(line.request, ident=shipment.ident(number))) for number, line in lines]
 
     def _judge(self, shipment: Shipment, line: Line, reply: LineReply) -> Ending:
         bound = line.reservation.amount
