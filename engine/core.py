@@ -136,10 +136,7 @@ class Engine:
             stopped=self._underway.stopped,
             count=choice.count_of(self._provider),
         )
-        collector.slow_down()
-        if self._is_hedging:
-            self._races = Races(self._attempts, notify_failure=self._notify_failure)
-        self._depot = open_depot(
+        self._depot = await open_depot(
             self._attempts,
             choice.batches_of(self._provider),
             gathers=bool(self._batch),
@@ -147,6 +144,9 @@ class Engine:
             stop=self._underway.stop,
             tally=self._books.tally,
         )
+        collector.slow_down()
+        if self._is_hedging:
+            self._races = Races(self._attempts, notify_failure=self._notify_failure)
         if self._run_deadline_s is not None:
             self._underway.stop_after(self._run_deadline_s)
         if self._journal_path is None:
@@ -209,13 +209,14 @@ class Engine:
         When the iterable raises, what was sent is finished and yielded first. A consumer that stops early gives up
         what is in flight: at once within `async with contextlib.aclosing(engine.map(...)) as outcomes`, else later.
         """
-        at_once = UNDER_WAY if self._batch else self._crowd.fixed or MAXIMUM
+        at_once = self._crowd.fixed or MAXIMUM
+        window = UNDER_WAY if self._batch else 8 * at_once
         return flow(
             requests,
             self._outcome,
-            workers=2 * max(at_once, MAXIMUM),  # most of them wait for another try, or are not there at all
-            window=8 * at_once,
-            most_behind=max(8 * at_once, MAXIMUM),
+            workers=UNDER_WAY if self._batch else 2 * max(at_once, MAXIMUM),  # most wait to try again
+            window=window,
+            most_behind=max(window, MAXIMUM),
             ordered=ordered,
             crew=self._crew,
             wants_more=lambda coming: self._attempts is None or self._attempts.wants_more(coming),

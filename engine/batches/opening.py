@@ -11,6 +11,7 @@ from engine.attempt import Attempts
 from engine.batches.course import Timing
 from engine.batches.depot import Depot
 from engine.errors import SmeltError, UserError
+from engine.journal import OpenBatch
 from engine.prices import BATCH_SHARE
 from engine.providers import Provider
 from engine.providers.batches import BatchEndpoint
@@ -57,7 +58,7 @@ def check_batch(
     return Everything() if batch is True else frozenset(batch)
 
 
-def open_depot(
+async def open_depot(
     attempts: Attempts,
     reach: Callable[[], BatchEndpoint] | None,
     *,
@@ -68,19 +69,29 @@ def open_depot(
 ) -> Depot | None:
     """The depot of an engine; None where nothing is out and nothing is to be gathered.
 
-    What is out at somebody else's, who was asked in this journal before, is
-    counted as assumed: nobody here can tell how it ends.
+    What is out at somebody else's, who was asked in this journal before, is counted as assumed: nobody here can tell how
+    it ends. When it cannot be opened, the journal is closed.
     """
+    try:
+        ours = _left_out(attempts, is_reached=reach is not None)
+        if reach is None or not (ours or gathers):
+            return None
+        cheaper = replace(attempts, price=attempts.price.at_share(BATCH_SHARE))
+        depot = Depot(cheaper, reach(), clock=attempts.clock, stop=stop, timing=timing)
+        depot.adopt(ours, tally=tally)
+    except BaseException:  # whatever it was, nobody else will close it
+        await attempts.journal.aclose()
+        raise
+    return depot
+
+
+def _left_out(attempts: Attempts, *, is_reached: bool) -> list[OpenBatch]:
+    """The batches that we have out; of others' only the money is counted."""
     ours = []
     for batch in attempts.journal.open_batches():
-        if reach is not None and batch.asked_of == attempts.asked_of:
+        if is_reached and batch.asked_of == attempts.asked_of:
             ours.append(batch)
             continue
         for line in batch.lines:
             attempts.ledger.assume(attempts.ledger.adopt(line.bound, stage=line.tag))
-    if reach is None or not (ours or gathers):
-        return None
-    cheaper = replace(attempts, price=attempts.price.at_share(BATCH_SHARE))
-    depot = Depot(cheaper, reach(), clock=attempts.clock, stop=stop, timing=timing)
-    depot.adopt(ours, tally=tally)
-    return depot
+    return ours

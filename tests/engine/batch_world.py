@@ -223,7 +223,7 @@ async def post(
         events=events,
         stopped=lambda: stopped[0] if stopped else None,
     )
-    depot = open_depot(
+    depot = await open_depot(
         attempts, lambda: books, gathers=True, timing=timing, stop=stopped.append, tally=lambda _: Tally()
     )
     assert depot is not None

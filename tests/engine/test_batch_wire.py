@@ -227,7 +227,7 @@ def test_a_batch_is_found_by_its_name_among_many_of_the_same_size(dialect: str) 
             found = await endpoint.find(name=f"n{number}", lines=2, since=0.0)
             assert found == (batches[number], True)
         assert await endpoint.find(name="n999", lines=2, since=0.0) == (None, True)
-        assert await endpoint.find(name="n3", lines=2, since=1e12) == (None, True)
+        assert await endpoint.find(name="n0", lines=2, since=1e12) == (None, True)
         await endpoint.aclose()
 
     with_fake(work)
