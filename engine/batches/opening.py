@@ -69,8 +69,8 @@ async def open_depot(
 ) -> Depot | None:
     """The depot of an engine; None where nothing is out and nothing is to be gathered.
 
-    What is out at somebody else's, who was asked in this journal before, is counted as assumed: nobody here can tell how
-    it ends. When it cannot be opened, the journal is closed.
+    What is out at somebody else's, who was asked in this journal before, is counted as assumed: nobody here can tell
+    how it ends. When it cannot be opened, the journal is closed.
     """
     try:
         ours = _left_out(attempts, is_reached=reach is not None)
