@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.attempt import Ending
 from engine.batches import Timing
@@ -13,7 +16,7 @@ from engine.errors import AuthenticationRefused, BudgetReached, ConfigurationRef
 from engine.fakes import virtual_time
 from engine.journal import Journal
 from engine.messages import RawReply, Request
-from engine.providers.batches import FileLimits, Flaw, LineReply, Look
+from engine.providers.batches import CallFailed, FileLimits, Flaw, LineReply, Look
 from engine.verdict import Kind
 from tests.engine.batch_world import (
     COST,
@@ -442,3 +445,59 @@ def test_calls_are_paced_however_many_batches_are_out() -> None:
 
     # In real time, for the throttle knows no other: 10 uploads, creations and looks at 20 a second.
     assert asyncio.run(main()) >= 1.0
+
+
+FAILURES = st.sampled_from([REFUSED, UNHEARD, CUT_OFF, None])
+
+
+@settings(max_examples=60)
+@given(
+    meets=st.dictionaries(
+        st.sampled_from(["upload", "create", "find", "look", "results", "line 2"]), st.lists(FAILURES, max_size=4)
+    ),
+    lost=st.integers(0, 2),
+    uploads=st.booleans(),
+    ends=st.lists(st.floats(0.5, 900), max_size=3),
+    seed=st.integers(0, 99),
+)
+def test_whatever_fails_and_whenever_processes_end_every_answer_is_paid_once(
+    meets: dict[str, list[CallFailed | None]], lost: int, uploads: bool, ends: list[float], seed: int
+) -> None:
+    """Calls fail in any way, lines do not run, replies to creations are lost, and one process follows on the other."""
+
+    def fate(ident: str, text: str, _: int) -> LineReply | None:
+        attempt = ident.rpartition("-")[2]
+        is_late = Random(f"{seed}/{attempt}").random() < 0.2  # the same however often the results are read
+        return LineReply.not_run(ident, why="batch_expired") if is_late else answered(ident, text)
+
+    books = Books(uploads=uploads, lost=lost, meets=meets, fate=fate, limits=FileLimits(lines=4, bytes=10**6))
+
+    async def until_ended(journal: Journal, seconds: float) -> None:
+        async with post(books, journal=journal) as there:
+            asking = [asyncio.create_task(ask_what_is_missing(there, request)) for request in requests(6)]
+            await asyncio.wait(asking, timeout=seconds)
+            assert there.ledger.spent + there.ledger.assumed + there.ledger.reserved <= (there.ledger.cap or 0)
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    async def main() -> None:
+        async with await Journal.open(None) as journal:
+            for seconds in ends:
+                await until_ended(journal, seconds)
+            async with post(books, journal=journal) as there:
+                asking = [ask_what_is_missing(there, request) for request in requests(6)]
+                assert sorted(await asyncio.gather(*asking)) == capitals(6)
+                await asyncio.sleep(10_000)  # what nobody waits for ends, too
+                check_books(there, answers=6)
+            assert journal.counts().answered_twice == 0
+
+    virtual_time.run(main())
+
+
+async def ask_what_is_missing(there: Post, request: Request) -> str:
+    """As an engine does: look into the journal, then ask, until there is an answer."""
+    key = request.identity(asked_of=there.attempts.asked_of)
+    while (stored := there.journal.find(key)) is None:
+        await there.send(request)
+    return stored.raw.body.decode()
