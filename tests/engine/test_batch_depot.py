@@ -501,3 +501,23 @@ async def ask_what_is_missing(there: Post, request: Request) -> str:
     while (stored := there.journal.find(key)) is None:
         await there.send(request)
     return stored.raw.body.decode()
+
+
+@pytest.mark.parametrize(("ended", "is_assumed"), [(3, False), (4, True)], ids=["all told", "one untold"])
+def test_a_line_that_an_expired_batch_does_not_speak_of_is_free_when_all_that_ran_are_told(
+    ended: int, is_assumed: bool
+) -> None:
+    def fate(ident: str, text: str, sighting: int) -> LineReply | None:
+        if sighting == 1 and text == "text 3":
+            return LineReply.not_run(ident, why="batch_expired")
+        return None if sighting == 1 and text == "text 4" else answered(ident, text)
+
+    books = Books(fate=fate, looks=[Look(state="ended", word="expired", ended=ended, total=5, files=("results",))])
+
+    async def main() -> None:
+        async with post(books) as there:
+            assert texts_of(await all_asked(there, 5)) == capitals(5)
+            bound = next(entry.bound for entry in there.journal.entries())
+            check_books(there, answers=5, assumed=bound if is_assumed else 0)
+
+    virtual_time.run(main())
