@@ -74,7 +74,7 @@ class OpenAI:
         """Where many requests are answered within a day at half the price; to be closed by whoever asks for it."""
         from engine.providers.openai_batches import OpenAIBatches
 
-        return OpenAIBatches(url=self._address.url, api_key=self._key(), model=self.model, official=self._official)
+        return OpenAIBatches(url=self._address.url, api_key=self._key(), model=self.model, official=self.official)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
