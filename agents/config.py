@@ -40,7 +40,7 @@ MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_writ
 SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate")
 """Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
 
-PACE = ("rpm", "tpm", "concurrency", "hedge", "deadline")
+PACE = ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline")
 """How fast a run goes and for how long: what it makes follows from none of these, so it may go on with others."""
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
@@ -92,6 +92,7 @@ class Configuration:
     tpm: int | None = None
     concurrency: int | None = None
     hedge: bool = False
+    batch: bool = False  # through the provider's batch endpoint: half the price, within a day or so
     deadline: float | None = None  # of asking, from every start on
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3

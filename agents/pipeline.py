@@ -42,6 +42,8 @@ STAGES = ("parse", "retrieve", "generate", "collect", "train", "evaluate", "repo
 # With fewer rows than this a student only learns to repeat them.
 ENOUGH_TO_TRAIN = 50
 
+BATCHED = ("generate", "annotate")  # the stages that ask thousands of times; the few others need not wait for a day
+
 RANKED_ALOUD = 3  # the report has more of them
 
 # A student that writes text needs more rows than one that chooses among labels: of dates, 2,000 rows taught `tiny` to
@@ -147,6 +149,7 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
         events=events,
         run_deadline_s=configuration.deadline,
         hedge=configuration.hedge,
+        batch=BATCHED if configuration.batch else False,
     )
 
 

@@ -110,6 +110,10 @@ def _checked_budget(configuration: Configuration) -> str | None:
     provider = resolve(
         configuration.model, base_url=configuration.base_url, clock=SystemClock(), seed=configuration.seed
     )
+    if configuration.batch:
+        from engine.batches import check_batch
+
+        check_batch(True, provider=provider, journal="journal.db", hedge=configuration.hedge)
     if provider.simulated:
         return configuration.budget or SIMULATED_BUDGET
     price = known_price(provider, told=configuration.price)

@@ -27,7 +27,7 @@ from engine.clock import Clock
 from engine.concurrency import News
 from engine.errors import RequestRejected, SmeltError, UnreadableReply
 from engine.events import Events, RequestSent
-from engine.journal import Journal
+from engine.journal import Journal, Stored
 from engine.messages import RawReply, Reply, Request, Usage
 from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
@@ -35,7 +35,7 @@ from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
 
-__all__ = ["Admitted", "Attempts", "Ending", "Question", "Race", "open_books", "reply_of"]
+__all__ = ["Admitted", "Attempts", "Ending", "Funded", "Question", "Race", "failed", "open_books", "reply_of"]
 
 NOT_TOLD = Usage(0, 0)
 SHORTEST_LINE = 16
@@ -76,6 +76,13 @@ class Question:
     allowed: int = 0
     was_cut: bool = False
     race: Race | None = None
+
+
+class Funded(NamedTuple):
+    """An attempt that there is money for. `request` is what is sent, perhaps allowed less than was asked for."""
+
+    reservation: Reservation
+    request: Request
 
 
 class Admitted(NamedTuple):
@@ -145,18 +152,22 @@ class Attempts:
         """
         if reason := self.admission.pace.never_fits(self._size(question, question.request)):
             raise RequestRejected(f"this request can never be sent: it {reason}")
-        bound, stage = question.bound, question.request.tag
-        reservation = self.ledger.try_reserve(bound, stage=stage)
-        if reservation is None:
-            question.was_cut = question.was_cut or self.journal.was_cut(question.key)
-            reservation = await self.ledger.reserve(bound, stage=stage, least=lambda: self._least(question))
-        request = _fitted(question, reservation)
+        reservation, request = await self.fund(question)
         try:
             ticket = await self.admission.enter(lambda: self._size(question, request), again=question.attempts > 0)
             return Admitted(ticket, reservation, request)
         except BaseException:  # cancelled while waiting: nothing was sent
             self.ledger.release(reservation)
             raise
+
+    async def fund(self, question: Question) -> Funded:
+        """Wait for the money alone. Raises BudgetReached."""
+        bound, stage = question.bound, question.request.tag
+        reservation = self.ledger.try_reserve(bound, stage=stage)
+        if reservation is None:
+            question.was_cut = question.was_cut or self.journal.was_cut(question.key)
+            reservation = await self.ledger.reserve(bound, stage=stage, least=lambda: self._least(question))
+        return Funded(reservation, _fitted(question, reservation))
 
     def admit_nowait(self, question: Question) -> Admitted | None:
         """The same without waiting, for what may as well not be sent: None unless all is there and all is well."""
@@ -196,18 +207,22 @@ class Attempts:
             if ending.reading is not None:
                 self.learn(request, ending.reading, input_bound=question.input_bound)
             self.admission.leave(ticket, _echo(ending))  # before the disk: the next may leave meanwhile
-            try:
-                await self.journal.settle(
-                    number,
-                    raw=ending.kept,
-                    cost=ending.cost,
-                    assumed=ending.assumed,
-                    answers=ending.answers,
-                    is_cut=ending.is_cut,
-                )
-            finally:
-                self._settle_money(question, reservation, ending)
+            await self.settle(question, number, reservation, ending)
         return ending
+
+    async def settle(self, question: Question, number: int, reservation: Reservation, ending: Ending) -> None:
+        """Make the ending durable, and settle the money whatever comes of that."""
+        try:
+            await self.journal.settle(
+                number,
+                raw=ending.kept,
+                cost=ending.cost,
+                assumed=ending.assumed,
+                answers=ending.answers,
+                is_cut=ending.is_cut,
+            )
+        finally:
+            self._settle_money(question, reservation, ending)
 
     async def _send(self, question: Question, request: Request, bound: int) -> Ending:
         # Between this look and the sending nothing else runs: whoever stops us finds us either here or under way.
@@ -223,14 +238,18 @@ class Attempts:
         try:
             raw = await self.provider.send(request, timeout_s=self.timeout_s)
         except TransportFailure as failure:
-            return _failed(bound, classify_failure(str(failure), sent=failure.sent), raw=None)
+            return failed(bound, classify_failure(str(failure), sent=failure.sent), raw=None)
         except SmeltError as error:  # the provider would not even send it
             return Ending(0, False, News.NONE, error=error)
+        return self.judge(request, raw, bound=bound, is_fitted=request is not question.request)
+
+    def judge(self, request: Request, raw: RawReply, *, bound: int, is_fitted: bool) -> Ending:
+        """What a reply is and costs; `is_fitted` when less was allowed than the asker did, to save money."""
         verdict = classify(raw, now=self.clock.time())
         if verdict is not None:
-            return _failed(bound, verdict, raw=raw)
+            return failed(bound, verdict, raw=raw)
         ending = self._read(request, raw, bound)
-        if request is question.request or ending.reading is None or not was_cut(ending.reading, request):
+        if not is_fitted or ending.reading is None or not was_cut(ending.reading, request):
             return ending
         return ending._replace(answers=False, is_cut=True)
 
@@ -239,7 +258,7 @@ class Attempts:
         try:
             reading = self.provider.read(request, raw)
         except UnreadableReply as error:
-            return _failed(bound, classify_unreadable(str(error)), raw=raw)
+            return failed(bound, classify_unreadable(str(error)), raw=raw)
         except Exception as error:  # noqa: BLE001 - refused in words, or a bug of ours: paid for, so kept, then raised
             return Ending(bound, True, News.GOOD, raw=raw, answers=True, error=error)
         cost = bound if reading.usage is None else self.price.cost(reading.usage)
@@ -266,9 +285,20 @@ class Attempts:
         question.allowed = allowance(usual=usual, asked=request.max_tokens)
         return self.price.bound(input_tokens=question.input_bound, output_tokens=request.n * question.allowed)
 
-    def recall(self, request: Request, reading: Reading) -> None:
-        """The journal has answered: that tells how many tokens its kind takes, as a fresh reply would."""
+    def recalled(self, request: Request, key: bytes) -> tuple[Stored, Reading] | None:
+        """What the journal knows, which tells how many tokens its kind takes, as a fresh reply would.
+
+        A stored reply that still cannot be read is as good as none.
+        """
+        stored = self.journal.find(key)
+        if stored is None:
+            return None
+        try:
+            reading = self.provider.read(request, stored.raw)
+        except UnreadableReply:
+            return None
         self.learn(request, reading, input_bound=input_bound(request, count=self.count))
+        return stored, reading
 
     def learn(self, request: Request, reading: Reading, *, input_bound: int) -> None:
         """Note how many tokens a request of its kind takes."""
@@ -300,7 +330,8 @@ def _echo(ending: Ending) -> Echo:
     return Echo(ending.news, headers, None, used)
 
 
-def _failed(bound: int, verdict: Verdict, *, raw: RawReply | None) -> Ending:
+def failed(bound: int, verdict: Verdict, *, raw: RawReply | None) -> Ending:
+    """How an attempt ended that failed: for nothing, or at its bound where nobody knows."""
     is_free = verdict.billed is False
     news = NEWS.get(verdict.kind, News.GOOD)
     return Ending(0 if is_free else bound, not is_free, news, raw=raw, verdict=verdict)

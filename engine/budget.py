@@ -234,6 +234,10 @@ class Ledger:
             self._leave(waiter)
             raise
 
+    def adopt(self, amount: int, *, stage: str = "") -> Reservation:
+        """Set aside what an earlier process has set out for, whatever the cap is now: it may be billed."""
+        return self._set_aside(amount, self._stage(stage))
+
     def keep(self, amount: int, *, stage: str) -> None:
         """Leave so much to a stage, beyond what it has taken, until told otherwise: for work that is under way.
 
@@ -282,6 +286,9 @@ class Ledger:
     def _take(self, amount: int, stage: _Stage) -> Reservation | None:
         if self.cap is not None and amount > self._room(self.cap, stage):
             return None
+        return self._set_aside(amount, stage)
+
+    def _set_aside(self, amount: int, stage: _Stage) -> Reservation:
         reservation = Reservation(amount, stage)
         self._open.add(reservation)
         self.reserved += amount

@@ -8,7 +8,7 @@ is decided here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -16,11 +16,12 @@ from typing import Self
 
 from engine.admission import Admission
 from engine.attempt import Attempts, Ending, Question, open_books, reply_of
+from engine.batches import BATCH_PATIENCE_S, UNDER_WAY, Depot, Timing, check_batch, open_depot
 from engine.budget import Budget, Ledger
 from engine.clock import Clock, SystemClock, check_seconds
 from engine.collector import collector
 from engine.concurrency import MAXIMUM, Crowd, News
-from engine.errors import Interrupted, RequestRejected, SmeltError, UnreadableReply, UserError
+from engine.errors import Interrupted, RequestRejected, SmeltError, UserError
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
 from engine.flow import Crew, flow
 from engine.hedging import Races
@@ -53,8 +54,10 @@ class Engine:
     with every wait and retry; `attempt_timeout_s` what a single attempt may (None: 120 s, or what the provider says).
     Who waits in line gives up when nothing was answered for that long, without a known reason to wait. `run_deadline_s`
     after opening nothing more is sent, as after `drain`. `hedge` sends another attempt beside one that takes far longer
-    than its kind, at most three in a hundred: what both cost is paid. `seed` seeds the waits' jitter, a simulated world
-    and a model in this process.
+    than its kind, at most three in a hundred: what both cost is paid. `batch` sends everything, or the stages that it
+    names by their tags, to the provider's batch endpoint, at half the price and within a day or so: limits and
+    deadlines of online requests say nothing then, and it needs a journal. What an earlier process has left out in
+    batches is waited for in any case. `seed` seeds the waits' jitter, a simulated world and a model in this process.
     """
 
     def __init__(
@@ -75,6 +78,8 @@ class Engine:
         attempt_timeout_s: float | None = None,
         run_deadline_s: float | None = None,
         hedge: bool = False,
+        batch: bool | Collection[str] = False,
+        batch_timing: Timing | None = None,
     ) -> None:
         optional = {"attempt_timeout_s": attempt_timeout_s, "run_deadline_s": run_deadline_s}
         check_seconds(deadline_s=deadline_s, **{name: told for name, told in optional.items() if told is not None})
@@ -83,6 +88,8 @@ class Engine:
         self._owns_provider = isinstance(model, str)
         self._provider = choice.chosen(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
         self._price = choice.price_of(self._provider, told=price, budget=budget)
+        self._batch = check_batch(batch, provider=self._provider, journal=journal, hedge=hedge)
+        self._batch_timing = batch_timing or Timing()
         self._budget = budget
         self._journal_path = None if journal is None else Path(journal)
         self._events = events
@@ -97,8 +104,9 @@ class Engine:
         self._asked_of = f"{self._provider.name} at {self._provider.endpoint}"
         self._attempts: Attempts | None = None  # while open
         self._races: Races | None = None  # while open and hedging
+        self._depot: Depot | None = None  # while open, if anything goes or is out in batches
         self._ledger = Ledger(budget.cap if budget else None)
-        self._underway = Underway(patience_s=deadline_s, clock=self._clock)
+        self._underway = self._nothing_underway()
         self._crew = Crew()
         self._books = Books(clock=self._clock)
         self._standing = Standing()
@@ -128,6 +136,14 @@ class Engine:
             stopped=self._underway.stopped,
             count=choice.count_of(self._provider),
         )
+        self._depot = await open_depot(
+            self._attempts,
+            choice.batches_of(self._provider),
+            gathers=bool(self._batch),
+            timing=self._batch_timing,
+            stop=self._underway.stop,
+            tally=self._books.tally,
+        )
         collector.slow_down()
         if self._is_hedging:
             self._races = Races(self._attempts, notify_failure=self._notify_failure)
@@ -150,9 +166,10 @@ class Engine:
         self._underway.notify_closing()
         await self._crew.aclose()
         await self._underway.aclose()
-        if self._races is not None:
-            await self._races.aclose()
-        self._underway, self._standing = Underway(patience_s=self._deadline_s, clock=self._clock), Standing()
+        for each in (self._races, self._depot):
+            if each is not None:
+                await each.aclose()
+        self._underway, self._standing = self._nothing_underway(), Standing()
         self._admission.close()
         attempts, self._attempts = self._attempts, None
         try:
@@ -193,12 +210,13 @@ class Engine:
         what is in flight: at once within `async with contextlib.aclosing(engine.map(...)) as outcomes`, else later.
         """
         at_once = self._crowd.fixed or MAXIMUM
+        window = UNDER_WAY if self._batch else 8 * at_once
         return flow(
             requests,
             self._outcome,
-            workers=2 * max(at_once, MAXIMUM),  # most of them wait for another try, or are not there at all
-            window=8 * at_once,
-            most_behind=max(8 * at_once, MAXIMUM),
+            workers=UNDER_WAY if self._batch else 2 * max(at_once, MAXIMUM),  # most wait to try again
+            window=window,
+            most_behind=max(window, MAXIMUM),
             ordered=ordered,
             crew=self._crew,
             wants_more=lambda coming: self._attempts is None or self._attempts.wants_more(coming),
@@ -224,6 +242,7 @@ class Engine:
         return self._books.statistics(
             self._admission,
             self._ledger,
+            in_batches=self._in_batches,
             waiting=self._waiting,
             hedged=0 if self._races is None else self._races.hedged,
             held_up_by=self._crew.held_up_by,
@@ -302,16 +321,10 @@ class Engine:
         )
 
     def _recall(self, request: Request, key: bytes, tally: Tally) -> Reply | None:
-        """What the journal knows; a stored reply that still cannot be read is as good as none."""
-        attempts = self._opened()
-        stored = attempts.journal.find(key)
-        if stored is None:
+        """What the journal knows."""
+        if (recalled := self._opened().recalled(request, key)) is None:
             return None
-        try:
-            reading = self._provider.read(request, stored.raw)
-        except UnreadableReply:
-            return None
-        attempts.recall(request, reading)
+        stored, reading = recalled
         tally.saved_by_journal += stored.cost
         self._notice_simulation(stored.raw)
         reply = reply_of(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
@@ -330,6 +343,8 @@ class Engine:
         if error := self._underway.stopped():
             raise error
         attempts = self._opened()
+        if self._depot is not None and (question.request.tag in self._batch or self._depot.carries(question)):
+            return await self._depot.carry(question, funded=self._crew.wake)
         try:
             admitted = await attempts.admit(question)
         finally:
@@ -378,10 +393,17 @@ class Engine:
     def _waiting(self) -> int:
         """How many wait for money, in line or for their next attempt."""
         beside = 0 if self._races is None else self._races.beside
-        return max(0, len(self._underway) + beside - self._admission.in_flight)
+        return max(0, len(self._underway) + beside - self._admission.in_flight - self._in_batches)
+
+    @property
+    def _in_batches(self) -> int:
+        return 0 if self._depot is None else self._depot.out
 
     def _admitted_by(self, limiter: Limiter) -> Admission:
         return Admission(limiter=limiter, crowd=self._crowd, clock=self._clock, told=self._limits)
+
+    def _nothing_underway(self) -> Underway:
+        return Underway(patience_s=BATCH_PATIENCE_S if self._batch else self._deadline_s, clock=self._clock)
 
     def _opened(self) -> Attempts:
         if self._attempts is None:

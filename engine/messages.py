@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import orjson
 
@@ -150,6 +150,14 @@ class Request:
         except TypeError:  # a lone surrogate in a row: it is data, and data must have a name too
             return json.dumps(shape, sort_keys=True).encode()
 
+    @classmethod
+    def from_canonical(cls, canonical: bytes, *, tag: str) -> Request:
+        """The request whose canonical form this is. Raises ValueError when it is none."""
+        told = dict(zip(_CANONICAL, _canonical_values(canonical), strict=True))
+        told.pop("asked_of")
+        messages = [Message(role, content) for role, content in told.pop("messages")]
+        return cls(messages=tuple(messages), tag=tag, **{**told, "stop": tuple(told["stop"])})
+
     def identity(self, *, asked_of: str) -> bytes:
         """The 32 bytes that name the question: the SHA-256 of its canonical form."""
         return hashlib.sha256(self.canonical(asked_of=asked_of)).digest()
@@ -160,12 +168,16 @@ def as_told(canonical: bytes) -> dict[str, object]:
 
     Raises ValueError for what is no canonical request.
     """
+    told = dict(zip(_CANONICAL, _canonical_values(canonical), strict=True))
+    told["messages"] = [{"role": role, "content": content} for role, content in told["messages"]]
+    return {name: value for name, value in told.items() if value not in (None, [])}
+
+
+def _canonical_values(canonical: bytes) -> list[Any]:
     values = json.loads(canonical)
     if not isinstance(values, list) or len(values) != len(_CANONICAL):
         raise ValueError("this is not a request in its canonical form")
-    told = dict(zip(_CANONICAL, values, strict=True))
-    told["messages"] = [{"role": role, "content": content} for role, content in told["messages"]]
-    return {name: value for name, value in told.items() if value not in (None, [])}
+    return values
 
 
 def _messages(given: object) -> tuple[Message, ...]:

@@ -47,12 +47,12 @@ class Statistics:
     """How an engine stands.
 
     `binding` says what holds the next request up: a dimension of the limits (`requests`, `tokens`, `input tokens`,
-    `output tokens`, `requests per day`, `tokens per day`), `provider weather`, `concurrency`, `money`, `CPU`, a
-    `slow consumer` of the outcomes, a `straggler` that those after it in order wait for, or `lack of work` when slots
-    are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are attempts that were sent
-    beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes
-    wrote into the same journal, and a cap of None is no cap. `refused` is the most that a call might have cost that
-    was not sent for want of money, by the stages that have a share of it, and under "" for all others.
+    `output tokens`, `requests per day`, `tokens per day`), `provider weather`, `concurrency`, `money`, `CPU`, `batches`
+    that have not ended, a `slow consumer` of the outcomes, a `straggler` that those after it in order wait for, or
+    `lack of work` when slots are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are
+    attempts that were sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what
+    earlier processes wrote into the same journal, and a cap of None is no cap. `refused` is the most that a call might
+    have cost that was not sent for want of money, by the stages that have a share of it, and under "" for all others.
     """
 
     requests: int
@@ -134,11 +134,19 @@ class Books:
         return self.tallies.get(tag) or self.tallies.setdefault(tag, Tally())
 
     def statistics(
-        self, admission: Admission, ledger: Ledger, *, waiting: int, hedged: int, held_up_by: str | None
+        self,
+        admission: Admission,
+        ledger: Ledger,
+        *,
+        in_batches: int = 0,
+        waiting: int,
+        hedged: int,
+        held_up_by: str | None,
     ) -> Statistics:
         """How things stand now. To be asked in the engine's own thread, whose load it looks at."""
         every = self.tallies.values()
         is_full = self._load.is_full(wanted_s=wanted_s(), now=self._clock.monotonic())
+        line = admission.binding or ("batches" if in_batches else None)
         return Statistics(
             requests=sum(tally.requests for tally in every),
             replies=sum(tally.replies for tally in every),
@@ -149,11 +157,11 @@ class Books:
             hedged=hedged,
             input_tokens=sum(tally.input_tokens for tally in every),
             output_tokens=sum(tally.output_tokens for tally in every),
-            in_flight=admission.in_flight,
+            in_flight=admission.in_flight + in_batches,
             waiting=waiting,
             allowed=admission.crowd.limit,
             limits=admission.pace.limits,
-            binding=what_binds(money=ledger.waiting > 0, line=admission.binding, held_up_by=held_up_by, cpu=is_full),
+            binding=what_binds(money=ledger.waiting > 0, line=line, held_up_by=held_up_by, cpu=is_full),
             cap=ledger.cap,
             spent=ledger.spent,
             assumed=ledger.assumed,

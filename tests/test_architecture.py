@@ -26,7 +26,7 @@ ENGINE_FLOORS = (
     ("admission", "bounds", "fakes"),
     ("statistics",),
     ("attempt",),
-    ("underway", "hedging"),
+    ("underway", "hedging", "batches"),
     ("core",),
     ("dashboard",),
 )

@@ -194,7 +194,14 @@ def smelt(*, words: list[str], doom: Doom) -> None:
     main(words)
 
 
-CALLS: dict[str, Callable[..., None]] = {"ask": ask, "smelt": smelt}
+def ask_in_batches(*, doom: Doom, **arguments: Any) -> None:
+    """Ask through a batch endpoint."""
+    from tests.batch_victim import ask_all
+
+    ask_all(doom=doom, **arguments)
+
+
+CALLS: dict[str, Callable[..., None]] = {"ask": ask, "smelt": smelt, "ask in batches": ask_in_batches}
 
 
 # -- the parent, which never asks anything itself

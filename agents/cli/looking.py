@@ -85,18 +85,20 @@ def fake_provider(
     error_rate: Annotated[
         float, typer.Option(metavar="P", help="Share of requests answered with a 500.", min=0, max=1)
     ] = 0.0,
+    batch_seconds: Annotated[float, typer.Option(metavar="S", help="How long a batch takes.", min=0)] = 10.0,
     seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.", min=0, max=MOST_SEED)] = 0,
 ) -> None:
     """Serve a simulated teacher over HTTP. In OpenAI's and Anthropic's dialects, with limits and faults on demand."""
     import asyncio
 
     from agents.interrupts import until_told
+    from engine.fakes.batches import BatchBehaviour
     from engine.fakes.server import FakeProvider
     from engine.providers.resolve import world_named
 
     fake = FakeProvider(
         world_named(world, seed=seed), port=port, rpm=rpm, tpm=tpm, latency_scale=latency,
-        error_rate=error_rate, seed=seed,
+        error_rate=error_rate, batches=BatchBehaviour(seconds=batch_seconds), seed=seed,
     )  # fmt: skip
     with stopped_quietly():
         asyncio.run(until_told(lambda told: _serve(fake, world, told)))

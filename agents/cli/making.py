@@ -12,6 +12,7 @@ import typer
 from agents.cli.options import (
     AnnealingOption,
     BaseUrlOption,
+    BatchOption,
     BudgetOption,
     ConcurrencyOption,
     ConfigOption,
@@ -75,6 +76,7 @@ def run(
     tpm: TpmOption = None,
     concurrency: ConcurrencyOption = None,
     hedge: HedgeOption = None,
+    batch: BatchOption = None,
     deadline: DeadlineOption = None,
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
@@ -88,8 +90,8 @@ def run(
     flags = {
         "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
-        "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "deadline": deadline,
-        "price_in": price_in, "price_out": price_out,
+        "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch,
+        "deadline": deadline, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     folder, configuration = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet)
@@ -108,6 +110,7 @@ def generate(
     tpm: TpmOption = None,
     concurrency: ConcurrencyOption = None,
     hedge: HedgeOption = None,
+    batch: BatchOption = None,
     deadline: DeadlineOption = None,
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
@@ -121,7 +124,7 @@ def generate(
     flags = {
         "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
-        "hedge": hedge, "deadline": deadline, "price_in": price_in, "price_out": price_out,
+        "hedge": hedge, "batch": batch, "deadline": deadline, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet)

@@ -10,6 +10,7 @@ import typer
 __all__ = [
     "AnnealingOption",
     "BaseUrlOption",
+    "BatchOption",
     "BudgetOption",
     "ConcurrencyOption",
     "ConfigOption",
@@ -67,6 +68,10 @@ ConcurrencyOption = Annotated[
 HedgeOption = Annotated[
     bool | None,
     typer.Option("--hedge", help="Ask stragglers once more beside themselves; both are paid, 3 in 100 at most."),
+]
+BatchOption = Annotated[
+    bool | None,
+    typer.Option("--batch", help="Ask in batches: half the price, answers within a day; resume waits for them."),
 ]
 DeadlineOption = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Stop asking after so long, as Ctrl-C would; resume goes on.")

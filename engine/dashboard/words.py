@@ -39,6 +39,7 @@ _HELD_UP: Mapping[str, str] = {
     "provider weather": "the provider has trouble",
     "concurrency": "all slots taken",
     "money": "waiting for money",
+    "batches": "waiting for batches",
     "CPU": "limited by this computer",
     "slow consumer": "results are taken slowly",
     "straggler": "waiting for a straggler",

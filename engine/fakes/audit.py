@@ -14,7 +14,8 @@ __all__ = ["Audit", "Entry", "fingerprint"]
 
 @dataclass(slots=True)
 class Entry:
-    """One request. Times are seconds since the server began; `cost` is what was billed, in pico-dollars.
+    """One request, or a line of a batch. Times are seconds since the server began; `cost` is what was billed, in
+    pico-dollars.
 
     `status` is 0 until the request is decided; `tokens_charged` is what the token limit took.
     """
@@ -31,6 +32,7 @@ class Entry:
     output_tokens: int = 0
     tokens_charged: int = 0
     cost: int = 0
+    batch: str | None = None  # whose line it is
 
 
 @dataclass(slots=True)
@@ -47,6 +49,12 @@ class Audit:
         self.in_flight += 1
         self.high_water = max(self.high_water, self.in_flight)
         entry = Entry(len(self.entries), at, dialect, "", key, self.in_flight)
+        self.entries.append(entry)
+        return entry
+
+    def enter_line(self, *, at: float, dialect: str, key: str | None, batch: str) -> Entry:
+        """A line of a batch has been processed. It was never in flight."""
+        entry = Entry(len(self.entries), at, dialect, "", key, 0, batch=batch)
         self.entries.append(entry)
         return entry
 

@@ -1,6 +1,7 @@
 """A provider to test against: a world behind HTTP in both dialects on one port. Thin; `service` decides.
 
 POST /v1/chat/completions · POST /v1/messages · GET /v1/models · GET /control/audit
+/v1/files · /v1/batches · /v1/messages/batches
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from engine.clock import Clock, SystemClock
 from engine.errors import UserError
 from engine.fakes.anthropic_side import AnthropicSide
 from engine.fakes.audit import Audit
+from engine.fakes.batch_paths import LARGEST_BODY, BatchPaths, Call, Upload, is_batch_path
+from engine.fakes.batches import BatchBehaviour, Jobs
 from engine.fakes.dialect import Dialect, Refusal
 from engine.fakes.faults import FaultRates
 from engine.fakes.limits import RateLimits
@@ -47,7 +50,7 @@ class FakeProvider:
 
     Any model name is answered to. `error_rate` is the share of 500s; `faults` holds the other faults' shares; `limits`
     the finer points of counting; with `tells_limits=False` no header speaks of them. `changes` are for limits and
-    weather that come and go. `port=0` takes a free port.
+    weather that come and go. `batches` says how batches go, which stand in `jobs`. `port=0` takes a free port.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class FakeProvider:
         stall_s: float = 30.0,
         api_key: str | None = None,
         context_tokens: int | None = None,
+        batches: BatchBehaviour | None = None,
         seed: int = 0,
         clock: Clock | None = None,
     ) -> None:
@@ -84,6 +88,8 @@ class FakeProvider:
         )
         self.port = port
         self._service = Service(world, behaviour)
+        self.jobs = Jobs(world, batches or BatchBehaviour(), self._service.audit, seed=seed)
+        self._batch_paths = BatchPaths(self.jobs, api_key=api_key)
         self._clock = clock or SystemClock()
         self._began = 0.0
         self._runner: web.ServerRunner | None = None
@@ -128,9 +134,26 @@ class FakeProvider:
             await runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if is_batch_path(request.path):
+            return await self._batch_call(request)
         if request.method == "POST":
             return await self._post(request)
         return self._get(request)
+
+    async def _batch_call(self, request: web.BaseRequest) -> web.StreamResponse:
+        is_form = request.content_type == "multipart/form-data"
+        call = Call(
+            method=request.method,
+            path=request.path,
+            query=dict(request.query),
+            headers=request.headers,
+            upload=await _upload(request) if is_form else None,
+            body=b"" if is_form else await _body(request) or b"",
+            now=self._clock.time(),
+            origin=f"http://{_HOST}:{self.port}",
+        )
+        reply = self._batch_paths.answer(call)
+        return await _sent(request, Served(reply.status, reply.headers, reply.body, ending=reply.ending))
 
     async def _post(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await _body(request)
@@ -203,7 +226,21 @@ def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) 
     from aiohttp import web
 
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_REQUEST)
+    most = LARGEST_BODY if is_batch_path(message.path) else _LARGEST_REQUEST
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=most)
+
+
+async def _upload(request: web.BaseRequest) -> Upload:
+    """What a form with a file holds."""
+    from aiohttp import BodyPartReader
+
+    name, purpose, content = "", "", b""
+    async for part in await request.multipart():
+        if isinstance(part, BodyPartReader) and part.name == "file":
+            name, content = part.filename or "", bytes(await part.read())
+        elif isinstance(part, BodyPartReader) and part.name == "purpose":
+            purpose = await part.text()
+    return Upload(name, purpose, content)
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:

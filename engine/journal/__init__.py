@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from engine.journal.journal import Journal
 from engine.journal.looks import name_at, peek, read
-from engine.journal.records import Counts, Entry, Stored, Totals
+from engine.journal.records import Counts, Entry, Line, OpenBatch, Stored, Totals
 
-__all__ = ["Counts", "Entry", "Journal", "Stored", "Totals", "name_at", "peek", "read"]
+__all__ = ["Counts", "Entry", "Journal", "Line", "OpenBatch", "Stored", "Totals", "name_at", "peek", "read"]

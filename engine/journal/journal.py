@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from engine.journal.records import Counts, Entry, Rows, Stored, noted, packed, worth
+from engine.journal.batches import BEGUN, note_row
+from engine.journal.records import Counts, Entry, OpenBatch, Rows, Stored, noted, packed, worth
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -37,7 +38,8 @@ class Journal:
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(store.last_attempt + 1)
-        self._in_flight: set[int] = set()
+        self._notes = itertools.count(store.last_note + 1)
+        self._in_flight: set[int] = set(store.still_out)
         self._closed = False
         self.recovered: Final = store.recovered
         self.spent = store.spent
@@ -84,6 +86,33 @@ class Journal:
         self._store.keys.add(key, attempt)
         self._in_flight.add(attempt)
         return attempt
+
+    async def intend_batch(
+        self, name: str, lines: Sequence[tuple[bytes, int, str, bytes]], *, asked_of: str, at: float
+    ) -> list[int]:
+        """Write down that all of these are about to be asked in one batch: (key, bound, tag, request) each.
+
+        Durable on return, all or none, with the first note of the batch; gives the attempts' numbers. They stay in
+        flight when this process ends, until somebody settles them.
+        """
+        attempts = [next(self._numbers) for _ in lines]
+        begun = {"asked_of": asked_of, "at": at, "first": attempts[0], "last": attempts[-1]}
+        for attempt, (key, bound, tag, request) in zip(attempts, lines, strict=True):
+            self._put(noted(attempt, key, tag=tag, bound=_checked(bound), request=request), None)
+        # Rows that are put without an await between them are committed together.
+        await self._write(Rows(note=note_row(next(self._notes), name, BEGUN, begun)))
+        for attempt, (key, *_) in zip(attempts, lines, strict=True):
+            self._store.keys.add(key, attempt)
+        self._in_flight.update(attempts)
+        return attempts
+
+    async def note_batch(self, name: str, kind: str, told: Mapping[str, object]) -> None:
+        """Write down how a batch got on. Durable on return."""
+        await self._write(Rows(note=note_row(next(self._notes), name, kind, told)))
+
+    def open_batches(self) -> list[OpenBatch]:
+        """The batches some of whose attempts are still out, whichever process began them."""
+        return self._store.open_batches()
 
     async def settle(
         self,

@@ -16,6 +16,9 @@ from engine.messages import RawReply
 __all__ = [
     "Counts",
     "Entry",
+    "Line",
+    "NoteRow",
+    "OpenBatch",
     "Rows",
     "Stored",
     "Sums",
@@ -87,6 +90,32 @@ class Counts:
     by_tag: Mapping[str, Totals]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One attempt of a batch that is still out. `request` is what was sent, as the sender wrote it down."""
+
+    attempt: int
+    key: bytes
+    tag: str
+    bound: int
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenBatch:
+    """A batch some of whose attempts are still out: the `lines`, of all `attempts`.
+
+    `asked_of` is who was asked, `at` when it began (seconds since 1970), `notes` what was written down since, by kind.
+    """
+
+    name: str
+    asked_of: str
+    at: float
+    attempts: range
+    notes: Mapping[str, Mapping[str, object]]
+    lines: Sequence[Line]
+
+
 class Worth(IntEnum):
     """What a kept reply is worth to whoever asks the same question again."""
 
@@ -101,6 +130,9 @@ ChargeRow: TypeAlias = tuple[int, int, bool, int | None]  # attempt, cost, assum
 ReplyRow: TypeAlias = tuple[int, int, bytes, bytes, float, int]  # attempt, then as unpacked
 
 
+NoteRow: TypeAlias = tuple[int, str, str, bytes, int]  # number, batch, kind, what is told, checksum
+
+
 class Rows(NamedTuple):
     """What must become durable together."""
 
@@ -108,6 +140,7 @@ class Rows(NamedTuple):
     request: RequestRow | None = None
     charge: ChargeRow | None = None
     reply: ReplyRow | None = None
+    note: NoteRow | None = None
 
 
 class Sums(NamedTuple):

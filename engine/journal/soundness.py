@@ -1,7 +1,8 @@
 """Whether a journal is whole: held against its mark, its running totals, and itself, before anything is read of it.
 
-Every intent and every charge is looked at. Requests and replies are checked when they are read, each against its
-digest. Not covered: the tags, which only statistics know, and rows changed by somebody who mends the totals too.
+Every intent and every charge is looked at. Requests, replies and notes of batches are checked when they are read, each
+against its digest. Not covered: the tags, which only statistics know, and rows changed by somebody who mends the totals
+too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SELECT (SELECT COUNT(*) FROM intent), COALESCE(SUM(cost * NOT assumed), 0), COAL
 """
 
 # Every look-up goes through the keys of the intents, and every total through the charges.
-_CHECKS: Final = ("PRAGMA quick_check(intent)", "PRAGMA quick_check(charge)")
+_CHECKS: Final = ("PRAGMA quick_check(intent)", "PRAGMA quick_check(charge)", "PRAGMA quick_check(batch)")
 
 
 def verify(database: sqlite3.Connection, mark: Mark, path: Path) -> None:

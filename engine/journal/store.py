@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import JournalUnusable
+from engine.journal.batches import in_batches, last_note, open_batches
 from engine.journal.faults import told
 from engine.journal.looks import IN_FLIGHT, counts, entries, name_of, reply_in
 from engine.journal.mark import Mark
-from engine.journal.records import Counts, Entry, Rows, Stored, Worth
+from engine.journal.records import Counts, Entry, OpenBatch, Rows, Stored, Worth
 from engine.journal.soundness import known_keys, mark_path, read_sums, verify
 from engine.journal.tables import connect, insert, make, prepare, transaction
 
@@ -47,7 +48,8 @@ PRAGMA cache_size = -2000; -- kibibytes, as SQLite has it
 class Store:
     """The rows of one journal. `commit` and `finish` belong to one thread, the other methods to another.
 
-    `last_attempt`, `recovered`, `spent` and `assumed` are as they were when it was opened.
+    `last_attempt`, `last_note`, `recovered`, `still_out` (attempts in batches), `spent` and `assumed` are as they were
+    when it was opened.
     """
 
     def __init__(self, name: str, writing: sqlite3.Connection, reading: sqlite3.Connection, mark: Mark | None) -> None:
@@ -60,7 +62,8 @@ class Store:
         self._sums = read_sums(writing, name)
         self.keys = known_keys(writing, name, sums=self._sums)
         self.last_attempt = self._sums.attempts
-        self.recovered = self._recover()
+        self.last_note = last_note(writing)
+        self.recovered, self.still_out = self._recover()
         self.spent, self.assumed = self._sums.spent, self._sums.assumed
 
     @classmethod
@@ -104,6 +107,7 @@ class Store:
                 insert(database, "request", [rows.request for rows in batch if rows.request])
                 insert(database, "charge", charges)
                 insert(database, "reply", [rows.reply for rows in batch if rows.reply])
+                insert(database, "batch", [rows.note for rows in batch if rows.note])
                 database.execute(_TOTAL, sums)
             self._sums = sums
             self._set_mark()
@@ -134,6 +138,10 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         return entries(self._reading, self.name)
 
+    def open_batches(self) -> list[OpenBatch]:
+        with told(self.name):
+            return open_batches(self._reading, self.name)
+
     def finish(self) -> None:
         """No more will be written. What is in the log is durable already, so a failure here loses nothing."""
         with contextlib.suppress(sqlite3.Error):
@@ -152,12 +160,19 @@ class Store:
             places = ", ".join("?" * len(attempts))
             return self._reading.execute(statement.format(places=places), (*attempts, key)).fetchall()
 
-    def _recover(self) -> int:
-        """Charge what a process before us left in flight at its bounds: it may have been sent, and billed."""
+    def _recover(self) -> tuple[int, set[int]]:
+        """Charge what a process before us left in flight at its bounds: it may have been sent, and billed.
+
+        What is out in a batch goes on without its process, and is left as it is. Says how many were charged, and which
+        are still out.
+        """
+        batches = in_batches(self._writing, self.name)
         left = self._writing.execute(f"SELECT attempt, bound {IN_FLIGHT}").fetchall()
-        if left:
-            self.commit([Rows(charge=(attempt, bound, True, None)) for attempt, bound in left])
-        return len(left)
+        still_out = {attempt for attempt, _ in left if any(attempt in each for each in batches)}
+        lost = [(attempt, bound) for attempt, bound in left if attempt not in still_out]
+        if lost:
+            self.commit([Rows(charge=(attempt, bound, True, None)) for attempt, bound in lost])
+        return len(lost), still_out
 
     def _set_mark(self) -> None:
         if self._mark is None or self._path is None:

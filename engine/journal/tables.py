@@ -35,12 +35,22 @@ CREATE TABLE total (commits INTEGER NOT NULL, attempts INTEGER NOT NULL, spent I
     intents BLOB NOT NULL,   -- the exclusive or of all keys and bounds
     charges INTEGER NOT NULL -- the sum of four times the attempt, and the worth plus one if there is one
 );
+CREATE TABLE batch (note INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, told BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+);
 CREATE TABLE name (name TEXT NOT NULL); -- tells this journal from every other; stands in its mark, too
 INSERT INTO total VALUES (0, 0, 0, 0, zeroblob(32), 0);
 INSERT INTO name VALUES (hex(randomblob(8)));
 PRAGMA application_id = 1397574740; -- "SMLT"
 PRAGMA user_version = 3;
 COMMIT;
+"""
+
+# Journals of this version that were made before there were batches lack this table, and nothing else.
+_BATCHES: Final = """
+CREATE TABLE IF NOT EXISTS batch (note INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, told BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+)
 """
 
 # Of 4, 8 and 16 KiB, measured: a page costs a system call or two, and a commit writes one of each table at least.
@@ -76,6 +86,8 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("PRAGMA synchronous = FULL")
     if is_fresh:
         make(database)
+    else:
+        database.execute(_BATCHES)
 
 
 def is_new(database: sqlite3.Connection, path: Path) -> bool:

@@ -11,9 +11,20 @@ from engine.errors import UnknownPrice, UserError
 from engine.messages import Request
 from engine.prices import Price, lookup
 from engine.providers import Provider
+from engine.providers.batches import BatchEndpoint
 from engine.throttle import Limits
 
-__all__ = ["account_of", "at_once_of", "check_kinds", "chosen", "count_of", "known_price", "price_of", "timeout_of"]
+__all__ = [
+    "account_of",
+    "at_once_of",
+    "batches_of",
+    "check_kinds",
+    "chosen",
+    "count_of",
+    "known_price",
+    "price_of",
+    "timeout_of",
+]
 
 USUAL_TIMEOUT_S: Final = 120.0
 
@@ -41,6 +52,12 @@ def chosen(model: str | Provider, *, base_url: str | None, api_key: str | None, 
 def account_of(provider: Provider) -> object:
     """Who shares limits with whom; a provider that does not say shares them with nobody but itself."""
     return getattr(provider, "account", None) or (provider.endpoint, id(provider))
+
+
+def batches_of(provider: Provider) -> Callable[[], BatchEndpoint] | None:
+    """How to reach the provider's batch endpoint, if it has one."""
+    reach: Callable[[], BatchEndpoint] | None = getattr(provider, "batches", None)
+    return reach if callable(reach) else None
 
 
 def count_of(provider: Provider) -> Callable[[Request], int | None] | None:

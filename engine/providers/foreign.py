@@ -10,7 +10,7 @@ import orjson
 from engine.errors import UnreadableReply
 from engine.messages import RawReply, Usage
 
-__all__ = ["credible_usage", "decode", "encode", "optional"]
+__all__ = ["credible_usage", "decode", "encode", "optional", "trimmed"]
 
 
 def encode(body: Mapping[str, object]) -> bytes:
@@ -19,6 +19,11 @@ def encode(body: Mapping[str, object]) -> bytes:
         return orjson.dumps(body)
     except TypeError:  # a lone surrogate, or an integer in a schema that is longer than 64 bits
         return json.dumps(body).encode()
+
+
+def trimmed(encoded: bytes) -> bytes:
+    """The same bytes in no more memory than they need: orjson leaves what it writes in a buffer of 4 KiB at least."""
+    return bytes(memoryview(encoded))
 
 
 def decode(raw: RawReply) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.clock import Clock
@@ -11,6 +11,7 @@ from engine.messages import FinishReason, RawReply, Request, Usage
 from engine.providers import Capabilities, Reading
 from engine.providers.account import Account
 from engine.providers.address import Address
+from engine.providers.batches import BatchEndpoint
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
 
@@ -47,6 +48,7 @@ class OpenAI:
         headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
         self.account = Account.of(self._address, key=api_key, model=model)
         self._wire = Wire(self._address, "/chat/completions", headers=headers, clock=clock, key=api_key)
+        self._key: Callable[[], str | None] = lambda: api_key  # not to be seen by whoever looks at the attributes
 
     @property
     def name(self) -> str:
@@ -67,6 +69,12 @@ class OpenAI:
 
     def read(self, request: Request, raw: RawReply) -> Reading:
         return read_completion(request, raw, model=self.model)
+
+    def batches(self) -> BatchEndpoint:
+        """Where many requests are answered within a day at half the price; to be closed by whoever asks for it."""
+        from engine.providers.openai_batches import OpenAIBatches
+
+        return OpenAIBatches(url=self._address.url, api_key=self._key(), model=self.model, official=self.official)
 
     async def aclose(self) -> None:
         await self._wire.aclose()

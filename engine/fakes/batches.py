@@ -1,0 +1,208 @@
+"""Batches from the service's side: what is taken, how it gets on with time, and what comes of each line.
+
+Pure: the time comes in with every call. Lines are processed one after the other over the batch's time; who asks later
+sees more of them done. What is processed is billed, at half the price, whether or not anybody fetches it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from engine.errors import UserError
+from engine.fakes.audit import Audit, fingerprint
+from engine.fakes.dialect import Dialect, Headers, Refusal
+from engine.messages import Usage
+from engine.prices import BATCH_SHARE
+from engine.providers.simulated import World, answered_by
+
+__all__ = ["BatchBehaviour", "Fate", "Job", "Jobs", "Line", "Result"]
+
+Fate = Literal["answered", "refused", "expired", "canceled"]
+
+DAY_S: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchBehaviour:
+    """How batches go.
+
+    A batch takes `seconds`, evenly over its lines; what is not done after `window_s` expires. `failing` is the share of
+    lines that fail with a server's error, `expiring` of those that expire whatever the time; a line's second coming
+    draws anew. At most `queued_lines` may be under way in all. `lost` creations succeed, and their reply never comes;
+    the `unheard` ones before them are cut off and never happen.
+    """
+
+    seconds: float = 0.0
+    window_s: float = DAY_S
+    failing: float = 0.0
+    expiring: float = 0.0
+    queued_lines: int | None = None
+    lost: int = 0
+    unheard: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.failing <= 1 and 0 <= self.expiring <= 1 and self.failing + self.expiring <= 1):
+            raise UserError("shares of lines must lie between 0 and 1, and so must their sum")
+        if self.seconds < 0 or self.window_s <= 0:
+            raise UserError(f"a batch takes time and has some (got {self.seconds} s of {self.window_s} s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as it came: whose it is, and the request's body."""
+
+    ident: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a line: status and body, unless it was not run."""
+
+    ident: str
+    fate: Fate
+    status: int = 0
+    body: bytes = b""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A batch at the service. Times are seconds since 1970."""
+
+    ident: str
+    dialect: Dialect
+    key: str | None
+    lines: Sequence[Line]
+    created: float
+    seconds: float
+    expires: float
+    told: Mapping[str, object] = field(default_factory=dict)  # what the dialect wants to remember
+    results: list[Result] = field(default_factory=list)
+    canceled: float | None = None
+    flaw: tuple[int | None, str, str] | None = None  # line, code, message: it was never run
+
+    @property
+    def due(self) -> float:
+        """When it ends."""
+        ends = min(self.created + self.seconds, self.expires)
+        return ends if self.canceled is None else min(ends, self.canceled)
+
+    def is_over(self, now: float) -> bool:
+        return self.flaw is not None or now >= self.due
+
+    def count(self, *fates: Fate) -> int:
+        return sum(result.fate in fates for result in self.results)
+
+
+class Jobs:
+    """Every batch, newest last, and what they cost."""
+
+    def __init__(self, world: World, behaviour: BatchBehaviour, audit: Audit, *, seed: int) -> None:
+        self.behaviour = behaviour
+        self.jobs: dict[str, Job] = {}
+        self.calls: Counter[str] = Counter()  # by method and kind of path
+        self._world = world
+        self._audit = audit
+        self._seed = seed
+        self._price = world.price.at_share(BATCH_SHARE)
+        self._sightings: Counter[bytes] = Counter()
+
+    def take(
+        self,
+        dialect: Dialect,
+        headers: Headers,
+        lines: Sequence[Line],
+        *,
+        now: float,
+        ident: str,
+        told: Mapping[str, object],
+        flaw: tuple[int | None, str, str] | None = None,
+    ) -> Job:
+        """A batch has come in."""
+        key = dialect.key(headers)
+        job = Job(
+            ident,
+            dialect,
+            None if key is None else fingerprint(key),
+            lines,
+            created=now,
+            seconds=self.behaviour.seconds,
+            expires=now + self.behaviour.window_s,
+            told=told,
+            flaw=flaw or self._too_much(len(lines), now=now),
+        )
+        self.jobs[ident] = job
+        return job
+
+    def _too_much(self, lines: int, *, now: float) -> tuple[int | None, str, str] | None:
+        most = self.behaviour.queued_lines
+        queued = sum(len(job.lines) for job in self.jobs.values() if not job.is_over(now))
+        if most is None or queued + lines <= most:
+            return None
+        message = f"Enqueued token limit reached. Limit: {most} enqueued lines. Please try again once some in_progress"
+        return None, "token_limit_exceeded", f"{message} batches have been completed."
+
+    def is_unheard(self) -> bool:
+        """Whether this creation is cut off before it was read."""
+        self.calls["create"] += 1
+        return self.calls["create"] <= self.behaviour.unheard
+
+    def is_lost(self) -> bool:
+        """Whether the reply to this creation never arrives."""
+        return self.calls["create"] <= self.behaviour.unheard + self.behaviour.lost
+
+    def advance(self, now: float) -> None:
+        """Process every line whose time has come."""
+        for job in self.jobs.values():
+            self._advance(job, now)
+
+    def _advance(self, job: Job, now: float) -> None:
+        if job.flaw is not None:
+            return
+        until = min(now, job.due)
+        for place in range(len(job.results), len(job.lines)):
+            done_at = job.created + job.seconds * (place + 1) / len(job.lines)
+            if done_at <= until:
+                job.results.append(self._process(job, job.lines[place], at=done_at))
+            elif now >= job.due:
+                fate: Fate = "canceled" if job.canceled is not None else "expired"
+                job.results.append(Result(job.lines[place].ident, fate))
+            else:
+                return
+
+    def _process(self, job: Job, line: Line, *, at: float) -> Result:
+        chance = self._chance(line.body)
+        if chance < self.behaviour.expiring:
+            return Result(line.ident, "expired")
+        entry = self._audit.enter_line(at=at, dialect=job.dialect.name, key=job.key, batch=job.ident)
+        try:
+            if chance < self.behaviour.expiring + self.behaviour.failing:
+                raise Refusal("server", "Internal error")
+            asked = job.dialect.read(line.body, {"anthropic-version": str(job.told.get("version"))})
+        except Refusal as refusal:
+            entry.status, body = job.dialect.refuse(refusal, number=entry.number)
+            return Result(line.ident, "refused", entry.status, body)
+        entry.model, entry.status = asked.model, 200
+        answered = answered_by(
+            self._world,
+            asked.messages,
+            temperature=asked.temperature,
+            max_tokens=asked.max_tokens,
+            n=asked.n,
+            stop=asked.stop,
+        )
+        usage = Usage(asked.input_tokens, sum(completion.tokens for completion in answered.completions))
+        cost = self._price.cost(usage)
+        self._audit.bill(entry, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost=cost)
+        body = job.dialect.write(asked, answered.completions, number=entry.number, created=int(job.created))
+        return Result(line.ident, "answered", 200, body)
+
+    def _chance(self, body: bytes) -> float:
+        name = hashlib.blake2b(body, digest_size=8).digest()
+        self._sightings[name] += 1
+        digest = hashlib.blake2b(body, digest_size=8, key=f"{self._seed}/{self._sightings[name]}/batch".encode())
+        return int.from_bytes(digest.digest()) / 2**64
