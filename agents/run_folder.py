@@ -20,7 +20,7 @@ from pathlib import Path
 import orjson
 
 from agents.config import PACE, Configuration, as_table, check_writable, checked_options
-from engine.errors import UserError
+from engine.errors import JournalUnusable, UserError
 from engine.journal import name_at, peek
 from engine.prices import PICO_PER_USD
 
@@ -138,7 +138,11 @@ class RunFolder:
 
     def check_journal(self) -> None:
         """Raise UserError when what was paid for is not here any more, so that it would be paid for again."""
-        if (named := self._named()) is not None and named != (found := name_at(self.journal)):
+        try:
+            found = name_at(self.journal)
+        except JournalUnusable:  # its opening tells more exactly what is wrong
+            return
+        if (named := self._named()) is not None and named != found:
             how = "gone" if found is None else "another run's"
             raise UserError(f"{self.journal}: is {how}; put this run's back, or begin anew with another --out")
 
