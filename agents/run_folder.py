@@ -11,7 +11,7 @@ import itertools
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.metadata import version
@@ -21,7 +21,7 @@ import orjson
 
 from agents.config import PACE, Configuration, as_table, check_writable, checked_options
 from engine.errors import JournalUnusable, UserError
-from engine.journal import name_at, peek
+from engine.journal import mark_path, name_at, peek
 from engine.prices import PICO_PER_USD
 
 __all__ = ["Reread", "RunFolder", "free_name", "held", "write_whole"]
@@ -137,14 +137,22 @@ class RunFolder:
             write_whole(self.manifest, manifest_text(configuration, journal=journal).encode())
 
     def check_journal(self) -> None:
-        """Raise UserError when what was paid for is not here any more, so that it would be paid for again."""
-        try:
-            found = name_at(self.journal)
-        except JournalUnusable:  # its opening tells more exactly what is wrong
+        """Raise UserError when what was paid for is not here any more, so that it would be paid for again.
+
+        Who has deleted the mark beside a journal has said that this one is to be gone on with.
+        """
+        if (named := self._named()) is None:
             return
-        if (named := self._named()) is not None and named != found:
-            how = "gone" if found is None else "another run's"
-            raise UserError(f"{self.journal}: is {how}; put this run's back, or begin anew with another --out")
+        if not self.journal.exists():
+            raise UserError(f"{self.journal}: is gone; put it back, or begin anew with another --out")
+        if not mark_path(self.journal).exists():
+            return
+        with suppress(JournalUnusable):  # its opening tells more exactly what is wrong
+            if name_at(self.journal) != named:
+                raise UserError(
+                    f"{self.journal}: is another run's; put its own back, "
+                    f"or delete {mark_path(self.journal)} to go on with this one"
+                )
 
     def _named(self) -> str | None:
         """The journal that the run is written down with; None before it had one."""

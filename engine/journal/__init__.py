@@ -11,5 +11,18 @@ from __future__ import annotations
 from engine.journal.journal import Journal
 from engine.journal.looks import name_at, peek, read
 from engine.journal.records import Counts, Entry, Line, OpenBatch, Stored, Totals
+from engine.journal.soundness import mark_path
 
-__all__ = ["Counts", "Entry", "Journal", "Line", "OpenBatch", "Stored", "Totals", "name_at", "peek", "read"]
+__all__ = [
+    "Counts",
+    "Entry",
+    "Journal",
+    "Line",
+    "OpenBatch",
+    "Stored",
+    "Totals",
+    "mark_path",
+    "name_at",
+    "peek",
+    "read",
+]

@@ -14,7 +14,7 @@ import pytest
 from agents.config import Configuration, Stages
 from agents.run_folder import RunFolder, free_name, held, write_whole
 from engine.errors import UserError
-from engine.journal import Journal
+from engine.journal import Journal, mark_path
 
 CONFIGURATION = Configuration(model="simulated/dates", budget="5", examples=10, test='rows "b".jsonl')
 PROMPT = 'Say the date.\nÄÖ 日付 \\ "quoted"\n'
@@ -146,7 +146,7 @@ def test_another_budget_is_written_when_it_is_to_be_kept_and_one_of_nothing_refu
 
 @pytest.mark.parametrize("harm", ["gone", "another run's"])
 def test_a_run_is_not_paid_for_again_because_its_journal_is_not_there(harm: str, tmp_path: Path) -> None:
-    """The mark is gone with it, or is the other's: nothing but the run itself knows which journal was its own."""
+    """Its mark is gone with it, or is the other's: nothing but the run itself knows which journal was its own."""
     folder, other = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "other")
     for each in (folder, other):
         each.begin(prompt=PROMPT, configuration=CONFIGURATION)
@@ -160,7 +160,10 @@ def test_a_run_is_not_paid_for_again_because_its_journal_is_not_there(harm: str,
         if harm != "gone":
             shutil.copy(other.path / file.name, file)
 
-    with pytest.raises(UserError, match=f"is {harm}; put this run's back"):
+    with pytest.raises(UserError, match=f"is {harm}; put "):
+        folder.check_journal()
+    if harm != "gone":
+        mark_path(folder.journal).unlink()  # as the journal's own line advises who wants to go on with this one
         folder.check_journal()
 
 
