@@ -29,7 +29,7 @@ LONGEST_FREE_PAUSE_S = 4.0  # while probes are turned away for nothing, they may
 # Of the time that it has lasted; a pause may be as long, too. Some services count what they turn away: asked every 4 s,
 # an account of ten requests a minute stays empty for ever.
 PAUSED_SHARE = 1 / 16
-FAST_GAIN = 2.0  # slots for each reply while nothing has gone wrong yet: three times as many each round trip
+FAST_GAIN = 1.0  # slots for each reply while nothing has gone wrong yet: twice as many each round trip
 GROWTH, GROWTH_SHARE = 4.0, 0.05  # slots gained per round trip once the ground is known; the larger of the two
 
 
@@ -46,7 +46,7 @@ class News(Enum):
 class Crowd:
     """How many may be in flight.
 
-    Starts with a few and triples each round trip, but only while all slots are in use: what is not used proves
+    Starts with a few and doubles each round trip, but only while all slots are in use: what is not used proves
     nothing. Overload cuts, once a burst: what was sent before a cut says nothing about the time after it. From the
     first cut on growth is additive. When nothing at all succeeds any more the breaker opens: nothing is sent for a
     second, then a single probe, then longer pauses until a probe comes back.
