@@ -16,6 +16,7 @@ from engine.errors import UserError
 __all__ = [
     "DEFAULT_BAND",
     "SCHEDULES",
+    "SHARES",
     "Band",
     "Constant",
     "Cosine",
@@ -23,6 +24,7 @@ __all__ = [
     "Happened",
     "Linear",
     "Schedule",
+    "examples_shown",
     "make_schedule",
 ]
 
@@ -56,6 +58,17 @@ class Band:
 
 
 DEFAULT_BAND = Band()
+
+SHARES = Band(low=0.0, high=1.0)
+"""In place of temperatures where an endpoint takes none: what then moves is how many examples are shown."""
+
+# At a share of two thirds, where feedback begins, as many as usual.
+COLDEST_TIMES, HOTTEST_TIMES = 2.0, 0.5
+
+
+def examples_shown(share: float, *, usual: int) -> int:
+    """How many examples a request shows where no temperature may be sent: the hotter, the fewer to imitate."""
+    return max(1, round(usual * (COLDEST_TIMES - share * (COLDEST_TIMES - HOTTEST_TIMES))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from engine.errors import SmeltError
 from engine.messages import Outcome, Reply, Request
+from engine.providers import Capabilities
 
-__all__ = ["Asks", "attempt"]
+__all__ = ["Asks", "attempt", "coldest"]
 
 
 class Asks(Protocol):
@@ -16,6 +17,12 @@ class Asks(Protocol):
     async def ask(self, request: Request) -> Reply:
         """The answer; raises a SmeltError when there is none."""
         ...
+
+
+def coldest(asks: Asks) -> float | None:
+    """The temperature for a question that has one right answer: none where the model takes none."""
+    can = getattr(asks, "capabilities", None)
+    return None if isinstance(can, Capabilities) and can.max_temperature is None else 0.0
 
 
 async def attempt(asks: Asks, request: Request) -> Outcome:

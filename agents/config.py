@@ -20,6 +20,8 @@ from engine.errors import UserError
 if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wait for
     from engine.budget import Budget
     from engine.prices import Price
+    from engine.providers.address import Address
+    from engine.providers.profile import Profile
 
 __all__ = [
     "MOST_SEED",
@@ -82,6 +84,9 @@ class Configuration:
 
     model: str = "auto"  # PROVIDER/NAME
     base_url: str | None = None
+    dialect: str | None = None  # what stands at the base URL, when its address does not tell
+    dialects: Mapping[str, Mapping[str, object]] | None = None  # one's own; in a file [dialects.NAME]
+    insecure_http: bool = False  # plain http beyond this machine
     budget: str | None = None  # a decimal number; None only where nothing costs anything real
     stages: Stages | None = None  # parts of the budget; in a file they stand beside it, in a table [budget]
     price_in: str | None = None
@@ -111,7 +116,7 @@ class Configuration:
         for name, most in MOST.items():
             _within(name, getattr(self, name), 1, most)
         _within("seed", self.seed, 0, MOST_SEED)
-        for name in ("model", "base_url", "test"):
+        for name in ("model", "base_url", "dialect", "test"):
             check_writable(_flag(name), getattr(self, name) or "")
         _positive("train_seconds", self.train_seconds)
         _positive("deadline", self.deadline)
@@ -121,7 +126,11 @@ class Configuration:
             raise UserError("--price-in and --price-out belong together: give both, or neither")
         if self.price_in is None and (self.price_cached_in is not None or self.price_cache_write is not None):
             raise UserError("price_cached_in and price_cache_write go with --price-in and --price-out: give these too")
-        _ = self.cap, self.price  # what the engine would not take is refused here, when nothing is written yet
+        _ = (
+            self.cap,
+            self.price,
+            self.profile,
+        )  # what the engine would not take is refused here, when nothing is written yet
         _one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
         _one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
 
@@ -134,6 +143,23 @@ class Configuration:
             return None
         stages = self.stages or Stages()
         return Budget(self.budget, at_most=stages.at_most, kept=stages.kept)
+
+    @property
+    def profile(self) -> Profile | None:
+        """What was said to stand at the base URL, or is one of the user's own that is known to stand there."""
+        from engine.providers.profile import known_at, profile_named, profile_of
+
+        own = {name: profile_of(name, table) for name, table in (self.dialects or {}).items()}
+        if self.dialect is not None:
+            return profile_named(self.dialect, own=own)
+        return None if self.endpoint is None else known_at(self.endpoint, own, api=self.model.partition("/")[0])
+
+    @property
+    def endpoint(self) -> Address | None:
+        """Where else than at the provider's own address it is asked."""
+        from engine.providers.address import Address
+
+        return None if self.base_url is None else Address.of(self.base_url, insecure_http=self.insecure_http)
 
     @property
     def price(self) -> Price | None:
@@ -182,9 +208,30 @@ def checked_options(table: Mapping[str, object]) -> dict[str, object]:
             raise UserError(f"option {name!r} is given twice, with a dash and without; keep one")
         if field == "budget" and isinstance(value, dict):
             options |= _budget_table(value)
+        elif field == "dialects" and isinstance(value, dict):
+            options[field] = _checked_dialects(value)
         else:
             options[field] = _checked(name, value)
     return options
+
+
+def _checked_dialects(tables: Mapping[str, object]) -> Mapping[str, object]:
+    """The tables as they are; UserError for a field that cannot be meant."""
+    from engine.providers.profile import profile_of
+
+    plain = {name: _with_floats(table) for name, table in tables.items()}
+    for name, table in plain.items():
+        profile_of(name, table)
+    return plain
+
+
+def _with_floats(value: object) -> object:
+    """Decimals are for money; what is sent to a server holds none."""
+    if isinstance(value, dict):
+        return {name: _with_floats(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(inner) for inner in value]
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _budget_table(table: Mapping[str, object]) -> dict[str, object]:
@@ -208,6 +255,8 @@ def _texts(shares: Mapping[str, object]) -> dict[str, str]:
 def _checked(name: str, value: object) -> object:
     hints = get_type_hints(Configuration)
     field = name.replace("-", "_")
+    if field == "dialects":
+        raise UserError('dialects are given as tables, as in [dialects.mine], like = "vllm"')
     if field == "stages":
         raise UserError("parts of the budget are given beside it: [budget], usd = 5, generate = 0.7")
     if field not in hints:

@@ -40,7 +40,9 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything worth knowing before a run. Never shows a key."""
-    return [*_versions(), *_keys(), *asyncio.run(_servers()), *_extras(), _teachers(), *_models(), _device(), _disk()]
+    servers = asyncio.run(_servers())
+    around = [*_versions(), *_keys(), *_steering(), *servers, *_extras(), _teachers(), *_models()]
+    return [*around, _device(), _disk()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -53,6 +55,14 @@ def _keys() -> Iterator[Finding]:
         found = bool(os.environ.get(name))
         detail = f"--model {provider}/NAME can be asked" if found else f"set it to ask --model {provider}/NAME"
         yield Finding(name, found, detail)
+
+
+def _steering() -> Iterator[Finding]:
+    """Variables that lead other programs elsewhere, and whether they lead anybody here."""
+    from engine.providers.surroundings import variables_set
+
+    for variable in variables_set(os.environ):
+        yield Finding(variable.name, True, f"leads to {variable.leads_to}: {variable.read_by}")
 
 
 async def _servers() -> list[Finding]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agents import layouts, prompts
-from agents.asks import Asks
+from agents.asks import Asks, coldest
 from agents.derive import derive
 from agents.layouts import wording
 from agents.records import Pair, Spec
@@ -114,7 +114,8 @@ async def parse_with_teacher(asks: Asks, text: str) -> Spec:
     if spec.confidence >= SURE:
         return spec
     filled = prompts.fill("parse", prompt=clean(text).strip(), shape=_SHAPE)
-    request = Request.user(filled, max_tokens=min(len(filled) // 2 + 500, _LONGEST_SPLIT), temperature=0.0, tag="parse")
+    most = min(len(filled) // 2 + 500, _LONGEST_SPLIT)
+    request = Request.user(filled, max_tokens=most, temperature=coldest(asks), tag="parse")
     try:
         reply = await asks.ask(request)
     except RequestFailed:

@@ -8,6 +8,7 @@ was paid for comes from the journal, and ends in the same bytes.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from engine.budget import Share
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
 from engine.prices import dollars, in_full
+from engine.providers.surroundings import target_told, variables_set
 from engine.training import Row
 
 __all__ = ["STAGES", "Ended", "run"]
@@ -49,6 +51,11 @@ RANKED_ALOUD = 3  # the report has more of them
 # A student that writes text needs more rows than one that chooses among labels: of dates, 2,000 rows taught `tiny` to
 # answer 8 in 10 exactly, 4,000 rows more than 9.
 USUAL_ROWS: Mapping[TaskKind, int] = {"classification": 2000, "text": 4000}
+
+WITHOUT_TEMPERATURE = (
+    "this model takes no temperature: what moves instead is how many examples it is shown, "
+    "more when inputs are rejected and fewer when they repeat"
+)
 
 OnEngine = Callable[[Engine], None]
 
@@ -110,6 +117,7 @@ async def make_data(
     async with open_engine(folder, configuration, events=events) as engine:
         folder.keep(configuration)  # now that the journal is ours: nobody else is carrying the run
         on_engine(engine)
+        tell_target(configuration, events=events)
         with drained_by_signals(engine.drain):
             try:
                 spec = await understand(folder, engine, events=events)
@@ -139,7 +147,8 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
     """The one engine of a run, with its limits, its cap and its journal."""
     return Engine(
         configuration.model,
-        base_url=configuration.base_url,
+        base_url=configuration.endpoint,
+        dialect=configuration.profile,
         budget=configuration.cap,
         price=configuration.price,
         limits=Limits(rpm=configuration.rpm, tpm=configuration.tpm),
@@ -151,6 +160,13 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
         hedge=configuration.hedge,
         batch=BATCHED if configuration.batch else False,
     )
+
+
+def tell_target(configuration: Configuration, *, events: Events) -> None:
+    """The first line of a run: whom it asks, and what in the environment somebody may expect to change that."""
+    told = target_told(configuration.model, base_url=configuration.endpoint, profile=configuration.profile)
+    if told is not None:
+        events.emit(Noted("; ".join([told, *map(str, variables_set(os.environ))])))
 
 
 async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Spec:
@@ -195,6 +211,8 @@ async def synthesize_rows(
         annealing=configuration.annealing,
         seed=configuration.seed,
     ).within(engine.capabilities)
+    if settings.temperatures is None:
+        events.emit(Noted(WITHOUT_TEMPERATURE))
     inputs = tuple(pair.input for pair in withheld)
     synthesis = await synthesize(engine, spec, settings=settings, events=events, withheld=inputs, purse=engine)
     if not synthesis.examples and synthesis.error is not None:

@@ -108,7 +108,11 @@ def _checked_budget(configuration: Configuration) -> str | None:
     from engine.providers.resolve import resolve
 
     provider = resolve(
-        configuration.model, base_url=configuration.base_url, clock=SystemClock(), seed=configuration.seed
+        configuration.model,
+        base_url=configuration.endpoint,
+        clock=SystemClock(),
+        seed=configuration.seed,
+        dialect=configuration.profile,
     )
     if configuration.batch:
         from engine.batches import check_batch

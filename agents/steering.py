@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from agents.annealing import Happened, Schedule, make_schedule
+from agents.annealing import SHARES, Happened, examples_shown, make_schedule
 from agents.annotate import Annotation, Voting
 from agents.ballots import inputs_per_call
 from agents.filter import Candidate, Known, judge_row, make_known
@@ -79,11 +79,9 @@ class Steering:
         self._known = make_known(spec, withheld=withheld)
         self._plan = make_plan(spec)
         self._anchors = [pair.input for pair in spec.demonstrations]
-        self._schedule: Schedule | None = None
-        self._temperature: float | None = None
-        if settings.temperatures is not None:
-            self._schedule = make_schedule(settings.annealing, band=settings.temperatures)
-            self._temperature = self._schedule.first
+        # Of a temperature, or where the endpoint takes none of how few examples are shown.
+        self._schedule = make_schedule(settings.annealing, band=settings.temperatures or SHARES)
+        self._heat = self._schedule.first
         self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
         self._labels_at_once = Appetite(start=settings.labels_per_call, most=settings.labels_per_call)
         self._counted = Counted()
@@ -154,7 +152,7 @@ class Steering:
             count=min(count, most_inputs(seeds)),
             target=target,
             seeds=seeds,
-            temperature=self._temperature,
+            temperature=None if self._settings.temperatures is None else self._heat,
         )
         self._built += 1
         counted.asked[target] += 1
@@ -181,10 +179,15 @@ class Steering:
         return draw_seeds(
             self._anchors,
             self._inputs,
-            count=self._settings.seeds_shown,
+            count=self._examples_shown,
             seed=self._settings.seed,
             number=self._built,
         )
+
+    @property
+    def _examples_shown(self) -> int:
+        usual = self._settings.seeds_shown
+        return usual if self._settings.temperatures is not None else examples_shown(self._heat, usual=usual)
 
     def _told_apart(self, request: Request) -> Request:
         """With few seeds, requests may read the same and are still meant to be several."""
@@ -243,8 +246,6 @@ class Steering:
         return True
 
     def _anneal(self, *, kept: int, reasons: Sequence[RejectReason]) -> None:
-        if self._schedule is None or self._temperature is None:
-            return
         repeated = sum(reason in REPEATS for reason in reasons)
         bad = sum(reason not in REPEATS and reason != "failed" for reason in reasons)
         happened = Happened(
@@ -254,7 +255,7 @@ class Steering:
             duplicates=repeated,
             rejects=bad,
         )
-        self._temperature = self._schedule.next(self._temperature, happened)
+        self._heat = self._schedule.next(self._heat, happened)
 
     def _taste(self, brought: Brought, reasons: Sequence[RejectReason]) -> None:
         """Let the sizes of calls know what these were like. A refusal or a failed call says nothing about its size."""
@@ -270,8 +271,10 @@ class Steering:
 
     def _news(self, examples: Sequence[Example], rejects: Sequence[Reject]) -> list[Event]:
         facts = [("requests", str(len(self._yields)))]
-        if self._temperature is not None:
-            facts.append(("temperature", f"{self._temperature:.2f}"))
+        if self._settings.temperatures is not None:
+            facts.append(("temperature", f"{self._heat:.2f}"))
+        else:
+            facts.append(("examples shown", str(self._examples_shown)))
         return [
             *(RowAccepted(example.input, example.output) for example in examples),
             *(RowRejected(reject.reason) for reject in rejects),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engine.clock import Clock, SystemClock
     from engine.core import Engine
     from engine.errors import (
+        AnswerCut,
+        AnswerRefused,
         AuthenticationRefused,
         BudgetReached,
         ConfigurationRefused,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         QuotaExhausted,
         RequestFailed,
         RequestRejected,
+        SchemaMissed,
         SmeltError,
         TrainingDiverged,
         UnknownPrice,
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FREE",
+    "AnswerCut",
+    "AnswerRefused",
     "AuthenticationRefused",
     "Budget",
     "BudgetReached",
@@ -75,6 +80,7 @@ __all__ = [
     "RequestFailed",
     "RequestRejected",
     "Role",
+    "SchemaMissed",
     "SmeltError",
     "Statistics",
     "SystemClock",
@@ -90,9 +96,10 @@ _HOMES = {
     "engine.budget": "Budget",
     "engine.clock": "Clock SystemClock",
     "engine.core": "Engine",
-    "engine.errors": "AuthenticationRefused BudgetReached ConfigurationRefused ContentFiltered ContextOverflow "
-    "DeadlineExceeded EndpointUnreachable Interrupted JournalUnusable MissingExtra ProviderRefused ProviderUnavailable "
-    "QuotaExhausted RequestFailed RequestRejected SmeltError TrainingDiverged UnknownPrice UnreadableReply UserError",
+    "engine.errors": "AnswerCut AnswerRefused AuthenticationRefused BudgetReached ConfigurationRefused "
+    "ContentFiltered ContextOverflow DeadlineExceeded EndpointUnreachable Interrupted JournalUnusable MissingExtra "
+    "ProviderRefused ProviderUnavailable QuotaExhausted RequestFailed RequestRejected SchemaMissed SmeltError "
+    "TrainingDiverged UnknownPrice UnreadableReply UserError",
     "engine.events": "Event Events",
     "engine.messages": "FinishReason Message Outcome RawReply Reply Request Role Usage",
     "engine.prices": "FREE Price",

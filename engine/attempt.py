@@ -31,6 +31,7 @@ from engine.journal import Journal, Stored
 from engine.messages import RawReply, Reply, Request, Usage
 from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
+from engine.providers.choice import errors_of
 from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
@@ -245,7 +246,7 @@ class Attempts:
 
     def judge(self, request: Request, raw: RawReply, *, bound: int, is_fitted: bool) -> Ending:
         """What a reply is and costs; `is_fitted` when less was allowed than the asker did, to save money."""
-        verdict = classify(raw, now=self.clock.time())
+        verdict = classify(raw, now=self.clock.time(), own=errors_of(self.provider))
         if verdict is not None:
             return failed(bound, verdict, raw=raw)
         ending = self._read(request, raw, bound)

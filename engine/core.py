@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -30,6 +31,8 @@ from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import in_parts
 from engine.prices import PICO_PER_USD, Price, dollars
 from engine.providers import Capabilities, Provider, choice
+from engine.providers.address import Address
+from engine.providers.profile import Profile
 from engine.providers.simulated import Simulated, World
 from engine.retry import Setback, Standing, persist
 from engine.statistics import Books, Statistics, Tally
@@ -57,14 +60,15 @@ class Engine:
     than its kind, at most three in a hundred: what both cost is paid. `batch` sends everything, or the stages that it
     names by their tags, to the provider's batch endpoint, at half the price and within a day or so: limits and
     deadlines of online requests say nothing then, and it needs a journal. What an earlier process has left out in
-    batches is waited for in any case. `seed` seeds the waits' jitter, a simulated world and a model in this process.
+    batches is waited for in any case. `dialect` is what stands at `base_url`, by name or as a Profile, when its address
+    does not tell. `seed` seeds the waits' jitter, a simulated world and a model in this process.
     """
 
     def __init__(
         self,
         model: str | Provider,
         *,
-        base_url: str | None = None,
+        base_url: str | Address | None = None,
         api_key: str | None = None,
         budget: Budget | None = None,
         price: Price | None = None,
@@ -80,13 +84,16 @@ class Engine:
         hedge: bool = False,
         batch: bool | Collection[str] = False,
         batch_timing: Timing | None = None,
+        dialect: str | Profile | None = None,
     ) -> None:
         optional = {"attempt_timeout_s": attempt_timeout_s, "run_deadline_s": run_deadline_s}
         check_seconds(deadline_s=deadline_s, **{name: told for name, told in optional.items() if told is not None})
         choice.check_kinds(budget=budget, price=price, limits=limits)
         self._clock = clock or SystemClock()
         self._owns_provider = isinstance(model, str)
-        self._provider = choice.chosen(model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed)
+        self._provider = choice.chosen(
+            model, base_url=base_url, api_key=api_key, clock=self._clock, seed=seed, dialect=dialect
+        )
         self._price = choice.price_of(self._provider, told=price, budget=budget)
         self._batch = check_batch(batch, provider=self._provider, journal=journal, hedge=hedge)
         self._batch_timing = batch_timing or Timing()
@@ -197,7 +204,7 @@ class Engine:
         tally.replies += 1
         tally.from_journal += reply.from_journal
         self._emit(RequestFinished(request.tag, None))
-        return reply
+        return reply if request.schema is None else replace(reply, schema=request.schema)
 
     def map(
         self, requests: Iterable[Request] | AsyncIterable[Request], *, ordered: bool = True
@@ -286,6 +293,8 @@ class Engine:
             raise RequestRejected(flaw)
         if request.n > 1 and not self._provider.capabilities.n:
             return await in_parts(request, lambda part: self._answer(part, tally))
+        if request.schema is not None and not self._provider.capabilities.schema:
+            return await self._answer(request.with_schema_told(), tally)
         if objection := self._provider.capabilities.objection(request):
             raise UserError(f"{self.model}: {objection}")
         key = request.identity(asked_of=self._asked_of)

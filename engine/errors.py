@@ -19,7 +19,10 @@ SmeltError
     ├── RequestRejected     malformed in the provider's eyes
     ├── UnreadableReply     answered, but not in the dialect
     ├── ProviderUnavailable the allowance of retries is used up
-    └── DeadlineExceeded    the time is used up
+    ├── DeadlineExceeded    the time is used up
+    ├── AnswerCut           meant to be JSON, and its end is missing
+    ├── AnswerRefused       the model would not answer
+    └── SchemaMissed        answered, but not what the schema says
 
 A bug of ours is none of these: it is whatever Python raises, exit code 1.
 """
@@ -29,6 +32,8 @@ from __future__ import annotations
 from typing import Self
 
 __all__ = [
+    "AnswerCut",
+    "AnswerRefused",
     "AuthenticationRefused",
     "BudgetReached",
     "ConfigurationRefused",
@@ -44,6 +49,7 @@ __all__ = [
     "QuotaExhausted",
     "RequestFailed",
     "RequestRejected",
+    "SchemaMissed",
     "SmeltError",
     "TrainingDiverged",
     "UnknownPrice",
@@ -148,3 +154,15 @@ class ProviderUnavailable(RequestFailed):
 
 class DeadlineExceeded(RequestFailed):
     """The request did not end within the time it was given."""
+
+
+class AnswerCut(RequestFailed):
+    """The answer was to be JSON, and its end is missing: there was no room for it."""
+
+
+class AnswerRefused(RequestFailed):
+    """The answer was to be JSON, and the model would not give one."""
+
+
+class SchemaMissed(RequestFailed):
+    """The answer is not the JSON that the schema says."""

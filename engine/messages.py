@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import orjson
 
-from engine.errors import RequestFailed, SmeltError, UserError
+from engine.errors import AnswerRefused, ContentFiltered, RequestFailed, SmeltError, UserError
+from engine.structured import read_json, told
 
 __all__ = [
     "SIMULATED_HEADER",
@@ -98,6 +99,17 @@ class Request:
             if not _is_writable(message.content):
                 return f"message {position} ({message.role}) holds half a surrogate pair, which is no character"
         return None if all(map(_is_writable, self.stop)) else "a stop holds half a surrogate pair"
+
+    def with_schema_told(self) -> Request:
+        """The same question where an endpoint has no field for a schema: the last message tells it in words."""
+        if self.schema is None:
+            return self
+        *before, last = self.messages
+        words = told(self.schema)
+        closing = [Message("user", f"{last.content}\n\n{words}")]
+        if last.role != "user":
+            closing = [last, Message("user", words)]
+        return replace(self, messages=(*before, *closing), schema=None)
 
     @classmethod
     def user(
@@ -286,11 +298,31 @@ class Reply:
     latency_s: float = 0.0
     attempts: int = 1
     from_journal: bool = False
+    schema: Mapping[str, object] | None = field(default=None, hash=False, repr=False)  # of the request
 
     @property
     def text(self) -> str:
         """The first (and usually only) completion."""
         return self.texts[0]
+
+    @property
+    def parsed(self) -> object:
+        """What the first completion says, as JSON that fits the request's schema.
+
+        Raises AnswerCut, AnswerRefused, ContentFiltered or SchemaMissed; the reply is paid for and kept all the same.
+        """
+        return self.parsed_at(0)
+
+    def parsed_at(self, index: int) -> object:
+        """The same for one of several completions."""
+        if self.schema is None:
+            raise UserError("there is nothing to parse by: name what is wanted, as in Request.user(text, schema=...)")
+        reason = self.finish_reasons[index]
+        if reason == "refusal":
+            raise AnswerRefused("the model refused to answer")
+        if reason == "filtered":
+            raise ContentFiltered("a content filter cut the answer off")
+        return read_json(self.texts[index], schema=self.schema, is_cut=reason == "length")
 
 
 @dataclass(frozen=True, slots=True)

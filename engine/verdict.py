@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 import orjson
 
@@ -161,6 +162,7 @@ STATUSES: Mapping[int, Kind] = {
     408: Kind.TRANSIENT, 409: Kind.TRANSIENT, 413: Kind.CONTEXT, 422: Kind.CONFIG, 425: Kind.TRANSIENT,
     429: Kind.RATE, 498: Kind.OVERLOAD, 499: Kind.TRANSIENT, 503: Kind.OVERLOAD, 529: Kind.OVERLOAD,
 }  # fmt: skip
+NO_WORDS: Mapping[str, Kind] = MappingProxyType({})
 KINDS: Mapping[type, str] = {list: "a list", dict: "an object", bool: "true"}
 CONFIG_EVERYWHERE_STATUSES = frozenset({404, 405})
 NEVER_BILLED = frozenset({429, 529})
@@ -176,15 +178,16 @@ class Said:
     parsed: bool = False
 
 
-def classify(raw: RawReply, *, now: float = 0.0) -> Verdict | None:
+def classify(raw: RawReply, *, now: float = 0.0, own: Mapping[str, Kind] = NO_WORDS) -> Verdict | None:
     """What is wrong with a reply, by its status, headers and body; None for a success that is to be read.
 
-    `now`, in seconds since 1970, is needed for providers that say a date to wait for.
+    `now`, in seconds since 1970, is needed for providers that say a date to wait for. `own` is what codes, types and
+    statuses of the provider's mean, in lower case; it has the first word.
     """
     if 200 <= raw.status < 300:
         # Inside of a JSON text the quotes are escaped, so these bytes are a key or a value, never an answer's words.
-        return _judge(raw, now=now) if b'"error"' in raw.body and _said(raw.body).parsed else None
-    return _judge(raw, now=now)
+        return _judge(raw, now=now, own=own) if b'"error"' in raw.body and _said(raw.body).parsed else None
+    return _judge(raw, now=now, own=own)
 
 
 def classify_failure(message: str, *, sent: bool) -> Verdict:
@@ -197,10 +200,10 @@ def classify_unreadable(message: str) -> Verdict:
     return Verdict(kind=Kind.PROTOCOL, message=_cleaned(message))
 
 
-def _judge(raw: RawReply, *, now: float) -> Verdict:
+def _judge(raw: RawReply, *, now: float, own: Mapping[str, Kind]) -> Verdict:
     said = _said(raw.body)
     status = (said.status or 500) if raw.status < 300 else raw.status
-    kind, is_specific = _kind(said, status)
+    kind, is_specific = _own_kind(said, status, own) or _kind(said, status)
     advice = raw.headers.get(SHOULD_RETRY, "")
     if advice == "true" and not is_specific and kind is Kind.CONFIG:
         kind = Kind.TRANSIENT
@@ -212,6 +215,12 @@ def _judge(raw: RawReply, *, now: float) -> Verdict:
         everywhere=kind in EVERYWHERE or (kind is Kind.CONFIG and _is_about_everything(said, status)),
         final=advice == "false" and not is_specific,
     )
+
+
+def _own_kind(said: Said, status: int, own: Mapping[str, Kind]) -> tuple[Kind, bool] | None:
+    """What the provider's own words mean, if there is one among them; a status of its own comes last."""
+    found = next((own[word] for word in (*said.words, str(status)) if word in own), None)
+    return None if found is None else (found, True)
 
 
 def _kind(said: Said, status: int) -> tuple[Kind, bool]:

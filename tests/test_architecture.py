@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 # From what is general to what is special. A file may import what stands in an earlier row, and its own folder.
 ENGINE_FLOORS = (
-    ("errors", "clock", "messages", "text", "headers", "scope", "collector"),
+    ("errors", "clock", "messages", "text", "headers", "scope", "collector", "structured"),
     ("events", "verdict"),
     ("throttle", "concurrency", "retry", "prices", "budget", "journal", "flow", "parts", "batching"),
     ("providers", "limiter"),
@@ -32,7 +32,8 @@ ENGINE_FLOORS = (
 )
 WINGS = ("retrieval", "training", "evaluation", "baselines", "desk", "serving")
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "numpy", "pyarrow", "openai", "anthropic",
-         "gradio", "aiohttp", "httpx", "huggingface_hub", "genai_prices", "rank_bm25", "jinja2")  # fmt: skip
+         "gradio", "aiohttp", "httpx", "huggingface_hub", "genai_prices", "rank_bm25", "jinja2",
+         "jsonschema")  # fmt: skip
 
 
 def imports_of(path: Path) -> set[str]:

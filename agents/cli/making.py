@@ -17,8 +17,10 @@ from agents.cli.options import (
     ConcurrencyOption,
     ConfigOption,
     DeadlineOption,
+    DialectOption,
     ExamplesOption,
     HedgeOption,
+    InsecureHttpOption,
     JsonOption,
     ModelOption,
     OutOption,
@@ -63,6 +65,8 @@ def run(
     prompt: PromptArgument,
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
+    dialect: DialectOption = None,
+    insecure_http: InsecureHttpOption = None,
     budget: BudgetOption = None,
     examples: ExamplesOption = None,
     votes: VotesOption = None,
@@ -88,7 +92,8 @@ def run(
 ) -> int:
     """Turn a prompt into a data set, a student and a report."""
     flags = {
-        "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
+        "model": model, "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget,
+        "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
         "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch,
         "deadline": deadline, "price_in": price_in, "price_out": price_out,
@@ -101,6 +106,8 @@ def generate(
     prompt: PromptArgument,
     model: ModelOption = None,
     base_url: BaseUrlOption = None,
+    dialect: DialectOption = None,
+    insecure_http: InsecureHttpOption = None,
     budget: BudgetOption = None,
     examples: ExamplesOption = None,
     votes: VotesOption = None,
@@ -122,7 +129,8 @@ def generate(
 ) -> int:
     """Make the data set only. Inputs are labelled by vote, filtered, split and written as parquet."""
     flags = {
-        "model": model, "base_url": base_url, "budget": budget, "examples": examples, "votes": votes,
+        "model": model, "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget,
+        "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
         "hedge": hedge, "batch": batch, "deadline": deadline, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip

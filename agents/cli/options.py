@@ -15,8 +15,10 @@ __all__ = [
     "ConcurrencyOption",
     "ConfigOption",
     "DeadlineOption",
+    "DialectOption",
     "ExamplesOption",
     "HedgeOption",
+    "InsecureHttpOption",
     "JsonOption",
     "ModelOption",
     "OutOption",
@@ -50,6 +52,14 @@ ModelOption = Annotated[
 ]
 BaseUrlOption = Annotated[
     str | None, typer.Option(metavar="URL", help="Another endpoint in the provider's dialect, with its /v1.")
+]
+DialectOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What stands at the base URL: vllm, ollama, azure, ... (by its address)."),
+]
+InsecureHttpOption = Annotated[
+    bool | None,
+    typer.Option("--insecure-http", help="Allow plain http beyond this machine: others can read prompt and key."),
 ]
 BudgetOption = Annotated[str | None, typer.Option(metavar="USD", help="What may be spent at most. Never exceeded.")]
 ExamplesOption = Annotated[

@@ -22,7 +22,8 @@ class Capabilities:
     n: bool = True  # several completions a request; without it the engine sends n requests
     seed: bool = True
     stop: bool = True
-    schema: bool = True
+    schema: bool = True  # without it the engine tells the schema in words
+    most_stops: int | None = None  # None: any number
 
     def objection(self, request: Request) -> str | None:
         """What this request asks that the endpoint cannot do, in words; None when it can do all of it."""
@@ -30,6 +31,8 @@ class Capabilities:
             return "no temperature may be sent to this model"
         if request.temperature is not None and request.temperature > (self.max_temperature or 0):
             return f"the temperature must be at most {self.max_temperature:g} here (got {request.temperature:g})"
+        if self.stop and self.most_stops is not None and len(request.stop) > self.most_stops:
+            return f"at most {self.most_stops} stop sequences may be sent here (got {len(request.stop)})"
         can_all = self.n and self.seed and self.stop and self.schema
         return None if can_all else self._missing(request)
 

@@ -15,14 +15,15 @@ __all__ = ["Address"]
 class Address:
     """A base URL without a trailing slash, user, query or fragment, so that it may be shown anywhere.
 
-    Plain http is for this machine alone: a prompt, and perhaps a key, would travel readable.
+    Plain http is for this machine alone: a prompt, and perhaps a key, would travel readable. With `insecure_http` that
+    is what the user wants.
     """
 
     url: str
     host: str
 
     @classmethod
-    def of(cls, text: str) -> Address:
+    def of(cls, text: str, *, insecure_http: bool = False) -> Address:
         """Check a base URL as a person wrote it: `Address.of("http://127.0.0.1:8000/v1/")`. Raises UserError."""
         parts = _split(text)
         # Not the text itself from here on: with a password in it, the message would tell.
@@ -32,8 +33,11 @@ class Address:
         if parts.query or parts.fragment:
             raise UserError(f"base URL {shown}: leave out what follows '?' or '#'")
         address = cls(shown.rstrip("/"), parts.hostname or "")
-        if parts.scheme == "http" and not address.loopback:
-            raise UserError(f"base URL {shown}: plain http is for this machine only; use https://")
+        if parts.scheme == "http" and not address.loopback and not insecure_http:
+            raise UserError(
+                f"base URL {shown}: plain http is for this machine only, since prompt and key would travel readable; "
+                "use https://, or --insecure-http if that is meant"
+            )
         return address
 
     @property

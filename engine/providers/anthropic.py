@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from itertools import dropwhile, takewhile
 from typing import Final
@@ -15,14 +16,22 @@ from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
+from engine.providers.profile import Profile, profiles, recognised
 
-__all__ = ["OFFICIAL_DOMAIN", "OFFICIAL_URL", "Anthropic", "body_of", "capabilities_under", "read_message"]
+__all__ = [
+    "OFFICIAL_DOMAIN",
+    "OFFICIAL_URL",
+    "Anthropic",
+    "body_of",
+    "body_under",
+    "capabilities_under",
+    "read_message",
+]
 
 OFFICIAL_URL: Final = "https://api.anthropic.com"
 OFFICIAL_DOMAIN: Final = "api.anthropic.com"
 
-# The last version under which a temperature may be sent; annealing lives on it.
-DEFAULT_VERSION: Final = "2023-06-01"
+# The version that we ask for unless told otherwise is the last before this one: annealing lives on temperatures.
 _WITHOUT_SAMPLING: Final = "2026-10-21"
 
 _FINISH: Final[Mapping[str, FinishReason]] = {
@@ -36,8 +45,12 @@ _FINISH: Final[Mapping[str, FinishReason]] = {
 
 def capabilities_under(version: str) -> Capabilities:
     """What may be sent under an `anthropic-version`: a temperature up to 1, or from the newest on none at all."""
+    return _of_version(profiles()["anthropic"], version).capabilities
+
+
+def _of_version(profile: Profile, version: str) -> Profile:
     sampling = version < _WITHOUT_SAMPLING  # versions are dates, and sort as text
-    return Capabilities(max_temperature=1.0 if sampling else None, n=False, seed=False)
+    return dataclasses.replace(profile, version=version, temperature=profile.temperature if sampling else None)
 
 
 class Anthropic:
@@ -53,21 +66,24 @@ class Anthropic:
         self,
         model: str,
         *,
-        base_url: str = OFFICIAL_URL,
+        base_url: str | Address = OFFICIAL_URL,
         api_key: str | None = None,
         clock: Clock,
-        version: str = DEFAULT_VERSION,
+        version: str | None = None,
+        profile: Profile | None = None,
     ) -> None:
         self.model = model
-        self.version = version
-        self.capabilities = capabilities_under(version)
-        self._address = Address.of(base_url.rstrip("/").removesuffix("/v1"))
+        address = base_url if isinstance(base_url, Address) else Address.of(base_url)
+        self._address = dataclasses.replace(address, url=address.url.removesuffix("/v1"))
+        known = profile or recognised(self._address, api="anthropic")
+        self.profile = _of_version(known, version or known.version).for_model(model)
+        self.version = self.profile.version
+        self.capabilities = self.profile.capabilities
+        self.errors = self.profile.errors
         self.official = self._address.within(OFFICIAL_DOMAIN)
-        headers = {"anthropic-version": version}
-        if api_key is not None:
-            headers["x-api-key"] = api_key
+        headers = self.profile.headers_with(api_key)
         self.account = Account.of(self._address, key=api_key, model=model)
-        self._wire = Wire(self._address, "/v1/messages", headers=headers, clock=clock, key=api_key)
+        self._wire = Wire(self._address, self.profile.path_for(model), headers=headers, clock=clock, key=api_key)
         self._key: Callable[[], str | None] = lambda: api_key  # not to be seen by whoever looks at the attributes
 
     @property
@@ -76,7 +92,8 @@ class Anthropic:
 
     @property
     def endpoint(self) -> str:
-        return f"{self._address} anthropic-messages {self.version} {self.model}"
+        plain = f"{self._address} anthropic-messages {self.version} {self.model}"
+        return " ".join(filter(None, [plain, self.profile.peculiarity]))
 
     def __repr__(self) -> str:
         return f"<Anthropic {self.endpoint}>"
@@ -84,8 +101,8 @@ class Anthropic:
     async def send(self, request: Request, *, timeout_s: float) -> RawReply:
         if objection := self.capabilities.objection(request):
             raise RequestRejected(f"{self.name}: {objection}")
-        body = body_of(request, model=self.model, official=self.official)
-        return await self._wire.post(encode(body), timeout_s=timeout_s)
+        body = body_under(self.profile, request, model=self.model)
+        return self.profile.understood(await self._wire.post(encode(body), timeout_s=timeout_s))
 
     def read(self, request: Request, raw: RawReply) -> Reading:
         return read_message(request, raw, model=self.model)
@@ -101,18 +118,19 @@ class Anthropic:
 
 
 def body_of(request: Request, *, model: str, official: bool) -> dict[str, object]:
-    """What is posted. Opening system messages become the top-level system text; later ones raise RequestRejected.
+    """What is posted to Anthropic itself (`official`), or to whatever speaks its dialect."""
+    return body_under(profiles()["anthropic" if official else "anthropic-plain"], request, model=model)
 
-    `official`: Anthropic itself may bill at another tier unless the standard one is named.
-    """
+
+def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, object]:
+    """What is posted. Opening system messages become the top-level system text; later ones raise RequestRejected."""
     system, turns = _split_system(request.messages)
     body: dict[str, object] = {
         "model": model,
-        "max_tokens": request.max_tokens,
+        profile.output_cap: request.max_tokens,
         "messages": [{"role": message.role, "content": message.content} for message in turns],
+        **profile.send,
     }
-    if official:
-        body["service_tier"] = "standard_only"
     if system:
         body["system"] = system
     if request.temperature is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.budget import Budget
@@ -11,8 +11,11 @@ from engine.errors import UnknownPrice, UserError
 from engine.messages import Request
 from engine.prices import Price, lookup
 from engine.providers import Provider
+from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
+from engine.providers.profile import Profile
 from engine.throttle import Limits
+from engine.verdict import Kind
 
 __all__ = [
     "account_of",
@@ -21,6 +24,7 @@ __all__ = [
     "check_kinds",
     "chosen",
     "count_of",
+    "errors_of",
     "known_price",
     "price_of",
     "timeout_of",
@@ -38,14 +42,22 @@ def check_kinds(*, budget: object, price: object, limits: object) -> None:
             raise UserError(f"{name} must be {kind.__name__}, as in {EXAMPLES[kind]} (got {value!r})")
 
 
-def chosen(model: str | Provider, *, base_url: str | None, api_key: str | None, clock: Clock, seed: int) -> Provider:
+def chosen(
+    model: str | Provider,
+    *,
+    base_url: str | Address | None,
+    api_key: str | None,
+    clock: Clock,
+    seed: int,
+    dialect: str | Profile | None = None,
+) -> Provider:
     """The provider of that name, or the one that was handed over."""
     if isinstance(model, str):
         from engine.providers.resolve import resolve
 
-        return resolve(model, base_url=base_url, api_key=api_key, clock=clock, seed=seed)
-    if base_url is not None or api_key is not None:
-        raise UserError("base_url and api_key belong to a model given by name; this provider has its own")
+        return resolve(model, base_url=base_url, api_key=api_key, clock=clock, seed=seed, dialect=dialect)
+    if base_url is not None or api_key is not None or dialect is not None:
+        raise UserError("base_url, api_key and dialect belong to a model given by name; this provider has its own")
     return model
 
 
@@ -79,6 +91,12 @@ def timeout_of(provider: Provider, *, told: float | None) -> float:
     """What an attempt may take, in seconds: as told, as the provider's `attempt_timeout_s` says, or as is usual."""
     own = getattr(provider, "attempt_timeout_s", None)
     return told if told is not None else own if isinstance(own, float) else USUAL_TIMEOUT_S
+
+
+def errors_of(provider: Provider) -> Mapping[str, Kind]:
+    """What codes, types and statuses of the provider's own mean, where it offers `errors`."""
+    own = getattr(provider, "errors", None)
+    return own if isinstance(own, Mapping) else {}
 
 
 def price_of(provider: Provider, *, told: Price | None, budget: Budget | None) -> Price:

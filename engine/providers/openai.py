@@ -14,8 +14,9 @@ from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
+from engine.providers.profile import Profile, profiles, recognised
 
-__all__ = ["OFFICIAL_DOMAIN", "OFFICIAL_URL", "OpenAI", "body_of", "read_completion"]
+__all__ = ["OFFICIAL_DOMAIN", "OFFICIAL_URL", "OpenAI", "body_of", "body_under", "read_completion"]
 
 OFFICIAL_URL: Final = "https://api.openai.com/v1"
 OFFICIAL_DOMAIN: Final = "api.openai.com"
@@ -28,6 +29,9 @@ class OpenAI:
 
     OpenAI("gpt-5.4-mini", api_key=key, clock=SystemClock())
     OpenAI("qwen3", base_url="http://127.0.0.1:8000/v1", clock=SystemClock())   # a server of one's own, no key
+    OpenAI("qwen3", base_url=url, profile=profile_named("vllm"), clock=SystemClock())
+
+    What may be sent, and how, is the `profile`'s to say; without one it is the one that the address is known by.
     """
 
     simulated: bool = False
@@ -36,18 +40,21 @@ class OpenAI:
         self,
         model: str,
         *,
-        base_url: str = OFFICIAL_URL,
+        base_url: str | Address = OFFICIAL_URL,
         api_key: str | None = None,
         clock: Clock,
         capabilities: Capabilities | None = None,
+        profile: Profile | None = None,
     ) -> None:
         self.model = model
-        self.capabilities = capabilities or Capabilities()
-        self._address = Address.of(base_url)
+        self._address = base_url if isinstance(base_url, Address) else Address.of(base_url)
+        self.profile = (profile or recognised(self._address)).for_model(model)
+        self.capabilities = capabilities or self.profile.capabilities
+        self.errors = self.profile.errors
         self.official = self._address.within(OFFICIAL_DOMAIN)
-        headers = {} if api_key is None else {"authorization": f"Bearer {api_key}"}
+        headers = self.profile.headers_with(api_key)
         self.account = Account.of(self._address, key=api_key, model=model)
-        self._wire = Wire(self._address, "/chat/completions", headers=headers, clock=clock, key=api_key)
+        self._wire = Wire(self._address, self.profile.path_for(model), headers=headers, clock=clock, key=api_key)
         self._key: Callable[[], str | None] = lambda: api_key  # not to be seen by whoever looks at the attributes
 
     @property
@@ -56,7 +63,7 @@ class OpenAI:
 
     @property
     def endpoint(self) -> str:
-        return f"{self._address} openai-chat {self.model}"
+        return " ".join(filter(None, [f"{self._address} openai-chat {self.model}", self.profile.peculiarity]))
 
     def __repr__(self) -> str:
         return f"<OpenAI {self.endpoint}>"
@@ -64,8 +71,8 @@ class OpenAI:
     async def send(self, request: Request, *, timeout_s: float) -> RawReply:
         if objection := self.capabilities.objection(request):
             raise RequestRejected(f"{self.name}: {objection}")
-        body = body_of(request, model=self.model, official=self.official)
-        return await self._wire.post(encode(body), timeout_s=timeout_s)
+        body = body_under(self.profile, request, model=self.model)
+        return self.profile.understood(await self._wire.post(encode(body), timeout_s=timeout_s))
 
     def read(self, request: Request, raw: RawReply) -> Reading:
         return read_completion(request, raw, model=self.model)
@@ -81,18 +88,18 @@ class OpenAI:
 
 
 def body_of(request: Request, *, model: str, official: bool) -> dict[str, object]:
-    """What is posted. Only what the request asks for is named; the rest stays the endpoint's own default.
+    """What is posted to OpenAI itself (`official`), or to whatever calls itself compatible."""
+    return body_under(profiles()["openai" if official else "plain"], request, model=model)
 
-    `official`: OpenAI itself has renamed the output cap, and may bill a project at another tier unless one is named.
-    Compatible servers know neither the new name nor the tier.
-    """
+
+def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, object]:
+    """What is posted. Only what the request asks for is named, beside what the profile has every request say."""
     body: dict[str, object] = {
         "model": model,
         "messages": [{"role": message.role, "content": message.content} for message in request.messages],
-        "max_completion_tokens" if official else "max_tokens": request.max_tokens,
+        profile.output_cap: request.max_tokens,
+        **profile.send,
     }
-    if official:
-        body["service_tier"] = "default"
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.n > 1:

@@ -18,10 +18,12 @@ from engine.providers.address import Address
 from engine.providers.anthropic import OFFICIAL_DOMAIN as ANTHROPIC_DOMAIN
 from engine.providers.anthropic import OFFICIAL_URL as ANTHROPIC_URL
 from engine.providers.anthropic import Anthropic
+from engine.providers.fields import Api
 from engine.providers.http import checked_key
 from engine.providers.openai import OFFICIAL_DOMAIN as OPENAI_DOMAIN
 from engine.providers.openai import OFFICIAL_URL as OPENAI_URL
 from engine.providers.openai import OpenAI
+from engine.providers.profile import Profile, profile_named, recognised
 from engine.providers.simulated import Simulated, World
 
 if TYPE_CHECKING:
@@ -35,22 +37,30 @@ WORLDS_GROUP: Final = "smelt.worlds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Settings:
-    base_url: str | None
+    base_url: str | Address | None
     api_key: str | None = field(repr=False)
     clock: Clock
     seed: int
+    dialect: Profile | None = None
 
 
 def resolve(
-    model: str, *, base_url: str | None = None, api_key: str | None = None, clock: Clock, seed: int = 0
+    model: str,
+    *,
+    base_url: str | Address | None = None,
+    api_key: str | None = None,
+    clock: Clock,
+    seed: int = 0,
+    dialect: str | Profile | None = None,
 ) -> Provider:
     """The provider that answers as `model`: "openai/gpt-5.4-mini", "anthropic/claude-haiku-4-5", "simulated/dates",
     "local/NAME_OR_PATH" for a model in this process, "sdk/azure/NAME" and the like for a cloud's own client.
 
-    The key comes from OPENAI_API_KEY or ANTHROPIC_API_KEY unless given; only the official hosts insist on one.
-    `seed` is the simulated world's, or the chance of a model in this process. No other variable is read but by the
-    clients behind sdk/...: what is asked goes where `base_url` says, or to the official host. Raises UserError for
-    anything that cannot be meant.
+    The key comes from the variable of the service that stands there (GROQ_API_KEY, say), else from OPENAI_API_KEY or
+    ANTHROPIC_API_KEY, unless given; only the official hosts insist on one. `dialect` is what stands there, by name or
+    as a profile; without one it is what the address is known by. `seed` is the simulated world's, or the chance of a
+    model in this process. No other variable is read but by the clients behind sdk/...: what is asked goes where
+    `base_url` says, or to the official host. Raises UserError for anything that cannot be meant.
     """
     provider, slash, name = model.partition("/")
     if model == "auto":
@@ -59,7 +69,11 @@ def resolve(
         raise UserError(f"model {model!r}: write it as provider/name, for example openai/gpt-5.4-mini")
     if provider not in _MAKERS:
         raise UserError(f"model {model!r}: no provider {provider!r}{_alternatives(provider, list(_MAKERS))}")
-    return _MAKERS[provider](name, _Settings(base_url=base_url, api_key=api_key, clock=clock, seed=seed))
+    profile = profile_named(dialect) if isinstance(dialect, str) else dialect
+    settings = _Settings(base_url=base_url, api_key=api_key, clock=clock, seed=seed, dialect=profile)
+    if profile is not None and profile.api != provider:
+        raise UserError(f"the dialect {profile.name!r} is one of {profile.api}/NAME (got {model!r})")
+    return _MAKERS[provider](name, settings)
 
 
 def world_named(name: str, *, seed: int) -> World:
@@ -72,16 +86,24 @@ def world_named(name: str, *, seed: int) -> World:
 
 
 def _openai(name: str, settings: _Settings) -> Provider:
-    address = Address.of(settings.base_url or OPENAI_URL)
-    key = _key(settings, variable="OPENAI_API_KEY", needed=address.within(OPENAI_DOMAIN), model=f"openai/{name}")
-    return OpenAI(name, base_url=address.url, api_key=key, clock=settings.clock)
+    address, profile = _place(settings, official=OPENAI_URL, api="openai")
+    variables = (profile.key, "OPENAI_API_KEY")
+    key = _key(settings, variables=variables, needed=address.within(OPENAI_DOMAIN), model=f"openai/{name}")
+    return OpenAI(name, base_url=address, api_key=key, clock=settings.clock, profile=profile)
 
 
 def _anthropic(name: str, settings: _Settings) -> Provider:
-    address = Address.of(settings.base_url or ANTHROPIC_URL)
-    needed = address.within(ANTHROPIC_DOMAIN)
-    key = _key(settings, variable="ANTHROPIC_API_KEY", needed=needed, model=f"anthropic/{name}")
-    return Anthropic(name, base_url=address.url, api_key=key, clock=settings.clock)
+    address, profile = _place(settings, official=ANTHROPIC_URL, api="anthropic")
+    variables = (profile.key, "ANTHROPIC_API_KEY")
+    key = _key(settings, variables=variables, needed=address.within(ANTHROPIC_DOMAIN), model=f"anthropic/{name}")
+    return Anthropic(name, base_url=address, api_key=key, clock=settings.clock, profile=profile)
+
+
+def _place(settings: _Settings, *, official: str, api: Api) -> tuple[Address, Profile]:
+    """Where it is, and what stands there."""
+    given = settings.base_url or official
+    address = given if isinstance(given, Address) else Address.of(given)
+    return address, settings.dialect or recognised(address, api=api)
 
 
 def _local(name: str, settings: _Settings) -> Provider:
@@ -94,7 +116,8 @@ def _local(name: str, settings: _Settings) -> Provider:
 def _sdk(name: str, settings: _Settings) -> Provider:
     from engine.providers.sdk import from_environment
 
-    return from_environment(name, base_url=settings.base_url, api_key=settings.api_key, clock=settings.clock)
+    place = None if settings.base_url is None else str(settings.base_url)
+    return from_environment(name, base_url=place, api_key=settings.api_key, clock=settings.clock)
 
 
 def _simulated(name: str, settings: _Settings) -> Provider:
@@ -116,14 +139,15 @@ _MAKERS: Final[Mapping[str, Callable[[str, _Settings], Provider]]] = {
 }
 
 
-def _key(settings: _Settings, *, variable: str, needed: bool, model: str) -> str | None:
+def _key(settings: _Settings, *, variables: tuple[str, str], needed: bool, model: str) -> str | None:
+    """The key that was given, else that of the first variable that is set: the service's own, then the dialect's."""
     if settings.api_key is not None:
         return checked_key(settings.api_key, source="the API key given")
-    found = os.environ.get(variable, "")
-    if found.strip():
-        return checked_key(found, source=variable)
+    for variable in filter(None, variables):
+        if (found := os.environ.get(variable, "")).strip():
+            return checked_key(found, source=variable)
     if needed:
-        raise UserError(f"model {model!r} needs a key: set {variable}, or ask a simulated teacher")
+        raise UserError(f"model {model!r} needs a key: set {variables[-1]}, or ask a simulated teacher")
     return None
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.annealing import SCHEDULES, Band, Feedback, Happened, Linear, make_schedule
+from agents.annealing import SCHEDULES, SHARES, Band, Feedback, Happened, Linear, examples_shown, make_schedule
 from engine.errors import UserError
 
 BAND = Band()
@@ -102,3 +102,11 @@ def test_nonsense_is_a_users_error() -> None:
         Band(low=1.0, high=0.7)
     with pytest.raises(UserError, match="'warm'"):
         make_schedule("warm", band=BAND)
+
+
+def test_where_no_temperature_may_be_sent_the_hotter_the_fewer_examples() -> None:
+    """Where feedback begins, as many as usual."""
+    shown = [examples_shown(share, usual=6) for share in (0.0, 1 / 3, Feedback(SHARES).first, 1.0)]
+
+    assert shown == [12, 9, 6, 3]
+    assert examples_shown(1.0, usual=1) == 1

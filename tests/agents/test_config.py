@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomlkit
 
 from agents.config import SPENDING_STAGES, Configuration, Stages, as_table, checked_options, read_config, resolve
 from engine.budget import Budget
@@ -180,3 +181,60 @@ def test_a_number_of_a_wrong_kind_is_told_as_it_was_written(tmp_path: Path) -> N
 
     with pytest.raises(UserError, match=r"must be a whole number \(got 2\.5\)"):
         read_config(file)
+
+
+DIALECTS = """
+model = "openai/m"
+base_url = "https://llm.example.org/v1"
+
+[dialects.ours]
+like = "vllm"
+at = ["llm.example.org"]
+n = false
+temperature = 1.5
+send = { top_k = 5, min_p = 0.25 }
+"""
+
+
+def test_a_dialect_of_ones_own_is_known_by_its_place_or_its_name_and_written_down(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(DIALECTS, encoding="utf-8")
+    known = resolve(file=tmp_path / "c.toml", flags={})
+    (tmp_path / "again.toml").write_text(tomlkit.dumps(as_table(known)), encoding="utf-8")
+
+    assert known.profile is not None
+    assert (known.profile.name, known.profile.n, known.profile.title) == ("ours", False, "vLLM")
+    assert (known.profile.temperature, known.profile.send) == (1.5, {"top_k": 5, "min_p": 0.25})
+    assert resolve(file=tmp_path / "again.toml", flags={}) == known
+    elsewhere = {"base_url": "https://elsewhere.example"}
+    assert resolve(file=tmp_path / "c.toml", flags=elsewhere).profile is None
+    assert resolve(file=tmp_path / "c.toml", flags={**elsewhere, "dialect": "ours"}).profile == known.profile
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[dialects.ours]\nnn = 1", "dialects.ours: unknown field 'nn'"),
+        ("[dialects.ours]\nlike = 'vlm'", "dialects.ours: like names no dialect"),
+        ("dialects = 5", "dialects are given as tables"),
+        ("[dialects]\nours = 5", "dialects.ours must be a table"),
+        ("dialect = 'olama'", "no dialect 'olama'; did you mean 'ollama'"),
+        ("dialect = 5", "'dialect' must be text"),
+        ("insecure_http = 'yes'", "'insecure_http' must be true or false"),
+    ],
+)
+def test_a_dialect_that_cannot_be_meant_is_refused_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "c.toml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(UserError) as caught:
+        resolve(file=tmp_path / "c.toml", flags={})
+
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_plain_http_beyond_this_machine_has_an_option_of_its_own() -> None:
+    far = {"model": "openai/m", "base_url": "http://llm.example.org/v1"}
+
+    with pytest.raises(UserError, match="--insecure-http"):
+        _ = Configuration(**far).endpoint  # type: ignore[arg-type]
+    assert str(Configuration(**far, insecure_http=True).endpoint) == far["base_url"]  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from agents.describe import describe, own_words
 from agents.records import Pair, Spec
 from engine.errors import BudgetReached, RequestFailed
 from engine.messages import FinishReason, Reply, Request, Usage
+from engine.providers import Capabilities
 
 SPEC = Spec(
     instruction="Write the date as ISO.", demonstrations=(Pair("May 5, 2020", "2020-05-05"), Pair("hello", "N/A"))
@@ -96,3 +97,14 @@ def test_what_stops_a_run_stops_the_describing_too() -> None:
 
 def test_own_words_hold_the_labels() -> None:
     assert own_words(Spec(instruction="Route it.", labels=("billing", "other"))).split("\n")[1:] == ["billing", "other"]
+
+
+@pytest.mark.parametrize(("highest", "temperature"), [(None, None), (1.0, 0.0)])
+def test_a_model_that_takes_no_temperature_is_sent_none(highest: float | None, temperature: float | None) -> None:
+    class Able(Teacher):
+        capabilities = Capabilities(max_temperature=highest)
+
+    teacher = Able("A model that writes dates.")
+    asyncio.run(describe(teacher, SPEC, thing="model", note=print))
+
+    assert [request.temperature for request in teacher.asked] == [temperature]

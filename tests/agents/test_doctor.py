@@ -87,3 +87,11 @@ def test_as_json_it_is_one_object() -> None:
 
     assert said.count("\n") == 1
     assert json.loads(said)["smelt"]["found"] is True
+
+
+def test_variables_that_lead_other_programs_elsewhere_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"https://me:{KEY}@gateway.example/v1")
+
+    (finding,) = [finding for finding in examine() if finding.what == "OPENAI_BASE_URL"]
+
+    assert finding.detail.startswith("leads to https://gateway.example: not read")

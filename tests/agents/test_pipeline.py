@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
-from agents.pipeline import look_around, money_of, run, understand
+from agents.pipeline import look_around, money_of, run, tell_target, understand
 from agents.records import Spec
 from agents.run_folder import RunFolder
 from agents.specs import read_spec, write_spec
@@ -108,3 +108,20 @@ def test_a_run_that_made_no_row_is_an_error_and_keeps_what_was_rejected(tmp_path
 
     assert (folder.data / "rejected.parquet").is_file()
     assert not folder.report_json.exists()
+
+
+def test_the_first_line_of_a_run_says_whom_it_asks_and_what_might_lead_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[Event] = []
+    events = Events()
+    events.subscribe(heard.append)
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://gateway.example/v1")
+
+    tell_target(Configuration(model="openai/m", base_url="http://localhost:11434/v1"), events=events)
+    tell_target(Configuration(model="simulated/dates"), events=events)
+
+    (told,) = heard
+    assert isinstance(told, Noted)
+    assert told.text.startswith("openai/m is asked at http://localhost:11434/v1, as Ollama")
+    assert "OPENAI_BASE_URL is set to https://gateway.example (not read" in told.text

@@ -8,6 +8,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -441,10 +442,26 @@ def test_an_endpoint_that_takes_no_temperature_is_sent_none() -> None:
             assert request.temperature is None
             return super().answer(request, chance)
 
-    made = make(Watching(), SMALL.within(Capabilities(max_temperature=None)))
+    heard: list[Event] = []
+    made = make(Watching(), SMALL.within(Capabilities(max_temperature=None)), heard=heard)
 
     assert set(made.temperatures) == {None}
     assert made.stop == "target"
+    facts = [event.facts for event in heard if isinstance(event, StageProgressed)]
+    assert [name for name, _ in facts[-1]] == ["requests", "examples shown"]
+
+
+def test_without_temperatures_what_moves_is_how_many_examples_are_shown() -> None:
+    def shown(numbers: Numbers) -> list[int]:
+        heard: list[Event] = []
+        make(numbers, replace(SMALL, temperatures=None, patience=30), heard=heard)
+        return [int(dict(event.facts)["examples shown"]) for event in heard if isinstance(event, StageProgressed)]
+
+    varied, stale = shown(Numbers()), shown(Numbers(highest=115))
+
+    assert set(varied) == {6}
+    assert stale == sorted(stale, reverse=True)
+    assert stale[-1] == 3
 
 
 def test_temperatures_stay_under_the_endpoints_ceiling() -> None:

@@ -234,10 +234,10 @@ def test_an_unknown_price_is_never_taken_for_zero() -> None:
         (Request.user("x", temperature=1.5), Capabilities(max_temperature=1.0)),
         (Request.user("x", temperature=0.0), Capabilities(max_temperature=None)),
         (Request.user("x", stop=("\n",)), Capabilities(stop=False)),
-        (Request.user("x", schema={"type": "object"}), Capabilities(schema=False)),
+        (Request.user("x", stop=("a", "b")), Capabilities(most_stops=1)),
         (Request.user("x", seed=1), Capabilities(seed=False)),
     ],
-    ids=["too hot", "no temperature", "stop", "schema", "seed"],
+    ids=["too hot", "no temperature", "stop", "two stops", "seed"],
 )
 def test_what_the_endpoint_cannot_do_is_refused_before_sending(request_: Request, capabilities: Capabilities) -> None:
     provider = Scripted(capabilities=capabilities)

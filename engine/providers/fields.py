@@ -1,0 +1,162 @@
+"""The fields of a dialect's table, each checked as a user may have written it. One line says what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+from engine.errors import UserError
+from engine.verdict import Kind
+
+__all__ = ["Api", "Auth", "SchemaMethod", "checked", "meant"]
+
+Api = Literal["openai", "anthropic"]
+Auth = Literal["bearer", "api-key", "x-api-key", "none"]
+SchemaMethod = Literal["json_schema", "output_config", "prompt"]
+Period = Literal["second", "minute", "day"]
+
+_OF_A_MODEL: Final = ("temperature", "n", "seed", "stop", "output_cap", "schema", "send")
+_OURS: Final = ("model", "messages", "n", "stream", "temperature", "seed", "stop", "response_format")
+_KINDS: Final = sorted(str(kind) for kind in Kind if kind is not Kind.PROTOCOL)  # which is no word of a server's
+
+
+class _NotMeantError(Exception):
+    """Says what a value must be."""
+
+
+def checked(where: str, name: str, value: object) -> object:
+    """The value of a field as a Profile has it. Raises UserError."""
+    check = _CHECKS.get(name)
+    if check is None:
+        raise UserError(f"{where}: unknown field {name!r}{meant(name, _CHECKS)} (there are: {', '.join(_CHECKS)})")
+    try:
+        return check(value)
+    except _NotMeantError as error:
+        raise UserError(f"{where}: {name} must be {error} (got {value!r})") from None
+
+
+def meant(word: object, known: Mapping[str, object]) -> str:
+    """The known word that is near to what somebody wrote, as a question; nothing when none is."""
+    near = difflib.get_close_matches(str(word), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _must(is_so: bool, otherwise: str) -> None:
+    if not is_so:
+        raise _NotMeantError(otherwise)
+
+
+def _text(value: object) -> str:
+    _must(isinstance(value, str) and value.isprintable(), "a text on one line")
+    return str(value)
+
+
+def _path(value: object) -> str:
+    text = _text(value)
+    _must(text.startswith("/") and " " not in text, 'what follows the base URL, as in "/chat/completions"')
+    return text
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        _must(value in choices, f"one of {', '.join(choices)}")
+        return str(value)
+
+    return check
+
+
+def _truth(value: object) -> bool:
+    _must(isinstance(value, bool), "true or false")
+    return bool(value)
+
+
+def _temperature(value: object) -> float | None:
+    if value is False:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2:
+        raise _NotMeantError("the highest that may be sent, from 0 to 2, or false for none")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise _NotMeantError("a whole number, 0 for none")
+    return value
+
+
+def _places(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(map(_is_place, value)):
+        raise _NotMeantError('a list of hosts and ports, as in ["llm.example.org", ":8000"]')
+    return tuple(value)
+
+
+def _is_place(place: object) -> bool:
+    if not isinstance(place, str):
+        return False
+    return place[1:].isdecimal() if place.startswith(":") else bool(place) and "://" not in place
+
+
+def _table(value: object) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise _NotMeantError("a table")
+    return MappingProxyType(value)
+
+
+def _sent(value: object) -> Mapping[str, object]:
+    table = _table(value)
+    taken = ", ".join(name for name in _OURS if name in table)
+    _must(not taken, f"a table of what else is sent; Smelt itself says {taken}")
+    return table
+
+
+def _limits(value: object) -> Mapping[str, object]:
+    table = _table(value)
+    periods = get_args(Period)
+    _must(all(period in periods for period in table.values()), 'a table as in { requests = "minute" }')
+    return table
+
+
+def _aliases(value: object) -> Mapping[str, str]:
+    table = _table(value)
+    _must(all(isinstance(better, str) for better in table.values()), "a table of names of headers")
+    return MappingProxyType({own.lower(): str(better).lower() for own, better in table.items()})
+
+
+def _errors(value: object) -> Mapping[str, Kind]:
+    table = _table(value)
+    _must(all(kind in _KINDS for kind in table.values()), f"a table of codes, and each means {', '.join(_KINDS)}")
+    return MappingProxyType({code.lower(): Kind(str(kind)) for code, kind in table.items()})
+
+
+def _models(value: object) -> Mapping[str, Mapping[str, object]]:
+    return MappingProxyType({pattern: _of_a_model(pattern, table) for pattern, table in _table(value).items()})
+
+
+def _of_a_model(pattern: str, table: object) -> Mapping[str, object]:
+    if not isinstance(table, dict) or not set(table) <= set(_OF_A_MODEL):
+        raise _NotMeantError(f"tables by pattern, and each may say {', '.join(_OF_A_MODEL)}")
+    return MappingProxyType({name: checked(f"models.{pattern}", name, value) for name, value in table.items()})
+
+
+_CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
+    "title": _text,
+    "api": _one_of(get_args(Api)),
+    "at": _places,
+    "path": _path,
+    "auth": _one_of(get_args(Auth)),
+    "key": _text,
+    "version": _text,
+    "temperature": _temperature,
+    "n": _truth,
+    "seed": _truth,
+    "stop": _count,
+    "output_cap": _text,
+    "schema": _one_of(get_args(SchemaMethod)),
+    "send": _sent,
+    "limits": _limits,
+    "headers": _aliases,
+    "errors": _errors,
+    "models": _models,
+}

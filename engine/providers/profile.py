@@ -1,0 +1,166 @@
+"""What is particular about a service or server that speaks a common dialect: data, and how it is recognised.
+
+The data are in `dialects.toml`; a user's own tables have the same fields. Nothing here sends anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from engine.errors import UserError
+from engine.messages import RawReply
+from engine.providers import Capabilities
+from engine.providers.address import Address
+from engine.providers.fields import Api, Auth, SchemaMethod, checked, meant
+from engine.verdict import Kind
+
+__all__ = ["Profile", "known_at", "profile_named", "profile_of", "profiles", "recognised"]
+
+_FILE: Final = Path(__file__).with_name("dialects.toml")
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How one service or server differs. The fields are those of `dialects.toml`, where each is explained.
+
+    Profile(name="plain")                               # whatever calls itself compatible
+    profile_named("vllm")                               # one of those that are known
+    profile_of("mine", {"like": "vllm", "n": False})    # one of your own
+    """
+
+    name: str
+    title: str = ""
+    api: Api = "openai"
+    at: tuple[str, ...] = ()
+    path: str = "/chat/completions"
+    auth: Auth = "bearer"
+    key: str = ""
+    version: str = ""
+    temperature: float | None = 2.0  # the highest; None: no sampling parameter may be sent
+    n: bool = True
+    seed: bool = True
+    stop: int | None = None  # None: any number
+    output_cap: str = "max_tokens"
+    schema: SchemaMethod = "json_schema"
+    send: Mapping[str, object] = field(default_factory=lambda: _NONE, hash=False)
+    limits: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
+    errors: Mapping[str, Kind] = field(default_factory=lambda: _NONE, hash=False)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NONE, hash=False)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            max_temperature=self.temperature,
+            n=self.n,
+            seed=self.seed,
+            stop=self.stop != 0,
+            most_stops=self.stop,
+            schema=self.schema != "prompt",
+        )
+
+    def for_model(self, model: str) -> Profile:
+        """The same, with what is different for this model. Of several patterns that fit, the longest counts."""
+        fitting = [pattern for pattern in self.models if fnmatchcase(model, pattern)]
+        return dataclasses.replace(self, **self.models[max(fitting, key=len)]) if fitting else self
+
+    def path_for(self, model: str) -> str:
+        return self.path.replace("{model}", quote(model, safe=""))
+
+    def headers_with(self, key: str | None) -> dict[str, str]:
+        """What travels in every request's head."""
+        version = {"anthropic-version": self.version} if self.version else {}
+        if key is None or self.auth == "none":
+            return version
+        told: dict[str, str] = {"authorization": f"Bearer {key}"} if self.auth == "bearer" else {self.auth: key}
+        return {**version, **told}
+
+    def understood(self, raw: RawReply) -> RawReply:
+        """The reply with its own names of headers beside those that everybody reads."""
+        known = {better: raw.headers[own] for own, better in self.headers.items() if own in raw.headers}
+        return dataclasses.replace(raw, headers={**known, **raw.headers}) if known else raw
+
+    @property
+    def peculiarity(self) -> str:
+        """What a user has every request say, for a question's identity; nothing for what ships with us."""
+        known = profiles().get(self.name)
+        is_ours = known is not None and known.send == self.send
+        return "" if is_ours or not self.send else json.dumps(dict(self.send), sort_keys=True)
+
+    def told(self) -> str:
+        """In a line: what is different here, and which limits are told."""
+        cannot = [
+            (self.temperature is None, "no temperature"),
+            (not self.n, "one completion a request"),
+            (not self.seed, "no seed"),
+            (self.stop == 0, "no stop sequences"),
+            (self.schema == "prompt", "schemas are told in words"),
+        ]
+        limits = ", ".join(f"{what} a {period}" for what, period in self.limits.items())
+        parts = [word for is_so, word in cannot if is_so] + [f"tells its limits ({limits})" if limits else ""]
+        return "; ".join(filter(None, [self.title or self.name, *parts]))
+
+
+def profile_named(name: str, *, own: Mapping[str, Profile] = MappingProxyType({})) -> Profile:
+    """The dialect of that name, a user's own first. Raises UserError, listing those there are."""
+    known = {**profiles(), **own}
+    if name not in known:
+        raise UserError(f"no dialect {name!r}{meant(name, known)} (there are: {', '.join(known)})")
+    return known[name]
+
+
+def recognised(address: Address, *, api: Api = "openai") -> Profile:
+    """The dialect that is spoken at an address, as far as its host, its path or its port tells; else the plain one."""
+    plain = profiles()["plain" if api == "openai" else "anthropic-plain"]
+    return known_at(address, profiles(), api=api) or plain
+
+
+def known_at(address: Address, among: Mapping[str, Profile], *, api: str) -> Profile | None:
+    """Which of them says that it stands at this address; the one that says it most exactly, if there are several."""
+    places = [(len(place), profile) for profile in among.values() for place in profile.at if _is_at(address, place)]
+    ours = [(length, profile) for length, profile in places if profile.api == api]
+    return max(ours, key=lambda pair: pair[0])[1] if ours else None
+
+
+@cache
+def profiles() -> Mapping[str, Profile]:
+    """Those that ship with us, by name."""
+    known: dict[str, Profile] = {}
+    for name, table in tomllib.loads(_FILE.read_text(encoding="utf-8")).items():
+        known[name] = profile_of(name, table, known=known)
+    return MappingProxyType(known)
+
+
+def profile_of(name: str, table: object, *, known: Mapping[str, Profile] | None = None) -> Profile:
+    """A profile from a table as it stands in a file. Raises UserError, in one line, for a field that cannot be meant.
+
+    `like` names the dialect that it is an offspring of: of those in `known`, or that ship with us.
+    """
+    where = f"dialects.{name}"
+    if not isinstance(table, dict):
+        raise UserError(f"{where} must be a table, as in [{where}] (got {table!r})")
+    others = profiles() if known is None else known
+    like = table.get("like")
+    if like is not None and like not in others:
+        raise UserError(f"{where}: like names no dialect (got {like!r}; there are: {', '.join(others)})")
+    values: dict[str, Any] = {field: checked(where, field, value) for field, value in table.items() if field != "like"}
+    return dataclasses.replace(others[like], name=name, **values) if like else Profile(name=name, **values)
+
+
+def _is_at(address: Address, place: str) -> bool:
+    parts = urlsplit(address.url)
+    if place.startswith(":"):
+        return address.loopback and parts.port == int(place[1:])
+    host, _, path = place.partition("/")
+    return address.within(host) and parts.path.startswith(f"/{path}" if path else "")
