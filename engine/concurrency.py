@@ -29,7 +29,8 @@ LONGEST_FREE_PAUSE_S = 4.0  # while probes are turned away for nothing, they may
 # Of the time that it has lasted; a pause may be as long, too. Some services count what they turn away: asked every 4 s,
 # an account of ten requests a minute stays empty for ever.
 PAUSED_SHARE = 1 / 16
-FAST_GAIN = 1.0  # slots for each reply while nothing has gone wrong yet: twice as many each round trip
+FIRST_GAIN = 1.0  # slots for each reply while nothing has gone wrong yet: twice as many each round trip
+FAST_GAIN = 2.0  # and up to where trouble began: three times as many
 GROWTH, GROWTH_SHARE = 4.0, 0.05  # slots gained per round trip once the ground is known; the larger of the two
 
 
@@ -128,9 +129,14 @@ class Crowd:
             if self._paused_until is not None:
                 self._resume()
         if saturated and self.fixed is None and not self.in_trouble:
-            growth = max(GROWTH, GROWTH_SHARE * self._limit)
-            gain = FAST_GAIN if self._limit < self._threshold else growth / self._limit
-            self._limit = min(float(MAXIMUM), self._limit + gain)
+            self._limit = min(float(MAXIMUM), self._limit + self._gain())
+
+    def _gain(self) -> float:
+        if self._threshold == math.inf:
+            return FIRST_GAIN
+        if self._limit < self._threshold:
+            return FAST_GAIN
+        return max(GROWTH, GROWTH_SHARE * self._limit) / self._limit
 
     def _is_burst(self, news: News) -> bool:
         """Whether this is more than chance."""

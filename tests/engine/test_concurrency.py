@@ -54,12 +54,12 @@ def break_down(crowd: Crowd, *, at: float) -> None:
     trouble(crowd, sent_at=at + 2.0, now=at + 2.5)
 
 
-def test_it_starts_with_a_few_and_triples_each_round() -> None:
+def test_it_starts_with_a_few_and_doubles_each_round() -> None:
     crowd = Crowd()
     assert crowd.limit == INITIAL
 
     successes(crowd, INITIAL)
-    assert crowd.limit == 3 * INITIAL
+    assert crowd.limit == 2 * INITIAL
 
 
 def test_what_is_not_used_does_not_grow() -> None:
