@@ -149,7 +149,7 @@ class Admission:
             return None
         if not self._limiter.may_leave(demand := size(), now=now):
             return None
-        self._start()
+        self._start(now)
         return Ticket(demand, now)
 
     def leave(self, ticket: Ticket, echo: Echo) -> None:
@@ -217,7 +217,7 @@ class Admission:
 
     def let_in(self, demand: Demand, *, now: float) -> None:
         _, place = self._next_line().popleft()
-        self._start()
+        self._start(now)
         place.set_result(Ticket(demand, now))
 
     def _next_line(self) -> deque[Place]:
@@ -232,8 +232,8 @@ class Admission:
     def _has_slot(self, now: float) -> bool:
         return self.crowd.may_start(self._in_flight, now=now)
 
-    def _start(self) -> None:
-        self.crowd.notify_start()
+    def _start(self, now: float) -> None:
+        self.crowd.notify_start(now=now)
         self._in_flight += 1
 
     def _set_reopening(self, now: float) -> None:

@@ -30,6 +30,9 @@ LONGEST_FREE_PAUSE_S = 4.0  # while probes are turned away for nothing, they may
 # an account of ten requests a minute stays empty for ever.
 PAUSED_SHARE = 1 / 16
 FIRST_GAIN = 1.0  # slots for each reply while nothing has gone wrong yet: twice as many each round trip
+SPREAD = 0.5  # of a round trip, over which a round's requests leave then: all at once they would all be refused
+LATE = 1.01  # how much longer the shortest one may be after each that was longer
+TOGETHER_S = 0.002  # what leaves in so short a time counts as leaving at once; timers are no finer
 FAST_GAIN = 2.0  # and up to where trouble began: three times as many
 GROWTH, GROWTH_SHARE = 4.0, 0.05  # slots gained per round trip once the ground is known; the larger of the two
 
@@ -71,6 +74,8 @@ class Crowd:
         self._pause_s = 0.0  # the last one; zero when all has been well for a while
         self._paused_at = math.inf  # the first of them
         self._good = 0  # answers since the last one
+        self._round_trip_s = 0.0  # the shortest of late
+        self._next_at = -math.inf  # while nothing is known: when the next may leave
         self._probing = False
 
     @property
@@ -88,8 +93,18 @@ class Crowd:
 
     @property
     def reopens_at(self) -> float | None:
-        """When the next probe may leave; None while it is out, and when the breaker is closed."""
+        """When another may leave without anybody coming back: a probe, or the next of those who go one by one.
+
+        None while a probe is out, and when only somebody who comes back makes room.
+        """
+        if self._paused_until is None:
+            return self._next_at if self._is_exploring else None
         return None if self._probing else self._paused_until
+
+    @property
+    def _is_exploring(self) -> bool:
+        """Nothing has gone wrong yet, and nobody has told how fast we may go."""
+        return self.fixed is None and self._threshold == math.inf and self._limit < MAXIMUM
 
     def __repr__(self) -> str:
         state = "probing" if self._probing else "paused" if self.paused else "open"
@@ -98,15 +113,16 @@ class Crowd:
     def may_start(self, in_flight: int, *, now: float) -> bool:
         if self._paused_until is not None:
             return not self._probing and now >= self._paused_until
-        return in_flight < int(self._limit)
+        return in_flight < int(self._limit) and (now >= self._next_at or not self._is_exploring)
 
     def trust_the_pace(self) -> None:
         """A limit of the provider's is known, so that sets the speed, and slots need not be found one by one."""
         if self.fixed is None and self._threshold == math.inf:
             self._limit = float(MAXIMUM)
 
-    def notify_start(self) -> None:
+    def notify_start(self, *, now: float) -> None:
         self._probing = self._paused_until is not None
+        self._next_at = max(self._next_at, now - TOGETHER_S) + SPREAD * self._round_trip_s / self._limit
 
     def notify_end(self, news: News, *, sent_at: float, now: float, saturated: bool) -> None:
         """An attempt that left at `sent_at` has ended; `saturated` says that every slot was in use."""
@@ -124,6 +140,7 @@ class Crowd:
         self._good += 1
         self._trouble -= self._trouble / TROUBLE_OVER
         self._good_at = now
+        self._round_trip_s = min(now - sent_at, LATE * self._round_trip_s or math.inf)
         if sent_at > self._cut_at:
             self._fruitless = 0
             if self._paused_until is not None:

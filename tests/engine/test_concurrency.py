@@ -62,6 +62,31 @@ def test_it_starts_with_a_few_and_doubles_each_round() -> None:
     assert crowd.limit == 2 * INITIAL
 
 
+def test_while_nothing_is_known_a_round_does_not_leave_all_at_once() -> None:
+    """Else the round that is too much for a limit that nobody has told is refused whole."""
+    crowd = Crowd()
+    while crowd.limit < 64:
+        crowd.notify_end(News.GOOD, sent_at=0.0, now=0.5, saturated=True)  # half a second there and back
+    left, now, at_once = 0, 1.0, 0
+    while left < 64:
+        if crowd.may_start(left, now=now):
+            crowd.notify_start(now=now)
+            left, at_once = left + 1, at_once + (now == 1.0)
+        else:
+            assert crowd.reopens_at is not None
+            now = crowd.reopens_at
+    assert at_once == 1
+    assert 0.2 <= now - 1.0 <= 0.25
+
+
+def test_those_who_are_told_how_many_leave_all_at_once() -> None:
+    crowd = Crowd(fixed=64)
+    successes(crowd, 64, at=0.5)
+    for in_flight in range(64):
+        assert crowd.may_start(in_flight, now=1.0)
+        crowd.notify_start(now=1.0)
+
+
 def test_what_is_not_used_does_not_grow() -> None:
     crowd = Crowd()
     successes(crowd, 1000, saturated=False)
@@ -174,7 +199,7 @@ def test_a_number_given_by_the_user_stays() -> None:
     break_down(crowd, at=0.0)
     assert (crowd.limit, crowd.paused) == (5, True)
     reopens = crowd.reopens_at or 0.0
-    crowd.notify_start()
+    crowd.notify_start(now=0.0)
     crowd.notify_end(News.GOOD, sent_at=reopens, now=reopens, saturated=False)
 
     assert (crowd.limit, crowd.paused) == (5, False)
@@ -193,7 +218,7 @@ def test_when_nothing_succeeds_it_pauses_and_probes_with_one() -> None:
 
     assert not crowd.may_start(0, now=reopens - 0.01)
     assert crowd.may_start(0, now=reopens)
-    crowd.notify_start()
+    crowd.notify_start(now=0.0)
     assert not crowd.may_start(1, now=reopens + 100)
 
 
@@ -211,12 +236,12 @@ def test_a_window_that_is_merely_full_does_not_open_the_breaker() -> None:
 def test_a_failed_probe_makes_the_pause_longer_and_a_good_one_ends_it() -> None:
     crowd = opened_breaker()
     first = crowd.reopens_at or 0.0
-    crowd.notify_start()
+    crowd.notify_start(now=0.0)
     trouble(crowd, sent_at=first, now=first + 1, count=1)
     second = crowd.reopens_at or 0.0
     assert second == pytest.approx(first + 1 + 2 * FIRST_PAUSE_S)
 
-    crowd.notify_start()
+    crowd.notify_start(now=0.0)
     crowd.notify_end(News.GOOD, sent_at=second, now=second + 1, saturated=False)
     assert not crowd.paused
     assert crowd.may_start(0, now=second + 1)
@@ -227,7 +252,7 @@ def test_pauses_stay_short_where_a_probe_costs_nothing(news: News, longest: floa
     crowd = opened_breaker()
     for _ in range(10):
         now = crowd.reopens_at or 0.0
-        crowd.notify_start()
+        crowd.notify_start(now=0.0)
         trouble(crowd, news, sent_at=now, now=now, count=1)
 
     assert (crowd.reopens_at or 0.0) - now == longest
@@ -238,7 +263,7 @@ def test_when_it_lasts_pauses_grow_with_the_time_that_it_has_lasted() -> None:
     crowd, pauses = opened_breaker(), list[tuple[float, float]]()
     began = (crowd.reopens_at or 0.0) - FIRST_PAUSE_S
     while (now := crowd.reopens_at or 0.0) < began + 3600:
-        crowd.notify_start()
+        crowd.notify_start(now=0.0)
         trouble(crowd, News.TOO_FAST, sent_at=now, now=now, count=1)
         pauses.append((now - began, (crowd.reopens_at or 0.0) - now))
 
@@ -251,7 +276,7 @@ def resumed_after(pauses: int) -> tuple[Crowd, float]:
     crowd, now = opened_breaker(), 0.0
     for i in range(pauses):
         now = crowd.reopens_at or 0.0
-        crowd.notify_start()
+        crowd.notify_start(now=0.0)
         news = News.GOOD if i == pauses - 1 else News.OVERLOADED
         crowd.notify_end(news, sent_at=now, now=now, saturated=False)
     assert not crowd.paused
@@ -280,7 +305,7 @@ def test_a_reply_to_what_was_sent_before_the_pause_does_not_end_it() -> None:
 def test_while_a_probe_is_out_what_ends_of_before_lets_no_other_go() -> None:
     crowd = opened_breaker()
     reopens = crowd.reopens_at or 0.0
-    crowd.notify_start()
+    crowd.notify_start(now=0.0)
     crowd.notify_end(News.NONE, sent_at=0.5, now=reopens + 1, saturated=False)
 
     assert not crowd.may_start(1, now=reopens + 1)
@@ -289,7 +314,7 @@ def test_while_a_probe_is_out_what_ends_of_before_lets_no_other_go() -> None:
 def test_a_probe_that_was_given_up_is_followed_by_another() -> None:
     crowd = opened_breaker()
     reopens = crowd.reopens_at or 0.0
-    crowd.notify_start()
+    crowd.notify_start(now=0.0)
     crowd.notify_end(News.NONE, sent_at=reopens, now=reopens + 1, saturated=False)
 
     assert crowd.may_start(0, now=reopens + 1)
@@ -299,7 +324,7 @@ def test_after_a_storm_it_is_back_where_trouble_began_within_two_rounds() -> Non
     crowd = grown(400)
     break_down(crowd, at=0.0)
     reopens = crowd.reopens_at or 0.0
-    crowd.notify_start()
+    crowd.notify_start(now=0.0)
     crowd.notify_end(News.GOOD, sent_at=reopens, now=reopens, saturated=False)
     for _ in range(2):
         successes(crowd, crowd.limit, at=reopens + 1)
@@ -316,7 +341,7 @@ def test_whatever_happens_it_never_freezes_and_never_leaves_its_bounds(
     for news, seconds, saturated in history:
         now = max(now + seconds, crowd.reopens_at or 0.0)
         assert crowd.may_start(0, now=now)
-        crowd.notify_start()
+        crowd.notify_start(now=0.0)
         sent_at, now = now, now + seconds
         crowd.notify_end(news, sent_at=sent_at, now=now, saturated=saturated)
         assert 1 <= crowd.limit <= MAXIMUM

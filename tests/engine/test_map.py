@@ -327,7 +327,7 @@ def test_a_run_that_is_done_in_time_does_not_wait_for_its_deadline() -> None:
         await asyncio.sleep(2000)  # and nothing happens to it afterwards
         return now()
 
-    assert virtual_time.run(main()) == pytest.approx(2001, abs=1)
+    assert virtual_time.run(main()) == pytest.approx(2002, abs=1)
 
 
 def test_the_first_reason_to_stop_is_the_one_that_is_told() -> None:
