@@ -65,7 +65,7 @@ def test_a_low_limit_that_nobody_tells_is_found_too() -> None:
     log = seen(climate, Client(), seconds=900)
 
     assert log.rate(300, 900) >= 0.9
-    assert log.between(300).refused_share <= 0.035
+    assert log.between(300).refused_share <= 0.025
 
 
 @pytest.mark.parametrize("tells_waits", [True, False], ids=["with retry-after", "without"])
