@@ -71,7 +71,7 @@ class Crowd:
         self._trouble = 0.0  # the share of overload among the last replies
         self._fruitless = 0  # cuts in a row
         self._paused_until: float | None = None  # not None: the breaker is open
-        self._pause_s = 0.0  # the last one; zero when all has been well for a while
+        self._pauses_s: dict[bool, float] = {}  # the last one after a failure, and after being turned away
         self._paused_at = math.inf  # the first of them
         self._good = 0  # answers since the last one
         self._round_trip_s = 0.0  # the shortest of late
@@ -131,9 +131,9 @@ class Crowd:
         elif news is News.NONE:
             self._probing = self._probing and not self._was_probe(sent_at)
         elif self._was_probe(sent_at):
-            self._pause(now, longest_s=LONGEST_PAUSE_S if news is News.FAILED else LONGEST_FREE_PAUSE_S)
+            self._pause(now, news)
         elif sent_at > self._cut_at and self._is_burst(news):
-            self._cut(now, is_overload=news is not News.TOO_FAST)
+            self._cut(now, news)
 
     def _notify_good(self, sent_at: float, now: float, *, saturated: bool) -> None:
         self._failures = 0
@@ -168,7 +168,8 @@ class Crowd:
     def _was_probe(self, sent_at: float) -> bool:
         return self._paused_until is not None and sent_at >= self._paused_until
 
-    def _cut(self, now: float, *, is_overload: bool) -> None:
+    def _cut(self, now: float, news: News) -> None:
+        is_overload = news is not News.TOO_FAST
         self._cut_at = now
         self._failures, self._trouble = 0, 0.0
         if is_overload and self.fixed is None:
@@ -178,16 +179,24 @@ class Crowd:
         self._fruitless += 1
         is_silent = is_overload or now - self._good_at >= SILENCE_S
         if self._fruitless >= FRUITLESS_CUTS and is_silent:
-            self._pause(now, longest_s=LONGEST_PAUSE_S)
+            self._pause(now, news)
 
-    def _pause(self, now: float, *, longest_s: float) -> None:
-        if not self._pause_s or (not self.paused and self._good >= INITIAL):
-            self._paused_at, self._pause_s = now, FIRST_PAUSE_S
-        elif self.paused:
-            self._pause_s = min(self._pause_s * 2, max(longest_s, PAUSED_SHARE * (now - self._paused_at)))
+    def _pause(self, now: float, news: News) -> None:
+        if not self._pauses_s or (not self.paused and self._good >= INITIAL):
+            self._paused_at, self._pauses_s = now, {}
         self._good = 0
-        self._paused_until = now + self._pause_s
+        self._paused_until = now + self._pause_after(news, now)
         self._probing = False
+
+    def _pause_after(self, news: News, now: float) -> float:
+        """Twice the last one of its kind: the first failure after a storm of refusals may be chance, as any is."""
+        is_failure = news is News.FAILED
+        last_s = self._pauses_s.get(is_failure, 0.0)
+        if self.paused or not last_s:
+            longest_s = LONGEST_PAUSE_S if is_failure else LONGEST_FREE_PAUSE_S
+            longest_s = max(longest_s, PAUSED_SHARE * (now - self._paused_at))
+            self._pauses_s[is_failure] = min(2 * last_s, longest_s) or FIRST_PAUSE_S
+        return self._pauses_s[is_failure]
 
     def _resume(self) -> None:
         """Something came back: begin again with a few, and quickly up to where trouble began."""

@@ -258,6 +258,18 @@ def test_pauses_stay_short_where_a_probe_costs_nothing(news: News, longest: floa
     assert (crowd.reopens_at or 0.0) - now == longest
 
 
+def test_a_failure_after_refusals_may_be_chance_and_is_not_added_to_their_pauses() -> None:
+    """When a storm ends, the probe that would show it may meet the failure that one request in twenty meets."""
+    crowd, pauses = opened_breaker(), []
+    for news in [News.OVERLOADED] * 5 + [News.FAILED] * 3 + [News.OVERLOADED]:
+        now = crowd.reopens_at or 0.0
+        crowd.notify_start(now=now)
+        trouble(crowd, news, sent_at=now, now=now, count=1)
+        pauses.append((crowd.reopens_at or 0.0) - now)
+
+    assert pauses[3:] == [LONGEST_FREE_PAUSE_S] * 2 + [FIRST_PAUSE_S * 2**i for i in range(3)] + [LONGEST_FREE_PAUSE_S]
+
+
 def test_when_it_lasts_pauses_grow_with_the_time_that_it_has_lasted() -> None:
     """Where refusals count too, too frequent probes would be all that a small limit ever sees."""
     crowd, pauses = opened_breaker(), list[tuple[float, float]]()
