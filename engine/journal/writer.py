@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 # once, as from an endpoint that answers in no time, fewer and larger commits cost a twentieth of a request less. So
 # after many rows as many are let gather again, for a few milliseconds at most; nobody who asks little waits for it. As
 # many, since those whose rows were written may be all there are: without that, 50 in flight would mostly wait.
-_BUSY: Final = 32
+_BUSY: Final = 16
 _LINGER_S: Final = 0.005
 
 
