@@ -144,8 +144,10 @@ class Admission:
 
     def enter_nowait(self, size: Callable[[], Demand]) -> Ticket | None:
         """Leave at once, or not at all: None when somebody waits, or would have to."""
+        if self._returned or self._line:
+            return None
         now = self._clock.monotonic()
-        if self._returned or self._line or not self._has_slot(now):
+        if not self._has_slot(now):
             return None
         if not self._limiter.may_leave(demand := size(), now=now):
             return None
@@ -161,7 +163,7 @@ class Admission:
         self.crowd.notify_end(echo.news, sent_at=ticket.since, now=now, saturated=saturated)
         if echo.delay_s is not None and self._is_for_all(echo.news):
             self.pace.hold_until(now + echo.delay_s, sent_at=ticket.since)
-        self.wake()
+        self._let_in_all(now)
 
     def give_back(self, ticket: Ticket) -> None:
         """Let in, but not sent after all: the limits are not charged for it."""
@@ -198,7 +200,9 @@ class Admission:
 
     def wake(self) -> None:
         """Something has changed: let in from the head of the line whoever may leave now."""
-        now = self._clock.monotonic()
+        self._let_in_all(self._clock.monotonic())
+
+    def _let_in_all(self, now: float) -> None:
         while (demand := self.head(now=now)) is not None:
             if not self._limiter.may_leave(demand, now=now):
                 self._limiter.wait_for_turn(self)

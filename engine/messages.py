@@ -78,8 +78,10 @@ class Request:
     sample: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "messages", _messages(self.messages))
-        object.__setattr__(self, "stop", _stops(self.stop))
+        if (messages := _messages(self.messages)) is not self.messages:
+            object.__setattr__(self, "messages", messages)
+        if (stop := _stops(self.stop)) is not self.stop:
+            object.__setattr__(self, "stop", stop)
         _check_whole("max_tokens", self.max_tokens, least=1)
         _check_whole("n", self.n, least=1)
         _check_whole("sample", self.sample)

@@ -53,7 +53,7 @@ def credible_usage(
     `cap`, and is not zero when something was said.
     """
     told = (input_tokens, output_tokens, cached, cache_write)
-    counts = [value for value in told if isinstance(value, int) and not isinstance(value, bool) and value >= 0]
+    counts = [value for value in told if type(value) is int and value >= 0]  # a bool is an int, too
     if len(counts) < len(told):
         return None
     usage = Usage(*counts)

@@ -164,7 +164,8 @@ def _network_errors() -> tuple[type[BaseException], ...]:
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    while chunk := await response.content.readany():
+    while not response.content.at_eof():  # known without waiting once more: most replies come in one piece
+        chunk = await response.content.readany()
         size += len(chunk)
         if size > LARGEST_BODY:
             response.close()

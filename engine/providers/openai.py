@@ -144,9 +144,10 @@ def _in_order(choices: object, *, n: int) -> list[dict[str, object]]:
         index = choice.get("index", position)
         # The type too: 0.0, False and 0 are the same key, and only one of them is an index.
         found[index if type(index) is int else None] = choice
-    if set(found) != set(range(n)):
-        raise UnreadableReply("the completions are not numbered from 0 without a gap")
-    return [found[index] for index in range(n)]
+    try:
+        return [found[index] for index in range(n)]
+    except KeyError:
+        raise UnreadableReply("the completions are not numbered from 0 without a gap") from None
 
 
 def _answer(choice: dict[str, object]) -> tuple[str, FinishReason]:

@@ -7,7 +7,7 @@ its cost, and a request may leave as long as that time runs at most a burst ahea
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from engine.throttle.governor import Governor
@@ -42,7 +42,10 @@ SCARCITY_S = 5.0  # so long an observation of it holds
 
 @dataclass(slots=True, kw_only=True)
 class Bucket:
-    """How one limit is used. Rates are in units a second; `limit` is a period's worth, None while nobody knows it."""
+    """How one limit is used. Rates are in units a second; `limit` is a period's worth, None while nobody knows it.
+
+    `full_rate` is what the limit allows; a day's allowance is not paced, only counted.
+    """
 
     limit: float | None
     told: bool  # by the user; then headers do not change it
@@ -56,20 +59,23 @@ class Bucket:
     taken_at: float = -math.inf
     slowed_at: float = -math.inf
     burst_s: float = BURST_S
+    full_rate: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._set_limit(self.limit)
 
     @property
     def is_daily(self) -> bool:
         return self.period_s >= DAY_S
 
-    def full_rate(self) -> float:
-        """What the limit allows; a day's allowance is not paced, only counted."""
-        if self.limit is None:
-            return math.inf
-        return self.limit / self.period_s * (1.0 if self.is_daily else STEADY)
+    def _set_limit(self, limit: float | None) -> None:
+        self.limit = limit
+        steady = 1.0 if self.is_daily else STEADY
+        self.full_rate = math.inf if limit is None else limit / self.period_s * steady
 
     def rate(self, now: float) -> float:
         """How fast it may be used right now."""
-        rate = self.full_rate()
+        rate = self.full_rate
         if self.shared_until > now:
             rate *= self.share
         if self.governor is not None:
@@ -113,7 +119,7 @@ class Bucket:
 
     def _drop_idle_time(self, governor: Governor, now: float, *, due: float) -> None:
         """What is not used to the full is not tried: growth waits for as long. `due`: when it might have left."""
-        if governor.rate(now) >= self.full_rate():
+        if governor.rate(now) >= self.full_rate:
             self.governor = None  # it has done its work
         elif due + IDLE_S <= now:
             governor.stand_still(now - max(self.taken_at, governor.since))
@@ -133,7 +139,7 @@ class Bucket:
     def adopt(self, limit: float, *, now: float) -> None:
         """From now on this is the limit; what was taken before is paid for at the new rate."""
         before = self.rate(now)
-        self.limit = limit
+        self._set_limit(limit)
         if self.arrival is not None and self.arrival > now and before < math.inf:
             self.arrival = now + (self.arrival - now) * before / self.rate(now)
 
@@ -142,7 +148,7 @@ class Bucket:
         is_first = self.limit is None and self.governor is None
         before = self.rate(now)
         self.adopt(limit, now=now)
-        target = self.full_rate()
+        target = self.full_rate
         if self.is_daily or (before >= target and not is_first):
             return
         if is_first:
@@ -191,7 +197,7 @@ class Bucket:
         if self.governor is None:
             return
         rate = factor * self.governor.ceiling
-        is_free = rate >= self.full_rate()
+        is_free = rate >= self.full_rate
         self.before = self.governor
         self.governor = None if is_free else Governor(rate, rate, now, WINDOW_S, RECOVER_S)
 
@@ -211,7 +217,7 @@ class Bucket:
         """
         if now < self.slowed_at + WINDOW_S or not admitted:
             return False
-        current, full = self.rate(now), self.full_rate()
+        current, full = self.rate(now), self.full_rate
         is_again = now < self.slowed_at + RECOVER_S
         self.slowed_at = now
         is_near = admitted > CHANCE * full

@@ -71,8 +71,8 @@ class Pace:
         self._began_at = math.inf  # the first was
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
         self._of_seconds: dict[int, bool] = {}  # dimension: whether its limit in the headers is none a minute
-        self._heard_at = -math.inf  # headers were read
-        self._heard_from = -math.inf  # and belonged to what was let in then
+        self._read_at = -math.inf  # headers were
+        self._heard_from = -math.inf  # those that told of limits belonged to what was let in then
         self.tell(limits or Limits())
 
     def __repr__(self) -> str:
@@ -153,8 +153,7 @@ class Pace:
     def take(self, demand: Demand, *, now: float) -> None:
         if self._is_resting:
             self._end_rest(now)
-        requests = self._buckets.get(REQUESTS)
-        due = -math.inf if requests is None else self._window_opens_at(requests, now)
+        due = self._due_at(now)
         for i, bucket in self._buckets.items():
             bucket.take(_cost(i, demand), now=now, due=due)
         self._sent.append(Sent(now, demand))
@@ -162,6 +161,13 @@ class Pace:
         self._began_at = min(self._began_at, now)
         while self._sent[0].at < now - self._remembered_s and len(self._sent) > REMEMBERED:
             self._sent.popleft()
+
+    def _due_at(self, now: float) -> float:
+        """When a window let the next one leave; only governors want to know."""
+        requests = self._buckets.get(REQUESTS)
+        if requests is None or all(bucket.governor is None for bucket in self._buckets.values()):
+            return -math.inf
+        return self._window_opens_at(requests, now)
 
     def _end_rest(self, now: float) -> None:
         self._is_resting = False
@@ -209,10 +215,11 @@ class Pace:
         `sent_at` is when the request was let in that they answer, `now` our clock, `wall` seconds since 1970, `served`
         what the request took if it was answered. What is older than what is known already is stale, and not read.
         """
-        if sent_at < self._heard_from or now < self._heard_at + HEADERS_EVERY_S:
+        if sent_at < self._heard_from or now < self._read_at + HEADERS_EVERY_S:
             return
+        self._read_at = now
         for hint in limit_hints(headers, now=wall):
-            self._heard_at, self._heard_from = now, sent_at
+            self._heard_from = sent_at
             if served is None or _cost(DIMENSIONS.index(hint.dimension), served) <= hint.limit:
                 self._hear(hint, age_s=now - sent_at, now=now)  # else more than the limit was let in: it is none
 
@@ -296,7 +303,7 @@ class Pace:
         What was let in is judged as of `sent_at`: refusals come back at once, so of what left before it is known.
         """
         rates = {i: self._rate_of(i, sent_at) for i, bucket in self._known() if not bucket.is_daily}
-        use = {i: rate / self._buckets[i].full_rate() for i, rate in rates.items()}
+        use = {i: rate / self._buckets[i].full_rate for i, rate in rates.items()}
         i = max(use, key=lambda i: use[i], default=REQUESTS)
         if use.get(i, 0.0) < BINDING:
             i = REQUESTS

@@ -359,7 +359,7 @@ def test_hearing_the_same_again_does_not_hold_the_approach_up() -> None:
     for i in range(40):
         hear(pace, said(6_000), sent_at=i / 40, now=i / 40)
 
-    assert pace._buckets[0].rate(1.0) == pace._buckets[0].full_rate()
+    assert pace._buckets[0].rate(1.0) == pace._buckets[0].full_rate
 
 
 def test_what_was_learnt_and_is_then_told_is_told() -> None:
