@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from statistics import NormalDist, mean, stdev
 
-from engine.budget import Budget, Share, reached
+from engine.budget import Budget, Share
 from engine.errors import BudgetReached
 from engine.evaluation import COVERAGE
+from engine.ledger import reached
 from engine.prices import PICO_PER_USD
 from engine.statistics import Statistics
 

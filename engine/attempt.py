@@ -22,12 +22,13 @@ from typing import NamedTuple, Protocol
 
 from engine.admission import NO_HEADERS, Admission, Echo, Ticket, Used
 from engine.bounds import Count, allowance, input_bound, was_cut
-from engine.budget import Budget, Ledger, Reservation
+from engine.budget import Budget
 from engine.clock import Clock
 from engine.concurrency import News
 from engine.errors import RequestRejected, SmeltError, UnreadableReply
 from engine.events import Events, RequestSent
 from engine.journal import Journal, Stored
+from engine.ledger import Ledger, Reservation
 from engine.messages import RawReply, Reply, Request, Usage
 from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure

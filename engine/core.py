@@ -18,7 +18,7 @@ from typing import Self
 from engine.admission import Admission
 from engine.attempt import Attempts, Ending, Question, open_books, reply_of
 from engine.batches import BATCH_PATIENCE_S, UNDER_WAY, Depot, Timing, check_batch, open_depot
-from engine.budget import Budget, Ledger
+from engine.budget import Budget
 from engine.clock import Clock, SystemClock, check_seconds
 from engine.collector import collector
 from engine.concurrency import MAXIMUM, Crowd, News
@@ -26,6 +26,7 @@ from engine.errors import Interrupted, RequestRejected, SmeltError, UserError
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, RequestFinished, SimulationMet
 from engine.flow import Crew, flow
 from engine.hedging import Races
+from engine.ledger import Ledger
 from engine.limiter import Limiter, limiter_of
 from engine.messages import Outcome, RawReply, Reply, Request
 from engine.parts import in_parts

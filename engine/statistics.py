@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from engine.admission import Admission
-from engine.budget import Ledger, Share
+from engine.budget import Share
 from engine.clock import Clock
+from engine.ledger import Ledger
 from engine.messages import Request, Usage
 from engine.prices import PICO_PER_USD, Price
 from engine.throttle import Limits

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from engine.attempt import Attempts, Ending, Question
 from engine.batches.course import Progress, progress_of
-from engine.budget import Reservation
 from engine.journal import Line as Stored
 from engine.journal import OpenBatch
+from engine.ledger import Reservation
 from engine.messages import Request
 from engine.statistics import Tally
 

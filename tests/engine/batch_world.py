@@ -14,12 +14,13 @@ from engine.admission import Admission
 from engine.attempt import Attempts, Ending
 from engine.batches import Timing, open_depot
 from engine.batches.depot import Depot
-from engine.budget import Budget, Ledger
+from engine.budget import Budget
 from engine.clock import SystemClock
 from engine.concurrency import Crowd
 from engine.errors import SmeltError
 from engine.events import Event, Events, Noted
 from engine.journal import Journal
+from engine.ledger import Ledger
 from engine.limiter import Limiter
 from engine.messages import RawReply, Request, Usage
 from engine.prices import Price

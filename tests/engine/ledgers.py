@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.budget import Ledger, Reservation
+from engine.ledger import Ledger, Reservation
 
 CAP = 1000
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from engine.admission import Admission
 from engine.attempt import Attempts
-from engine.budget import Ledger
 from engine.clock import SystemClock
 from engine.concurrency import Crowd
 from engine.errors import JournalUnusable
@@ -18,6 +17,7 @@ from engine.journal import Journal
 from engine.journal.records import Rows
 from engine.journal.store import Store
 from engine.journal.writer import Writer
+from engine.ledger import Ledger
 from engine.limiter import Limiter
 from engine.messages import Request
 from engine.providers.simulated import Simulated

@@ -17,9 +17,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from engine.budget import Budget, Ledger, Reservation, Share
+from engine.budget import Budget, Share
 from engine.errors import BudgetReached, UserError
 from engine.fakes import virtual_time
+from engine.ledger import Ledger, Reservation
 from tests.engine.ledgers import CAP, taken
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine.budget import Budget, Ledger, Reservation, Share
+from engine.budget import Budget, Share
 from engine.errors import BudgetReached, UserError
 from engine.fakes import virtual_time
+from engine.ledger import Ledger, Reservation
 from tests.engine.ledgers import CAP, taken
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from engine import DeadlineExceeded, Engine, Interrupted, Request
 from engine.admission import Admission
 from engine.attempt import Attempts, Ending, Question
-from engine.budget import Ledger
 from engine.clock import SystemClock
 from engine.concurrency import Crowd
 from engine.fakes import virtual_time
 from engine.hedging import Races
 from engine.journal import Journal
 from engine.journal.store import Store
+from engine.ledger import Ledger
 from engine.limiter import Limiter
 from engine.messages import RawReply
 from engine.providers import Reading
