@@ -110,4 +110,4 @@ def test_cancelling_at_any_step_leaves_nothing_behind_on_disk(tmp_path: Path) ->
     while not ended:
         ended = bool(asyncio.run(cancel_after(steps, zero_latency, tmp_path / f"{steps}" / "journal.db")()))  # type: ignore[arg-type]
         steps += 1 + steps // 2
-        assert steps < 20_000
+        assert steps < 5_000_000  # some seconds of turning: on a crowded machine the disk keeps the loop waiting
