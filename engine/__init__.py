@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from engine.messages import FinishReason, Message, Outcome, RawReply, Reply, Request, Role, Usage
     from engine.prices import FREE, Price
     from engine.providers import Capabilities, Provider
+    from engine.providers.choice import Model
     from engine.statistics import Statistics
     from engine.throttle import Limits
 
@@ -68,6 +69,7 @@ __all__ = [
     "Limits",
     "Message",
     "MissingExtra",
+    "Model",
     "Outcome",
     "Price",
     "Provider",
@@ -104,6 +106,7 @@ _HOMES = {
     "engine.messages": "FinishReason Message Outcome RawReply Reply Request Role Usage",
     "engine.prices": "FREE Price",
     "engine.providers": "Capabilities Provider",
+    "engine.providers.choice": "Model",
     "engine.statistics": "Statistics",
     "engine.throttle": "Limits",
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ from engine.messages import Request, Usage
 from engine.prices import PICO_PER_USD, Price
 from engine.throttle import Limits
 
-__all__ = ["Books", "Load", "Statistics", "TagStatistics", "Tally", "what_binds"]
+__all__ = ["Books", "Load", "ModelStatistics", "Statistics", "TagStatistics", "Tally", "what_binds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,27 @@ class TagStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatistics:
+    """What one of the models has come to in this process.
+
+    `standing` is how it stands with those that are asked instead: `asked`, `out`, `on trial` or `gone`. `replies` came
+    over the wire, and `cost`, in pico-dollars, is at its own price.
+    """
+
+    model: str
+    endpoint: str
+    standing: str
+    replies: int
+    from_journal: int
+    cost: int
+
+    @property
+    def cost_usd(self) -> float:
+        """What has gone from the budget for it, known or assumed."""
+        return self.cost / PICO_PER_USD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """How an engine stands.
 
@@ -54,6 +75,7 @@ class Statistics:
     attempts that were sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what
     earlier processes wrote into the same journal, and a cap of None is no cap. `refused` is the most that a call might
     have cost that was not sent for want of money, by the stages that have a share of it, and under "" for all others.
+    `by_model` has one for each model that may be asked, in order; `limits` are those of the busiest.
     """
 
     requests: int
@@ -79,6 +101,7 @@ class Statistics:
     shares: Mapping[str, Share]
     by_tag: Mapping[str, TagStatistics]
     refused: Mapping[str, int] = field(default_factory=dict)
+    by_model: tuple[ModelStatistics, ...] = ()
 
     @property
     def cost_usd(self) -> float:
@@ -108,6 +131,9 @@ class Tally:
         if request.n > 1:
             self.saved_by_sampling += (request.n - 1) * price.cost(replace(usage, output_tokens=0))
 
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Tally)))
+
     def frozen(self) -> TagStatistics:
         return TagStatistics(
             requests=self.requests,
@@ -136,43 +162,59 @@ class Books:
 
     def statistics(
         self,
-        admission: Admission,
+        admissions: Sequence[Admission],
         ledger: Ledger,
         *,
+        tallies: Sequence[Mapping[str, Tally]],
+        by_model: tuple[ModelStatistics, ...],
         in_batches: int = 0,
         waiting: int,
         hedged: int,
         held_up_by: str | None,
     ) -> Statistics:
-        """How things stand now. To be asked in the engine's own thread, whose load it looks at."""
-        every = self.tallies.values()
+        """How things stand now. To be asked in the engine's own thread, whose load it looks at.
+
+        `admissions` are the lines in front of the models, `tallies` what was counted there.
+        """
+        by_tag = _sums((self.tallies, *tallies))
+        total = sum(by_tag.values(), Tally())
         is_full = self._load.is_full(wanted_s=wanted_s(), now=self._clock.monotonic())
-        line = admission.binding or ("batches" if in_batches else None)
+        line = next(filter(None, (admission.binding for admission in admissions)), "batches" if in_batches else None)
         return Statistics(
-            requests=sum(tally.requests for tally in every),
-            replies=sum(tally.replies for tally in every),
-            from_journal=sum(tally.from_journal for tally in every),
-            failed=sum(tally.failed for tally in every),
-            attempts=sum(tally.attempts for tally in every),
+            requests=total.requests,
+            replies=total.replies,
+            from_journal=total.from_journal,
+            failed=total.failed,
+            attempts=total.attempts,
             failures=dict(self.failures),
             hedged=hedged,
-            input_tokens=sum(tally.input_tokens for tally in every),
-            output_tokens=sum(tally.output_tokens for tally in every),
-            in_flight=admission.in_flight + in_batches,
+            input_tokens=total.input_tokens,
+            output_tokens=total.output_tokens,
+            in_flight=sum(admission.in_flight for admission in admissions) + in_batches,
             waiting=waiting,
-            allowed=admission.crowd.limit,
-            limits=admission.pace.limits,
+            allowed=sum(admission.crowd.limit for admission in admissions),
+            limits=max(admissions, key=lambda admission: admission.in_flight).pace.limits,
             binding=what_binds(money=ledger.waiting > 0, line=line, held_up_by=held_up_by, cpu=is_full),
             cap=ledger.cap,
             spent=ledger.spent,
             assumed=ledger.assumed,
             reserved=ledger.reserved,
-            saved_by_journal=sum(tally.saved_by_journal for tally in every),
-            saved_by_sampling=sum(tally.saved_by_sampling for tally in every),
+            saved_by_journal=total.saved_by_journal,
+            saved_by_sampling=total.saved_by_sampling,
             shares=ledger.shares,
-            by_tag={tag: tally.frozen() for tag, tally in self.tallies.items()},
+            by_tag={tag: tally.frozen() for tag, tally in by_tag.items()},
             refused=ledger.refused,
+            by_model=by_model,
         )
+
+
+def _sums(counted: Iterable[Mapping[str, Tally]]) -> dict[str, Tally]:
+    """What was counted in several places, by tag."""
+    sums: dict[str, Tally] = {}
+    for tallies in counted:
+        for tag, tally in tallies.items():
+            sums[tag] = sums.get(tag, Tally()) + tally
+    return sums
 
 
 BUSY: Final = 0.85

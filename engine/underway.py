@@ -38,6 +38,7 @@ class Underway:
         self._answered_at = -math.inf
         self._watch: asyncio.TimerHandle | None = None  # one for all: a timer each would be most of their cost
         self._refusal: SmeltError | None = None
+        self._is_suspended = False  # the refusal may be taken back
         self._is_closing = False
         self._end: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # until closed
@@ -62,6 +63,10 @@ class Underway:
         held = self._held.get(key)
         return None if held is None else held.wait_end()
 
+    def holds(self, key: bytes) -> bool:
+        """Whether this question is under way."""
+        return key in self._held
+
     def notify_answer(self) -> None:
         """The provider has answered somebody: the line moves."""
         self._answered_at = self._clock.monotonic()
@@ -71,8 +76,23 @@ class Underway:
 
         The first reason stays.
         """
-        if self._refusal is not None:
+        if self._refusal is not None and not self._is_suspended:
             return
+        self._is_suspended = False
+        self._refuse(error)
+
+    def suspend(self, error: SmeltError) -> None:
+        """Nothing more is sent for this reason, until `resume`: else as `stop`."""
+        if self._refusal is None:
+            self._is_suspended = True
+            self._refuse(error)
+
+    def resume(self) -> None:
+        """What was suspended goes on; what was stopped does not."""
+        if self._is_suspended:
+            self._is_suspended, self._refusal = False, None
+
+    def _refuse(self, error: SmeltError) -> None:
         self._refusal = error
         for held in self._held.values():
             if not held.question.is_sent:

@@ -21,12 +21,15 @@ ROOT = Path(__file__).parents[1]
 ENGINE_FLOORS = (
     ("errors", "clock", "messages", "text", "headers", "scope", "collector", "structured"),
     ("events", "verdict", "prices"),
-    ("throttle", "concurrency", "retry", "budget", "journal", "flow", "parts", "batching"),
+    ("throttle", "concurrency", "retry", "budget", "journal", "flow", "parts", "batching", "fallback"),
     ("providers", "limiter", "ledger"),
     ("admission", "bounds", "fakes"),
     ("statistics",),
     ("attempt",),
     ("underway", "hedging", "batches"),
+    ("branch",),
+    ("relay",),
+    ("routes",),
     ("core",),
     ("dashboard",),
 )

@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from engine.batches.course import Timing
 from engine.batches.depot import Depot
-from engine.batches.opening import BATCH_PATIENCE_S, UNDER_WAY, check_batch, open_depot
+from engine.batches.opening import BATCH_PATIENCE_S, UNDER_WAY, assume_strangers, check_batch, open_depot
 
-__all__ = ["BATCH_PATIENCE_S", "UNDER_WAY", "Depot", "Timing", "check_batch", "open_depot"]
+__all__ = ["BATCH_PATIENCE_S", "UNDER_WAY", "Depot", "Timing", "assume_strangers", "check_batch", "open_depot"]

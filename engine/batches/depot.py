@@ -71,7 +71,11 @@ class Depot:
 
     def carries(self, question: Question) -> bool:
         """Whether the same question is out already, perhaps since an earlier process."""
-        return question.key in self._out
+        return self.is_out(question.key)
+
+    def is_out(self, key: bytes) -> bool:
+        """Whether the question of this key is out."""
+        return key in self._out
 
     async def carry(self, question: Question, *, funded: Callable[[], None]) -> Ending:
         """How the question ends: with the batch that it is out in, or with the next. `funded` is told when there is

@@ -11,14 +11,15 @@ from engine.attempt import Attempts
 from engine.batches.course import Timing
 from engine.batches.depot import Depot
 from engine.errors import SmeltError, UserError
-from engine.journal import OpenBatch
+from engine.journal import Journal
+from engine.ledger import Ledger
 from engine.prices import BATCH_SHARE
 from engine.providers import Provider
 from engine.providers.batches import BatchEndpoint
 from engine.providers.choice import batches_of
 from engine.statistics import Tally
 
-__all__ = ["BATCH_PATIENCE_S", "UNDER_WAY", "check_batch", "open_depot"]
+__all__ = ["BATCH_PATIENCE_S", "UNDER_WAY", "assume_strangers", "check_batch", "open_depot"]
 
 UNDER_WAY: Final = 50_000
 """How many requests may be under way at once: as many as go into the smaller of the two services' batches. Each takes
@@ -58,40 +59,33 @@ def check_batch(
     return Everything() if batch is True else frozenset(batch)
 
 
-async def open_depot(
+def open_depot(
     attempts: Attempts,
     reach: Callable[[], BatchEndpoint] | None,
     *,
     gathers: bool,
+    adopts: bool = True,
     timing: Timing,
     stop: Callable[[SmeltError], None],
     tally: Callable[[str], Tally],
 ) -> Depot | None:
-    """The depot of an engine; None where nothing is out and nothing is to be gathered.
+    """The depot of a model; None where nothing is out and nothing is to be gathered.
 
-    What is out at somebody else's, who was asked in this journal before, is counted as assumed: nobody here can tell
-    how it ends. When it cannot be opened, the journal is closed.
+    It `adopts` what earlier processes have left out, unless another depot of the same model does.
     """
-    try:
-        ours = _left_out(attempts, is_reached=reach is not None)
-        if reach is None or not (ours or gathers):
-            return None
-        cheaper = replace(attempts, price=attempts.price.at_share(BATCH_SHARE))
-        depot = Depot(cheaper, reach(), clock=attempts.clock, stop=stop, timing=timing)
-        depot.adopt(ours, tally=tally)
-    except BaseException:  # whatever it was, nobody else will close it
-        await attempts.journal.aclose()
-        raise
+    left = attempts.journal.open_batches() if adopts else []
+    ours = [batch for batch in left if batch.asked_of == attempts.asked_of]
+    if reach is None or not (ours or gathers):
+        return None
+    cheaper = replace(attempts, price=attempts.price.at_share(BATCH_SHARE))
+    depot = Depot(cheaper, reach(), clock=attempts.clock, stop=stop, timing=timing)
+    depot.adopt(ours, tally=tally)
     return depot
 
 
-def _left_out(attempts: Attempts, *, is_reached: bool) -> list[OpenBatch]:
-    """The batches that we have out; of others' only the money is counted."""
-    ours = []
-    for batch in attempts.journal.open_batches():
-        if is_reached and batch.asked_of == attempts.asked_of:
-            ours.append(batch)
-            continue
-        for line in batch.lines:
-            attempts.ledger.assume(attempts.ledger.adopt(line.bound, stage=line.tag))
-    return ours
+def assume_strangers(journal: Journal, ledger: Ledger, *, ours: Collection[str]) -> None:
+    """Charge what is out in batches of none of ours, whom this journal was asked of before: nobody can tell its end."""
+    for batch in journal.open_batches():
+        if batch.asked_of not in ours:
+            for line in batch.lines:
+                ledger.assume(ledger.adopt(line.bound, stage=line.tag))

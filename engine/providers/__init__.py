@@ -36,6 +36,19 @@ class Capabilities:
         can_all = self.n and self.seed and self.stop and self.schema
         return None if can_all else self._missing(request)
 
+    def shared_with(self, other: Capabilities) -> Capabilities:
+        """What both can do."""
+        ceilings = (self.max_temperature, other.max_temperature)
+        stops = [most for most in (self.most_stops, other.most_stops) if most is not None]
+        return Capabilities(
+            max_temperature=None if None in ceilings else min(ceiling for ceiling in ceilings if ceiling is not None),
+            n=self.n and other.n,
+            seed=self.seed and other.seed,
+            stop=self.stop and other.stop,
+            schema=self.schema and other.schema,
+            most_stops=min(stops, default=None),
+        )
+
     def _missing(self, request: Request) -> str | None:
         asked = {"n": request.n > 1, "seed": request.seed is not None, "stop": bool(request.stop)}
         asked["schema"] = request.schema is not None

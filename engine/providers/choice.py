@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from engine.budget import Budget
 from engine.clock import Clock
 from engine.errors import UnknownPrice, UserError
 from engine.messages import Request
 from engine.prices import Price, lookup
-from engine.providers import Provider
+from engine.providers import Capabilities, Provider
 from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
 from engine.providers.profile import Profile
@@ -18,14 +19,19 @@ from engine.throttle import Limits
 from engine.verdict import Kind
 
 __all__ = [
+    "Model",
+    "Named",
     "account_of",
     "at_once_of",
     "batches_of",
     "check_kinds",
     "chosen",
+    "common",
     "count_of",
     "errors_of",
     "known_price",
+    "model_of",
+    "models_of",
     "price_of",
     "timeout_of",
 ]
@@ -35,6 +41,79 @@ USUAL_TIMEOUT_S: Final = 120.0
 EXAMPLES: Final = {Budget: "Budget(usd=5)", Price: "Price(input='0.25', output=2)", Limits: "Limits(rpm=500)"}
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model and what is known of it: where it answers, what it costs, how fast it may be asked.
+
+        Model("anthropic/claude-haiku-4-5", limits=Limits(rpm=1000))
+        Model("openai/qwen3", base_url="http://localhost:8000/v1", price=FREE)
+
+    What is left out means the same as for an Engine: the provider's own address, the key from the environment, the
+    price of the table, limits and concurrency found out.
+    """
+
+    name: str | Provider
+    base_url: str | Address | None = field(default=None, kw_only=True)
+    api_key: str | None = field(default=None, kw_only=True, repr=False)
+    dialect: str | Profile | None = field(default=None, kw_only=True)
+    price: Price | None = field(default=None, kw_only=True)
+    limits: Limits | None = field(default=None, kw_only=True)
+    concurrency: int | None = field(default=None, kw_only=True)
+    attempt_timeout_s: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_kinds(budget=None, price=self.price, limits=self.limits)
+
+
+Named: TypeAlias = str | Provider | Model
+"""A model as a caller gives it: by name, as a provider, or with everything that is known of it."""
+
+
+def model_of(
+    model: Named,
+    *,
+    base_url: str | Address | None,
+    api_key: str | None,
+    dialect: str | Profile | None,
+    price: Price | None,
+    limits: Limits | None,
+    concurrency: int | None,
+    attempt_timeout_s: float | None,
+) -> Model:
+    """The model with what was said of it; UserError when it was said in two places."""
+    if not isinstance(model, Model):
+        return Model(
+            model,
+            base_url=base_url,
+            api_key=api_key,
+            dialect=dialect,
+            price=price,
+            limits=limits,
+            concurrency=concurrency,
+            attempt_timeout_s=attempt_timeout_s,
+        )
+    told = (base_url, api_key, dialect, price, limits, concurrency, attempt_timeout_s)
+    if any(each is not None for each in told):
+        raise UserError("say what is known of a model within Model(...), and not beside it")
+    return model
+
+
+def models_of(given: Named | Sequence[Named]) -> tuple[Model, ...]:
+    """One model or several, in fall-back order."""
+    several = given if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
+    if not several:
+        raise UserError("a list of models needs at least one (got none)")
+    return tuple(each if isinstance(each, Model) else Model(each) for each in several)
+
+
+def common(capabilities: Iterable[Capabilities]) -> Capabilities:
+    """What all of them can do, so that a request may go to any."""
+    first, *others = capabilities
+    for other in others:
+        first = first.shared_with(other)
+    return first
+
+
 def check_kinds(*, budget: object, price: object, limits: object) -> None:
     """Raise UserError where a number stands for what must say more: of what it is, and of what else."""
     for name, value, kind in (("budget", budget, Budget), ("price", price, Price), ("limits", limits, Limits)):
@@ -42,23 +121,22 @@ def check_kinds(*, budget: object, price: object, limits: object) -> None:
             raise UserError(f"{name} must be {kind.__name__}, as in {EXAMPLES[kind]} (got {value!r})")
 
 
-def chosen(
-    model: str | Provider,
-    *,
-    base_url: str | Address | None,
-    api_key: str | None,
-    clock: Clock,
-    seed: int,
-    dialect: str | Profile | None = None,
-) -> Provider:
+def chosen(model: Model, *, clock: Clock, seed: int) -> Provider:
     """The provider of that name, or the one that was handed over."""
-    if isinstance(model, str):
+    if isinstance(model.name, str):
         from engine.providers.resolve import resolve
 
-        return resolve(model, base_url=base_url, api_key=api_key, clock=clock, seed=seed, dialect=dialect)
-    if base_url is not None or api_key is not None or dialect is not None:
+        return resolve(
+            model.name,
+            base_url=model.base_url,
+            api_key=model.api_key,
+            clock=clock,
+            seed=seed,
+            dialect=model.dialect,
+        )
+    if model.base_url is not None or model.api_key is not None or model.dialect is not None:
         raise UserError("base_url, api_key and dialect belong to a model given by name; this provider has its own")
-    return model
+    return model.name
 
 
 def account_of(provider: Provider) -> object:

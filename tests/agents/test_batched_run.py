@@ -39,7 +39,7 @@ def test_a_run_asks_inputs_and_labels_in_batches(tmp_path: Path) -> None:
 
     engine = open_engine(folder, configuration("http://127.0.0.1:9/v1", batch=True), events=Events())
 
-    assert set(engine._batch) == set(BATCHED) == {"generate", "annotate"}
+    assert set(engine._routes.branches[0].batch) == set(BATCHED) == {"generate", "annotate"}
 
 
 def test_a_simulated_teacher_has_no_batches_and_says_so_before_anything_is_written() -> None:
@@ -62,9 +62,9 @@ def test_rows_are_the_same_in_batches_as_online_and_cost_half(tmp_path: Path) ->
         folder.begin(prompt=PROMPT, configuration=options)
 
         def hurry(engine: Engine) -> None:
-            if engine._depot is not None:
-                engine._depot._packing._quiet_s = soon.quiet_s
-                engine._depot._voyages._timing = soon
+            if engine._routes.branches[0].depot is not None:
+                engine._routes.branches[0].depot._packing._quiet_s = soon.quiet_s
+                engine._routes.branches[0].depot._voyages._timing = soon
 
         before = fake.audit.billed
         made = await make_data(folder, options, withheld=(), events=Events(), on_engine=hurry)

@@ -42,7 +42,7 @@ def now() -> float:
 
 def nothing_is_left(engine: Engine) -> bool:
     """Nothing in flight, nothing set aside, and the journal and the ledger agree; of an engine that is open."""
-    statistics, counts = engine.statistics(), engine._opened().journal.counts()
+    statistics, counts = engine.statistics(), engine._opened().counts()
     written = sum(totals.spent + totals.assumed for totals in counts.by_tag.values())
     left = statistics.reserved, statistics.in_flight, statistics.waiting, counts.in_flight, counts.answered_twice
     return left == (0, 0, 0, 0, 0) and written == statistics.spent + statistics.assumed

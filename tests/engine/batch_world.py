@@ -224,7 +224,7 @@ async def post(
         events=events,
         stopped=lambda: stopped[0] if stopped else None,
     )
-    depot = await open_depot(
+    depot = open_depot(
         attempts, lambda: books, gathers=True, timing=timing, stop=stopped.append, tally=lambda _: Tally()
     )
     assert depot is not None

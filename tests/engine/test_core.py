@@ -189,7 +189,7 @@ def test_a_reply_whose_usage_cannot_be_believed_is_charged_at_its_bound(usage: t
     async def main() -> None:
         async with Engine(Scripted(answered(question(), usage=usage)), budget=GENEROUS) as engine:
             found = await engine.ask(question())
-            written, statistics = engine._opened().journal.counts().by_tag[""], engine.statistics()
+            written, statistics = engine._opened().counts().by_tag[""], engine.statistics()
             assert found.text == "HELLO"
             assert (statistics.spent, written.spent) == (0, 0)
             assert 0 < statistics.assumed < 10**9
@@ -381,7 +381,7 @@ def test_an_item_that_is_no_request_is_named_after_what_was_sent_is_kept() -> No
             assert (await anext(outcomes)).unwrap().text == "A"
             with pytest.raises(TypeError, match=r"an engine is asked Requests.*got str"):
                 await anext(outcomes)
-            assert engine._opened().journal.counts().replies == 1
+            assert engine._opened().counts().replies == 1
             assert nothing_is_left(engine)
 
     virtual_time.run(main())

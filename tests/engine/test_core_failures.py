@@ -36,7 +36,7 @@ def test_a_reply_that_cannot_be_read_is_kept_and_asked_again_a_few_times() -> No
             with pytest.raises(UnreadableReply):
                 await engine.ask(question())
             assert len(provider.sent) == 6
-            assert engine._opened().journal.counts().replies == 6
+            assert engine._opened().counts().replies == 6
             assert engine.statistics().spent == 0
             assert engine.statistics().assumed > 0
             assert nothing_is_left(engine)
@@ -61,7 +61,7 @@ def test_a_bug_of_ours_in_reading_loses_no_paid_reply() -> None:
         async with Engine(Scripted(reply(bug=True)), budget=GENEROUS) as engine:
             with pytest.raises(ZeroDivisionError):
                 await engine.ask(question())
-            assert engine._opened().journal.counts().replies == 1
+            assert engine._opened().counts().replies == 1
             assert nothing_is_left(engine)
 
     virtual_time.run(main())

@@ -43,7 +43,7 @@ def test_closing_gives_up_the_slower_one_at_its_bound() -> None:
         async with engine:
             await warm_up(engine)
             await engine.ask(question("slow"))
-            journal = engine._opened().journal
+            journal = engine._opened()
             assert engine.statistics().assumed == 0
         statistics = engine.statistics()
         assert (statistics.in_flight, statistics.reserved) == (0, 0)
@@ -246,7 +246,7 @@ def test_when_nothing_is_out_no_timer_is_set() -> None:
             await warm_up(engine)
             await engine.ask(question("another"))
             await asyncio.sleep(5)
-            assert engine._races is not None
-            assert engine._races._timer is None
+            assert engine._routes.branches[0].races is not None
+            assert engine._routes.branches[0].races._timer is None
 
     virtual_time.run(main())

@@ -90,7 +90,7 @@ def asked(parrot: Parrot) -> Reply | SmeltError:
                     ends.append(await engine.ask(HELLO))
                 except SmeltError as error:
                     ends.append(error)
-            bodies = {entry.raw.body for entry in engine._opened().journal.entries() if entry.raw is not None}
+            bodies = {entry.raw.body for entry in engine._opened().entries() if entry.raw is not None}
         assert bodies <= {parrot._raw.body}
         assert "\x1b" not in "".join(told)
         first, second = ends

@@ -63,7 +63,7 @@ class Plain(Given):
 
 def the_next_may_leave(engine: Engine) -> bool:
     """No permit is lost: at a hundred a second, nobody has to wait for much longer than one takes."""
-    return engine._admission.pace.ready_at(Demand(1, 1, 1, 1), now=now()) <= now() + 0.05
+    return engine._routes.branches[0].admission.pace.ready_at(Demand(1, 1, 1, 1), now=now()) <= now() + 0.05
 
 
 class Rows:
@@ -196,7 +196,7 @@ def test_rows_that_raise_half_way_are_heard_once_after_all_that_was_sent(ordered
                 errors += 1
             with pytest.raises(StopAsyncIteration):
                 await anext(outcomes)
-            assert engine._opened().journal.counts().replies == len(provider.sent) == 50
+            assert engine._opened().counts().replies == len(provider.sent) == 50
             assert nothing_is_left(engine)
         assert sorted(texts) == sorted(f"ROW {i}" for i in range(50))
         assert errors == 1

@@ -1,0 +1,188 @@
+"""Several models behind one another: what one refuses, or leaves lying in an outage, the next answers.
+
+`engine.fallback` decides who is asked; here is what that takes: the journal is asked for the answer of any of them, a
+request whose model has gone moves on, and what was moved is said in plain words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+
+from engine.branch import Branch, Terms
+from engine.errors import DeadlineExceeded, ProviderUnavailable, SmeltError
+from engine.events import Noted
+from engine.fallback import Choice, Fallback, Standing
+from engine.messages import Reply, Request
+from engine.providers import Capabilities
+from engine.providers.choice import common
+
+__all__ = ["Relay"]
+
+
+class Relay:
+    """Models in the order in which they are wanted. What all of them can do is what may be asked."""
+
+    def __init__(self, branches: Sequence[Branch], terms: Terms) -> None:
+        self.branches = tuple(branches)
+        self.name = branches[0].name
+        self.capabilities: Capabilities = common(branch.capabilities for branch in branches)
+        self._terms = terms
+        self._fallback = Fallback(len(branches))
+        self._refusals: dict[int, SmeltError] = {}
+        self._looks: dict[int, asyncio.TimerHandle] = {}
+        self._answered_at = -math.inf
+        self._none_answers = False  # that all are out was said, and nothing has come since
+        for i, branch in enumerate(self.branches):
+            branch.on_failure = lambda error, i=i: self._on_failure(i, error)  # type: ignore[misc]  # bound now
+
+    def __repr__(self) -> str:
+        return f"<Relay {' then '.join(branch.name for branch in self.branches)} {self._fallback!r}>"
+
+    def standing(self, branch: Branch) -> str:
+        """How one of them stands, in a word or two."""
+        return self._fallback[self.branches.index(branch)].value
+
+    def close(self) -> None:
+        """No more is looked after; opened again, all of them are asked anew."""
+        for timer in self._looks.values():
+            timer.cancel()
+        self._looks.clear()
+        self._refusals.clear()
+        self._fallback = Fallback(len(self.branches))
+
+    async def answer(self, request: Request) -> Reply:
+        """The answer: what any of them has said before, else that of the first who answers now."""
+        keys = [branch.key_of(request) for branch in self.branches]
+        for branch, key in zip(self.branches, keys, strict=True):
+            if reply := branch.recall(request, key):
+                return reply
+        asked_at = self._terms.clock.monotonic()
+        failed_with: dict[int, SmeltError] = {}
+        while True:
+            model, is_trial = self._choose(keys, failed_with)
+            try:
+                return await self._ask(model, request, keys[model], is_trial=is_trial)
+            except SmeltError as error:
+                if not self._fallback.passes_on(model, error):
+                    raise
+                if self._fallback[model] is Standing.ASKED:  # it was this row alone
+                    failed_with[model] = error
+                self._check_patience(asked_at)
+
+    def _choose(self, keys: Sequence[bytes], failed_with: dict[int, SmeltError]) -> Choice:
+        """Who is asking the same already, or who is to be asked. Raises what it has failed with when nobody is left."""
+        for i, branch in enumerate(self.branches):
+            if branch.is_asking(keys[i]):
+                return Choice(i, is_trial=False)
+        choice = self._fallback.choose(but=failed_with, may_try=lambda i: self.branches[i].may_try())
+        if choice is not None:
+            return choice
+        if failed_with:
+            raise next(reversed(failed_with.values())).again()
+        raise self._refused()
+
+    async def _ask(self, model: int, request: Request, key: bytes, *, is_trial: bool) -> Reply:
+        branch = self.branches[model]
+        if is_trial:
+            branch.underway.resume()
+        try:
+            reply = await branch.answer(request, key)
+            self._answered_at = self._terms.clock.monotonic()
+            self._none_answers = False
+            self._fallback.notify_answer(model)
+            return reply
+        finally:
+            if self._fallback[model] in {Standing.OUT, Standing.ON_TRIAL}:
+                self._end_trial(model, is_trial=is_trial)
+
+    def _end_trial(self, model: int, *, is_trial: bool) -> None:
+        """Something has come to its end at a model that was out: is it back?"""
+        branch = self.branches[model]
+        if not branch.crowd.paused:
+            if self._fallback.notify_back(model):
+                branch.underway.resume()
+                self._note(f"{branch.name} answers again, and is asked first again")
+        elif is_trial:
+            self._fallback.end_trial(model)
+            branch.underway.suspend(self._outage(model))
+
+    # -- what happens at one of them
+
+    def _on_failure(self, model: int, refusal: SmeltError | None) -> None:
+        branch, standing = self.branches[model], self._fallback[model]
+        if refusal is not None:
+            self._notify_refused(model, refusal)
+        elif standing is Standing.ON_TRIAL and branch.crowd.paused:
+            branch.underway.suspend(self._outage(model))  # whoever was the trial goes elsewhere now
+        elif branch.crowd.paused:
+            self._look_later(model)
+
+    def _notify_refused(self, model: int, refusal: SmeltError) -> None:
+        if self._fallback[model] is Standing.GONE:
+            return
+        self._refusals[model] = refusal
+        self._fallback.notify_refused(model)
+        if (asked := self._hand_over()) is not None:
+            self._note(f"{self.branches[model].name} refuses: {refusal}; {asked} is asked from here on")
+
+    def _look_later(self, model: int) -> None:
+        now = self._terms.clock.monotonic()
+        look_at = self._fallback.notify_silence(model, now=now)
+        if look_at is not None and model not in self._looks:
+            loop = asyncio.get_running_loop()
+            self._looks[model] = loop.call_later(max(0.0, look_at - now), self._look, model)
+
+    def _look(self, model: int) -> None:
+        """Whether what was in vain is so still."""
+        del self._looks[model]
+        branch, now = self.branches[model], self._terms.clock.monotonic()
+        if not branch.crowd.paused:
+            self._fallback.notify_answer(model)
+        elif self._fallback.look(model, now=now + 1e-6):  # a timer may fire that much early
+            branch.underway.suspend(self._outage(model))
+            self._note_outage(model)
+        else:
+            self._look_later(model)
+
+    def _note_outage(self, model: int) -> None:
+        asked = self._hand_over()
+        if self._none_answers:
+            return
+        self._none_answers = any(
+            self._fallback[i] is Standing.ASKED and branch.crowd.paused for i, branch in enumerate(self.branches)
+        )
+        while_ = "it was out before, and all are asked in turn" if self._none_answers else "it is asked meanwhile"
+        self._note(f"{self._outage(model)}; {asked}: {while_}")
+
+    def _hand_over(self) -> str | None:
+        """Who is asked now. What was out before, and must do again, takes requests again."""
+        asked = self._fallback.asked
+        if asked is None:
+            return None
+        self.branches[asked].underway.resume()
+        if self.branches[asked].crowd.paused:
+            self._look_later(asked)
+        return self.branches[asked].name
+
+    # -- words
+
+    def _check_patience(self, asked_at: float) -> None:
+        """A request that goes from one to the other must end one day, too."""
+        since = max(asked_at, self._answered_at)
+        if self._terms.clock.monotonic() >= since + self._terms.deadline_s:
+            raise DeadlineExceeded(f"no answer from anybody within {self._terms.deadline_s:g} s")
+
+    def _outage(self, model: int) -> SmeltError:
+        return ProviderUnavailable(f"{self.branches[model].name} does not answer any more")
+
+    def _refused(self) -> SmeltError:
+        """That all are gone, and why."""
+        told = "; ".join(f"{self.branches[i].name}: {error}" for i, error in self._refusals.items())
+        last = next(reversed(self._refusals.values()))
+        return type(last)(told)
+
+    def _note(self, text: str) -> None:
+        if self._terms.events is not None:
+            self._terms.events.emit(Noted(text))
