@@ -8,6 +8,7 @@ asked of this model is decided here. Money, journal and counters are the engine'
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from random import Random
@@ -179,11 +180,13 @@ class Branch:
         """Whether this question is under way here, or out in a batch."""
         return self.underway.holds(key) or (self.depot is not None and self.depot.is_out(key))
 
-    def may_try(self) -> bool:
-        """Whether one more could leave at once, as far as limits, the provider's wishes and its breaker go."""
+    def ready_at(self) -> float:
+        """When one more could leave, as far as limits, the provider's wishes and its breaker go; never for a while."""
         now = self._clock.monotonic()
-        is_open = not self.admission.queued and self.crowd.may_start(self.admission.in_flight, now=now)
-        return is_open and self.admission.pace.ready_at(ONE_MORE, now=now) <= now
+        if self.crowd.may_start(self.admission.in_flight, now=now):
+            return self.admission.pace.ready_at(ONE_MORE, now=now)
+        reopens_at = self.crowd.reopens_at
+        return math.inf if reopens_at is None else reopens_at
 
     def recall(self, request: Request, key: bytes) -> Reply | None:
         """What the journal knows."""

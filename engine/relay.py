@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from engine.branch import Branch, Terms
-from engine.errors import DeadlineExceeded, ProviderUnavailable, SmeltError
+from engine.errors import (
+    AuthenticationRefused,
+    ConfigurationRefused,
+    DeadlineExceeded,
+    EndpointUnreachable,
+    ProviderUnavailable,
+    QuotaExhausted,
+    SmeltError,
+)
 from engine.events import Noted
 from engine.fallback import Choice, Fallback, Standing
 from engine.messages import Reply, Request
@@ -19,6 +28,19 @@ from engine.providers import Capabilities
 from engine.providers.choice import common
 
 __all__ = ["Relay"]
+
+SHORTEST_S, LONGEST_S = 1.0, 30.0  # between two looks whether a model that is out may be tried
+
+WHY: Final[Mapping[type[SmeltError], str]] = {
+    QuotaExhausted: "has no credit left",
+    AuthenticationRefused: "lets us in no more",
+    ConfigurationRefused: "has no such model",
+    EndpointUnreachable: "cannot be reached",
+}
+
+
+class Moved(ProviderUnavailable):
+    """What was asked there is to be asked elsewhere; nobody but a relay ever sees it."""
 
 
 class Relay:
@@ -31,7 +53,8 @@ class Relay:
         self._terms = terms
         self._fallback = Fallback(len(branches))
         self._refusals: dict[int, SmeltError] = {}
-        self._looks: dict[int, asyncio.TimerHandle] = {}
+        self._looks: dict[int, asyncio.TimerHandle] = {}  # at those where all is in vain
+        self._trials: dict[int, asyncio.TimerHandle] = {}  # of those that are out
         self._answered_at = -math.inf
         self._none_answers = False  # that all are out was said, and nothing has come since
         for i, branch in enumerate(self.branches):
@@ -46,9 +69,10 @@ class Relay:
 
     def close(self) -> None:
         """No more is looked after; opened again, all of them are asked anew."""
-        for timer in self._looks.values():
-            timer.cancel()
-        self._looks.clear()
+        for timers in (self._looks, self._trials):
+            for timer in timers.values():
+                timer.cancel()
+            timers.clear()
         self._refusals.clear()
         self._fallback = Fallback(len(self.branches))
 
@@ -64,24 +88,24 @@ class Relay:
             model, is_trial = self._choose(keys, failed_with)
             try:
                 return await self._ask(model, request, keys[model], is_trial=is_trial)
+            except Moved:
+                self._check_patience(asked_at)
             except SmeltError as error:
                 if not self._fallback.passes_on(model, error):
                     raise
-                if self._fallback[model] is Standing.ASKED:  # it was this row alone
-                    failed_with[model] = error
-                self._check_patience(asked_at)
+                failed_with[model] = error
 
     def _choose(self, keys: Sequence[bytes], failed_with: dict[int, SmeltError]) -> Choice:
         """Who is asking the same already, or who is to be asked. Raises what it has failed with when nobody is left."""
         for i, branch in enumerate(self.branches):
             if branch.is_asking(keys[i]):
                 return Choice(i, is_trial=False)
-        choice = self._fallback.choose(but=failed_with, may_try=lambda i: self.branches[i].may_try())
+        choice = self._fallback.choose(but=failed_with, may_try=self._may_try)
         if choice is not None:
             return choice
-        if failed_with:
-            raise next(reversed(failed_with.values())).again()
-        raise self._refused()
+        if all(self._fallback[i] is Standing.GONE for i in range(len(self.branches))):
+            raise self._refused()
+        raise next(reversed(failed_with.values())).again()
 
     async def _ask(self, model: int, request: Request, key: bytes, *, is_trial: bool) -> Reply:
         branch = self.branches[model]
@@ -101,12 +125,42 @@ class Relay:
         """Something has come to its end at a model that was out: is it back?"""
         branch = self.branches[model]
         if not branch.crowd.paused:
-            if self._fallback.notify_back(model):
-                branch.underway.resume()
-                self._note(f"{branch.name} answers again, and is asked first again")
+            self._welcome(model)
         elif is_trial:
             self._fallback.end_trial(model)
-            branch.underway.suspend(self._outage(model))
+            self._set_out(model)
+
+    def _welcome(self, model: int) -> None:
+        """It is back: what waits for those who were asked instead is its own again."""
+        self._fallback.notify_back(model)
+        self.branches[model].underway.resume()
+        for branch in self.branches[model + 1 :]:
+            branch.underway.send_away(Moved())
+        self._note(f"{self.branches[model].name} answers again, and is asked first again")
+
+    def _set_out(self, model: int) -> None:
+        """What waits there moves on; from time to time one request finds out whether it is back."""
+        self.branches[model].underway.suspend(Moved())
+        self._try_later(model)
+
+    def _try_later(self, model: int) -> None:
+        if model not in self._trials:
+            now = self._terms.clock.monotonic()
+            delay_s = min(LONGEST_S, max(SHORTEST_S, self.branches[model].ready_at() - now))
+            self._trials[model] = asyncio.get_running_loop().call_later(delay_s, self._try, model)
+
+    def _try(self, model: int) -> None:
+        """Send one that waits elsewhere: perhaps no new request comes for a long time."""
+        del self._trials[model]
+        asked = self._fallback.asked
+        if self._fallback[model] is not Standing.OUT or asked is None or asked < model:
+            return
+        if self._may_try(model):
+            self.branches[asked].underway.send_away(Moved(), at_most=1)
+        self._try_later(model)
+
+    def _may_try(self, model: int) -> bool:
+        return self.branches[model].ready_at() <= self._terms.clock.monotonic() + 1e-6
 
     # -- what happens at one of them
 
@@ -115,7 +169,7 @@ class Relay:
         if refusal is not None:
             self._notify_refused(model, refusal)
         elif standing is Standing.ON_TRIAL and branch.crowd.paused:
-            branch.underway.suspend(self._outage(model))  # whoever was the trial goes elsewhere now
+            branch.underway.suspend(Moved())  # whoever was the trial goes elsewhere now
         elif branch.crowd.paused:
             self._look_later(model)
 
@@ -125,7 +179,8 @@ class Relay:
         self._refusals[model] = refusal
         self._fallback.notify_refused(model)
         if (asked := self._hand_over()) is not None:
-            self._note(f"{self.branches[model].name} refuses: {refusal}; {asked} is asked from here on")
+            why = WHY.get(type(refusal), "refuses")
+            self._note(f"{self.branches[model].name} {why} ({refusal}); {asked} is asked from here on")
 
     def _look_later(self, model: int) -> None:
         now = self._terms.clock.monotonic()
@@ -141,7 +196,7 @@ class Relay:
         if not branch.crowd.paused:
             self._fallback.notify_answer(model)
         elif self._fallback.look(model, now=now + 1e-6):  # a timer may fire that much early
-            branch.underway.suspend(self._outage(model))
+            self._set_out(model)
             self._note_outage(model)
         else:
             self._look_later(model)
@@ -153,8 +208,10 @@ class Relay:
         self._none_answers = any(
             self._fallback[i] is Standing.ASKED and branch.crowd.paused for i, branch in enumerate(self.branches)
         )
-        while_ = "it was out before, and all are asked in turn" if self._none_answers else "it is asked meanwhile"
-        self._note(f"{self._outage(model)}; {asked}: {while_}")
+        then = (
+            "neither does any other, so they are asked in turn" if self._none_answers else f"{asked} is asked meanwhile"
+        )
+        self._note(f"{self.branches[model].name} does not answer any more; {then}")
 
     def _hand_over(self) -> str | None:
         """Who is asked now. What was out before, and must do again, takes requests again."""
@@ -164,6 +221,9 @@ class Relay:
         self.branches[asked].underway.resume()
         if self.branches[asked].crowd.paused:
             self._look_later(asked)
+        for i in range(asked):
+            if self._fallback[i] is Standing.OUT:
+                self._try_later(i)
         return self.branches[asked].name
 
     # -- words
@@ -173,9 +233,6 @@ class Relay:
         since = max(asked_at, self._answered_at)
         if self._terms.clock.monotonic() >= since + self._terms.deadline_s:
             raise DeadlineExceeded(f"no answer from anybody within {self._terms.deadline_s:g} s")
-
-    def _outage(self, model: int) -> SmeltError:
-        return ProviderUnavailable(f"{self.branches[model].name} does not answer any more")
 
     def _refused(self) -> SmeltError:
         """That all are gone, and why."""

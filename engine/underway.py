@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -92,11 +93,15 @@ class Underway:
         if self._is_suspended:
             self._is_suspended, self._refusal = False, None
 
+    def send_away(self, error: SmeltError, *, at_most: int | None = None) -> None:
+        """End the waiting of so many that have not been sent, or of all: for who knows where they fare better."""
+        waiting = (held for held in self._held.values() if not held.question.is_sent)
+        for held in islice(waiting, at_most):
+            held.give_up_for(error)
+
     def _refuse(self, error: SmeltError) -> None:
         self._refusal = error
-        for held in self._held.values():
-            if not held.question.is_sent:
-                held.give_up_for(error)
+        self.send_away(error)
 
     def stop_after(self, seconds: float) -> None:
         """Stop when so many seconds have passed, unless closed before."""

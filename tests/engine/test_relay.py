@@ -1,0 +1,368 @@
+"""Several models behind one another: what one cannot do any more the next does, and nothing is lost or paid twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import (
+    AuthenticationRefused,
+    Budget,
+    BudgetReached,
+    Capabilities,
+    ConfigurationRefused,
+    Engine,
+    Limits,
+    Model,
+    Outcome,
+    Price,
+    QuotaExhausted,
+    Request,
+    RequestRejected,
+    UserError,
+)
+from engine.events import Event, Events, Noted
+from engine.fakes import virtual_time
+from engine.fallback import PATIENCE_S
+from engine.providers import ConnectionFailed
+from engine.retry import TRIES
+from engine.statistics import Statistics
+from tests.engine.asking import GENEROUS, nothing_is_left, questions
+from tests.engine.models import Teller, after_dollars, finds_wrong, now, out_between, refused_from
+from tests.engine.scripted import refusal
+
+
+class Run:
+    """What came of asking: outcomes, notes, figures, and how long it took."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.notes: list[str] = []
+        self.statistics: Statistics
+        self.lasted_s = 0.0
+
+    @property
+    def errors(self) -> list[object]:
+        return [outcome.error for outcome in self.outcomes if outcome.error is not None]
+
+    @property
+    def models(self) -> list[str]:
+        return [outcome.unwrap().model for outcome in self.outcomes]
+
+    def listen(self, event: Event) -> None:
+        if isinstance(event, Noted) and "no journal" not in event.text:
+            self.notes.append(event.text)
+
+
+async def asked(models: Sequence[Any], requests: Sequence[Request], **settings: Any) -> Run:
+    run, events = Run(), Events()
+    events.subscribe(run.listen)
+    first, *others = models
+    async with Engine(first, fallback=others, **({"budget": GENEROUS, "events": events} | settings)) as engine:
+        run.outcomes = [outcome async for outcome in engine.map(requests)]
+        run.statistics, run.lasted_s = engine.statistics(), now()
+        assert nothing_is_left(engine)
+    return run
+
+
+def ask_in_turn(*models: Any, rows: int = 300, **settings: Any) -> Run:
+    return virtual_time.run(asked(models, questions(rows), **settings))
+
+
+def by_name(run: Run) -> dict[str, int]:
+    return {each.model: each.replies for each in run.statistics.by_model}
+
+
+def test_all_is_asked_of_the_first_while_that_answers() -> None:
+    first, second = Teller("a"), Teller("b")
+
+    run = ask_in_turn(first, second)
+
+    assert not run.errors
+    assert (len(first.seen), len(second.seen)) == (300, 0)
+    assert run.notes == []
+
+
+def test_when_the_credit_ends_the_next_answers_all_that_is_left_and_one_line_says_so() -> None:
+    first, second = Teller("a", after_dollars(0.002)), Teller("b", price=Price(input=3, output=6))
+
+    run = ask_in_turn(first, second)
+
+    assert not run.errors
+    assert len(set(run.models)) == 2
+    assert first.asked.total() + second.asked.total() == 300
+    assert not first.asked.keys() & second.asked.keys()
+    assert run.notes == ["test/a has no credit left (429: no); test/b is asked from here on"]
+    assert run.statistics.spent == first.billed + second.billed
+    assert [(each.model, each.standing) for each in run.statistics.by_model] == [
+        ("test/a", "gone"),
+        ("test/b", "asked"),
+    ]
+    assert [each.cost for each in run.statistics.by_model] == [first.billed, second.billed]
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (403, ""), (404, "model_not_found"), (402, "")])
+def test_a_key_or_a_model_that_dies_in_the_middle_loses_no_row(status: int, code: str) -> None:
+    first, second = Teller("a", refused_from(3, status, code)), Teller("b")
+
+    run = ask_in_turn(first, second)
+
+    assert not run.errors
+    assert first.asked.total() > 0
+    assert first.asked.total() + second.asked.total() == 300
+    assert len(run.notes) == 1
+
+
+def test_a_server_that_is_not_there_is_replaced_in_seconds() -> None:
+    first, second = Teller("a", lambda _: ConnectionFailed("refused", sent=False)), Teller("b")
+
+    run = ask_in_turn(first, second)
+
+    assert not run.errors
+    assert second.asked.total() == 300
+    assert run.lasted_s < 60
+    assert run.notes[-1] == (
+        "test/a cannot be reached (refused; check the base URL, and that the server is running); "
+        "test/b is asked from here on"
+    )
+
+
+def test_an_outage_is_waited_out_for_half_a_minute_and_then_the_next_answers_until_it_is_over() -> None:
+    """The first is asked again as soon as it answers; what the second has then is finished there."""
+    first, second = Teller("a", out_between(20, 200)), Teller("b", latency_s=2.0)
+
+    run = ask_in_turn(first, Model(second, limits=Limits(rpm=600)), rows=3000, concurrency=10)
+
+    assert not run.errors
+    assert first.asked.total() + second.asked.total() == 3000
+    assert not first.asked.keys() & second.asked.keys()
+    assert run.notes == [
+        "test/a does not answer any more; test/b is asked meanwhile",
+        "test/a answers again, and is asked first again",
+    ]
+    assert 20 + PATIENCE_S <= second.seen[0] < 20 + PATIENCE_S + 10
+    assert [each.standing for each in run.statistics.by_model] == ["asked", "asked"]
+    during = [at for at in first.seen if 60 <= at < 200]
+    assert len(during) < 60  # it is tried now and then, one by one
+    assert run.lasted_s > 200
+
+
+def test_a_short_outage_is_waited_out() -> None:
+    first, second = Teller("a", out_between(2, 2 + PATIENCE_S / 2)), Teller("b")
+
+    run = ask_in_turn(first, second, rows=2000)
+
+    assert not run.errors
+    assert second.seen == []
+    assert run.notes == []
+
+
+def test_the_last_one_that_is_left_is_waited_for_as_if_it_were_alone() -> None:
+    first, second = Teller("a", refused_from(3, 401)), Teller("b", out_between(10, 200))
+
+    run = ask_in_turn(first, second, rows=2000, concurrency=20)
+
+    assert not run.errors
+    assert len(run.notes) == 1
+    assert run.lasted_s > 200
+
+
+def test_when_both_are_out_they_are_waited_for_in_turn_and_whoever_comes_back_first_goes_on() -> None:
+    first, second = Teller("a", out_between(5, 500)), Teller("b", out_between(60, 300))
+
+    run = ask_in_turn(first, Model(second, limits=Limits(rpm=600)), rows=3000, concurrency=20)
+
+    assert not run.errors
+    assert first.asked.total() + second.asked.total() == 3000
+    assert not first.asked.keys() & second.asked.keys()
+    assert 300 < max(second.seen) < run.lasted_s < 600
+    assert run.notes[:2] == [
+        "test/a does not answer any more; test/b is asked meanwhile",
+        "test/b does not answer any more; neither does any other, so they are asked in turn",
+    ]
+    assert len(run.notes) <= 5
+
+
+def test_when_none_ever_answers_again_every_row_ends_by_its_deadline() -> None:
+    models = [Teller(name, out_between(2, 1e9)) for name in "ab"]
+
+    run = ask_in_turn(*models, rows=100, deadline_s=300, concurrency=4)
+
+    assert len(run.outcomes) == 100
+    assert run.errors
+    assert run.lasted_s < 1200
+
+
+def test_what_it_finds_wrong_with_a_request_is_told_to_nobody_else() -> None:
+    first, second = Teller("a", lambda teller: None if len(teller.seen) < 9 else finds_wrong(teller)), Teller("b")
+
+    run = ask_in_turn(first, second, rows=20, concurrency=4)
+
+    assert {type(error) for error in run.errors} == {RequestRejected}
+    assert second.seen == []
+
+
+def test_a_first_model_that_rejects_all_that_is_asked_ends_it() -> None:
+    """Whatever is wrong with the requests would be wrong, and perhaps paid for, elsewhere too."""
+    first, second = Teller("a", finds_wrong), Teller("b")
+
+    run = ask_in_turn(first, second, rows=50)
+
+    assert isinstance(run.errors[-1], ConfigurationRefused)
+    assert len(run.errors) == 50
+    assert second.seen == []
+
+
+def test_a_row_that_one_model_fails_by_chance_is_the_next_ones() -> None:
+    async def main() -> tuple[str, int]:
+        flaky = Teller("a", lambda teller: None if len(teller.seen) == 1 else refusal(500))
+        async with Engine(flaky, fallback=[Teller("b")], budget=GENEROUS) as engine:
+            first = await engine.ask(Request.user("one"))
+            second = await engine.ask(Request.user("two"))
+            return f"{first.model} {second.model}", len(flaky.seen)
+
+    assert virtual_time.run(main()) == ("test/a test/b", 1 + TRIES)
+
+
+def test_when_all_refuse_the_error_names_each_with_its_reason() -> None:
+    first, second = Teller("a", after_dollars(0.0005)), Teller("b", refused_from(0, 401, "invalid_api_key"))
+
+    run = ask_in_turn(first, second, rows=100)
+
+    error = run.errors[-1]
+    assert isinstance(error, AuthenticationRefused)
+    assert error.exit_code == 4
+    assert "test/a: 429: no; test/b: 401: no" in str(error)
+
+
+def test_one_model_alone_still_ends_with_its_own_error() -> None:
+    run = ask_in_turn(Teller("a", after_dollars(0.0005)), rows=100)
+
+    assert isinstance(run.errors[-1], QuotaExhausted)
+
+
+def test_one_budget_holds_for_all_of_them() -> None:
+    first = Teller("a", after_dollars(0.002))
+    second = Teller("b", price=Price(input=40, output=80))
+
+    run = ask_in_turn(first, second, rows=2000, budget=Budget(usd="0.5"))
+
+    assert {type(error) for error in run.errors} == {BudgetReached}
+    assert first.billed + second.billed == run.statistics.spent
+    assert 0.97 * 5e11 < run.statistics.spent <= 5e11
+
+
+def test_each_is_kept_inside_its_own_limits() -> None:
+    first = Model(Teller("a", after_dollars(0.0005)), limits=Limits(rpm=6000))
+    second = Teller("b")
+
+    run = ask_in_turn(first, Model(second, limits=Limits(rpm=60)), rows=100)
+
+    assert not run.errors
+    minute = [at for at in second.seen if at < second.seen[0] + 60]
+    assert len(minute) <= 62
+
+
+def test_a_resumed_run_takes_what_either_has_said_from_the_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    first, second = Teller("a", after_dollars(0.002), latency_s=0.01), Teller("b", latency_s=0.01)
+    before = asyncio.run(asked((first, second), questions(300), journal=path))
+    again = Teller("a"), Teller("b")
+
+    after = asyncio.run(asked(again, questions(300), journal=path))
+
+    assert [each.seen for each in again] == [[], []]
+    assert after.models == before.models
+    assert [outcome.unwrap().text for outcome in after.outcomes] == [row.unwrap().text for row in before.outcomes]
+    assert after.statistics.spent == before.statistics.spent == first.billed + second.billed
+    assert [each.from_journal for each in after.statistics.by_model] == [each.asked.total() for each in (first, second)]
+
+
+def test_what_is_asked_is_what_all_of_them_can_take() -> None:
+    """The question is the same whoever answers, so its answer is found again whoever has answered."""
+    first = Teller("a")
+    second = Teller("b", capabilities=Capabilities(n=False, max_temperature=1.0, schema=False, most_stops=4))
+
+    async def main() -> tuple[Capabilities, int]:
+        async with Engine(first, fallback=[second], budget=GENEROUS) as engine:
+            reply = await engine.ask(Request.user("row", n=3))
+            assert len(reply.texts) == 3
+            with pytest.raises(UserError, match="at most 1 here"):
+                await engine.ask(Request.user("row", temperature=1.5))
+            return engine.capabilities, len(first.seen)
+
+    assert virtual_time.run(main()) == (second.capabilities, 3)
+
+
+def test_the_same_question_asked_twice_at_once_is_paid_once_though_it_moves() -> None:
+    first, second = Teller("a", refused_from(0, 402)), Teller("b")
+
+    run = virtual_time.run(asked((first, second), [Request.user("row")] * 50))
+
+    assert not run.errors
+    assert second.asked.total() == 1
+
+
+def test_requests_of_a_tag_go_to_the_models_that_were_named_for_it() -> None:
+    usual, labeller, spare = Teller("a"), Teller("b", after_dollars(0.0005)), Teller("c")
+    rows = [Request.user(f"{tag} {i}", tag=tag) for i in range(50) for tag in ("write", "label")]
+
+    run = virtual_time.run(asked((usual,), rows, by_tag={"label": [labeller, spare]}))
+
+    assert not run.errors
+    assert {text.split()[0] for text in usual.asked} == {"write"}
+    assert {text.split()[0] for text in labeller.asked | spare.asked} == {"label"}
+    assert usual.asked.total() == labeller.asked.total() + spare.asked.total() == 50
+    assert run.statistics.by_tag["label"].cost == labeller.billed + spare.billed
+    assert run.statistics.spent == usual.billed + labeller.billed + spare.billed
+
+
+def test_tags_that_are_given_the_same_models_share_them() -> None:
+    usual, labeller = Teller("a"), Model(Teller("b"), concurrency=3)
+
+    engine = Engine(usual, by_tag={"label": labeller, "judge": [labeller], "write": usual}, budget=GENEROUS)
+
+    assert [each.model for each in engine.statistics().by_model] == ["test/a", "test/b"]
+    assert engine.capabilities_of("label") == engine.capabilities
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        pytest.param({"model": Model("simulated/echo"), "limits": Limits(rpm=3)}, "within Model", id="said beside"),
+        pytest.param({"model": "simulated/echo", "by_tag": {"label": []}}, "at least one", id="none"),
+        pytest.param({"model": "simulated/echo", "fallback": ["nobody/x"]}, "no provider 'nobody'", id="unknown"),
+        pytest.param({"model": "openai/x", "api_key": "k", "fallback": ["openai/gpt-5"], "batch": True,
+                      "journal": "journal.db", "price": Price(input=1, output=1)}, "needs a key", id="no key"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused_at_once(settings: dict[str, Any], part: str) -> None:
+    with pytest.raises(UserError, match=part):
+        Engine(settings.pop("model"), **({"budget": GENEROUS} | settings))
+
+
+def test_batches_go_to_one_model() -> None:
+    known = {"api_key": "k", "price": Price(input=1, output=1)}
+    models = [Model("openai/x", **known), Model("openai/y", **known)]  # type: ignore[arg-type]  # of both kinds
+
+    with pytest.raises(UserError, match="batches go to one model"):
+        Engine(models[0], fallback=models[1:], batch=True, journal="journal.db", budget=GENEROUS)
+    Engine(models[0], by_tag={"label": models}, batch=["write"], journal="journal.db", budget=GENEROUS)
+
+
+def test_an_engine_opened_again_asks_all_of_them_anew() -> None:
+    first, second = Teller("a", after_dollars(0)), Teller("b")
+
+    async def main() -> list[str]:
+        engine = Engine(first, fallback=[second], budget=GENEROUS)
+        async with engine:
+            one = await engine.ask(Request.user("one"))
+        first.fate = lambda _: None
+        async with engine:
+            return [one.model, (await engine.ask(Request.user("two"))).model]
+
+    assert virtual_time.run(main()) == ["test/b", "test/a"]
