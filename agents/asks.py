@@ -19,9 +19,10 @@ class Asks(Protocol):
         ...
 
 
-def coldest(asks: Asks) -> float | None:
-    """The temperature for a question that has one right answer: none where the model takes none."""
-    can = getattr(asks, "capabilities", None)
+def coldest(asks: Asks, *, tag: str) -> float | None:
+    """The temperature for a question of a tag that has one right answer: none where whoever is asked takes none."""
+    capabilities_of = getattr(asks, "capabilities_of", None)
+    can = capabilities_of(tag) if callable(capabilities_of) else None
     return None if isinstance(can, Capabilities) and can.max_temperature is None else 0.0
 
 

@@ -6,15 +6,14 @@ Nothing here does anything. A value that cannot mean anything is a `UserError` b
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from typing import TYPE_CHECKING, TypeAlias, get_args, get_type_hints
 
+from agents.checks import check_writable, decimal, flag, meant, one_of, positive, within
 from engine.errors import UserError
 
 if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wait for
@@ -26,12 +25,13 @@ if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wai
 __all__ = [
     "MOST_SEED",
     "PACE",
+    "ROLES",
     "SPENDING_STAGES",
     "Configuration",
     "Stages",
     "as_table",
-    "check_writable",
     "checked_options",
+    "models_said",
     "read_config",
     "resolve",
 ]
@@ -44,6 +44,14 @@ SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate")
 
 PACE = ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline")
 """How fast a run goes and for how long: what it makes follows from none of these, so it may go on with others."""
+
+ROLES: Mapping[str, str] = {"annotator": "annotate", "judge": "judge", "parser": "parse"}
+"""Who may be another than the teacher, and the tag of the requests that go to it."""
+
+ABOUT_A_MODEL = (
+    "model", "base_url", "dialect", "insecure_http", "price_in", "price_out", "price_cached_in", "price_cache_write",
+    "rpm", "tpm", "concurrency",
+)  # fmt: skip
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
 MOST = {
@@ -60,6 +68,10 @@ MOST = {
 MOST_SEED = 2**32 - 1  # the most that numpy takes
 
 
+Models: TypeAlias = tuple[Mapping[str, object], ...]
+"""Models in fall-back order: each a table of what is said of it, under the names of a run's options."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
     """What stages may take of the budget at most, and what is kept for them alone, as shares of the whole."""
@@ -71,8 +83,10 @@ class Stages:
         for name, share in (*self.at_most.items(), *self.kept.items()):
             if name not in SPENDING_STAGES:
                 known = ", ".join(SPENDING_STAGES)
-                raise UserError(f"budget: no stage {name!r} asks the teacher{_meant(name)}; those that do: {known}")
-            _decimal(f"budget: the share of {name!r}", share, above_zero=True, unit="")
+                raise UserError(
+                    f"budget: no stage {name!r} asks the teacher{meant(name, SPENDING_STAGES)}; those that do: {known}"
+                )
+            decimal(f"budget: the share of {name!r}", share, above_zero=True, unit="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +97,8 @@ class Configuration:
     """
 
     model: str = "auto"  # PROVIDER/NAME
+    fallback: Models | None = None  # asked in their order when the model cannot be
+    models: Mapping[str, Models] | None = None  # others for some roles; in a file [models]
     base_url: str | None = None
     dialect: str | None = None  # what stands at the base URL, when its address does not tell
     dialects: Mapping[str, Mapping[str, object]] | None = None  # one's own; in a file [dialects.NAME]
@@ -114,14 +130,14 @@ class Configuration:
 
     def __post_init__(self) -> None:
         for name, most in MOST.items():
-            _within(name, getattr(self, name), 1, most)
-        _within("seed", self.seed, 0, MOST_SEED)
+            within(name, getattr(self, name), 1, most)
+        within("seed", self.seed, 0, MOST_SEED)
         for name in ("model", "base_url", "dialect", "test"):
-            check_writable(_flag(name), getattr(self, name) or "")
-        _positive("train_seconds", self.train_seconds)
-        _positive("deadline", self.deadline)
+            check_writable(flag(name), getattr(self, name) or "")
+        positive("train_seconds", self.train_seconds)
+        positive("deadline", self.deadline)
         for name in MONEY:
-            _decimal(_flag(name), getattr(self, name), above_zero=name == "budget")
+            decimal(flag(name), getattr(self, name), above_zero=name == "budget")
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out belong together: give both, or neither")
         if self.price_in is None and (self.price_cached_in is not None or self.price_cache_write is not None):
@@ -130,9 +146,11 @@ class Configuration:
             self.cap,
             self.price,
             self.profile,
+            self.order,
+            self.by_role,
         )  # what the engine would not take is refused here, when nothing is written yet
-        _one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
-        _one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
+        one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
+        one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
 
     @property
     def cap(self) -> Budget | None:
@@ -143,6 +161,27 @@ class Configuration:
             return None
         stages = self.stages or Stages()
         return Budget(self.budget, at_most=stages.at_most, kept=stages.kept)
+
+    @property
+    def order(self) -> tuple[Configuration, ...]:
+        """The teacher and those who stand in for it, each with what is said of it alone."""
+        return (self, *self._said_of("fallback", self.fallback or ()))
+
+    @property
+    def by_role(self) -> dict[str, tuple[Configuration, ...]]:
+        """The same for each role that another than the teacher has."""
+        return {role: self._said_of(role, models) for role, models in (self.models or {}).items()}
+
+    @property
+    def everyone(self) -> tuple[Configuration, ...]:
+        """All who may be asked."""
+        return (*self.order, *(each for order in self.by_role.values() for each in order))
+
+    def _said_of(self, where: str, models: Models) -> tuple[Configuration, ...]:
+        try:
+            return tuple(Configuration(**table, dialects=self.dialects) for table in models)  # type: ignore[arg-type]
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
 
     @property
     def profile(self) -> Profile | None:
@@ -210,9 +249,49 @@ def checked_options(table: Mapping[str, object]) -> dict[str, object]:
             options |= _budget_table(value)
         elif field == "dialects" and isinstance(value, dict):
             options[field] = _checked_dialects(value)
+        elif field == "fallback":
+            options[field] = models_said("fallback", value)
+        elif field == "models" and isinstance(value, dict):
+            told = _by_role(value)
+            if twice := sorted(options.keys() & told.keys()):
+                raise UserError(f"models: {twice[0]!r} is said of the teacher within [models] and outside; keep one")
+            options |= told
         else:
             options[field] = _checked(name, value)
     return options
+
+
+def models_said(where: str, given: object) -> Models:
+    """One model or several, by name or as tables: `"openai/x"`, `{ model = "openai/x", rpm = 500 }`."""
+    several = given if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise UserError(f"{where}: name at least one model")
+    return tuple(_model_said(where, each) for each in several)
+
+
+def _model_said(where: str, given: object) -> Mapping[str, object]:
+    table = {"model": given} if isinstance(given, str) else given
+    if not isinstance(table, dict) or not isinstance(name := table.get("model"), str) or "/" not in name:
+        example = "'openai/gpt-5.4-mini', or { model = 'openai/gpt-5.4-mini', rpm = 500 }"
+        raise UserError(f"{where}: name a model, as in {example} (got {given!r})")
+    for option in table:
+        if option.replace("-", "_") not in ABOUT_A_MODEL:
+            raise UserError(f"{where}: {option!r} is not said of one model{meant(option, ABOUT_A_MODEL)}")
+    return checked_options(table)
+
+
+def _by_role(table: Mapping[str, object]) -> dict[str, object]:
+    """The options that `[models]` stands for: those of the teacher, and the models of other roles."""
+    told: dict[str, object] = {}
+    others = dict(table)
+    if "teacher" in others:
+        first, *rest = models_said("teacher", others.pop("teacher"))
+        told = {**first, **({"fallback": tuple(rest)} if rest else {})}
+    for role in others:
+        if role not in ROLES:
+            known = ("teacher", *ROLES)
+            raise UserError(f"models: there is no role {role!r}{meant(role, known)}; there are: {', '.join(known)}")
+    return told | ({"models": {role: models_said(role, given) for role, given in others.items()}} if others else {})
 
 
 def _checked_dialects(tables: Mapping[str, object]) -> Mapping[str, object]:
@@ -257,10 +336,12 @@ def _checked(name: str, value: object) -> object:
     field = name.replace("-", "_")
     if field == "dialects":
         raise UserError('dialects are given as tables, as in [dialects.mine], like = "vllm"')
+    if field == "models":
+        raise UserError("models are given by role, as in [models], annotator = 'openai/gpt-5.4-mini'")
     if field == "stages":
         raise UserError("parts of the budget are given beside it: [budget], usd = 5, generate = 0.7")
     if field not in hints:
-        hint = _meant(field, hints) or f"; there are: {', '.join(hints)}"
+        hint = meant(field, hints) or f"; there are: {', '.join(hints)}"
         raise UserError(f"unknown option {name!r}{hint}")
     if isinstance(value, Decimal) and field not in MONEY:
         value = float(value)
@@ -281,53 +362,13 @@ def _spelled(kinds: tuple[type, ...]) -> str:
     return " or ".join(names[kind] for kind in kinds if kind in names)
 
 
-def _within(name: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
-        raise UserError(f"{_flag(name)} must be a whole number from {least} to {most:,} (got {value})")
-
-
-def check_writable(name: str, text: str) -> None:
-    """Refuse a text that no file can hold: a path of bytes that are not UTF-8. Raises UserError, naming it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"{name} is not UTF-8 text and could not be written down (got {text!r}); rename it") from error
-
-
-def _positive(name: str, value: float | None) -> None:
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise UserError(f"{_flag(name)} must be above 0 (got {value})")
-
-
-def _decimal(name: str, value: str | None, *, above_zero: bool, unit: str = " USD") -> None:
-    if value is None:
-        return
-    try:
-        number = Decimal(value)
-    except InvalidOperation as error:
-        raise UserError(f"{name} must be a number{' of' if unit else ''}{unit} (got {value!r})") from error
-    if not number.is_finite() or number < 0 or (above_zero and number == 0):
-        raise UserError(f"{name} must be {'above' if above_zero else 'at least'} 0{unit} (got {value})")
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        hint = _meant(value, choices) or f"; one of: {', '.join(choices)}"
-        raise UserError(f"{_flag(name)}: unknown value {value!r}{hint}")
-
-
-def _meant(word: str, known: Iterable[str] = SPENDING_STAGES) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
 def as_table(configuration: Configuration) -> dict[str, object]:
     """The options that say something (not None), as TOML can hold them."""
     table = {name: value for name, value in dataclasses.asdict(configuration).items() if value is not None}
+    if configuration.fallback is not None:
+        table["fallback"] = list(table["fallback"])
+    if configuration.models is not None:
+        table["models"] = {role: list(models) for role, models in configuration.models.items()}
     stages = configuration.stages
     if table.pop("stages", None) is None or stages is None:
         return table

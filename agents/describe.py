@@ -36,7 +36,9 @@ async def describe(asks: Asks, spec: Spec, *, thing: Thing, note: Note) -> str:
     prompt = f"describe_{thing}"
     text = fill(prompt, instruction=spec.instruction, examples=_shown(spec.demonstrations))
     try:
-        reply = await asks.ask(Request.user(text, max_tokens=_MAX_TOKENS, temperature=coldest(asks), tag="retrieve"))
+        reply = await asks.ask(
+            Request.user(text, max_tokens=_MAX_TOKENS, temperature=coldest(asks, tag="retrieve"), tag="retrieve")
+        )
     except RequestFailed as error:
         return _fallen_back(spec, thing=thing, why=f"the teacher failed ({error})", note=note)
     if reply.finish_reasons[0] in ("refusal", "filtered") or not reply.text.strip():

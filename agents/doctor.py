@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import httpx
 
+    from agents.config import Configuration
+
 __all__ = ["Finding", "examine", "look_for_server"]
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
@@ -38,15 +40,40 @@ class Finding:
     detail: str
 
 
-def examine() -> list[Finding]:
-    """Everything worth knowing before a run. Never shows a key."""
+def examine(configuration: Configuration | None = None) -> list[Finding]:
+    """Everything worth knowing before a run, and of a configuration which model has which role. Never shows a key."""
     servers = asyncio.run(_servers())
-    around = [*_versions(), *_keys(), *_steering(), *servers, *_extras(), _teachers(), *_models()]
+    roles = () if configuration is None else _roles(configuration)
+    around = [*_versions(), *roles, *_keys(), *_steering(), *servers, *_extras(), _teachers(), *_models()]
     return [*around, _device(), _disk()]
 
 
 def _versions() -> Iterator[Finding]:
     yield Finding("smelt", True, f"{version('smelt')} on Python {platform.python_version()}")
+
+
+def _roles(configuration: Configuration) -> Iterator[Finding]:
+    """Each model that a configuration names, with whether it could be asked."""
+    for role, order in {"teacher": configuration.order, **configuration.by_role}.items():
+        for place, said in enumerate(order):
+            yield _role(role if place == 0 else f"{role}, else", said)
+
+
+def _role(what: str, said: Configuration) -> Finding:
+    from engine.clock import SystemClock
+    from engine.errors import UserError
+    from engine.providers.choice import known_price
+    from engine.providers.resolve import resolve
+
+    if said.model == "auto":
+        return Finding(what, True, "auto: whoever of those below can be asked")
+    try:
+        provider = resolve(said.model, base_url=said.endpoint, clock=SystemClock(), dialect=said.profile)
+        price = known_price(provider, told=said.price)
+    except UserError as error:
+        return Finding(what, False, str(error))
+    cost = "for nothing" if price.is_free else f"for {price.input:f} and {price.output:f} USD a million tokens"
+    return Finding(what, True, f"{said.model}, {cost}: {provider.endpoint}")
 
 
 def _keys() -> Iterator[Finding]:

@@ -115,7 +115,7 @@ async def parse_with_teacher(asks: Asks, text: str) -> Spec:
         return spec
     filled = prompts.fill("parse", prompt=clean(text).strip(), shape=_SHAPE)
     most = min(len(filled) // 2 + 500, _LONGEST_SPLIT)
-    request = Request.user(filled, max_tokens=most, temperature=coldest(asks), tag="parse")
+    request = Request.user(filled, max_tokens=most, temperature=coldest(asks, tag="parse"), tag="parse")
     try:
         reply = await asks.ask(request)
     except RequestFailed:

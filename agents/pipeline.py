@@ -8,7 +8,6 @@ was paid for comes from the journal, and ends in the same bytes.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from agents.config import Configuration
 from agents.data_card import DataCard
 from agents.evaluate import Judgement, Origin, evaluate
 from agents.interrupts import drained_by_signals
+from agents.models import models_told, open_engine, targets_told
 from agents.outlook import Outlook, OutOfMoney, out_of_money, under
 from agents.parse import parse_with_teacher
 from agents.records import Example, Pair, Spec, TaskKind
@@ -29,12 +29,12 @@ from agents.specs import read_spec, write_spec
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.truth import knows, label_accuracy
-from engine import Engine, Limits, Statistics
+from engine import Engine, Statistics
 from engine.budget import Share
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
 from engine.prices import dollars, in_full
-from engine.providers.surroundings import target_told, variables_set
+from engine.statistics import ModelStatistics
 from engine.training import Row
 
 __all__ = ["STAGES", "Ended", "run"]
@@ -43,8 +43,6 @@ STAGES = ("parse", "retrieve", "generate", "collect", "train", "evaluate", "repo
 
 # With fewer rows than this a student only learns to repeat them.
 ENOUGH_TO_TRAIN = 50
-
-BATCHED = ("generate", "annotate")  # the stages that ask thousands of times; the few others need not wait for a day
 
 RANKED_ALOUD = 3  # the report has more of them
 
@@ -143,30 +141,10 @@ async def make_data(
             )
 
 
-def open_engine(folder: RunFolder, configuration: Configuration, *, events: Events) -> Engine:
-    """The one engine of a run, with its limits, its cap and its journal."""
-    return Engine(
-        configuration.model,
-        base_url=configuration.endpoint,
-        dialect=configuration.profile,
-        budget=configuration.cap,
-        price=configuration.price,
-        limits=Limits(rpm=configuration.rpm, tpm=configuration.tpm),
-        concurrency=configuration.concurrency,
-        journal=folder.journal,
-        seed=configuration.seed,
-        events=events,
-        run_deadline_s=configuration.deadline,
-        hedge=configuration.hedge,
-        batch=BATCHED if configuration.batch else False,
-    )
-
-
 def tell_target(configuration: Configuration, *, events: Events) -> None:
-    """The first line of a run: whom it asks, and what in the environment somebody may expect to change that."""
-    told = target_told(configuration.model, base_url=configuration.endpoint, profile=configuration.profile)
-    if told is not None:
-        events.emit(Noted("; ".join([told, *map(str, variables_set(os.environ))])))
+    """The first line of a run: whom it asks."""
+    if (told := targets_told(configuration)) is not None:
+        events.emit(Noted(told))
 
 
 async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Spec:
@@ -210,7 +188,7 @@ async def synthesize_rows(
         sampled=configuration.sampled_votes,
         annealing=configuration.annealing,
         seed=configuration.seed,
-    ).within(engine.capabilities)
+    ).within(engine.capabilities_of("generate"), labelling=engine.capabilities_of("annotate"))
     if settings.temperatures is None:
         events.emit(Noted(WITHOUT_TEMPERATURE))
     inputs = tuple(pair.input for pair in withheld)
@@ -228,7 +206,7 @@ def rows_wanted(configuration: Configuration, spec: Spec) -> int:
 def collect_data(folder: RunFolder, configuration: Configuration, made: Made, *, events: Events) -> Split:
     """Split the rows and write them down, with a card that says what they are."""
     events.emit(StageStarted("collect"))
-    card = DataCard(teacher=configuration.model, simulated=made.simulated)
+    card = DataCard(teacher=models_told(configuration), simulated=made.simulated)
     synthesis = made.synthesis
     split = collect(
         made.spec, synthesis.examples, synthesis.rejects, folder=folder.data, card=card, seed=configuration.seed
@@ -260,7 +238,7 @@ def train_on(
         name=folder.path.resolve().name,
         prompt=folder.prompt_text(),
         spec=made.spec,
-        teacher=configuration.model,
+        teacher=models_told(configuration),
         simulated=made.simulated,
     )
     trained = train_student(
@@ -314,7 +292,7 @@ def tell(
     splits = {name: len(rows) for name, rows in split.named().items()}
     report = make_report(
         folder=folder.path,
-        teacher=configuration.model,
+        teacher=models_told(configuration),
         simulated=made.simulated,
         seed=configuration.seed,
         spec=made.spec,
@@ -358,6 +336,7 @@ def money_of(figures: Statistics, *, accepted: int, outlook: Outlook | None = No
         requests=figures.requests,
         from_journal=figures.from_journal,
         stages=tuple(stage_money(name, share) for name, share in figures.shares.items()),
+        models=tuple(model_money(each) for each in figures.by_model) if len(figures.by_model) > 1 else (),
         outlook=outlook,
     )
 
@@ -368,6 +347,16 @@ def stage_money(name: str, share: Share) -> dict[str, str]:
         "charged": dollars(share.charged),
         "at_most": "-" if share.at_most is None else dollars(share.at_most),
         "kept": dollars(share.kept) if share.kept else "-",
+    }
+
+
+def model_money(figures: ModelStatistics) -> dict[str, str]:
+    return {
+        "model": figures.model,
+        "standing": figures.standing,
+        "replies": f"{figures.replies:,}",
+        "from_journal": f"{figures.from_journal:,}",
+        "charged": dollars(figures.cost),
     }
 
 

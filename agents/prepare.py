@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
-from agents.config import Configuration
+from agents.config import Configuration, Models
 from agents.parse import SURE, parse
 from agents.records import Spec
 from agents.rows import read_rows
@@ -15,9 +16,11 @@ from engine.clock import SystemClock
 from engine.errors import MissingExtra, UserError
 from engine.providers.auto import Found, auto
 
-__all__ = ["prepare"]
+__all__ = ["checked", "prepare"]
 
 SIMULATED_BUDGET = "5"
+
+Bill = Literal["real", "simulated", "nothing"]
 
 # What is kept for these is kept still while a stage is at work.
 AT_WORK_WITH = {"retrieve": ("generate", "annotate"), "generate": ("annotate",), "annotate": ("generate",)}
@@ -40,8 +43,18 @@ def prepare(
     _check_student(configuration, parse(prompt))
     if configuration.model == "auto":
         configuration = _with_teacher(configuration, look=look, note=note)
-    model = _found_from_anywhere(configuration.model)
-    settled = dataclasses.replace(configuration, model=model, test=_checked_test(configuration.test))
+    return checked(configuration)
+
+
+def checked(configuration: Configuration) -> Configuration:
+    """The same for a configuration that names its teacher and its student."""
+    settled = dataclasses.replace(
+        configuration,
+        model=_found_from_anywhere(configuration.model),
+        fallback=None if configuration.fallback is None else _all_found(configuration.fallback),
+        models=None if configuration.models is None else _by_role_found(configuration.models),
+        test=_checked_test(configuration.test),
+    )
     settled = dataclasses.replace(settled, budget=_checked_budget(settled))
     _check_kept(settled)
     return settled
@@ -80,6 +93,14 @@ def _found_from_anywhere(model: str) -> str:
     return f"local/{folder.resolve()}" if model.startswith("local/") and folder.is_dir() else model
 
 
+def _all_found(models: Models) -> Models:
+    return tuple({**said, "model": _found_from_anywhere(str(said["model"]))} for said in models)
+
+
+def _by_role_found(models: Mapping[str, Models]) -> dict[str, Models]:
+    return {role: _all_found(said) for role, said in models.items()}
+
+
 def _checked_test(test: str | None) -> str | None:
     if test is None:
         return None
@@ -103,26 +124,35 @@ def _check_kept(configuration: Configuration) -> None:
 
 
 def _checked_budget(configuration: Configuration) -> str | None:
-    """The budget, or what stands for it. Also asks the provider and the price table whether they know the model."""
+    """The budget, or what stands for it. Also asks providers and the price table whether they know the models."""
+    if configuration.batch and len(configuration.order) > 1:
+        raise UserError("batches go to one model: leave out --batch, or name no other to fall back on")
+    billed = [_checked_model(said, configuration) for said in configuration.everyone]
+    if configuration.budget is not None:
+        return configuration.budget
+    for said, bill in zip(configuration.everyone, billed, strict=True):
+        if bill == "real":
+            raise UserError(f"{said.model} costs money: say how much may be spent at most, with --budget USD")
+    if "simulated" in billed:
+        return SIMULATED_BUDGET
+    if configuration.stages is not None:
+        raise UserError("stages have parts of a budget, and there is none: give it with --budget USD or as usd = ...")
+    return None
+
+
+def _checked_model(said: Configuration, configuration: Configuration) -> Bill:
+    """What asking it costs. Raises UserError when it cannot be asked so."""
     from engine.providers.choice import known_price
     from engine.providers.resolve import resolve
 
     provider = resolve(
-        configuration.model,
-        base_url=configuration.endpoint,
-        clock=SystemClock(),
-        seed=configuration.seed,
-        dialect=configuration.profile,
+        said.model, base_url=said.endpoint, clock=SystemClock(), seed=configuration.seed, dialect=said.profile
     )
-    if configuration.batch:
+    labels = said in configuration.by_role.get("annotator", ())
+    if configuration.batch and (said is configuration or labels):
         from engine.batches import check_batch
 
         check_batch(True, provider=provider, journal="journal.db", hedge=configuration.hedge)
     if provider.simulated:
-        return configuration.budget or SIMULATED_BUDGET
-    price = known_price(provider, told=configuration.price)
-    if configuration.budget is None and not price.is_free:
-        raise UserError(f"{configuration.model} costs money: say how much may be spent at most, with --budget USD")
-    if configuration.budget is None and configuration.stages is not None:
-        raise UserError("stages have parts of a budget, and there is none: give it with --budget USD or as usd = ...")
-    return configuration.budget
+        return "simulated"
+    return "nothing" if known_price(provider, told=said.price).is_free else "real"

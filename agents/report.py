@@ -100,8 +100,8 @@ class Money:
     """What the run was charged, as "$0.1234": `spent` is known, `assumed` charged at its bound because nobody knows.
 
     `saved_by_journal` is what asking again would have cost, `saved_by_sampling` what prompts would have that were paid
-    once for several completions. `stages` are those that have parts of the budget. `outlook` says what more would
-    bring, where money is what is missing.
+    once for several completions. `stages` have parts of the budget, `models` were asked at this start, if they are
+    several. `outlook` says what more would bring, where money is what is missing.
     """
 
     cap: str
@@ -115,6 +115,7 @@ class Money:
     requests: int
     from_journal: int
     stages: tuple[Mapping[str, str], ...] = ()
+    models: tuple[Mapping[str, str], ...] = ()
     outlook: Outlook | None = None
 
 

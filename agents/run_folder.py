@@ -19,7 +19,8 @@ from pathlib import Path
 
 import orjson
 
-from agents.config import PACE, Configuration, as_table, check_writable, checked_options
+from agents.checks import check_writable
+from agents.config import PACE, Configuration, as_table, checked_options
 from engine.errors import JournalUnusable, UserError
 from engine.journal import mark_path, name_at, peek
 from engine.prices import PICO_PER_USD

@@ -67,16 +67,18 @@ class Settings:
             sampled=self.sampled,
         )
 
-    def within(self, capabilities: Capabilities) -> Settings:
+    def within(self, capabilities: Capabilities, *, labelling: Capabilities | None = None) -> Settings:
         """The same, as far as an endpoint can carry it: no temperature at all, or none above its ceiling.
 
-        Where it gives one completion a request, votes are not `sampled`: that would save nothing.
+        Where it gives one completion a request, votes are not `sampled`: that would save nothing. `labelling` is what
+        the one who labels can do, where that is another.
         """
-        ceiling = capabilities.max_temperature
-        hottest = None if ceiling is None or self.label_temperature is None else min(ceiling, self.label_temperature)
+        labelling = labelling or capabilities
+        ceiling, highest = capabilities.max_temperature, labelling.max_temperature
+        hottest = None if highest is None or self.label_temperature is None else min(highest, self.label_temperature)
         return replace(
             self,
-            sampled=self.sampled and capabilities.n,
+            sampled=self.sampled and labelling.n,
             temperatures=None if ceiling is None else self.temperatures and self.temperatures.below(ceiling),
             label_temperature=hottest,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import JsonOption
+from agents.cli.options import ConfigOption, JsonOption
 from agents.cli.output import print_json, say, say_address, say_aside, say_table, stopped_quietly
 from agents.config import MOST_SEED
 
@@ -55,11 +55,12 @@ def report(
     say(f"report: {folder.report_html}")
 
 
-def doctor(json: JsonOption = False) -> None:
+def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say what is there and what is missing. Keys, local servers, cached models, devices; what each would give."""
+    from agents.config import resolve
     from agents.doctor import examine
 
-    findings = examine()
+    findings = examine(None if config is None else resolve(file=config, flags={}))
     if json:
         print_json({finding.what: {"found": finding.found, "detail": finding.detail} for finding in findings})
         return

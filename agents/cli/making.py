@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from agents.cli.options import (
     DeadlineOption,
     DialectOption,
     ExamplesOption,
+    FallbackOption,
     HedgeOption,
     InsecureHttpOption,
     JsonOption,
@@ -41,7 +42,7 @@ from agents.cli.options import (
 from agents.cli.output import print_json, say_aside, say_block, say_facts, say_table
 
 if TYPE_CHECKING:
-    from agents.config import Configuration
+    from agents.config import Configuration, Models
     from agents.records import Spec
     from agents.run_folder import RunFolder
 
@@ -64,6 +65,7 @@ def register(app: typer.Typer) -> None:
 def run(
     prompt: PromptArgument,
     model: ModelOption = None,
+    fallback: FallbackOption = None,
     base_url: BaseUrlOption = None,
     dialect: DialectOption = None,
     insecure_http: InsecureHttpOption = None,
@@ -92,8 +94,8 @@ def run(
 ) -> int:
     """Turn a prompt into a data set, a student and a report."""
     flags = {
-        "model": model, "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget,
-        "examples": examples, "votes": votes,
+        "model": model, "fallback": _models(fallback), "base_url": base_url, "dialect": dialect,
+        "insecure_http": insecure_http, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
         "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch,
         "deadline": deadline, "price_in": price_in, "price_out": price_out,
@@ -105,6 +107,7 @@ def run(
 def generate(
     prompt: PromptArgument,
     model: ModelOption = None,
+    fallback: FallbackOption = None,
     base_url: BaseUrlOption = None,
     dialect: DialectOption = None,
     insecure_http: InsecureHttpOption = None,
@@ -129,13 +132,20 @@ def generate(
 ) -> int:
     """Make the data set only. Inputs are labelled by vote, filtered, split and written as parquet."""
     flags = {
-        "model": model, "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget,
-        "examples": examples, "votes": votes,
+        "model": model, "fallback": _models(fallback), "base_url": base_url, "dialect": dialect,
+        "insecure_http": insecure_http, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
         "hedge": hedge, "batch": batch, "deadline": deadline, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet)
+
+
+def _models(names: list[str] | None) -> Models | None:
+    """Models that were named by flags; None when none was."""
+    from agents.config import models_said
+
+    return models_said("--fallback", names) if names else None
 
 
 def _begin(
@@ -150,18 +160,19 @@ def _begin(
     source = read_prompt(argument)
     configuration = prepare(resolve(file=config, flags=flags), prompt=source.text, note=say_aside)
     if not yes:
-        _confirm_spending(configuration.model, configuration.budget)
+        _confirm_spending([each.model for each in configuration.everyone], configuration.budget)
     folder = RunFolder(out or free_name(RUNS, source.name))
     folder.begin(prompt=source.text, configuration=configuration)
     return folder, configuration
 
 
-def _confirm_spending(model: str, budget: str | None) -> None:
+def _confirm_spending(models: Sequence[str], budget: str | None) -> None:
     """Ask before real money may flow, but only a person at a terminal."""
-    if budget is None or model.startswith(("simulated/", "local/")) or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    paid = {model.partition("/")[0]: None for model in models if not model.startswith(("simulated/", "local/"))}
+    if budget is None or not paid or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     # Not typer's confirm, which writes to standard output whatever it is told.
-    sys.stderr.write(f"This may spend up to {budget} USD at {model.partition('/')[0]}. Go on? [Y/n] ")
+    sys.stderr.write(f"This may spend up to {budget} USD at {' and '.join(paid)}. Go on? [Y/n] ")
     sys.stderr.flush()
     if sys.stdin.readline().casefold() not in {"\n", "y\n", "yes\n"}:
         raise typer.Exit(130)
@@ -170,6 +181,7 @@ def _confirm_spending(model: str, budget: str | None) -> None:
 def resume(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     budget: Annotated[str | None, typer.Option(metavar="USD", help="A new cap, for what was spent included.")] = None,
+    fallback: FallbackOption = None,
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Only read the stored replies again; nothing more is paid.")
     ] = False,
@@ -177,13 +189,18 @@ def resume(
     quiet: QuietOption = False,
 ) -> int:
     """Continue a run where it stopped. What was paid for is not paid again."""
+    import dataclasses
+
+    from agents.prepare import checked
     from agents.run_folder import Reread, RunFolder
     from engine.errors import UserError
 
-    if reparse and budget is not None:
-        raise UserError("--reparse pays for nothing; leave out --budget, or leave out --reparse")
+    if reparse and (budget is not None or fallback):
+        raise UserError("--reparse pays for nothing; leave out --budget and --fallback, or leave out --reparse")
     run_folder = Reread(folder) if reparse else RunFolder(folder)
     configuration = run_folder.configuration() if budget is None else run_folder.with_budget(budget)
+    if fallback:
+        configuration = checked(dataclasses.replace(configuration, fallback=_models(fallback)))
     run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
     return _carry_out(run_folder, configuration, json=json, quiet=quiet)
 

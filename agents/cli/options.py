@@ -17,6 +17,7 @@ __all__ = [
     "DeadlineOption",
     "DialectOption",
     "ExamplesOption",
+    "FallbackOption",
     "HedgeOption",
     "InsecureHttpOption",
     "JsonOption",
@@ -49,6 +50,10 @@ ModelOption = Annotated[
         metavar="PROVIDER/NAME",
         help="Who writes and labels; auto: keys with a budget, local servers, cached models.",
     ),
+]
+FallbackOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PROVIDER/NAME", help="Who is asked when the model has no credit or is out; may be repeated."),
 ]
 BaseUrlOption = Annotated[
     str | None, typer.Option(metavar="URL", help="Another endpoint in the provider's dialect, with its /v1.")

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
+from agents.models import models_told
 from agents.outlook import OutOfMoney
 from agents.pipeline import STAGES, Ended, run
 from agents.report import Report, as_json
@@ -47,8 +48,8 @@ def _shown_run(folder: RunFolder, configuration: Configuration, *, console: Cons
     with Dashboard(
         events,
         title=folder.path.name,
-        model=configuration.model,
-        simulated=configuration.model.startswith("simulated/"),
+        model=models_told(configuration),
+        simulated=any(each.model.startswith("simulated/") for each in configuration.everyone),
         stages=STAGES,
         statistics=lambda: engines[0].statistics() if engines else None,
         console=console,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
-from agents.pipeline import BATCHED, make_data, open_engine
+from agents.models import BATCHED, open_engine
+from agents.pipeline import make_data
 from agents.prepare import prepare
 from agents.run_folder import RunFolder
 from engine import Engine, Events, UserError

@@ -102,7 +102,9 @@ def test_own_words_hold_the_labels() -> None:
 @pytest.mark.parametrize(("highest", "temperature"), [(None, None), (1.0, 0.0)])
 def test_a_model_that_takes_no_temperature_is_sent_none(highest: float | None, temperature: float | None) -> None:
     class Able(Teacher):
-        capabilities = Capabilities(max_temperature=highest)
+        def capabilities_of(self, tag: str) -> Capabilities:
+            assert tag == "retrieve"
+            return Capabilities(max_temperature=highest)
 
     teacher = Able("A model that writes dates.")
     asyncio.run(describe(teacher, SPEC, thing="model", note=print))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from engine import Capabilities, Price, Request
-from engine.messages import RawReply, Usage
+from engine.messages import FinishReason, RawReply, Usage
 from engine.providers import Reading
 from tests.engine.scripted import answered, refusal, reply
 
@@ -58,7 +58,8 @@ class Teller:
 
     def read(self, request: Request, raw: RawReply) -> Reading:
         body = json.loads(raw.body)
-        return Reading(tuple(body["texts"]), ("stop",) * request.n, Usage(*body["usage"]), self.name)
+        stop: FinishReason = "stop"
+        return Reading(tuple(body["texts"]), (stop,) * request.n, Usage(*body["usage"]), self.name)
 
     async def aclose(self) -> None:
         raise AssertionError("a provider that was handed in stays the caller's")

@@ -62,7 +62,8 @@ async def asked(models: Sequence[Any], requests: Sequence[Request], **settings: 
     run, events = Run(), Events()
     events.subscribe(run.listen)
     first, *others = models
-    async with Engine(first, fallback=others, **({"budget": GENEROUS, "events": events} | settings)) as engine:
+    known: dict[str, Any] = {"budget": GENEROUS, "events": events} | settings
+    async with Engine(first, fallback=others, **known) as engine:
         run.outcomes = [outcome async for outcome in engine.map(requests)]
         run.statistics, run.lasted_s = engine.statistics(), now()
         assert nothing_is_left(engine)
@@ -346,8 +347,7 @@ def test_what_cannot_be_meant_is_refused_at_once(settings: dict[str, Any], part:
 
 
 def test_batches_go_to_one_model() -> None:
-    known = {"api_key": "k", "price": Price(input=1, output=1)}
-    models = [Model("openai/x", **known), Model("openai/y", **known)]  # type: ignore[arg-type]  # of both kinds
+    models = [Model(name, api_key="k", price=Price(input=1, output=1)) for name in ("openai/x", "openai/y")]
 
     with pytest.raises(UserError, match="batches go to one model"):
         Engine(models[0], fallback=models[1:], batch=True, journal="journal.db", budget=GENEROUS)

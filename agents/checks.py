@@ -1,0 +1,56 @@
+"""What values of options can mean: each check raises a UserError that names the option, the value and the way out."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+
+from engine.errors import UserError
+
+__all__ = ["check_writable", "decimal", "flag", "meant", "one_of", "positive", "within"]
+
+
+def within(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise UserError(f"{flag(name)} must be a whole number from {least} to {most:,} (got {value})")
+
+
+def check_writable(name: str, text: str) -> None:
+    """Refuse a text that no file can hold: a path of bytes that are not UTF-8. Raises UserError, naming it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{name} is not UTF-8 text and could not be written down (got {text!r}); rename it") from error
+
+
+def positive(name: str, value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise UserError(f"{flag(name)} must be above 0 (got {value})")
+
+
+def decimal(name: str, value: str | None, *, above_zero: bool, unit: str = " USD") -> None:
+    if value is None:
+        return
+    try:
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise UserError(f"{name} must be a number{' of' if unit else ''}{unit} (got {value!r})") from error
+    if not number.is_finite() or number < 0 or (above_zero and number == 0):
+        raise UserError(f"{name} must be {'above' if above_zero else 'at least'} 0{unit} (got {value})")
+
+
+def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        hint = meant(value, choices) or f"; one of: {', '.join(choices)}"
+        raise UserError(f"{flag(name)}: unknown value {value!r}{hint}")
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,81 @@
+"""The models of a run: the engine that asks them, and who of them does what, in words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from agents.config import ROLES, Configuration
+from agents.run_folder import RunFolder
+from engine import Engine, Limits, Model
+from engine.events import Events
+from engine.providers.surroundings import target_told, variables_set
+
+__all__ = ["BATCHED", "models_told", "open_engine", "targets_told"]
+
+BATCHED = ("generate", "annotate")  # the stages that ask thousands of times; the few others need not wait for a day
+
+ASKED_BY_NOBODY = ("judge",)  # roles that no stage has a question for
+
+
+def open_engine(folder: RunFolder, configuration: Configuration, *, events: Events) -> Engine:
+    """The one engine of a run, with its models, each within its limits, its cap and its journal."""
+    teacher, *others = map(_model, configuration.order)
+    return Engine(
+        teacher,
+        fallback=others,
+        by_tag={ROLES[role]: [_model(each) for each in order] for role, order in configuration.by_role.items()},
+        budget=configuration.cap,
+        journal=folder.journal,
+        seed=configuration.seed,
+        events=events,
+        run_deadline_s=configuration.deadline,
+        hedge=configuration.hedge,
+        batch=BATCHED if configuration.batch else False,
+    )
+
+
+def _model(said: Configuration) -> Model:
+    return Model(
+        said.model,
+        base_url=said.endpoint,
+        dialect=said.profile,
+        price=said.price,
+        limits=Limits(rpm=said.rpm, tpm=said.tpm),
+        concurrency=said.concurrency,
+    )
+
+
+def models_told(configuration: Configuration) -> str:
+    """Who does what, in short: "openai/a, else anthropic/b; annotator: openai/c"."""
+    roles = [f"{role}: {_in_order(order)}" for role, order in configuration.by_role.items()]
+    return "; ".join([_in_order(configuration.order), *roles])
+
+
+def targets_told(configuration: Configuration) -> str | None:
+    """The first line of a run: whom it asks, and what in the environment somebody may expect to change that.
+
+    None where all there is to say is a model in this process.
+    """
+    roles = {"teacher": configuration.order, **configuration.by_role}
+    if len(roles) == 1 and len(configuration.order) == 1:
+        told = _target(configuration)
+        return None if told is None else _beside_surroundings([told])
+    return _beside_surroundings([_role_told(role, order) for role, order in roles.items()])
+
+
+def _role_told(role: str, order: Sequence[Configuration]) -> str:
+    targets = ", else ".join(_target(each) or f"{each.model} in this process" for each in order)
+    return f"{role}: {targets}{' (no stage asks one yet)' if role in ASKED_BY_NOBODY else ''}"
+
+
+def _target(said: Configuration) -> str | None:
+    return target_told(said.model, base_url=said.endpoint, profile=said.profile)
+
+
+def _beside_surroundings(told: list[str]) -> str:
+    return "; ".join([*told, *map(str, variables_set(os.environ))])
+
+
+def _in_order(order: Sequence[Configuration]) -> str:
+    return ", else ".join(each.model for each in order)
