@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -47,7 +48,7 @@ class House:
         self.fakes: list[FakeProvider] = []
         self._open = AsyncExitStack()
 
-    async def __aenter__(self) -> House:
+    async def __aenter__(self) -> Self:
         for world in (self.first, self.second, self.labeller):
             self.fakes.append(await self._open.enter_async_context(FakeProvider(world, latency_scale=0.1)))
         first, second, labeller = (fake.url for fake in self.fakes)

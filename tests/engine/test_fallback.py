@@ -75,10 +75,8 @@ def test_an_outage_counts_only_after_the_patience_for_it() -> None:
     look_at = fallback.notify_silence(0, now=10.0)
 
     assert look_at == 10.0 + PATIENCE_S
-    assert not fallback.look(0, now=look_at - 0.1)
-    assert fallback[0] is Standing.ASKED
-    assert fallback.look(0, now=look_at)
-    assert fallback[0] is Standing.OUT
+    assert (fallback.look(0, now=look_at - 0.1), fallback.asked) == (False, 0)
+    assert (fallback.look(0, now=look_at), fallback.asked) == (True, 1)
 
 
 def test_an_answer_in_between_begins_the_patience_anew() -> None:
