@@ -39,8 +39,9 @@ from engine.verdict import Kind, Verdict
 
 __all__ = ["Branch", "OnFailure", "Terms"]
 
-OnFailure = Callable[[SmeltError | None], None]
-"""Told of every failure: the error that holds for everything, and lies not with the requests, if it is such a one."""
+OnFailure = Callable[[SmeltError | None, float], None]
+"""Told of every failure: the error that holds for everything, and lies not with the requests, if it is such a one; and
+for how many seconds we were asked to wait."""
 
 ONE_MORE: Final = Demand(1, 0, 0, 0)
 
@@ -83,7 +84,7 @@ class Branch:
         self.depot: Depot | None = None  # while open, if anything goes or is out in batches
         self.underway = self._nothing_underway()
         self.tallies: dict[str, Tally] = {}
-        self.on_failure: OnFailure = lambda _: None
+        self.on_failure: OnFailure = lambda _error, _delay_s: None
         self.is_simulated = self.provider.simulated
         self._standing = Standing()
         self._replies = 0
@@ -270,7 +271,7 @@ class Branch:
         elif self._standing.notice_doubt():
             self._emit(Noted(f"no answer yet from {self.name}: {verdict.message}; trying again"))
         is_of_requests = verdict.kind is Kind.CONFIG and not verdict.everywhere
-        self.on_failure(None if is_of_requests else error)
+        self.on_failure(None if is_of_requests else error, verdict.delay_s or 0.0)
 
     def _note_failure(self, question: Question, kind: str, delay_s: float | None) -> None:
         self._terms.books.failures[kind] += 1

@@ -22,7 +22,7 @@ from engine.errors import (
     SmeltError,
 )
 from engine.events import Noted
-from engine.fallback import Choice, Fallback, Standing
+from engine.fallback import PATIENCE_S, Choice, Fallback, Standing
 from engine.messages import Reply, Request
 from engine.providers import Capabilities
 from engine.providers.choice import common
@@ -55,10 +55,11 @@ class Relay:
         self._refusals: dict[int, SmeltError] = {}
         self._looks: dict[int, asyncio.TimerHandle] = {}  # at those where all is in vain
         self._trials: dict[int, asyncio.TimerHandle] = {}  # of those that are out
+        self._shut_until = [-math.inf] * len(branches)  # it asked for a longer wait than we have patience for
         self._answered_at = -math.inf
         self._none_answers = False  # that all are out was said, and nothing has come since
         for i, branch in enumerate(self.branches):
-            branch.on_failure = lambda error, i=i: self._on_failure(i, error)  # type: ignore[misc]  # bound now
+            branch.on_failure = lambda error, delay_s, i=i: self._on_failure(i, error, delay_s)  # type: ignore[misc]  # bound now
 
     def __repr__(self) -> str:
         return f"<Relay {' then '.join(branch.name for branch in self.branches)} {self._fallback!r}>"
@@ -75,6 +76,8 @@ class Relay:
             timers.clear()
         self._refusals.clear()
         self._fallback = Fallback(len(self.branches))
+        self._shut_until = [-math.inf] * len(self.branches)
+        self._none_answers = False
 
     async def answer(self, request: Request) -> Reply:
         """The answer: what any of them has said before, else that of the first who answers now."""
@@ -93,7 +96,7 @@ class Relay:
             except SmeltError as error:
                 if not self._fallback.passes_on(model, error):
                     raise
-                failed_with[model] = error
+                failed_with[model] = error.again()  # without its traceback, which would hold us in a cycle
 
     def _choose(self, keys: Sequence[bytes], failed_with: dict[int, SmeltError]) -> Choice:
         """Who is asking the same already, or who is to be asked. Raises what it has failed with when nobody is left."""
@@ -115,6 +118,7 @@ class Relay:
             reply = await branch.answer(request, key)
             self._answered_at = self._terms.clock.monotonic()
             self._none_answers = False
+            self._shut_until[model] = -math.inf
             self._fallback.notify_answer(model)
             return reply
         finally:
@@ -123,8 +127,7 @@ class Relay:
 
     def _end_trial(self, model: int, *, is_trial: bool) -> None:
         """Something has come to its end at a model that was out: is it back?"""
-        branch = self.branches[model]
-        if not branch.crowd.paused:
+        if not self._is_shut(model):
             self._welcome(model)
         elif is_trial:
             self._fallback.end_trial(model)
@@ -164,14 +167,19 @@ class Relay:
 
     # -- what happens at one of them
 
-    def _on_failure(self, model: int, refusal: SmeltError | None) -> None:
-        branch, standing = self.branches[model], self._fallback[model]
+    def _on_failure(self, model: int, refusal: SmeltError | None, delay_s: float) -> None:
+        if delay_s > PATIENCE_S:
+            self._shut_until[model] = self._terms.clock.monotonic() + delay_s
         if refusal is not None:
             self._notify_refused(model, refusal)
-        elif standing is Standing.ON_TRIAL and branch.crowd.paused:
-            branch.underway.suspend(Moved())  # whoever was the trial goes elsewhere now
-        elif branch.crowd.paused:
+        elif self._is_shut(model) and self._fallback[model] is Standing.ON_TRIAL:
+            self.branches[model].underway.suspend(Moved())  # whoever was the trial goes elsewhere now
+        elif self._is_shut(model):
             self._look_later(model)
+
+    def _is_shut(self, model: int) -> bool:
+        """Whether nothing gets through, as far as is known: its breaker is open, or it wants us back much later."""
+        return self.branches[model].crowd.paused or self._terms.clock.monotonic() < self._shut_until[model]
 
     def _notify_refused(self, model: int, refusal: SmeltError) -> None:
         if self._fallback[model] is Standing.GONE:
@@ -192,10 +200,9 @@ class Relay:
     def _look(self, model: int) -> None:
         """Whether what was in vain is so still."""
         del self._looks[model]
-        branch, now = self.branches[model], self._terms.clock.monotonic()
-        if not branch.crowd.paused:
+        if not self._is_shut(model):
             self._fallback.notify_answer(model)
-        elif self._fallback.look(model, now=now + 1e-6):  # a timer may fire that much early
+        elif self._fallback.look(model, now=self._terms.clock.monotonic() + 1e-6):  # a timer may fire that much early
             self._set_out(model)
             self._note_outage(model)
         else:
@@ -205,9 +212,8 @@ class Relay:
         asked = self._hand_over()
         if self._none_answers:
             return
-        self._none_answers = any(
-            self._fallback[i] is Standing.ASKED and branch.crowd.paused for i, branch in enumerate(self.branches)
-        )
+        everyone = range(len(self.branches))
+        self._none_answers = any(self._fallback[i] is Standing.ASKED and self._is_shut(i) for i in everyone)
         then = (
             "neither does any other, so they are asked in turn" if self._none_answers else f"{asked} is asked meanwhile"
         )
@@ -219,7 +225,7 @@ class Relay:
         if asked is None:
             return None
         self.branches[asked].underway.resume()
-        if self.branches[asked].crowd.paused:
+        if self._is_shut(asked):
             self._look_later(asked)
         for i in range(asked):
             if self._fallback[i] is Standing.OUT:

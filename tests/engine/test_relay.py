@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine import (
     AuthenticationRefused,
@@ -16,6 +18,7 @@ from engine import (
     Capabilities,
     ConfigurationRefused,
     Engine,
+    Interrupted,
     Limits,
     Model,
     Outcome,
@@ -28,11 +31,11 @@ from engine import (
 from engine.events import Event, Events, Noted
 from engine.fakes import virtual_time
 from engine.fallback import PATIENCE_S
-from engine.providers import ConnectionFailed
+from engine.providers import AttemptTimedOut, ConnectionFailed
 from engine.retry import TRIES
 from engine.statistics import Statistics
 from tests.engine.asking import GENEROUS, nothing_is_left, questions
-from tests.engine.models import Teller, after_dollars, finds_wrong, now, out_between, refused_from
+from tests.engine.models import Fate, Teller, after_dollars, finds_wrong, now, out_between, refused_from
 from tests.engine.scripted import refusal
 
 
@@ -366,3 +369,122 @@ def test_an_engine_opened_again_asks_all_of_them_anew() -> None:
             return [one.model, (await engine.ask(Request.user("two"))).model]
 
     assert virtual_time.run(main()) == ["test/b", "test/a"]
+
+
+def test_a_limit_that_comes_back_in_hours_is_no_reason_to_wait_for_hours() -> None:
+    """The day's allowance is used up: the provider says to come back in two hours."""
+    first = Teller("a", lambda _: refusal(429, "rate_limit_exceeded", retry_after="7200") if now() > 10 else None)
+    second = Teller("b")
+
+    run = ask_in_turn(first, second, rows=2000, concurrency=20)
+
+    assert not run.errors
+    assert second.asked.total() > 0
+    assert run.lasted_s < 600
+    assert len(first.seen) < first.asked.total() + 300
+
+
+def test_a_provider_that_falls_silent_costs_its_timeouts_and_no_row() -> None:
+    """Nobody can tell a silence from a slow answer before the time of an attempt is over."""
+    first = Teller("a", lambda _: AttemptTimedOut("no complete reply within 120 s") if now() > 10 else None)
+
+    run = ask_in_turn(first, Teller("b"), rows=500, concurrency=10)
+
+    assert not run.errors
+    assert run.statistics.assumed > 0
+    assert run.notes == ["test/a does not answer any more; test/b is asked meanwhile"]
+
+
+def test_hedging_goes_together_with_falling_back() -> None:
+    run = ask_in_turn(Teller("a", after_dollars(0.002)), Teller("b"), hedge=True)
+
+    assert not run.errors
+    assert [each.standing for each in run.statistics.by_model] == ["gone", "asked"]
+
+
+@pytest.mark.parametrize("when", [0.5, 20.0, 45.0, 70.0])
+def test_an_orderly_end_is_nobody_elses_to_answer(when: float) -> None:
+    """Before, in the middle of an outage's patience, while the next is asked, and once the first is back."""
+    first, second = Teller("a", out_between(10, 60)), Model(Teller("b"), limits=Limits(rpm=600))
+
+    async def main() -> tuple[list[Outcome], int]:
+        async with Engine(first, fallback=[second], budget=GENEROUS, concurrency=10) as engine:
+            asyncio.get_running_loop().call_later(when, engine.drain)
+            outcomes = [outcome async for outcome in engine.map(questions(3000))]
+            assert nothing_is_left(engine)
+            return outcomes, engine.statistics().replies
+
+    outcomes, replies = virtual_time.run(main())
+
+    assert len(outcomes) == 3000
+    assert sum(outcome.reply is not None for outcome in outcomes) == replies
+    assert {type(outcome.error) for outcome in outcomes if outcome.error is not None} == {Interrupted}
+
+
+@pytest.mark.parametrize("when", [0.5, 20.0, 45.0, 70.0])
+def test_closing_leaves_nothing_behind_whoever_is_asked(when: float) -> None:
+    first, second = Teller("a", out_between(10, 60)), Model(Teller("b"), limits=Limits(rpm=600))
+
+    async def main() -> tuple[set[str], int]:
+        engine = Engine(first, fallback=[second], budget=GENEROUS, concurrency=10)
+        async with engine:
+            asking = [asyncio.create_task(engine.ask(each)) for each in questions(2000)]
+            await asyncio.sleep(when)
+        ends = await asyncio.gather(*asking, return_exceptions=True)
+        return {type(end).__name__ for end in ends}, len(asyncio.all_tasks())
+
+    ends, tasks = virtual_time.run(main())
+
+    assert ends <= {"Reply", "Interrupted"}
+    assert tasks == 1
+
+
+def test_cancelling_a_request_that_is_the_trial_leaves_the_model_out_and_the_others_asked() -> None:
+    first, second = Teller("a", out_between(1, 1e9)), Teller("b")
+
+    async def main() -> list[str]:
+        async with Engine(first, fallback=[second], budget=GENEROUS, concurrency=8) as engine:
+            await engine.ask(Request.user("before"))
+            await asyncio.sleep(1)
+            assert {reply.model for reply in await asyncio.gather(*map(engine.ask, questions(50)))} == {"test/b"}
+            for i in range(20):  # whichever of them is the trial
+                asking = asyncio.create_task(engine.ask(Request.user(f"cancelled {i}")))
+                await asyncio.sleep(0.05)
+                asking.cancel()
+                await asyncio.sleep(2)
+            first.fate = lambda _: None
+            await asyncio.sleep(60)
+            back = [await engine.ask(Request.user(f"after {i}")) for i in range(3)]
+            assert nothing_is_left(engine)
+            return [reply.model for reply in back]
+
+    assert virtual_time.run(main()) == ["test/a"] * 3
+
+
+@given(
+    outages=st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 300), st.floats(1, 200)), max_size=5),
+    credit=st.floats(0.0005, 0.05),
+    rows=st.integers(1, 300),
+    slots=st.integers(1, 20),
+)
+@settings(max_examples=40, deadline=None)
+def test_whatever_the_weather_every_row_is_answered_and_none_is_paid_twice(
+    outages: list[tuple[str, float, float]], credit: float, rows: int, slots: int
+) -> None:
+    """Only a third model, without a fault, is asked for what the others cannot do."""
+
+    def fate(name: str) -> Fate:
+        spans = [(start, start + length) for who, start, length in outages if who == name]
+        return lambda _: refusal(503) if any(start <= now() < end for start, end in spans) else None
+
+    tellers = [Teller("a", fate("a")), Teller("b", fate("b")), Teller("c")]
+    broke, weather = after_dollars(credit), tellers[0].fate
+    tellers[0].fate = lambda teller: broke(teller) or weather(teller)
+
+    run = ask_in_turn(*tellers, rows=rows, concurrency=slots)
+
+    assert not run.errors
+    assert all(count == 1 for teller in tellers for count in teller.asked.values())
+    assert sum(teller.asked.total() for teller in tellers) == rows
+    assert run.statistics.spent == sum(teller.billed for teller in tellers)
+    assert run.statistics.assumed == 0
