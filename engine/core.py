@@ -50,15 +50,16 @@ class Engine:
                 ...
 
     `model` is `provider/name`, or a Provider, which then stays the caller's to close, or a Model with what is known of
-    it. The models of `fallback` are asked, in their order, when it has no credit or no access any more, or as long as
+    it. The models of `fallback` are asked, in their order, once it has no credit or no access any more, and as long as
     it is out; a request that it finds wrong goes to nobody else. `by_tag` names other models, or lists of them, for
-    the requests of some tags. Each has its own limits and price; `base_url` and what follows it up to `concurrency`,
-    but for the budget, is said of `model` alone, and of another within its Model. `budget` may be None only
-    together with an explicit price of zero; it is a cap for all that its journal ever pays for, or without a journal
-    for what is paid between opening and closing. `deadline_s` is what a request may take from its first sending on,
-    with every wait and retry; `attempt_timeout_s` what a single attempt may (None: 120 s, or what the provider says).
-    Who waits in line gives up when nothing was answered for that long, without a known reason to wait. `run_deadline_s`
-    after opening nothing more is sent, as after `drain`. `hedge` sends another attempt beside one that takes far longer
+    the requests of some tags. Each has limits and a price of its own: `base_url`, `api_key`, `dialect`, `price`,
+    `limits`, `concurrency` and `attempt_timeout_s` are said of `model` alone, and of another within its Model.
+
+    `budget` may be None only together with explicit prices of zero; it is a cap for all that its journal ever pays for,
+    or without a journal for what is paid between opening and closing. `deadline_s` is what a request may take of one
+    model from its first sending on, with every wait and retry; `attempt_timeout_s` what a single attempt may (None:
+    120 s, or what the provider says). Who waits in line gives up when nothing was answered for that long, without a
+    known reason to wait. `run_deadline_s` after opening nothing more is sent, as after `drain`. `hedge` sends another attempt beside one that takes far longer
     than its kind, at most three in a hundred: what both cost is paid. `batch` sends everything, or the stages that it
     names by their tags, to the provider's batch endpoint, at half the price and within a day or so: limits and
     deadlines of online requests say nothing then, and it needs a journal. What an earlier process has left out in
@@ -135,7 +136,8 @@ class Engine:
         journal, self._ledger = await open_books(self._journal_path, self._budget)
         try:
             self._routes.open(journal, self._ledger)
-        except BaseException:  # whatever it was, nobody else will close it
+        except BaseException:  # whatever it was, nobody else will close them
+            await self._routes.aclose()
             await journal.aclose()
             raise
         self._journal = journal

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from engine.branch import Branch, Terms
@@ -59,7 +60,7 @@ class Relay:
         self._answered_at = -math.inf
         self._none_answers = False  # that all are out was said, and nothing has come since
         for i, branch in enumerate(self.branches):
-            branch.on_failure = lambda error, delay_s, i=i: self._on_failure(i, error, delay_s)  # type: ignore[misc]  # bound now
+            branch.on_failure = partial(self._on_failure, i)
 
     def __repr__(self) -> str:
         return f"<Relay {' then '.join(branch.name for branch in self.branches)} {self._fallback!r}>"

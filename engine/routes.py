@@ -99,14 +99,14 @@ class Routes:
 
     def notify_closing(self) -> None:
         """Nothing more is sent."""
-        for relay in self._relays:
-            relay.close()
         for branch in self.branches:
             branch.underway.notify_closing()
 
     async def aclose(self) -> None:
         """Give up what is in flight; whatever goes wrong with one of them, the others are closed too."""
         async with AsyncExitStack() as closing:
+            for relay in self._relays:  # the last: until then failures may still be told
+                closing.callback(relay.close)
             for branch in self.branches:
                 closing.push_async_callback(branch.aclose)
 
