@@ -57,14 +57,15 @@ class Engine:
 
     `budget` may be None only together with explicit prices of zero; it is a cap for all that its journal ever pays for,
     or without a journal for what is paid between opening and closing. `deadline_s` is what a request may take of one
-    model from its first sending on, with every wait and retry; `attempt_timeout_s` what a single attempt may (None:
-    120 s, or what the provider says). Who waits in line gives up when nothing was answered for that long, without a
-    known reason to wait. `run_deadline_s` after opening nothing more is sent, as after `drain`. `hedge` sends another attempt beside one that takes far longer
-    than its kind, at most three in a hundred: what both cost is paid. `batch` sends everything, or the stages that it
-    names by their tags, to the provider's batch endpoint, at half the price and within a day or so: limits and
-    deadlines of online requests say nothing then, and it needs a journal. What an earlier process has left out in
-    batches is waited for in any case. `dialect` is what stands at `base_url`, by name or as a Profile, when its address
-    does not tell. `seed` seeds the waits' jitter, a simulated world and a model in this process.
+    model from its first sending on, with every wait and retry; `attempt_timeout_s` what a single attempt may (None: 120
+    s, or what the provider says). Who waits in line gives up when nothing was answered for that long, without a known
+    reason to wait. `run_deadline_s` after opening nothing more is sent, as after `drain`. `hedge` sends another attempt
+    beside one that takes far longer than its kind, at most three in a hundred: what both cost is paid. `batch` sends
+    everything, or the stages that it names by their tags, to the provider's batch endpoint, at half the price and
+    within a day or so: limits and deadlines of online requests say nothing then, and it needs a journal. What an
+    earlier process has left out in batches is waited for in any case. `dialect` is what stands at `base_url`, by name
+    or as a Profile, when its address does not tell. `seed` seeds the waits' jitter, a simulated world and a model in
+    this process.
     """
 
     def __init__(
