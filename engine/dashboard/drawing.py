@@ -18,7 +18,7 @@ from engine.dashboard.view import Stage, View
 from engine.dashboard.words import clock_time, count, held_up_by, rejections, savings_told, shares_told
 from engine.events import RowAccepted
 from engine.prices import dollars, in_full
-from engine.statistics import Statistics
+from engine.statistics import ModelStatistics, Statistics
 from engine.text import clean
 
 __all__ = ["render"]
@@ -40,6 +40,7 @@ def render(view: View, figures: Statistics | None, *, width: int, height: int) -
         _line("rows", _rows(view)),
         *(_money(figures, inner) if figures is not None else []),
         _line("calls", _calls(view, figures)),
+        *(_models(figures.by_model) if figures is not None else []),
     ]
     lines += _foreign(view, inner, room=height - 2 - len(lines))
     for line in lines:
@@ -146,6 +147,16 @@ def _calls(view: View, figures: Statistics | None) -> Text:
     if view.from_journal:
         line.append(f", {count(view.from_journal)} from the journal")
     return line
+
+
+def _models(models: Sequence[ModelStatistics]) -> list[Text]:
+    """How much each has answered and who is not asked just now, where there are several."""
+    standings = (f" ({each.standing})" if each.standing != "asked" else "" for each in models)
+    told = (
+        f"{clean(each.model, 40)} {count(each.replies + each.from_journal)}{standing}"
+        for each, standing in zip(models, standings, strict=True)
+    )
+    return [_line("models", Text(", ".join(told)))] if len(models) > 1 else []
 
 
 def _foreign(view: View, inner: int, *, room: int) -> list[Text]:

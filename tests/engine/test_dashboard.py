@@ -26,7 +26,7 @@ from engine.events import (
     StageProgressed,
     StageStarted,
 )
-from engine.statistics import Statistics
+from engine.statistics import ModelStatistics, Statistics
 from engine.text import clean
 from tests.engine.pictures import CENT, HOSTILE, STAGES, Screenful, figures
 
@@ -164,6 +164,22 @@ def test_what_was_saved_and_what_stages_have_stands_below_the_money() -> None:
     assert below.strip("│ ") == (
         "generate $0.30 of $0.70, annotate $0.01 (kept: $0.20), saved $0.12 by the journal, $0.03 by n-sampling"
     )
+
+
+def test_of_several_models_each_has_its_figures_and_says_if_it_is_not_asked() -> None:
+    def model(name: str, standing: str, **given: int) -> ModelStatistics:
+        return ModelStatistics(model=name, endpoint="here", standing=standing, cost=0, **given)
+
+    several = (
+        model("openai/[x]", "gone", replies=1200, from_journal=4),
+        model("anthropic/b", "asked", replies=0, from_journal=0),
+    )
+
+    shown = "\n".join(drawn(view_after(), shown=figures(by_model=several)))
+    alone = "\n".join(drawn(view_after(), shown=figures(by_model=several[:1])))
+
+    assert "models   openai/[x] 1,204 (gone), anthropic/b 0" in shown
+    assert "models" not in alone
 
 
 def test_without_statistics_there_is_no_money_line() -> None:
