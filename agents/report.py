@@ -254,7 +254,9 @@ def make_report(
     given_are_synthetic: bool = False,
 ) -> Report:
     """Everything that is known, with the verdict and the warnings that follow from it."""
-    training = None if trained is None else _training_of(trained)
+    training = None
+    if trained is not None:
+        training = Training(trained.student.family, trained.rows, trained.seconds, trained.details)
     return Report(
         name=folder.resolve().name,
         teacher=teacher,
@@ -276,10 +278,6 @@ def make_report(
         ),
         folder=str(folder),
     )
-
-
-def _training_of(trained: Trained) -> Training:
-    return Training(trained.student.family, trained.rows, trained.seconds, trained.details)
 
 
 def write_report(report: Report, folder: RunFolder) -> None:
