@@ -44,12 +44,13 @@ class _Stage:
         return max(0, self.kept - self.charged)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Reservation:
     """Money set aside for one attempt, until it is settled, assumed or released: exactly one of them, once."""
 
     amount: int
-    _stage: _Stage = field(repr=False)
+    _tag: str
+    _stage: _Stage = field(repr=False)  # the tag's own, or the others'
 
 
 Least = Callable[[], int]
@@ -112,7 +113,7 @@ class Ledger:
         """Set `amount` aside now, or None if it does not fit now or others have waited longer."""
         if amount < 0:
             raise ValueError(f"an amount cannot be negative (got {amount})")
-        return None if self._waiting else self._take(amount, self._stage(stage))
+        return None if self._waiting else self._take(amount, stage)
 
     async def reserve(self, amount: int, *, stage: str = "", least: Least | None = None) -> Reservation:
         """Set `amount` aside, waiting in line while something in flight may still give money back.
@@ -125,7 +126,8 @@ class Ledger:
         if reservation := self.try_reserve(amount, stage=stage):
             return reservation
         self._arrivals += 1
-        waiter = _Waiter(amount, least, self._stage(stage), self._arrivals, asyncio.get_running_loop().create_future())
+        granted: asyncio.Future[Reservation] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(amount, least, stage, self._stage(stage), self._arrivals, granted)
         if self._is_hopeless(waiter.least_amount(), waiter.stage):
             raise self._reached(waiter.least_amount(), waiter.stage)
         waiter.stage.line[waiter] = None
@@ -139,7 +141,7 @@ class Ledger:
 
     def adopt(self, amount: int, *, stage: str = "") -> Reservation:
         """Set aside what an earlier process has set out for, whatever the cap is now: it may be billed."""
-        return self._set_aside(amount, self._stage(stage))
+        return self._set_aside(amount, stage)
 
     def keep(self, amount: int, *, stage: str) -> None:
         """Leave so much to a stage, beyond what it has taken, until told otherwise: for work that is under way.
@@ -147,7 +149,9 @@ class Ledger:
         Others wait meanwhile. They need not wait for what will never come: when nothing at all is in flight, what is
         left belongs to whoever comes first.
         """
-        self._stages.setdefault(stage, _Stage(stage, self.cap or 0)).wanted = amount
+        if stage not in self._stages:
+            self._tell_apart(stage)
+        self._stages[stage].wanted = amount
         self._serve()
 
     def finish(self, stage: str) -> None:
@@ -186,13 +190,28 @@ class Ledger:
     def _stage(self, name: str) -> _Stage:
         return self._stages.get(name, self._others)
 
-    def _take(self, amount: int, stage: _Stage) -> Reservation | None:
-        if self.cap is not None and amount > self._room(self.cap, stage):
-            return None
-        return self._set_aside(amount, stage)
+    def _tell_apart(self, name: str) -> None:
+        """Give a stage that was one of the others a place of its own, with all that it has set aside or waits for."""
+        stage, others = _Stage(name, self.cap or 0), self._others
+        for reservation in self._open:
+            if reservation._tag == name:  # noqa: SLF001 - made here
+                reservation._stage = stage  # noqa: SLF001
+                stage.reserved += reservation.amount
+        others.reserved -= stage.reserved
+        for waiter in [waiter for waiter in others.line if waiter.tag == name]:
+            del others.line[waiter]
+            stage.line[waiter] = None
+            waiter.stage = stage
+        self._stages[name] = stage
 
-    def _set_aside(self, amount: int, stage: _Stage) -> Reservation:
-        reservation = Reservation(amount, stage)
+    def _take(self, amount: int, tag: str) -> Reservation | None:
+        if self.cap is not None and amount > self._room(self.cap, self._stage(tag)):
+            return None
+        return self._set_aside(amount, tag)
+
+    def _set_aside(self, amount: int, tag: str) -> Reservation:
+        stage = self._stage(tag)
+        reservation = Reservation(amount, tag, stage)
         self._open.add(reservation)
         self.reserved += amount
         stage.reserved += amount
@@ -233,7 +252,7 @@ class Ledger:
             least = waiter.least_amount()
             if waiter.granted.cancelled():
                 pass  # it was told so, and has not run since
-            elif reservation := self._take(waiter.amount, waiter.stage) or self._take(least, waiter.stage):
+            elif reservation := self._take(waiter.amount, waiter.tag) or self._take(least, waiter.tag):
                 waiter.granted.set_result(reservation)
             elif self._is_hopeless(least, waiter.stage):
                 waiter.granted.set_exception(self._reached(least, waiter.stage))
@@ -293,10 +312,11 @@ def _stage_of(name: str, share: Share, *, cap: int) -> _Stage:
     return _Stage(name, limit, kept=share.kept, charged=share.charged)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Waiter:
     amount: int
     least: Least | None
+    tag: str
     stage: _Stage
     number: int
     granted: asyncio.Future[Reservation]

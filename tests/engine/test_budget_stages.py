@@ -226,3 +226,30 @@ def test_the_repr_tells_how_things_stand() -> None:
     taken(ledger, 10**12)
 
     assert repr(ledger) == ("<Ledger [$1.00 spent, $0.00 assumed, $1.00 reserved of $5.00 | 1 in flight, 0 waiting]>")
+
+
+def test_what_a_stage_has_set_aside_before_anything_is_kept_for_it_counts_towards_that() -> None:
+    ledger = Ledger(1_000)
+    taken = ledger.try_reserve(573, stage="third")
+    ledger.keep(250, stage="first")
+    ledger.keep(178, stage="third")
+
+    assert ledger.try_reserve(177) is not None
+    assert taken is not None
+    ledger.settle(taken, 0)
+    assert ledger.try_reserve(823 - 250 - 178 + 1) is None
+    assert ledger.try_reserve(823 - 250 - 178) is not None
+
+
+def test_who_waits_when_something_is_first_kept_for_their_stage_may_have_it() -> None:
+    async def main() -> int:
+        ledger = Ledger(100)
+        held = ledger.try_reserve(100)
+        waiting = asyncio.ensure_future(ledger.reserve(60, stage="third"))
+        await asyncio.sleep(0)
+        ledger.keep(60, stage="third")
+        assert held is not None
+        ledger.settle(held, 40)
+        return (await waiting).amount
+
+    assert virtual_time.run(main()) == 60
