@@ -32,8 +32,8 @@ from typing import Any, Literal
 from benchmarks.apart import Fake, provider
 from benchmarks.by_hand import LONGEST_WAIT_S, WAYS_IN, ask_by_hand
 from engine import FREE, Engine, Limits, Request
+from engine.fakes.behaviour import Change
 from engine.fakes.limits import RateLimits
-from engine.fakes.service import Change
 
 REPEATS = 3
 AT_ONCE = 4  # regimes measured at the same time, each with processes of its own

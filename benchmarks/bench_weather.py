@@ -27,9 +27,9 @@ from typing import Any, Literal
 from benchmarks.apart import Fake, provider
 from benchmarks.by_hand import WAYS_IN, ask_by_hand
 from engine import FREE, Engine, Limits, Request, SmeltError
+from engine.fakes.behaviour import Change
 from engine.fakes.faults import FaultRates
 from engine.fakes.limits import RateLimits
-from engine.fakes.service import Change
 
 REPEATS = 3
 AT_ONCE = 8  # regimes measured at the same time, each with processes of its own: in a storm nobody works

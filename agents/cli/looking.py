@@ -94,13 +94,23 @@ def fake_provider(
 
     from agents.interrupts import until_told
     from engine.fakes.batches import BatchBehaviour
+    from engine.fakes.behaviour import Behaviour
+    from engine.fakes.faults import FaultRates
+    from engine.fakes.limits import RateLimits
     from engine.fakes.server import FakeProvider
     from engine.providers.resolve import world_named
 
     fake = FakeProvider(
-        world_named(world, seed=seed), port=port, rpm=rpm, tpm=tpm, latency_scale=latency,
-        error_rate=error_rate, batches=BatchBehaviour(seconds=batch_seconds), seed=seed,
-    )  # fmt: skip
+        world_named(world, seed=seed),
+        Behaviour(
+            limits=RateLimits(rpm=rpm, tpm=tpm),
+            faults=FaultRates(error=error_rate),
+            latency_scale=latency,
+            batches=BatchBehaviour(seconds=batch_seconds),
+            seed=seed,
+        ),
+        port=port,
+    )
     with stopped_quietly():
         asyncio.run(until_told(lambda told: _serve(fake, world, told)))
 

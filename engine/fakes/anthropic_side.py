@@ -22,6 +22,7 @@ _ERRORS: Final[Mapping[RefusalKind, tuple[int, str]]] = {  # kind: status, type
     "not_found": (404, "not_found_error"),
     "too_large": (413, "request_too_large"),
     "rate": (429, "rate_limit_error"),
+    "quota": (400, "invalid_request_error"),
     "server": (500, "api_error"),
     "overloaded": (529, "overloaded_error"),
 }

@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
-from engine.fakes.faults import Fault
 from engine.prices import PICO_PER_USD
 
 __all__ = ["Audit", "Entry", "fingerprint"]
@@ -26,8 +25,9 @@ class Entry:
     model: str
     key: str | None  # a fingerprint, never the key
     in_flight: int  # with this one
+    path: str = ""
     status: int = 0
-    fault: Fault | None = None
+    fault: str | None = None
     input_tokens: int = 0
     output_tokens: int = 0
     tokens_charged: int = 0
@@ -44,11 +44,11 @@ class Audit:
     high_water: int = 0  # the most that were ever in flight
     billed: int = 0  # pico-dollars
 
-    def arrive(self, *, at: float, dialect: str, key: str | None) -> Entry:
+    def arrive(self, *, at: float, dialect: str, key: str | None, path: str = "") -> Entry:
         """A request has come in. Every arrival is followed by one `leave`."""
         self.in_flight += 1
         self.high_water = max(self.high_water, self.in_flight)
-        entry = Entry(len(self.entries), at, dialect, "", key, self.in_flight)
+        entry = Entry(len(self.entries), at, dialect, "", key, self.in_flight, path)
         self.entries.append(entry)
         return entry
 

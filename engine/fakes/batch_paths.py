@@ -12,6 +12,7 @@ from engine.fakes.batches import Jobs
 from engine.fakes.dialect import Dialect, Headers, Refusal
 from engine.fakes.openai_batches import OpenAIBatchSide
 from engine.fakes.openai_side import OpenAISide
+from engine.fakes.service import Service
 from engine.messages import SIMULATED_HEADER
 
 __all__ = ["LARGEST_BODY", "BatchPaths", "Call", "Upload", "is_batch_path"]
@@ -60,9 +61,9 @@ class Reply(NamedTuple):
 class BatchPaths:
     """Answers every call on files and batches."""
 
-    def __init__(self, jobs: Jobs, *, api_key: str | None) -> None:
+    def __init__(self, jobs: Jobs, service: Service) -> None:
         self.jobs = jobs
-        self._api_key = api_key
+        self._service = service
         self._openai = OpenAIBatchSide(jobs)
         self._anthropic = AnthropicBatchSide(jobs)
         self._calls = 0
@@ -74,8 +75,7 @@ class BatchPaths:
         headers = {"content-type": "application/json", SIMULATED_HEADER: "1", name: value}
         self.jobs.advance(call.now)
         try:
-            if self._api_key is not None and dialect.key(call.headers) != self._api_key:
-                raise Refusal("unauthorized", "Incorrect API key provided.")
+            self._service.check_key(dialect.key(call.headers))
             if call.method == "POST" and call.path in (_BATCHES, _MESSAGE_BATCHES):
                 return self._create(call, headers)
             body = self._meant(call)()
@@ -87,6 +87,7 @@ class BatchPaths:
     def _create(self, call: Call, headers: dict[str, str]) -> Reply:
         if self.jobs.is_unheard():
             return Reply(200, {}, b"", "reset")
+        self._service.check_quota()
         if call.path == _BATCHES:
             body = self._openai.create(call.body, call.headers, now=call.now)
         else:

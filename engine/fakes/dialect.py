@@ -16,7 +16,9 @@ __all__ = ["Asked", "Dialect", "Headers", "Refusal", "RefusalKind", "is_integer"
 
 Headers = Mapping[str, str]
 
-RefusalKind = Literal["invalid", "context", "unauthorized", "not_found", "too_large", "rate", "server", "overloaded"]
+RefusalKind = Literal[
+    "invalid", "context", "unauthorized", "not_found", "too_large", "rate", "quota", "server", "overloaded"
+]
 """Why a request is refused; each dialect has its own status, type and code for it."""
 
 

@@ -23,6 +23,7 @@ _ERRORS: Final[Mapping[RefusalKind, tuple[int, str, str | None]]] = {  # kind: s
     "not_found": (404, "invalid_request_error", None),
     "too_large": (413, "invalid_request_error", None),
     "rate": (429, "requests", "rate_limit_exceeded"),
+    "quota": (429, "insufficient_quota", "insufficient_quota"),
     "server": (500, "server_error", None),
     "overloaded": (503, "service_unavailable_error", "server_is_overloaded"),
 }

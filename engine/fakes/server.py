@@ -1,39 +1,42 @@
 """A provider to test against: a world behind HTTP in both dialects on one port. Thin; `service` decides.
 
-POST /v1/chat/completions · POST /v1/messages · GET /v1/models · GET /control/audit
+POST /v1/chat/completions · POST /v1/messages · GET /v1/models
+POST /v1/messages/count_tokens · POST /v1/responses/input_tokens
 /v1/files · /v1/batches · /v1/messages/batches
+GET /control/audit · GET, PATCH, PUT /control/behaviour · GET /control/mishaps · POST /control/reset
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import parse_qs
+from weakref import WeakSet
 
 from engine.clock import Clock, SystemClock
 from engine.errors import UserError
 from engine.fakes.anthropic_side import AnthropicSide
 from engine.fakes.audit import Audit
-from engine.fakes.batch_paths import LARGEST_BODY, BatchPaths, Call, Upload, is_batch_path
-from engine.fakes.batches import BatchBehaviour, Jobs
+from engine.fakes.batch_paths import BatchPaths, is_batch_path
+from engine.fakes.batches import Jobs
+from engine.fakes.behaviour import Behaviour
+from engine.fakes.case import Served, Unread
+from engine.fakes.control import behaviour_from, mishaps_record, record_of_behaviour
+from engine.fakes.counting import COUNTERS
 from engine.fakes.dialect import Dialect, Refusal
-from engine.fakes.faults import FaultRates
-from engine.fakes.limits import RateLimits
+from engine.fakes.door import HOST, Door
 from engine.fakes.openai_side import OpenAISide
-from engine.fakes.service import Behaviour, Change, Moment, Served, Service
+from engine.fakes.reading import body_of, call_of, request_factory
+from engine.fakes.sending import reset, send
+from engine.fakes.service import Moment, Service
+from engine.providers.foreign import encode
 from engine.providers.simulated import World
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 __all__ = ["FakeProvider", "serve"]
-
-_HOST: Final = "127.0.0.1"
-_LARGEST_REQUEST: Final = 32 * 2**20  # the smaller of what the two services take
-_BACKLOG: Final = 4096  # a thousand clients may connect at once
 
 _OPENAI: Final = OpenAISide()
 _ANTHROPIC: Final = AnthropicSide()
@@ -43,85 +46,77 @@ _DIALECT_AT: Final[dict[str, Dialect]] = {"/v1/chat/completions": _OPENAI, "/v1/
 class FakeProvider:
     """A world served over HTTP on this machine, as an LLM provider would.
 
-    async with FakeProvider(EchoWorld(), rpm=600) as fake:
+    async with FakeProvider(EchoWorld(), Behaviour(limits=RateLimits(rpm=600))) as fake:
         engine = Engine("openai/any-name", base_url=fake.url, ...)
         ...
         assert fake.audit.high_water <= 100
 
-    Any model name is answered to. `error_rate` is the share of 500s; `faults` holds the other faults' shares; `limits`
-    the finer points of counting; with `tells_limits=False` no header speaks of them. `changes` are for limits and
-    weather that come and go. `batches` says how batches go, which stand in `jobs`. `port=0` takes a free port.
+    Any model name is answered to. Fields of the behaviour may also be given by name: `FakeProvider(world, seed=3)`.
+    `behave` changes it while it serves, and so does whoever asks at /control/behaviour. Batches stand in `jobs`.
+    `port=0` takes a free port.
     """
 
     def __init__(
         self,
         world: World,
+        behaviour: Behaviour | None = None,
         *,
         port: int = 0,
-        rpm: int | None = None,
-        tpm: int | None = None,
-        limits: RateLimits | None = None,
-        tells_limits: bool = True,
-        error_rate: float = 0.0,
-        faults: FaultRates | None = None,
-        changes: Sequence[Change] = (),
-        latency_s: float | None = None,
-        latency_scale: float = 1.0,
-        stall_s: float = 30.0,
-        api_key: str | None = None,
-        context_tokens: int | None = None,
-        batches: BatchBehaviour | None = None,
-        seed: int = 0,
         clock: Clock | None = None,
+        **fields: Any,
     ) -> None:
-        behaviour = Behaviour(
-            limits=_limits(limits, rpm=rpm, tpm=tpm),
-            tells_limits=tells_limits,
-            faults=_faults(faults, error_rate=error_rate),
-            changes=tuple(changes),
-            latency_s=latency_s,
-            latency_scale=latency_scale,
-            stall_s=stall_s,
-            api_key=api_key,
-            context_tokens=context_tokens,
-            seed=seed,
-        )
-        self.port = port
-        self._service = Service(world, behaviour)
-        self.jobs = Jobs(world, batches or BatchBehaviour(), self._service.audit, seed=seed)
-        self._batch_paths = BatchPaths(self.jobs, api_key=api_key)
+        self._world = world
         self._clock = clock or SystemClock()
-        self._began = 0.0
-        self._runner: web.ServerRunner | None = None
+        self._door = Door(port, self._clock)
+        # Connections on which nothing more will be answered; they look as good as any other.
+        self._worn_out: WeakSet[asyncio.BaseTransport] = WeakSet()
+        self._start_anew(replace(behaviour or Behaviour(), **fields))
+
+    def _start_anew(self, behaviour: Behaviour) -> None:
+        self._began = self._clock.monotonic()
+        self._service = Service(self._world, behaviour)
+        self.jobs = Jobs(self._world, behaviour.batches, self.audit, seed=behaviour.seed)
+        self._batch_paths = BatchPaths(self.jobs, self._service)
 
     def __repr__(self) -> str:
         audit = self.audit
         return f"<FakeProvider at {self.url} [Requests: {len(audit.entries)}, {audit.in_flight} in flight]>"
 
     @property
+    def port(self) -> int:
+        return self._door.port
+
+    @property
     def url(self) -> str:
         """The base URL for clients of either dialect; Anthropic's own SDK wants it without the /v1."""
-        return f"http://{_HOST}:{self.port}/v1"
+        return f"http://{HOST}:{self.port}/v1"
 
     @property
     def audit(self) -> Audit:
         """What was seen and billed so far."""
         return self._service.audit
 
+    @property
+    def behaviour(self) -> Behaviour:
+        """What holds now."""
+        return self._service.behaviour
+
+    def behave(self, behaviour: Behaviour) -> None:
+        """From now on, behave like this; what was seen and billed stays."""
+        self._service.change(behaviour, now=self._moment().elapsed)
+        self.jobs.behaviour = behaviour.batches
+
+    def reset(self) -> None:
+        """Forget all that was seen, billed, counted and stored; the behaviour stays."""
+        self._start_anew(self.behaviour)
+
     async def __aenter__(self) -> Self:
         from aiohttp import web
 
-        server = web.Server(self._handle, request_factory=_request, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        # A handler ends with its client, so that nobody counts as in flight who has given up.
+        server = web.Server(self._handle, request_factory=request_factory, access_log=None, handler_cancellation=True)
+        await self._door.open(server)
         self._began = self._clock.monotonic()
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, _HOST, self.port, backlog=_BACKLOG)
-        try:
-            await site.start()
-        except OSError as error:
-            await self.aclose()
-            raise UserError(f"port {self.port} cannot be served on ({error.strerror}); choose another") from error
-        self.port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -129,62 +124,105 @@ class FakeProvider:
 
     async def aclose(self) -> None:
         """Stop serving; what is in flight is cut off."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        await self._door.aclose()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        dialect = _DIALECT_AT.get(request.path)
+        if dialect is not None and request.method == "POST":
+            return await self._answer(request, dialect)
+        if request.path.startswith("/control/"):
+            return await self._control(request)
         if is_batch_path(request.path):
             return await self._batch_call(request)
-        if request.method == "POST":
-            return await self._post(request)
-        return self._get(request)
+        return await self._small_call(request)
+
+    async def _answer(self, request: web.BaseRequest, dialect: Dialect) -> web.StreamResponse:
+        service = self._service
+        if self._breaks(request, service, dialect):
+            return _nothing(request)
+        body = await body_of(request)
+        try:
+            if body is None:
+                served = self._turned_away(request, Refusal("too_large", "Request too large"))
+            else:
+                served = service.serve(dialect, request.headers, body, self._moment(), path=request.path)
+            await self._clock.sleep(served.delay_s)
+            if served.ending == "breaks_when_reused" and request.transport is not None:
+                self._worn_out.add(request.transport)
+            return await send(request, served, clock=self._clock)
+        finally:
+            service.audit.leave()
+
+    def _breaks(self, request: web.BaseRequest, service: Service, dialect: Dialect) -> bool:
+        """Whether the connection is to break before the request is read."""
+        if not self._worn_out and not service.judge.decides_unread:
+            return False
+        now = self._moment()
+        if request.transport in self._worn_out:
+            service.lose(dialect, request.headers, now, fault="breaks_when_reused", path=request.path)
+            return True
+        rule = service.judge.met_unread(elapsed=now.elapsed)
+        if rule is None:
+            return False
+        service.lose(dialect, request.headers, now, fault=rule.do, path=request.path)
+        if isinstance(rule.mishap, Unread) and rule.mishap.closes_the_door:
+            self._door.shut(float(rule.all_settings["seconds"]))
+        return True
+
+    async def _small_call(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Models, counts, and what there is not."""
+        service, counts = self._service, COUNTERS.get(request.path)
+        if request.method == "GET" and request.path == "/v1/models":
+            return _json(service.models(_dialect_of(request)))
+        body = await body_of(request)
+        try:
+            if body is None:
+                served = self._turned_away(request, Refusal("too_large", "Request too large"))
+            elif counts is not None and request.method == "POST":
+                served = service.count(counts, request.headers, body, self._moment(), path=request.path)
+            else:
+                what = f"Invalid URL ({request.method} {request.path})"
+                served = self._turned_away(request, Refusal("not_found", what))
+            return await send(request, served, clock=self._clock)
+        finally:
+            service.audit.leave()
+
+    def _turned_away(self, request: web.BaseRequest, refusal: Refusal) -> Served:
+        dialect = _dialect_of(request)
+        return self._service.refuse(dialect, request.headers, refusal, self._moment(), path=request.path)
 
     async def _batch_call(self, request: web.BaseRequest) -> web.StreamResponse:
-        is_form = request.content_type == "multipart/form-data"
-        call = Call(
-            method=request.method,
-            path=request.path,
-            query=dict(request.query),
-            headers=request.headers,
-            upload=await _upload(request) if is_form else None,
-            body=b"" if is_form else await _body(request) or b"",
-            now=self._clock.time(),
-            origin=f"http://{_HOST}:{self.port}",
-        )
+        call = await call_of(request, now=self._clock.time(), origin=f"http://{HOST}:{self.port}")
         reply = self._batch_paths.answer(call)
-        return await _sent(request, Served(reply.status, reply.headers, reply.body, ending=reply.ending))
+        served = Served(reply.status, reply.headers, reply.body, ending=reply.ending)
+        return await send(request, served, clock=self._clock)
 
-    async def _post(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await _body(request)
-        dialect = _DIALECT_AT.get(request.path)
+    async def _control(self, request: web.BaseRequest) -> web.Response:
+        """Look at and change what holds. What cannot be meant is a line under 400."""
+        body = await body_of(request) or b""
         try:
-            if dialect is None or body is None:
-                served = self._turned_away(request, too_large=body is None)
-            else:
-                served = self._service.serve(dialect, request.headers, body, self._moment())
-            await self._clock.sleep(served.delay_s)
-            return await _sent(request, served)
-        finally:
-            self.audit.leave()
+            return _json(encode(self._controlled(request, body)))
+        except UserError as error:
+            return _json(encode({"error": str(error)}), status=400)
+        except LookupError:
+            return _json(encode({"error": f"there is no {request.method} {request.path}"}), status=404)
 
-    def _turned_away(self, request: web.BaseRequest, *, too_large: bool) -> Served:
-        what = f"Invalid URL ({request.method} {request.path})"
-        refusal = Refusal("too_large", "Request too large") if too_large else Refusal("not_found", what)
-        return self._service.refuse(_dialect_of(request), refusal, self._moment())
-
-    def _get(self, request: web.BaseRequest) -> web.Response:
-        from aiohttp import web
-
-        if request.path == "/v1/models":
-            return web.Response(body=self._service.models(_dialect_of(request)), content_type="application/json")
-        if request.path == "/control/audit":
-            since = parse_qs(request.query_string).get("since", ["0"])[0]
-            body = self._service.audit_body(since=int(since) if since.isdecimal() else 0)
-            return web.Response(body=body, content_type="application/json")
-        served = self._turned_away(request, too_large=False)
-        self.audit.leave()
-        return web.Response(status=served.status, headers=served.headers, body=served.body)
+    def _controlled(self, request: web.BaseRequest, body: bytes) -> dict[str, object]:
+        what = f"{request.method} {request.path.removeprefix('/control/')}"
+        if what in {"PATCH behaviour", "PUT behaviour"}:
+            self.behave(behaviour_from(body, now=self.behaviour, in_part=request.method == "PATCH"))
+        if what == "POST reset":
+            self.reset()
+        since = request.query.get("since", "0")
+        calls: dict[str, Callable[[], dict[str, object]]] = {
+            "GET audit": lambda: self.audit.as_record(since=int(since) if since.isdecimal() else 0),
+            "GET mishaps": mishaps_record,
+            "POST reset": lambda: record_of_behaviour(self.behaviour),
+            **dict.fromkeys(
+                ("GET behaviour", "PATCH behaviour", "PUT behaviour"), lambda: record_of_behaviour(self.behaviour)
+            ),
+        }
+        return calls[what]()
 
     def _moment(self) -> Moment:
         return Moment(self._clock.monotonic() - self._began, self._clock.time())
@@ -201,86 +239,19 @@ def serve(fake: FakeProvider, *, on_ready: Callable[[FakeProvider], None]) -> No
     asyncio.run(serving())
 
 
-def _limits(limits: RateLimits | None, *, rpm: int | None, tpm: int | None) -> RateLimits:
-    if limits is None:
-        return RateLimits(rpm=rpm, tpm=tpm)
-    if rpm is not None or tpm is not None:
-        raise UserError("give the limits either as rpm and tpm or as limits=RateLimits(...), not both")
-    return limits
-
-
-def _faults(faults: FaultRates | None, *, error_rate: float) -> FaultRates:
-    if faults is None:
-        return FaultRates(error=error_rate)
-    if error_rate:
-        raise UserError("give the share of 500s either as error_rate or as faults=FaultRates(error=...), not both")
-    return faults
-
-
 def _dialect_of(request: web.BaseRequest) -> Dialect:
     return _ANTHROPIC if "anthropic-version" in request.headers else _OPENAI
 
 
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
-    """aiohttp's own factory, with our bound on the body."""
+def _json(body: bytes, *, status: int = 200) -> web.Response:
     from aiohttp import web
 
-    loop = asyncio.get_running_loop()
-    most = LARGEST_BODY if is_batch_path(message.path) else _LARGEST_REQUEST
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=most)
+    return web.Response(status=status, body=body, content_type="application/json")
 
 
-async def _upload(request: web.BaseRequest) -> Upload:
-    """What a form with a file holds."""
-    from aiohttp import BodyPartReader
-
-    name, purpose, content = "", "", b""
-    async for part in await request.multipart():
-        if isinstance(part, BodyPartReader) and part.name == "file":
-            name, content = part.filename or "", bytes(await part.read())
-        elif isinstance(part, BodyPartReader) and part.name == "purpose":
-            purpose = await part.text()
-    return Upload(name, purpose, content)
-
-
-async def _body(request: web.BaseRequest) -> bytes | None:
-    """The body, or None when it is too large."""
+def _nothing(request: web.BaseRequest) -> web.Response:
+    """The connection breaks, and nothing is said."""
     from aiohttp import web
 
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return None
-
-
-async def _sent(request: web.BaseRequest, served: Served) -> web.StreamResponse:
-    from aiohttp import web
-
-    if served.ending == "reset":
-        _reset(request)
-        return web.Response()  # goes nowhere
-    if served.ending == "truncated":
-        return await _half_sent(request, served)
-    return web.Response(status=served.status, headers=served.headers, body=served.body)
-
-
-def _reset(request: web.BaseRequest) -> None:
-    """Break the connection so that the peer sees a reset, not an orderly end."""
-    transport = request.transport
-    if transport is None:
-        return
-    peer: socket.socket = transport.get_extra_info("socket")
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
-async def _half_sent(request: web.BaseRequest, served: Served) -> web.StreamResponse:
-    from aiohttp import web
-
-    response = web.StreamResponse(status=served.status, headers=served.headers)
-    response.content_length = len(served.body)
-    await response.prepare(request)
-    await response.write(served.body[: len(served.body) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return response
+    reset(request)
+    return web.Response()  # goes nowhere

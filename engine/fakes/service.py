@@ -4,62 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 from engine.fakes.audit import Audit, Entry, fingerprint
+from engine.fakes.behaviour import Behaviour
+from engine.fakes.case import Case, Ending, Refused, Served, Spoilt
+from engine.fakes.connection_faults import log_normal
+from engine.fakes.counting import Counts
 from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind
-from engine.fakes.faults import Fault, FaultRates, drawn
+from engine.fakes.faults import Fault, drawn
 from engine.fakes.limits import Charge, Gate, RateLimits
+from engine.fakes.rules import Judge, Rule
 from engine.messages import SIMULATED_HEADER, Usage
+from engine.prices import PICO_PER_USD
 from engine.providers.foreign import encode
 from engine.providers.simulated import Answered, World, answered_by
 
-__all__ = ["Behaviour", "Change", "Moment", "Served", "Service"]
+__all__ = ["Moment", "Service"]
 
-Ending = Literal["whole", "reset", "truncated"]
-"""How the connection ends: as it should, reset before any byte, or closed in the middle of the body."""
-
-_REFUSALS: Final[dict[Fault, tuple[RefusalKind, str]]] = {
+_REFUSALS: Final[Mapping[Fault, tuple[RefusalKind, str]]] = {
     "error": ("server", "Internal error"),
     "overloaded": ("overloaded", "Overloaded"),
     "too_fast": ("rate", "Slow down: too many requests right now."),
 }
-_ENDINGS: Final[dict[Fault | None, Ending]] = {"reset": "reset", "truncated": "truncated"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What is different from so many seconds after the first request on; None: nothing.
-
-    Change(after_s=20, limits=RateLimits(rpm=3000))     # the limit halves
-    Change(after_s=20, faults=FaultRates(overloaded=1)), Change(after_s=80, faults=FaultRates())    # a storm
-    """
-
-    after_s: float
-    limits: RateLimits | None = None
-    faults: FaultRates | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
-    """How the service behaves; everything is off by default.
-
-    Limits are told in headers unless `tells_limits` is off; then waits are not told either. `changes` come in order of
-    time. `latency_s` replaces the world's own latency, `latency_scale` multiplies it. With `api_key` set, any other key
-    is refused. With `context_tokens` set, prompts and allowances that pass it together are.
-    """
-
-    limits: RateLimits = field(default_factory=RateLimits)
-    tells_limits: bool = True
-    faults: FaultRates = field(default_factory=FaultRates)
-    changes: tuple[Change, ...] = ()
-    latency_s: float | None = None
-    latency_scale: float = 1.0
-    stall_s: float = 30.0
-    api_key: str | None = None
-    context_tokens: int | None = None
-    seed: int = 0
+_BROKE: Final = "You exceeded your current quota: your credit balance is too low. Please go to plans and billing."
+_ENDINGS: Final[Mapping[Fault | None, Ending]] = {"reset": "reset", "truncated": "truncated"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +39,6 @@ class Moment:
 
     elapsed: float
     wall: float
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What to send, after how many seconds, and how the connection then ends."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    delay_s: float = 0.0
-    ending: Ending = "whole"
 
 
 class Service:
@@ -90,36 +50,72 @@ class Service:
 
     def __init__(self, world: World, behaviour: Behaviour) -> None:
         self.world = world
-        self.behaviour = behaviour
         self.audit = Audit()
         self._gate = Gate(behaviour.limits)
+        self._count_gate = Gate(RateLimits(rpm=behaviour.count_rpm))
+        self._sightings: Counter[bytes] = Counter()
+        self._behave(behaviour)
+
+    def _behave(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        self.judge = Judge(behaviour.rules, seed=behaviour.seed)
+        self._quota = None if behaviour.quota_usd is None else round(behaviour.quota_usd * PICO_PER_USD)
         self._faults = behaviour.faults
         self._faulty = behaviour.faults.any
         self._changes = list(behaviour.changes)
         self._began: float | None = None  # when the first request came
-        self._sightings: Counter[bytes] = Counter()
 
-    def serve(self, dialect: Dialect, headers: Headers, body: bytes, moment: Moment) -> Served:
+    def change(self, behaviour: Behaviour, *, now: float) -> None:
+        """Behave like this from now on. What was billed stays so; times of rules and changes begin anew."""
+        self._gate.change(behaviour.limits, now=now)
+        self._count_gate.change(RateLimits(rpm=behaviour.count_rpm), now=now)
+        self._behave(behaviour)
+
+    def serve(self, dialect: Dialect, headers: Headers, body: bytes, moment: Moment, *, path: str = "") -> Served:
         """Decide about one request. Whoever calls must call `audit.leave` once the answer is out."""
         self._change(moment.elapsed)
         key = dialect.key(headers)
-        shown_key = None if key is None else fingerprint(key)
-        entry = self.audit.arrive(at=moment.elapsed, dialect=dialect.name, key=shown_key)
+        entry = self._arrived(dialect, key, moment, path)
         try:
             served = self._answer(dialect, key, headers, body, moment, entry)
         except Refusal as refusal:
-            served = self._refused(dialect, refusal, entry)
+            served = self._refused(dialect, refusal, entry, moment)
         entry.status = served.status
-        if self._gate.told and self.behaviour.tells_limits:
-            served.headers.update(dialect.limit_headers(self._gate.standings(), wall=moment.wall))
         return served
 
-    def refuse(self, dialect: Dialect, refusal: Refusal, moment: Moment) -> Served:
-        """Turn away what is no request for an answer (a wrong path, a body beyond all bounds), and write it down."""
-        entry = self.audit.arrive(at=moment.elapsed, dialect=dialect.name, key=None)
-        served = self._refused(dialect, refusal, entry)
+    def count(self, counts: Counts, headers: Headers, body: bytes, moment: Moment, *, path: str) -> Served:
+        """How many tokens a request would have: free, and with a limit of its own."""
+        dialect = counts.dialect
+        key = dialect.key(headers)
+        entry = self._arrived(dialect, key, moment, path)
+        try:
+            self.check_key(key)
+            counted = counts.answer(body, headers)
+            denial = self._count_gate.admit(Charge(0, 0), now=moment.elapsed, denied_counts=dialect.denied_counts)
+            if denial is not None:
+                raise dialect.deny(denial, model="any")
+            served = Served(200, _named(dialect, entry), counted)
+        except Refusal as refusal:
+            served = self._refused(dialect, refusal, entry, None)
         entry.status = served.status
         return served
+
+    def refuse(self, dialect: Dialect, headers: Headers, refusal: Refusal, moment: Moment, *, path: str = "") -> Served:
+        """Turn away what is no request for an answer (a wrong path, a body beyond all bounds), and write it down."""
+        entry = self._arrived(dialect, dialect.key(headers), moment, path)
+        served = self._refused(dialect, refusal, entry, None)
+        entry.status = served.status
+        return served
+
+    def lose(self, dialect: Dialect, headers: Headers, moment: Moment, *, fault: str, path: str) -> None:
+        """Write down a request whose connection broke before it was read; it has left already."""
+        entry = self._arrived(dialect, dialect.key(headers), moment, path)
+        entry.fault = fault
+        self.audit.leave()
+
+    def _arrived(self, dialect: Dialect, key: str | None, moment: Moment, path: str) -> Entry:
+        shown_key = None if key is None else fingerprint(key)
+        return self.audit.arrive(at=moment.elapsed, dialect=dialect.name, key=shown_key, path=path)
 
     def _change(self, now: float) -> None:
         self._began = now if self._began is None else self._began
@@ -133,23 +129,51 @@ class Service:
     def _answer(
         self, dialect: Dialect, key: str | None, headers: Headers, body: bytes, moment: Moment, entry: Entry
     ) -> Served:
-        self._check_key(key)
+        self.check_key(key)
         asked = dialect.read(body, headers)
         entry.model = asked.model
         self._check_context(asked)
+        self.check_quota()
         self._admit(dialect, asked, moment, entry)
+        if self.judge.decides and (rule := self._rule(dialect, asked, body, moment)) is not None:
+            return self._met(rule, dialect, asked, body, moment, entry)
         entry.fault = fault = self._fault(body)
-        if fault in _REFUSALS or fault == "error_under_200":
-            return self._failed(dialect, fault, entry)
+        if fault is not None and (fault in _REFUSALS or fault == "error_under_200"):
+            return self._failed(dialect, fault, entry, moment)
+        served = self._worked(dialect, asked, body, moment, entry)
+        return served if fault is None else self._spoilt(fault, served)
+
+    def _rule(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment) -> Rule | None:
+        texts = [message.content for message in asked.messages]
+        return self.judge.met(body, texts=texts, model=asked.model, dialect=dialect.name, elapsed=moment.elapsed)
+
+    def _met(self, rule: Rule, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
+        """What comes of a request that meets a rule."""
+        mishap = rule.mishap
+        entry.fault = None if rule.do == "answer" else rule.do
+        case = Case(dialect, asked, entry.number, self._headers(dialect, entry, moment), moment.wall, rule.all_settings)
+        if isinstance(mishap, Refused):
+            served = mishap.say(case)
+        elif isinstance(mishap, Spoilt):
+            served = mishap.spoil(case, self._worked(dialect, asked, body, moment, entry))
+        else:
+            raise AssertionError("unreachable: what happens before a request is read has happened")
+        changed = {**served.headers, **rule.headers} if rule.headers else served.headers
+        return replace(served, headers={name: text for name, text in changed.items() if text is not None})
+
+    def _worked(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
+        """A good answer: the work is done, and billed."""
         answered = self._ask(asked)
         self._bill(asked, answered, entry)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
-        return Served(
-            200,
-            _headers(dialect, entry),
-            reply[: len(reply) // 2] if fault == "garbled" else reply,
-            self._delay(answered, fault),
-            _ENDINGS.get(fault, "whole"),
+        return Served(200, self._headers(dialect, entry, moment), reply, self._delay(answered, body))
+
+    def _spoilt(self, fault: Fault, served: Served) -> Served:
+        return replace(
+            served,
+            body=served.body[: len(served.body) // 2] if fault == "garbled" else served.body,
+            delay_s=served.delay_s + (self.behaviour.stall_s if fault == "stall" else 0.0),
+            ending=_ENDINGS.get(fault, "whole"),
         )
 
     def _ask(self, asked: Asked) -> Answered:
@@ -162,7 +186,8 @@ class Service:
             stop=asked.stop,
         )
 
-    def _check_key(self, key: str | None) -> None:
+    def check_key(self, key: str | None) -> None:
+        """Refuse any key but ours, if there is one."""
         if self.behaviour.api_key is not None and key != self.behaviour.api_key:
             raise Refusal("unauthorized", "Incorrect API key provided." if key else "No API key was provided.")
 
@@ -171,6 +196,11 @@ class Service:
         needed = asked.input_tokens + asked.max_tokens
         if window is not None and needed > window:
             raise Refusal("context", f"prompt is too long: {needed} tokens > {window} maximum", field="messages")
+
+    def check_quota(self) -> None:
+        """Refuse once the money is used up; the request that used it up was answered."""
+        if self._quota is not None and self.audit.billed >= self._quota:
+            raise Refusal("quota", _BROKE)
 
     def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
         if not self._gate.told:
@@ -194,20 +224,31 @@ class Service:
         self._sightings[name] += 1
         return drawn(self._faults, seed=self.behaviour.seed, body=body, sighting=self._sightings[name])
 
-    def _delay(self, answered: Answered, fault: Fault | None) -> float:
-        latency = answered.latency_s if self.behaviour.latency_s is None else self.behaviour.latency_s
-        stalled = self.behaviour.stall_s if fault == "stall" else 0.0
-        return latency * self.behaviour.latency_scale + stalled
+    def _delay(self, answered: Answered, body: bytes) -> float:
+        behaviour = self.behaviour
+        latency = answered.latency_s if behaviour.latency_s is None else behaviour.latency_s
+        if behaviour.latency_sigma:
+            draw = f"{behaviour.seed}/{hashlib.blake2b(body, digest_size=8).hexdigest()}"
+            latency = log_normal(latency, sigma=behaviour.latency_sigma, draw=draw)
+        return latency * behaviour.latency_scale
 
-    def _failed(self, dialect: Dialect, fault: Fault, entry: Entry) -> Served:
+    def _failed(self, dialect: Dialect, fault: Fault, entry: Entry, moment: Moment) -> Served:
         kind, message = _REFUSALS.get(fault, _REFUSALS["error"])
-        served = self._refused(dialect, Refusal(kind, message), entry)
+        served = self._refused(dialect, Refusal(kind, message), entry, moment)
         return Served(200, served.headers, served.body) if fault == "error_under_200" else served
 
-    def _refused(self, dialect: Dialect, refusal: Refusal, entry: Entry) -> Served:
+    def _refused(self, dialect: Dialect, refusal: Refusal, entry: Entry, moment: Moment | None) -> Served:
+        """No. Limits are told with it, unless it has nothing to do with them."""
         status, body = dialect.refuse(refusal, number=entry.number)
-        told = refusal.headers if self.behaviour.tells_limits else {}
-        return Served(status, {**_headers(dialect, entry), **told}, body)
+        headers = _named(dialect, entry) if moment is None else self._headers(dialect, entry, moment)
+        return Served(status, {**headers, **(refusal.headers if self.behaviour.tells_limits else {})}, body)
+
+    def _headers(self, dialect: Dialect, entry: Entry, moment: Moment) -> dict[str, str]:
+        """What stands at the head of a reply: who is asked, and how the limits stand."""
+        headers = _named(dialect, entry)
+        if self._gate.told and self.behaviour.tells_limits:
+            headers.update(dialect.limit_headers(self._gate.standings(), wall=moment.wall))
+        return headers
 
     def models(self, dialect: Dialect) -> bytes:
         """The list of models: the world's name, though any name is answered to."""
@@ -217,6 +258,6 @@ class Service:
         return encode(self.audit.as_record(since=since))
 
 
-def _headers(dialect: Dialect, entry: Entry) -> dict[str, str]:
+def _named(dialect: Dialect, entry: Entry) -> dict[str, str]:
     name, value = dialect.request_id(entry.number)
     return {"content-type": "application/json", SIMULATED_HEADER: "1", name: value}

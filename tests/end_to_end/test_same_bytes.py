@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.fakes.faults import FaultRates
 from engine.fakes.server import FakeProvider
 from engine.journal import peek
 from engine.providers.resolve import world_named
@@ -31,7 +32,7 @@ def test_the_same_seed_gives_the_same_bytes_over_every_wire(
     world = Watched("dates")
 
     async def run() -> Ended:
-        async with FakeProvider(world, latency_scale=0.05, error_rate=error_rate) as fake:
+        async with FakeProvider(world, latency_scale=0.05, faults=FaultRates(error=error_rate)) as fake:
             done = await smelt(*generating(tmp_path / "run", *more, url=fake.url, dialect=dialect))
             assert bool(fake.audit.count(500)) is (error_rate > 0)
             return done

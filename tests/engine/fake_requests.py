@@ -8,9 +8,11 @@ from typing import Any
 import orjson
 
 from engine.fakes.anthropic_side import AnthropicSide
+from engine.fakes.behaviour import Behaviour
+from engine.fakes.case import Served
 from engine.fakes.dialect import Dialect
 from engine.fakes.openai_side import OpenAISide
-from engine.fakes.service import Behaviour, Moment, Served, Service
+from engine.fakes.service import Moment, Service
 from engine.fakes.worlds import EchoWorld
 
 OPENAI, ANTHROPIC = OpenAISide(), AnthropicSide()

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
+from engine.fakes.behaviour import Change
 from engine.fakes.faults import FaultRates
 from engine.fakes.limits import Charge, Gate, RateLimits
 from engine.fakes.openai_side import go_duration
-from engine.fakes.service import Change
 from tests.engine.fake_requests import ANTHROPIC, ask, service
 
 ONE = Charge(input_tokens=1, output_allowed=1)

@@ -180,12 +180,13 @@ def test_a_taken_port_is_one_clear_line() -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"rpm": 1, "limits": RateLimits(rpm=1)},
-        {"error_rate": 0.1, "faults": FaultRates()},
-        {"rpm": 0},
-        {"error_rate": 2},
+        {"latency_s": -1.0},
+        {"latency_sigma": float("nan")},
+        {"quota_usd": -0.01},
+        {"context_tokens": 0},
+        {"count_rpm": 0},
     ],
 )
-def test_options_that_contradict_themselves_are_refused(options: dict[str, Any]) -> None:
+def test_behaviour_that_cannot_be_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UserError):
         FakeProvider(EchoWorld(), **options)

@@ -18,6 +18,7 @@ from engine import Budget, Engine, Request
 from engine.clock import SystemClock
 from engine.errors import AuthenticationRefused, ConfigurationRefused, RequestFailed, UserError
 from engine.fakes import virtual_time
+from engine.fakes.faults import FaultRates
 from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
 from engine.messages import FinishReason, Message, RawReply
@@ -368,7 +369,7 @@ def test_over_http_with_errors_every_row_is_answered_and_paid_once(dialect: str)
     """The server's own books agree with ours, whatever it broke on the way."""
 
     async def main() -> tuple[int, int, int]:
-        async with FakeProvider(EchoWorld(), error_rate=0.2, latency_s=0.001, api_key=KEY) as fake:
+        async with FakeProvider(EchoWorld(), faults=FaultRates(error=0.2), latency_s=0.001, api_key=KEY) as fake:
             root = fake.url.removesuffix("/v1")
             client: Any = (
                 openai.AsyncOpenAI(api_key=KEY, base_url=fake.url)
