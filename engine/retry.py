@@ -37,13 +37,14 @@ SILENT_S = 60.0
 class Setback(Exception):
     """An attempt failed; the loop decides what its verdict deserves.
 
-    `in_outage`: nobody else's attempts succeed either, so it was not this request's bad luck.
+    `in_outage`: nobody else's attempts succeed either, so it was not this request's bad luck. Nor was it where no
+    connection could be made: nobody has seen the request yet.
     """
 
     def __init__(self, verdict: Verdict, *, in_outage: bool = False) -> None:
         super().__init__(verdict.message)
         self.verdict = verdict
-        self.is_chance = verdict.kind in CHANCE and not in_outage
+        self.is_chance = verdict.kind in CHANCE and not in_outage and not verdict.unreached
 
 
 def wait_s(verdict: Verdict, *, failures: int, chance: Random) -> float:

@@ -262,6 +262,8 @@ def _said(body: bytes) -> Said:
     if not isinstance(found, dict):
         return Said()
     error = found.get("error", found.get("detail", found if found.get("object") == "error" else None))
+    if isinstance(error, list) and error and isinstance(error[0], dict):  # FastAPI lists what was wrong
+        return Said(message=_text(error[0].get("msg")), parsed=True)
     if isinstance(error, dict):
         return _said_by(error)
     return Said(message=_text(error), parsed=error is not None)

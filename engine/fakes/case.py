@@ -65,7 +65,7 @@ class Mishap:
     """Something that happens to a request: what a client meets, and the settings there are with their defaults."""
 
     about: str
-    settings: Mapping[str, float | int | str] = field(default_factory=dict)
+    settings: Mapping[str, float | int | str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import orjson
 
@@ -31,6 +33,9 @@ def decode(raw: RawReply) -> dict[str, object]:
     try:
         body: object = orjson.loads(raw.body)
     except orjson.JSONDecodeError:
+        # Some servers put a byte order mark before everything they say; it was paid for all the same.
+        if raw.body.startswith(BOM_UTF8):
+            return decode(replace(raw, body=raw.body.removeprefix(BOM_UTF8)))
         raise UnreadableReply(f"the provider answered {raw.status} with something that is not JSON") from None
     if not isinstance(body, dict):
         raise UnreadableReply(f"the provider answered {raw.status} with JSON that is not an object")
