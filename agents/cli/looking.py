@@ -1,20 +1,14 @@
-"""The commands that look: report, doctor; and the fake provider, to try things against."""
+"""The commands that look: report, doctor."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from agents.cli.options import ConfigOption, JsonOption
-from agents.cli.output import print_json, say, say_address, say_aside, say_table, stopped_quietly
-from agents.config import MOST_SEED
-
-if TYPE_CHECKING:
-    from asyncio import Event
-
-    from engine.fakes.server import FakeProvider
+from agents.cli.output import print_json, say, say_aside, say_table
 
 __all__ = ["register"]
 
@@ -22,9 +16,6 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: smelt report runs/dates")(report)
     app.command(epilog="Example: smelt doctor")(doctor)
-    app.command("fake-provider", epilog="Example: smelt fake-provider --world dates --port 8100 --rpm 600")(
-        fake_provider
-    )
 
 
 def report(
@@ -71,58 +62,3 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
             for finding in findings
         ],
     )
-
-
-def fake_provider(
-    world: Annotated[
-        str, typer.Option(metavar="NAME", help="The simulated teacher to serve: dates or intents.")
-    ] = "dates",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8100,
-    latency: Annotated[
-        float, typer.Option(metavar="SCALE", help="Times the world's own latency; 0 for none.", min=0)
-    ] = 1.0,
-    rpm: Annotated[int | None, typer.Option(metavar="N", help="Requests a minute, with true headers.", min=1)] = None,
-    tpm: Annotated[int | None, typer.Option(metavar="N", help="Tokens a minute, with true headers.", min=1)] = None,
-    error_rate: Annotated[
-        float, typer.Option(metavar="P", help="Share of requests answered with a 500.", min=0, max=1)
-    ] = 0.0,
-    batch_seconds: Annotated[float, typer.Option(metavar="S", help="How long a batch takes.", min=0)] = 10.0,
-    seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.", min=0, max=MOST_SEED)] = 0,
-) -> None:
-    """Serve a simulated teacher over HTTP. In OpenAI's and Anthropic's dialects, with limits and faults on demand."""
-    import asyncio
-
-    from agents.interrupts import until_told
-    from engine.fakes.batches import BatchBehaviour
-    from engine.fakes.behaviour import Behaviour
-    from engine.fakes.faults import FaultRates
-    from engine.fakes.limits import RateLimits
-    from engine.fakes.server import FakeProvider
-    from engine.providers.resolve import world_named
-
-    fake = FakeProvider(
-        world_named(world, seed=seed),
-        Behaviour(
-            limits=RateLimits(rpm=rpm, tpm=tpm),
-            faults=FaultRates(error=error_rate),
-            latency_scale=latency,
-            batches=BatchBehaviour(seconds=batch_seconds),
-            seed=seed,
-        ),
-        port=port,
-    )
-    with stopped_quietly():
-        asyncio.run(until_told(lambda told: _serve(fake, world, told)))
-
-
-async def _serve(fake: FakeProvider, world: str, told: Event) -> None:
-    async with fake:
-        _introduce(fake.url, world)
-        await told.wait()
-
-
-def _introduce(url: str, world: str) -> None:
-    say(f"a simulated teacher answers at {url} (Ctrl-C stops it); try one of:")
-    options = f"--base-url {url} --price-in 0.25 --price-out 2 --budget 5"
-    say(f"smelt run PROMPT.md --model openai/{world} {options}")
-    say_address(f"smelt run PROMPT.md --model anthropic/{world} {options}")

@@ -9,6 +9,7 @@ import asyncio
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ class Run:
         )
 
 
-def run_against(*rules: Rule, dialect: str = "openai", rows: int = ROWS, n: int = 1, **behaviour: object) -> Run:
+def run_against(*rules: Rule, dialect: str = "openai", rows: int = ROWS, n: int = 1, **behaviour: Any) -> Run:
     """So many requests, five at a time, to a provider that keeps these rules."""
 
     async def main() -> Run:
