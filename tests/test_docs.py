@@ -21,6 +21,7 @@ from agents.records import RejectReason
 from agents.report import DataFacts, Money, Report
 from agents.run_folder import RunFolder
 from engine import errors
+from engine.fakes.mishaps import MISHAPS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -139,6 +140,15 @@ def test_the_reference_has_every_file_of_a_run() -> None:
 
     assert {str(file) for file in files} <= set(first_cells(text))
     assert {f"{run.data}/train.parquet", f"{run.data}/rejected.parquet", f"{run.student}/"} <= set(first_cells(text))
+
+
+def test_the_reference_has_every_mishap_with_its_settings() -> None:
+    page = (REFERENCE / "mishaps.md").read_text(encoding="utf-8")
+
+    for name, mishap in MISHAPS.items():
+        settings = " ".join(f"{setting}={value}" for setting, value in mishap.settings.items())
+        assert f"| `{name}` | {f'`{settings}`' if settings else ''} | {mishap.about} |\n" in page
+    assert first_cells(page) == list(MISHAPS)
 
 
 def test_the_reference_has_every_reason_for_leaving_a_row_out() -> None:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _EXAMPLES: Final = """\b
-Examples:
-  smelt fake-provider --world dates --port 8100 --rpm 600 --error-rate 0.05
+Example: smelt fake-provider --world dates --port 8100 --rpm 600 --error-rate 0.05
   smelt fake-provider --world echo --latency 0 --rule "429-requests share=0.02 retry_after=2"
   smelt fake-provider --world echo --rule "hang nth=50" --rule "truncated sighting=1" --quota 0.05
   smelt fake-provider --mishaps

@@ -16,6 +16,7 @@ import pytest
 from agents.config import Configuration
 from agents.report import Report
 from agents.run_folder import RunFolder
+from engine.fakes.mishaps import MISHAPS
 from tests.agents.commands import Smelt, in_its_own_process, in_this_process
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +179,11 @@ BAD = [
     ("train: one answer for all", ("train", "same.jsonl", "--student", "linear", "--out", "x"), "add rows with"),
     ("fake-provider: unknown world", ("fake-provider", "--world", "dats"), "did you mean 'dates'?"),
     ("fake-provider: no port", ("fake-provider", "--port", "99999"), "--port"),
+    ("fake-provider: unknown mishap", ("fake-provider", "--rule", "hangs"), "did you mean 'hang'?"),
+    ("fake-provider: no behaviour", ("fake-provider", "--behaviour", "none.json"), "none.json: No such file"),
+    ("fake-provider: torn behaviour", ("fake-provider", "--behaviour", "torn.jsonl"), "torn.jsonl: the body must be"),
+    ("fake-provider: both", ("fake-provider", "--behaviour", "torn.jsonl", "--rpm", "5"), "either the file or"),
+    ("fake-provider: no key", ("fake-provider", "--key-from", "NOT_SET"), "NOT_SET: no such variable"),
 ]  # fmt: skip
 
 
@@ -252,6 +258,13 @@ def test_debug_shows_where_it_went_wrong_wherever_it_stands() -> None:
     assert ran.code == 2
     assert "Traceback" in ran.err
     assert ran.err.splitlines()[-1].startswith("smelt: missing.md")
+
+
+def test_the_fake_provider_lists_what_can_go_wrong() -> None:
+    ran = in_this_process("fake-provider", "--mishaps")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert all(name in ran.out for name in MISHAPS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

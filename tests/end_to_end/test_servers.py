@@ -106,3 +106,21 @@ def test_the_fake_provider_says_where_it_is_and_ends_quietly(number: signal.Sign
     assert (taken.code, taken.out, taken.err.count("\n")) == (2, "", 1)
     assert (stopped.code, stopped.err) == (130, "")
     assert "smelt run PROMPT.md --model anthropic/intents" in stopped.out
+
+
+def test_a_behaviour_that_was_saved_is_started_with_again(tmp_path: Path) -> None:
+    import httpx
+
+    async def told_by(*options: object) -> str:
+        process = await start("fake-provider", "--world", "echo", "--port", 0, *options)
+        url = await address_of(process)
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            told = (await browser.get(url.replace("/v1", "/control/behaviour"))).text
+        await told_to_stop(process)
+        return told
+
+    saved = asyncio.run(told_by("--rule", "429-requests share=0.5 retry_after=0", "--rpm", 600, "--seed", 7))
+    (tmp_path / "behaviour.json").write_text(saved)
+
+    assert '"retry_after":"0"' in saved
+    assert asyncio.run(told_by("--behaviour", tmp_path / "behaviour.json")) == saved
