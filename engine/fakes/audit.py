@@ -6,7 +6,8 @@ import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
-from engine.prices import PICO_PER_USD
+from engine.messages import Usage
+from engine.prices import PICO_PER_USD, Price
 
 __all__ = ["Audit", "Entry", "fingerprint"]
 
@@ -58,10 +59,11 @@ class Audit:
         self.entries.append(entry)
         return entry
 
-    def bill(self, entry: Entry, *, input_tokens: int, output_tokens: int, cost: int) -> None:
+    def bill(self, entry: Entry, usage: Usage, *, price: Price) -> None:
         """The work was done, so it is charged, whether or not the client ever sees the answer."""
-        entry.input_tokens, entry.output_tokens, entry.cost = input_tokens, output_tokens, cost
-        self.billed += cost
+        entry.input_tokens, entry.output_tokens = usage.input_tokens, usage.output_tokens
+        entry.cost = price.cost(usage)
+        self.billed += entry.cost
 
     def leave(self) -> None:
         """A request has been answered, or its connection is gone."""

@@ -6,18 +6,17 @@ sees more of them done. What is processed is billed, at half the price, whether 
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from engine.errors import UserError
 from engine.fakes.audit import Audit, fingerprint
-from engine.fakes.dialect import Dialect, Headers, Refusal
-from engine.messages import Usage
+from engine.fakes.chance import Sightings, chance
+from engine.fakes.checks import check_amounts, check_counts, check_shares
+from engine.fakes.dialect import Dialect, Headers, Refusal, answer_to
 from engine.prices import BATCH_SHARE
-from engine.providers.simulated import World, answered_by
+from engine.providers.simulated import World
 
 __all__ = ["BatchBehaviour", "Fate", "Job", "Jobs", "Line", "Result"]
 
@@ -45,10 +44,9 @@ class BatchBehaviour:
     unheard: int = 0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.failing <= 1 and 0 <= self.expiring <= 1 and self.failing + self.expiring <= 1):
-            raise UserError("shares of lines must lie between 0 and 1, and so must their sum")
-        if self.seconds < 0 or self.window_s <= 0:
-            raise UserError(f"a batch takes time and has some (got {self.seconds} s of {self.window_s} s)")
+        check_shares(failing=self.failing, expiring=self.expiring)
+        check_counts(queued_lines=self.queued_lines)
+        check_amounts(seconds=self.seconds, window_s=self.window_s, lost=self.lost, unheard=self.unheard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ class Jobs:
         self._audit = audit
         self._seed = seed
         self._price = world.price.at_share(BATCH_SHARE)
-        self._sightings: Counter[bytes] = Counter()
+        self._sightings = Sightings()
 
     def take(
         self,
@@ -175,34 +173,22 @@ class Jobs:
                 return
 
     def _process(self, job: Job, line: Line, *, at: float) -> Result:
-        chance = self._chance(line.body)
-        if chance < self.behaviour.expiring:
+        met = self._chance(line.body)
+        if met < self.behaviour.expiring:
             return Result(line.ident, "expired")
         entry = self._audit.enter_line(at=at, dialect=job.dialect.name, key=job.key, batch=job.ident)
         try:
-            if chance < self.behaviour.expiring + self.behaviour.failing:
+            if met < self.behaviour.expiring + self.behaviour.failing:
                 raise Refusal("server", "Internal error")
             asked = job.dialect.read(line.body, {"anthropic-version": str(job.told.get("version"))})
         except Refusal as refusal:
             entry.status, body = job.dialect.refuse(refusal, number=entry.number)
             return Result(line.ident, "refused", entry.status, body)
         entry.model, entry.status = asked.model, 200
-        answered = answered_by(
-            self._world,
-            asked.messages,
-            temperature=asked.temperature,
-            max_tokens=asked.max_tokens,
-            n=asked.n,
-            stop=asked.stop,
-        )
-        usage = Usage(asked.input_tokens, sum(completion.tokens for completion in answered.completions))
-        cost = self._price.cost(usage)
-        self._audit.bill(entry, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost=cost)
+        answered = answer_to(asked, self._world)
+        self._audit.bill(entry, asked.used(answered), price=self._price)
         body = job.dialect.write(asked, answered.completions, number=entry.number, created=int(job.created))
         return Result(line.ident, "answered", 200, body)
 
     def _chance(self, body: bytes) -> float:
-        name = hashlib.blake2b(body, digest_size=8).digest()
-        self._sightings[name] += 1
-        digest = hashlib.blake2b(body, digest_size=8, key=f"{self._seed}/{self._sightings[name]}/batch".encode())
-        return int.from_bytes(digest.digest()) / 2**64
+        return chance(body, f"{self._seed}/{self._sightings.count(body)}/batch")

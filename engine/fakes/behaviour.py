@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
-from engine.errors import UserError
 from engine.fakes.batches import BatchBehaviour
+from engine.fakes.checks import check_amounts, check_counts
 from engine.fakes.faults import FaultRates
 from engine.fakes.limits import RateLimits
 from engine.fakes.rules import Rule
@@ -60,11 +59,11 @@ class Behaviour:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("latency_s", "latency_scale", "latency_sigma", "stall_s", "quota_usd"):
-            value = getattr(self, name)
-            if value is not None and not (value >= 0 and math.isfinite(value)):
-                raise UserError(f"{name} must be a number, at least 0 (got {value})")
-        for name in ("context_tokens", "count_rpm"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} must be at least 1 (got {value})")
+        check_counts(context_tokens=self.context_tokens, count_rpm=self.count_rpm)
+        check_amounts(
+            latency_s=self.latency_s,
+            latency_scale=self.latency_scale,
+            latency_sigma=self.latency_sigma,
+            stall_s=self.stall_s,
+            quota_usd=self.quota_usd,
+        )

@@ -9,10 +9,22 @@ from typing import Literal, Protocol, TypeGuard
 import orjson
 
 from engine.fakes.limits import Denial, Standing
-from engine.messages import Message
+from engine.messages import Message, Usage
 from engine.providers.shapes import Completion
+from engine.providers.simulated import Answered, World, answered_by
 
-__all__ = ["Asked", "Dialect", "Headers", "Refusal", "RefusalKind", "is_integer", "is_number", "parsed", "text_of"]
+__all__ = [
+    "Asked",
+    "Dialect",
+    "Headers",
+    "Refusal",
+    "RefusalKind",
+    "answer_to",
+    "is_integer",
+    "is_number",
+    "parsed",
+    "text_of",
+]
 
 Headers = Mapping[str, str]
 
@@ -53,6 +65,22 @@ class Asked:
     input_tokens: int
     n: int = 1
     stop: tuple[str, ...] = field(default=())
+
+    def used(self, answered: Answered) -> Usage:
+        """What the request counts once it is answered so."""
+        return Usage(self.input_tokens, sum(completion.tokens for completion in answered.completions))
+
+
+def answer_to(asked: Asked, world: World) -> Answered:
+    """What a world says to a request."""
+    return answered_by(
+        world,
+        asked.messages,
+        temperature=asked.temperature,
+        max_tokens=asked.max_tokens,
+        n=asked.n,
+        stop=asked.stop,
+    )
 
 
 class Dialect(Protocol):

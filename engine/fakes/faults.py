@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal, get_args
 
-from engine.errors import UserError
+from engine.fakes.chance import chance
+from engine.fakes.checks import check_shares
 
 __all__ = ["Fault", "FaultRates", "drawn"]
 
@@ -39,12 +39,7 @@ class FaultRates:
     error_under_200: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, rate in self.by_name():
-            if not 0 <= rate <= 1:
-                raise UserError(f"the rate of {name!r} must lie between 0 and 1 (got {rate})")
-        # A little above one is rounding: ten times 0.1 is.
-        if sum(rate for _, rate in self.by_name()) > 1 + 1e-9:
-            raise UserError("the rates of faults must not sum up to more than 1")
+        check_shares(**dict(self.by_name()))
 
     def by_name(self) -> list[tuple[Fault, float]]:
         return [(name, getattr(self, name)) for name in get_args(Fault)]
@@ -59,8 +54,7 @@ def drawn(rates: FaultRates, *, seed: int, body: bytes, sighting: int) -> Fault 
 
     The same body meets the same fate whenever it comes, but its second sighting (a retry) draws anew.
     """
-    digest = hashlib.blake2b(body, digest_size=8, key=f"{seed}/{sighting}".encode()).digest()
-    chance = int.from_bytes(digest) / 2**64
+    met = chance(body, f"{seed}/{sighting}")
     names = [name for name, _ in rates.by_name()]
     bounds = accumulate(rate for _, rate in rates.by_name())
-    return next((name for name, bound in zip(names, bounds, strict=True) if chance < bound), None)
+    return next((name for name, bound in zip(names, bounds, strict=True) if met < bound), None)

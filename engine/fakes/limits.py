@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from engine.errors import UserError
+from engine.fakes.checks import check_counts
 
 __all__ = ["Charge", "Denial", "Dimension", "Gate", "RateLimits", "Standing"]
 
@@ -36,10 +37,7 @@ class RateLimits:
     otpm_charge: Literal["actual", "reserve"] = "actual"
 
     def __post_init__(self) -> None:
-        told = {"rpm": self.rpm, "tpm": self.tpm, "itpm": self.itpm, "otpm": self.otpm}
-        for name, limit in told.items():
-            if limit is not None and (type(limit) is not int or limit < 1):
-                raise UserError(f"{name} must be a whole number, at least 1 (got {limit!r}); leave it out for no limit")
+        check_counts(rpm=self.rpm, tpm=self.tpm, itpm=self.itpm, otpm=self.otpm)
         if not 0 <= self.quantum_s <= _MINUTE:
             raise UserError(f"quantum_s must lie between 0 and 60 seconds (got {self.quantum_s})")
 

@@ -9,8 +9,6 @@ The first rule that holds decides. What there is to `do`, and `with` what, `engi
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -18,6 +16,8 @@ from typing import Any, Final, Literal
 
 from engine.errors import UserError
 from engine.fakes.case import Mishap, Unread
+from engine.fakes.chance import Sightings, chance
+from engine.fakes.connection_faults import CONNECTION_FAULTS, UNREAD
 from engine.fakes.mishaps import MISHAPS
 from engine.providers.fields import meant
 
@@ -109,27 +109,23 @@ class Seen:
 
 
 class Judge:
-    """Says which rule a request meets. What it remembers is how many came to each rule, and how often each was seen."""
+    """Says which rule a request meets. What it remembers is how many came to each rule, and how often each was seen.
+
+    `decides` says whether there is any rule for requests that were read, `watches` whether any is about connections:
+    plain attributes, since nearly every request meets neither.
+    """
 
     def __init__(self, rules: Sequence[Rule], *, seed: int) -> None:
         numbered = list(enumerate(rules))
         self._unread = [pair for pair in numbered if isinstance(pair[1].mishap, Unread)]
         self._read = [pair for pair in numbered if not isinstance(pair[1].mishap, Unread)]
         self._seed = seed
+        self.decides = bool(self._read)
+        self.watches = any(rule.do in CONNECTION_FAULTS or rule.do in UNREAD for rule in rules)
         self._came = [0] * len(rules)
-        self._sightings: Counter[bytes] = Counter()
+        self._sightings = Sightings()
         self._arrivals = 0
         self._began: float | None = None
-
-    @property
-    def decides_unread(self) -> bool:
-        """Whether any rule is about requests that were not read yet."""
-        return bool(self._unread)
-
-    @property
-    def decides(self) -> bool:
-        """Whether any rule is about requests that were read."""
-        return bool(self._read)
 
     def met_unread(self, *, elapsed: float) -> Rule | None:
         """The rule that a request meets before anything is known of it but that it comes."""
@@ -138,9 +134,8 @@ class Judge:
 
     def met(self, body: bytes, *, texts: Sequence[str], model: str, dialect: str, elapsed: float) -> Rule | None:
         """The rule that a request meets."""
-        name = hashlib.blake2b(body, digest_size=8).digest()
-        self._sightings[name] += 1
-        return self._first(self._read, Seen(body, self._since(elapsed), texts, model, dialect, self._sightings[name]))
+        sighting = self._sightings.count(body)
+        return self._first(self._read, Seen(body, self._since(elapsed), texts, model, dialect, sighting))
 
     def _since(self, elapsed: float) -> float:
         self._began = elapsed if self._began is None else self._began
@@ -175,8 +170,7 @@ def counts(when: When, came: int) -> bool:
 def _is_drawn(when: When, seen: Seen, *, place: int, seed: int) -> bool:
     if when.share is None:
         return True
-    key = f"{seed}/{place}/{seen.sighting}".encode()
-    return int.from_bytes(hashlib.blake2b(seen.body, digest_size=8, key=key).digest()) / 2**64 < when.share
+    return chance(seen.body, f"{seed}/{place}/{seen.sighting}") < when.share
 
 
 def _check_setting(do: str, name: str, value: object, *, defaults: Mapping[str, float | int | str]) -> None:

@@ -70,6 +70,7 @@ class FakeProvider:
         self._door = Door(port, self._clock)
         # Connections on which nothing more will be answered; they look as good as any other.
         self._worn_out: WeakSet[asyncio.BaseTransport] = WeakSet()
+        self._wears_out = False  # whether there ever was one: the set itself is slow to ask
         self._start_anew(replace(behaviour or Behaviour(), **fields))
 
     def _start_anew(self, behaviour: Behaviour) -> None:
@@ -138,7 +139,7 @@ class FakeProvider:
 
     async def _answer(self, request: web.BaseRequest, dialect: Dialect) -> web.StreamResponse:
         service = self._service
-        if self._breaks(request, service, dialect):
+        if (service.judge.watches or self._wears_out) and self._breaks(request, service, dialect):
             return _nothing(request)
         body = await body_of(request)
         try:
@@ -149,14 +150,13 @@ class FakeProvider:
             await self._clock.sleep(served.delay_s)
             if served.ending == "breaks_when_reused" and request.transport is not None:
                 self._worn_out.add(request.transport)
+                self._wears_out = True
             return await send(request, served, clock=self._clock)
         finally:
             service.audit.leave()
 
     def _breaks(self, request: web.BaseRequest, service: Service, dialect: Dialect) -> bool:
         """Whether the connection is to break before the request is read."""
-        if not self._worn_out and not service.judge.decides_unread:
-            return False
         now = self._moment()
         if request.transport in self._worn_out:
             service.lose(dialect, request.headers, now, fault="breaks_when_reused", path=request.path)

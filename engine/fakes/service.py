@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,16 +9,17 @@ from typing import Final
 from engine.fakes.audit import Audit, Entry, fingerprint
 from engine.fakes.behaviour import Behaviour
 from engine.fakes.case import Case, Ending, Refused, Served, Spoilt
+from engine.fakes.chance import Sightings, chance
 from engine.fakes.connection_faults import log_normal
 from engine.fakes.counting import Counts
-from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind
+from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind, answer_to
 from engine.fakes.faults import Fault, drawn
 from engine.fakes.limits import Charge, Gate, RateLimits
 from engine.fakes.rules import Judge, Rule
-from engine.messages import SIMULATED_HEADER, Usage
+from engine.messages import SIMULATED_HEADER
 from engine.prices import PICO_PER_USD
 from engine.providers.foreign import encode
-from engine.providers.simulated import Answered, World, answered_by
+from engine.providers.simulated import Answered, World
 
 __all__ = ["Moment", "Service"]
 
@@ -53,7 +52,7 @@ class Service:
         self.audit = Audit()
         self._gate = Gate(behaviour.limits)
         self._count_gate = Gate(RateLimits(rpm=behaviour.count_rpm))
-        self._sightings: Counter[bytes] = Counter()
+        self._sightings = Sightings()
         self._behave(behaviour)
 
     def _behave(self, behaviour: Behaviour) -> None:
@@ -163,8 +162,10 @@ class Service:
 
     def _worked(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
         """A good answer: the work is done, and billed."""
-        answered = self._ask(asked)
-        self._bill(asked, answered, entry)
+        answered = answer_to(asked, self.world)
+        usage = asked.used(answered)
+        self._gate.produced(usage.output_tokens)
+        self.audit.bill(entry, usage, price=self.world.price)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
         return Served(200, self._headers(dialect, entry, moment), reply, self._delay(answered, body))
 
@@ -174,16 +175,6 @@ class Service:
             body=served.body[: len(served.body) // 2] if fault == "garbled" else served.body,
             delay_s=served.delay_s + (self.behaviour.stall_s if fault == "stall" else 0.0),
             ending=_ENDINGS.get(fault, "whole"),
-        )
-
-    def _ask(self, asked: Asked) -> Answered:
-        return answered_by(
-            self.world,
-            asked.messages,
-            temperature=asked.temperature,
-            max_tokens=asked.max_tokens,
-            n=asked.n,
-            stop=asked.stop,
         )
 
     def check_key(self, key: str | None) -> None:
@@ -211,24 +202,16 @@ class Service:
             raise dialect.deny(denial, model=asked.model)
         entry.tokens_charged = self._gate.tokens_charged(charge)
 
-    def _bill(self, asked: Asked, answered: Answered, entry: Entry) -> None:
-        output_tokens = sum(completion.tokens for completion in answered.completions)
-        self._gate.produced(output_tokens)
-        cost = self.world.price.cost(Usage(asked.input_tokens, output_tokens))
-        self.audit.bill(entry, input_tokens=asked.input_tokens, output_tokens=output_tokens, cost=cost)
-
     def _fault(self, body: bytes) -> Fault | None:
         if not self._faulty:
             return None
-        name = hashlib.blake2b(body, digest_size=8).digest()
-        self._sightings[name] += 1
-        return drawn(self._faults, seed=self.behaviour.seed, body=body, sighting=self._sightings[name])
+        return drawn(self._faults, seed=self.behaviour.seed, body=body, sighting=self._sightings.count(body))
 
     def _delay(self, answered: Answered, body: bytes) -> float:
         behaviour = self.behaviour
         latency = answered.latency_s if behaviour.latency_s is None else behaviour.latency_s
         if behaviour.latency_sigma:
-            draw = f"{behaviour.seed}/{hashlib.blake2b(body, digest_size=8).hexdigest()}"
+            draw = f"{behaviour.seed}/{chance(body, 'latency')}"
             latency = log_normal(latency, sigma=behaviour.latency_sigma, draw=draw)
         return latency * behaviour.latency_scale
 

@@ -248,7 +248,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(now: Behaviour) -> None:
         (b'{"rules": [{"do": "nothing at all"}]}', "nothing to do by the name"),
         (b'{"changes": [{}]}', "each says after_s"),
         (b'{"changes": 1}', "changes must be a list"),
-        (b'{"batches": {"failing": 2}}', "shares of lines"),
+        (b'{"batches": {"failing": 2}}', "rate of 'failing' must lie between"),
         (b'{"api_key": "sk-1"}', "not over the wire"),
     ],
 )
