@@ -186,7 +186,7 @@ class Jobs:
             return Result(line.ident, "refused", entry.status, body)
         entry.model, entry.status = asked.model, 200
         answered = answer_to(asked, self._world)
-        self._audit.bill(entry, asked.used(answered), price=self._price)
+        self._audit.bill(entry, asked.usage(answered.output_tokens), price=self._price)
         body = job.dialect.write(asked, answered.completions, number=entry.number, created=int(job.created))
         return Result(line.ident, "answered", 200, body)
 

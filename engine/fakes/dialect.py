@@ -66,9 +66,9 @@ class Asked:
     n: int = 1
     stop: tuple[str, ...] = field(default=())
 
-    def used(self, answered: Answered) -> Usage:
-        """What the request counts once it is answered so."""
-        return Usage(self.input_tokens, sum(completion.tokens for completion in answered.completions))
+    def usage(self, output_tokens: int) -> Usage:
+        """What is billed for it, with an output of so many tokens."""
+        return Usage(self.input_tokens, output_tokens)
 
 
 def answer_to(asked: Asked, world: World) -> Answered:

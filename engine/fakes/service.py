@@ -163,9 +163,8 @@ class Service:
     def _worked(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
         """A good answer: the work is done, and billed."""
         answered = answer_to(asked, self.world)
-        usage = asked.used(answered)
-        self._gate.produced(usage.output_tokens)
-        self.audit.bill(entry, usage, price=self.world.price)
+        self._gate.produced(answered.output_tokens)
+        self.audit.bill(entry, asked.usage(answered.output_tokens), price=self.world.price)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
         return Served(200, self._headers(dialect, entry, moment), reply, self._delay(answered, body))
 

@@ -62,6 +62,10 @@ class Answered:
     completions: tuple[Completion, ...]
     latency_s: float
 
+    @property
+    def output_tokens(self) -> int:
+        return sum(completion.tokens for completion in self.completions)
+
 
 def answered_by(
     world: World,
