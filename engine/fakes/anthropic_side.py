@@ -9,6 +9,7 @@ from typing import Final
 
 from engine.fakes.dialect import Asked, Headers, Refusal, RefusalKind, is_integer, is_number, parsed, text_of
 from engine.fakes.limits import Denial, Dimension, Standing
+from engine.fakes.strictness import check_anthropic
 from engine.messages import Message
 from engine.providers.foreign import encode
 from engine.providers.shapes import Completion, anthropic_message, prompt_tokens
@@ -22,6 +23,7 @@ _ERRORS: Final[Mapping[RefusalKind, tuple[int, str]]] = {  # kind: status, type
     "not_found": (404, "not_found_error"),
     "too_large": (413, "request_too_large"),
     "rate": (429, "rate_limit_error"),
+    "ramp": (429, "rate_limit_error"),
     "quota": (400, "invalid_request_error"),
     "server": (500, "api_error"),
     "overloaded": (529, "overloaded_error"),
@@ -64,6 +66,7 @@ class AnthropicSide:
             raise Refusal("invalid", f'anthropic-version: "{version}" is not a valid version')
         fields = parsed(body, complaint="The request body is not valid JSON.")
         _check_names(fields, version)
+        check_anthropic(fields)
         system = _system(fields.get("system"))
         turns = _turns(_required(fields, "messages"))
         messages = (Message("system", system), *turns) if system else turns
@@ -82,15 +85,20 @@ class AnthropicSide:
 
     def refuse(self, refusal: Refusal, *, number: int) -> tuple[int, bytes]:
         status, kind = _ERRORS[refusal.kind]
-        error = {"type": kind, "message": refusal.message}
+        error: dict[str, object] = {"type": kind, "message": refusal.message}
+        if refusal.code is not None:
+            error["details"] = {"error_code": refusal.code}
         return status, encode({"type": "error", "error": error, "request_id": self.request_id(number)[1]})
 
     def deny(self, denial: Denial, *, model: str) -> Refusal:
         limit = f"{denial.limit:,} {_LIMITS[denial.dimension]}"
         message = f"This request would exceed your organization's rate limit of {limit} (org: fake, model: {model})."
+        if denial.is_ramp:
+            message = "This request would exceed your organization's acceleration limit: scale up more gradually."
+            return Refusal("ramp", message, code="ramp_limit_exceeded", headers=_waiting(denial))
         if math.isinf(denial.retry_after_s):
             return Refusal("rate", message)
-        return Refusal("rate", message, headers={"retry-after": str(max(1, math.ceil(denial.retry_after_s)))})
+        return Refusal("rate", message, headers=_waiting(denial))
 
     def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]:
         headers = {}
@@ -111,6 +119,10 @@ class AnthropicSide:
         data = [{"type": "model", "id": name, "display_name": name, "created_at": created_at} for name in names]
         ends = {"first_id": names[0], "last_id": names[-1]} if names else {"first_id": None, "last_id": None}
         return encode({"data": data, "has_more": False, **ends})
+
+
+def _waiting(denial: Denial) -> dict[str, str]:
+    return {"retry-after": str(max(1, math.ceil(denial.retry_after_s)))}
 
 
 def _check_names(fields: Mapping[str, object], version: str) -> None:

@@ -29,7 +29,7 @@ __all__ = [
 Headers = Mapping[str, str]
 
 RefusalKind = Literal[
-    "invalid", "context", "unauthorized", "not_found", "too_large", "rate", "quota", "server", "overloaded"
+    "invalid", "context", "unauthorized", "not_found", "too_large", "rate", "ramp", "quota", "server", "overloaded"
 ]
 """Why a request is refused; each dialect has its own status, type and code for it."""
 

@@ -14,6 +14,8 @@ __all__ = ["Charge", "Denial", "Dimension", "Gate", "RateLimits", "Standing"]
 Dimension = Literal["requests", "tokens", "input_tokens", "output_tokens"]
 
 _MINUTE: Final = 60.0
+_SPAN_S: Final = 10.0
+_ALWAYS_LET_IN: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +25,12 @@ class RateLimits:
     RateLimits(rpm=6000)                         # and at most 100 in each second
     RateLimits(rpm=600, quantum_s=10)            # at most 100 in each ten seconds
     RateLimits(itpm=2_000_000, otpm=400_000)     # input and output counted apart, as Anthropic does
+    RateLimits(ramp=2)                           # in ten seconds at most twice as many as in the ten before
 
     `tpm_charge`: what a request takes from `tpm` when it arrives: the prompt *and* its whole output allowance ("sum"),
-    or the larger of the two ("max"). `otpm_charge`: what was produced ("actual"), or the whole allowance ("reserve").
+    or the larger of the two ("max"). `refund`: what it did not use of that comes back once it is answered.
+    `otpm_charge`: what was produced ("actual"), or the whole allowance ("reserve"). `ramp` never turns away the first
+    20 of ten seconds.
     """
 
     rpm: int | None = None
@@ -35,9 +40,13 @@ class RateLimits:
     quantum_s: float = 1.0  # 0: only the minute counts
     tpm_charge: Literal["sum", "max"] = "sum"
     otpm_charge: Literal["actual", "reserve"] = "actual"
+    refund: bool = False
+    ramp: float | None = None
 
     def __post_init__(self) -> None:
         check_counts(rpm=self.rpm, tpm=self.tpm, itpm=self.itpm, otpm=self.otpm)
+        if self.ramp is not None and not (1 <= self.ramp < math.inf):
+            raise UserError(f"ramp must be at least 1 (got {self.ramp}); leave it out for no limit")
         if not 0 <= self.quantum_s <= _MINUTE:
             raise UserError(f"quantum_s must lie between 0 and 60 seconds (got {self.quantum_s})")
 
@@ -52,13 +61,17 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Too fast. `retry_after_s` is infinite when the request alone is above the limit."""
+    """Too fast. `retry_after_s` is infinite when the request alone is above the limit.
+
+    `is_ramp`: no limit is met, but the rise was too sharp.
+    """
 
     dimension: Dimension
     limit: int
     used: int
     requested: int
     retry_after_s: float
+    is_ramp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,7 @@ class Gate:
     """Lets requests through, first come first served, as long as every limit allows.
 
     `now` is a reading of one clock that only moves forward. Nothing is given back when a call used less than it was
-    charged.
+    charged, unless the limits say so.
     """
 
     def __init__(self, limits: RateLimits) -> None:
@@ -103,6 +116,9 @@ class Gate:
         self._buckets = {name: _Bucket(limit, limit, 0.0) for name, limit in _told(limits).items()}
         self._window = -1
         self._in_window = 0
+        self._span = -1  # of ten seconds, for the ramp
+        self._in_span = 0
+        self._in_span_before = 0
 
     def __repr__(self) -> str:
         levels = ", ".join(f"{name} {bucket.level:.0f}/{bucket.limit}" for name, bucket in self._buckets.items())
@@ -120,7 +136,7 @@ class Gate:
     @property
     def told(self) -> bool:
         """Whether there is any limit at all."""
-        return bool(self._buckets)
+        return bool(self._buckets) or self.limits.ramp is not None
 
     def admit(self, charge: Charge, *, now: float, denied_counts: bool) -> Denial | None:
         """Take what the request counts, or say why not. With `denied_counts` a denied one still takes a request."""
@@ -135,8 +151,11 @@ class Gate:
             requests.level = max(0.0, requests.level - 1)
         return denial
 
-    def produced(self, output_tokens: int) -> None:
-        """Count output that has been produced, where that is what counts."""
+    def produced(self, charge: Charge, output_tokens: int) -> None:
+        """Count output that has been produced, where that is what counts; give back what was not used, if so told."""
+        if self.limits.refund and "tokens" in self._buckets:
+            unused = self._token_charge(charge) - charge.input_tokens - output_tokens
+            self._buckets["tokens"].level += max(0, unused)
         if "output_tokens" in self._buckets and self.limits.otpm_charge == "actual":
             self._buckets["output_tokens"].level -= output_tokens - 1  # one was taken on admission
 
@@ -173,7 +192,19 @@ class Gate:
             if not bucket.fits(amount):
                 used = bucket.limit - int(bucket.level)
                 return Denial(name, bucket.limit, used, amount, bucket.wait_for(amount))
-        return self._window_denial(now)
+        return self._window_denial(now) or self._ramp_denial(now)
+
+    def _ramp_denial(self, now: float) -> Denial | None:
+        if self.limits.ramp is None:
+            return None
+        span = int(now // _SPAN_S)
+        if span != self._span:
+            self._in_span_before = self._in_span if span == self._span + 1 else 0
+            self._span, self._in_span = span, 0
+        allowed = max(_ALWAYS_LET_IN, int(self.limits.ramp * self._in_span_before))
+        if self._in_span < allowed:
+            return None
+        return Denial("requests", allowed, self._in_span, 1, (span + 1) * _SPAN_S - now, is_ramp=True)
 
     def _window_denial(self, now: float) -> Denial | None:
         if self.limits.rpm is None or self.limits.quantum_s == 0:
@@ -188,6 +219,7 @@ class Gate:
     def _take(self, amounts: dict[Dimension, int], now: float) -> None:
         for name, amount in amounts.items():
             self._buckets[name].level -= amount
+        self._in_span += 1
         if self.limits.quantum_s:
             window = int(now // self.limits.quantum_s)
             self._in_window = self._in_window + 1 if window == self._window else 1

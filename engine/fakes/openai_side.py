@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 
 from engine.fakes.dialect import Asked, Headers, Refusal, RefusalKind, is_integer, is_number, parsed, text_of
 from engine.fakes.limits import Denial, Dimension, Standing
+from engine.fakes.strictness import check_openai
 from engine.messages import Message, Role
 from engine.providers.foreign import encode
 from engine.providers.shapes import Completion, chat_completion, prompt_tokens
@@ -23,6 +24,7 @@ _ERRORS: Final[Mapping[RefusalKind, tuple[int, str, str | None]]] = {  # kind: s
     "not_found": (404, "invalid_request_error", None),
     "too_large": (413, "invalid_request_error", None),
     "rate": (429, "requests", "rate_limit_exceeded"),
+    "ramp": (429, "rate_limit_error", "slow_down"),
     "quota": (429, "insufficient_quota", "insufficient_quota"),
     "server": (500, "server_error", None),
     "overloaded": (503, "service_unavailable_error", "server_is_overloaded"),
@@ -85,6 +87,7 @@ class OpenAISide:
             _check_number(asked, name, bounds, kind="decimal", is_kind=is_number)
         for name, bounds in _INTEGERS.items():
             _check_number(asked, name, bounds, kind="integer", is_kind=is_integer)
+        check_openai(asked)
         messages = _messages(asked.get("messages"))
         return Asked(
             model=_model(asked),
@@ -112,6 +115,9 @@ class OpenAISide:
         return status, encode({"error": error})
 
     def deny(self, denial: Denial, *, model: str) -> Refusal:
+        if denial.is_ramp:
+            message = "Slow down: your traffic rose too fast. Please come back to your former rate, and rise slowly."
+            return Refusal("ramp", message, headers=_waiting(denial))
         limit, kind = _LIMITS[denial.dimension]
         where = f"for {model} in organization org-fake on {limit}: Limit {denial.limit}"
         if math.isinf(denial.retry_after_s):
@@ -122,7 +128,7 @@ class OpenAISide:
             "rate",
             f"Rate limit reached {where}, Used {denial.used}, Requested {denial.requested}. {advice}",
             code=kind,
-            headers={"retry-after": str(max(1, math.ceil(denial.retry_after_s)))},
+            headers=_waiting(denial),
         )
 
     def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]:  # noqa: ARG002 - spans here, not dates
@@ -140,6 +146,10 @@ class OpenAISide:
     def models(self, names: Sequence[str]) -> bytes:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "smelt"} for name in names]
         return encode({"object": "list", "data": data})
+
+
+def _waiting(denial: Denial) -> dict[str, str]:
+    return {"retry-after": str(max(1, math.ceil(denial.retry_after_s)))}
 
 
 def go_duration(seconds: float) -> str:

@@ -163,7 +163,7 @@ class Service:
     def _worked(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
         """A good answer: the work is done, and billed."""
         answered = answer_to(asked, self.world)
-        self._gate.produced(answered.output_tokens)
+        self._gate.produced(_charge(asked), answered.output_tokens)
         self.audit.bill(entry, asked.usage(answered.output_tokens), price=self.world.price)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
         return Served(200, self._headers(dialect, entry, moment), reply, self._delay(answered, body))
@@ -195,7 +195,7 @@ class Service:
     def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
         if not self._gate.told:
             return
-        charge = Charge(asked.input_tokens, asked.n * asked.max_tokens)
+        charge = _charge(asked)
         denial = self._gate.admit(charge, now=moment.elapsed, denied_counts=dialect.denied_counts)
         if denial is not None:
             raise dialect.deny(denial, model=asked.model)
@@ -238,6 +238,10 @@ class Service:
 
     def audit_body(self, *, since: int) -> bytes:
         return encode(self.audit.as_record(since=since))
+
+
+def _charge(asked: Asked) -> Charge:
+    return Charge(asked.input_tokens, asked.n * asked.max_tokens)
 
 
 def _named(dialect: Dialect, entry: Entry) -> dict[str, str]:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.fakes.behaviour import Change
+from engine.fakes.dialect import Dialect
 from engine.fakes.faults import FaultRates
 from engine.fakes.limits import Charge, Gate, RateLimits
 from engine.fakes.openai_side import go_duration
-from tests.engine.fake_requests import ANTHROPIC, ask, service
+from tests.engine.fake_requests import ANTHROPIC, OPENAI, ask, service
 
 ONE = Charge(input_tokens=1, output_allowed=1)
 
@@ -97,7 +98,7 @@ def test_tokens_are_charged_on_arrival(tpm_charge: Any, taken: int) -> None:
 def test_output_counts_as_produced_or_as_allowed(otpm_charge: Any, remaining: int) -> None:
     gate = Gate(RateLimits(otpm=100, otpm_charge=otpm_charge))
     gate.admit(Charge(10, 20), now=0, denied_counts=False)
-    gate.produced(7)
+    gate.produced(ONE, 7)
 
     assert gate.standings()[0].remaining == remaining
 
@@ -105,12 +106,49 @@ def test_output_counts_as_produced_or_as_allowed(otpm_charge: Any, remaining: in
 def test_output_beyond_the_limit_closes_the_gate_until_it_is_made_up_for() -> None:
     gate = Gate(RateLimits(otpm=60))
     gate.admit(ONE, now=0, denied_counts=False)
-    gate.produced(90)
+    gate.produced(ONE, 90)
 
     denial = gate.admit(ONE, now=0, denied_counts=False)
 
     assert denial is not None
     assert denial.retry_after_s == pytest.approx(31)
+
+
+def test_what_was_not_used_comes_back_where_the_service_says_so() -> None:
+    charge = Charge(input_tokens=10, output_allowed=50)
+    keeping, refunding = (Gate(RateLimits(tpm=100, refund=refund)) for refund in (False, True))
+    for gate in (keeping, refunding):
+        gate.admit(charge, now=0, denied_counts=False)
+        gate.produced(charge, 20)
+
+    assert [gate.standings()[0].remaining for gate in (keeping, refunding)] == [40, 70]
+
+
+@pytest.mark.parametrize(("gap_s", "let_in"), [(10.0, [20, 40, 80]), (20.0, [20, 20, 20])], ids=["steady", "paused"])
+def test_a_sharp_rise_is_turned_away(gap_s: float, let_in: list[int]) -> None:
+    """Twice as many in ten seconds as in the ten before, and twenty in any case."""
+    gate = Gate(RateLimits(ramp=2))
+
+    def admitted(at: float) -> int:
+        return sum(gate.admit(ONE, now=at, denied_counts=True) is None for _ in range(100))
+
+    assert [admitted(gap_s * place) for place in range(3)] == let_in
+
+
+@pytest.mark.parametrize(
+    ("dialect", "words"),
+    [(OPENAI, ("rate_limit_error", "slow_down")), (ANTHROPIC, ("rate_limit_error", "ramp_limit_exceeded"))],
+    ids=["openai", "anthropic"],
+)
+def test_a_sharp_rise_has_a_name_of_its_own(dialect: Dialect, words: tuple[str, str]) -> None:
+    target = service(limits=RateLimits(ramp=1))
+
+    served = [ask(target, dialect, at=3.0) for _ in range(21)][-1]
+
+    error = orjson.loads(served.body)["error"]
+    assert served.status == 429
+    assert (error["type"], error.get("code") or error["details"]["error_code"]) == words
+    assert served.headers["retry-after"] == "7"
 
 
 def test_a_denied_request_counts_where_the_service_says_so() -> None:

@@ -13,6 +13,14 @@ from engine.fakes.dialect import Dialect
 from engine.fakes.service import Moment
 from tests.engine.fake_requests import ANTHROPIC, OPENAI, VERSION, ask, service
 
+MISSING = "missing_required_parameter"
+SCHEMA: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
+PREFILLED = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "So"}]
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": {"type": "object"}}}
+
 
 def test_the_answer_does_not_depend_on_what_was_asked_before() -> None:
     fresh, busy = service(), service()
@@ -78,6 +86,22 @@ def test_a_stop_sequence_is_named_in_messages() -> None:
         ({"stop": list("abcde")}, "stop", "array_above_max_length"),
         ({"stop": [1]}, "stop", "invalid_type"),
         ({"model": ""}, None, None),
+        ({"stream_options": {"include_usage": True}}, "stream_options", None),
+        ({"reasoning_effort": "hard"}, "reasoning_effort", "invalid_value"),
+        ({"service_tier": "gold"}, "service_tier", "invalid_value"),
+        ({"metadata": {"a": 1}}, "metadata", None),
+        ({"metadata": {str(number): "" for number in range(17)}}, "metadata", None),
+        ({"response_format": "json"}, "response_format.type", "invalid_value"),
+        ({"response_format": {"type": "xml"}}, "response_format.type", "invalid_value"),
+        ({"response_format": SCHEMA | {"json_schema": {}}}, "response_format.json_schema.name", MISSING),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", MISSING),
+        ({"response_format": SCHEMA | {"json_schema": {"name": "a"}}}, "response_format.json_schema.schema", MISSING),
+        ({"response_format": named("a b")}, "response_format.json_schema.name", "invalid_value"),
+        ({"model": "o3-mini", "max_tokens": 5}, "max_tokens", "unsupported_parameter"),
+        ({"model": "gpt-5-mini", "temperature": 0.7}, "temperature", "unsupported_value"),
+        ({"model": "gpt-5", "top_p": 0.5}, "top_p", "unsupported_value"),
+        ({"model": "o1", "presence_penalty": 1}, "presence_penalty", "unsupported_parameter"),
+        ({"model": "o4-mini", "stop": "x"}, "stop", "unsupported_parameter"),
     ],
 )
 def test_openai_refuses_what_it_does_not_know(changes: dict[str, Any], param: str | None, code: str | None) -> None:
@@ -87,6 +111,23 @@ def test_openai_refuses_what_it_does_not_know(changes: dict[str, Any], param: st
     assert (served.status, error["type"]) == (400, "invalid_request_error")
     assert (error["param"], error["code"]) == (param, code)
     assert error["message"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "changes"),
+    [
+        (OPENAI, {"model": "gpt-5-mini", "temperature": 1, "max_completion_tokens": 5, "reasoning_effort": "low"}),
+        (OPENAI, {"model": "o1", "stop": "x"}),
+        (OPENAI, {"model": "gpt-5.4-mini", "temperature": 0.3, "max_tokens": 5, "stop": "x"}),
+        (OPENAI, {"response_format": SCHEMA, "metadata": {"a": "b"}, "service_tier": "flex"}),
+        (OPENAI, {"response_format": {"type": "json_object"}}),
+        (ANTHROPIC, {"messages": PREFILLED, "model": "claude-haiku-4-5"}),
+        (ANTHROPIC, {"metadata": {"user_id": "x"}, "service_tier": "auto", "top_p": 0.5, "top_k": 5}),
+        (ANTHROPIC, {"output_config": {"effort": "low", "format": {"type": "json_schema", "schema": {}}}}),
+    ],
+)
+def test_what_the_services_take_is_taken(dialect: Dialect, changes: dict[str, Any]) -> None:
+    assert ask(service(), dialect, **changes).status == 200
 
 
 @pytest.mark.parametrize(
@@ -110,6 +151,17 @@ def test_openai_refuses_what_it_does_not_know(changes: dict[str, Any], param: st
         ({"system": 1}, "system: Input should be"),
         ({"stop_sequences": "x"}, "stop_sequences: Input should be a valid list"),
         ({"stop_sequences": [" "]}, "stop_sequences: each stop sequence must contain non-whitespace"),
+        ({"service_tier": "priority"}, "service_tier: Input should be 'auto' or 'standard_only'"),
+        ({"metadata": "me"}, "metadata: Input should be a valid dictionary"),
+        ({"metadata": {"name": "me"}}, "metadata.name: Extra inputs are not permitted"),
+        ({"output_config": "json"}, "output_config: Input should be a valid dictionary"),
+        ({"output_config": {"form": {}}}, "output_config.form: Extra inputs are not permitted"),
+        ({"output_config": {"effort": "none"}}, "output_config.effort: Input should be 'low'"),
+        ({"output_config": {"format": {"type": "json_object"}}}, "output_config.format: Input should be"),
+        ({"top_p": 2}, "top_p: range: 0..1"),
+        ({"top_k": 0.5}, "top_k: Input should be a valid integer"),
+        ({"messages": PREFILLED, "model": "claude-sonnet-4-6"}, "messages: this model does not support assistant"),
+        ({"messages": [*PREFILLED[:1], {"role": "assistant", "content": "So "}]}, "messages: final assistant content"),
     ],
 )
 def test_anthropic_refuses_what_it_does_not_know(changes: dict[str, Any], message: str) -> None:

@@ -149,7 +149,7 @@ class _Door:
             denial = self._gate.admit(charge, now=now, denied_counts=self._dialect.denied_counts)
             news = News.GOOD if denial is None else News.TOO_FAST
         if news is News.GOOD:
-            self._gate.produced(output_tokens)
+            self._gate.produced(charge, output_tokens)
         charged = self._gate.tokens_charged(charge)
         self.log.arrivals.append(Arrival(now, client, news is News.GOOD, charge.input_tokens, output_tokens, charged))
         return self._echo(news, denial, Used(charge.input_tokens, output_tokens))
