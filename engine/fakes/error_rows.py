@@ -128,7 +128,7 @@ _ROWS: Final[Mapping[str, Row]] = {
         ("conflict", "conflict"), ("conflict_error", None), "The resource is locked by another request."
     ),
     "413-size": Row(
-        (_INVALID, "request_too_large"), ("request_too_large", None), "Request too large.",
+        (_INVALID, "request_too_large"), ("request_too_large", None), "The request is larger than the service takes.",
         "Request exceeds the maximum size",
     ),
     "413-edge": Row(shape="html"),
