@@ -169,6 +169,13 @@ def test_every_row_has_its_class_its_wait_and_its_bill(row: Row) -> None:
     assert "sk-ab" not in verdict.message
 
 
+def test_of_a_list_of_details_the_first_is_told() -> None:
+    verdict = classify(RawReply(422, {}, json.dumps(ROWS["422 list"].body).encode(), 0.1))
+
+    assert verdict is not None
+    assert verdict.message == "422: extra"
+
+
 @pytest.mark.parametrize(
     "body",
     [

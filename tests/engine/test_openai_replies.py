@@ -26,6 +26,14 @@ def test_a_good_reply_is_read() -> None:
     assert read(reply()) == Reading(("hello",), ("stop",), Usage(3, 2), "m-2026")
 
 
+def test_a_byte_order_mark_before_a_good_reply_does_no_harm() -> None:
+    raw = RawReply(200, {}, b"\xef\xbb\xbf" + orjson.dumps(reply()), 0.1)
+
+    assert read_completion(PLAIN, raw, model="m").texts == ("hello",)
+    with pytest.raises(UnreadableReply):
+        read_completion(PLAIN, RawReply(200, {}, b"\xef\xbb\xbf{", 0.1), model="m")
+
+
 def test_completions_come_in_the_order_of_their_index() -> None:
     request = Request.user("x", n=3)
     choices = [choice("c", index=2), choice("a", index=0, finish="length"), choice("b", index=1)]
@@ -74,7 +82,6 @@ def test_a_reply_without_a_model_is_from_the_one_that_was_asked() -> None:
         pytest.param(b"", id="empty"),
         pytest.param(b"<!doctype html><html><body>Bad gateway</body></html>", id="html"),
         pytest.param(orjson.dumps(reply())[:-40], id="cut"),
-        pytest.param(b"\xef\xbb\xbf" + orjson.dumps(reply()), id="byte order mark"),
         pytest.param(b'{"choices": NaN}', id="NaN"),
         pytest.param(orjson.dumps(reply()).replace(b"hello", b"\\ud800"), id="lone surrogate"),
         pytest.param(orjson.dumps(reply()).replace(b"hello", b"\xff\xfe"), id="bad utf-8"),

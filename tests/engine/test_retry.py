@@ -112,6 +112,17 @@ def test_what_cannot_get_better_is_not_tried_again(kind: Kind, error: type[Excep
     assert len(script.times) == 1
 
 
+def test_who_could_not_connect_waits_for_the_door_to_open() -> None:
+    """Nobody has seen the request, so it is not its bad luck, however often."""
+    shut = Verdict(kind=Kind.TRANSIENT, message="no connection", billed=False, unreached=True)
+
+    answer, waits = tried(Scripted(*[shut] * 20))
+
+    assert (answer, len(waits)) == ("answer", 20)
+    with pytest.raises(errors.ProviderUnavailable):
+        tried(Scripted(*[shut] * 200))
+
+
 def test_the_last_failure_has_the_last_word() -> None:
     script = Scripted(failing(Kind.RATE), failing(Kind.TRANSIENT), failing(Kind.CONTEXT))
 
