@@ -9,7 +9,7 @@ from typing import Final, Literal
 from engine.errors import UserError
 from engine.fakes.checks import check_counts
 
-__all__ = ["Charge", "Denial", "Dimension", "Gate", "RateLimits", "Standing"]
+__all__ = ["Charge", "Denial", "Dimension", "Gate", "Gates", "RateLimits", "Standing"]
 
 Dimension = Literal["requests", "tokens", "input_tokens", "output_tokens"]
 
@@ -30,7 +30,8 @@ class RateLimits:
     `tpm_charge`: what a request takes from `tpm` when it arrives: the prompt *and* its whole output allowance ("sum"),
     or the larger of the two ("max"). `refund`: what it did not use of that comes back once it is answered.
     `otpm_charge`: what was produced ("actual"), or the whole allowance ("reserve"). `ramp` never turns away the first
-    20 of ten seconds.
+    20 of ten seconds. `per_model`: each model has these limits for itself, as at both services; else all have them
+    together, which is more to a client's harm.
     """
 
     rpm: int | None = None
@@ -42,6 +43,7 @@ class RateLimits:
     otpm_charge: Literal["actual", "reserve"] = "actual"
     refund: bool = False
     ramp: float | None = None
+    per_model: bool = False
 
     def __post_init__(self) -> None:
         check_counts(rpm=self.rpm, tpm=self.tpm, itpm=self.itpm, otpm=self.otpm)
@@ -224,6 +226,27 @@ class Gate:
             window = int(now // self.limits.quantum_s)
             self._in_window = self._in_window + 1 if window == self._window else 1
             self._window = window
+
+
+class Gates:
+    """The gates of all models: one and the same, unless the limits are each model's own."""
+
+    def __init__(self, limits: RateLimits) -> None:
+        self.limits = limits
+        self.told = Gate(limits).told  # whether there is any limit at all
+        self._gates: dict[str, Gate] = {}
+
+    def of(self, model: str) -> Gate:
+        name = model if self.limits.per_model else ""
+        if name not in self._gates:
+            self._gates[name] = Gate(self.limits)
+        return self._gates[name]
+
+    def change(self, limits: RateLimits, *, now: float) -> None:
+        """From now on other limits hold; a model that comes anew begins with all of them."""
+        self.limits, self.told = limits, Gate(limits).told
+        for gate in self._gates.values():
+            gate.change(limits, now=now)
 
 
 def _told(limits: RateLimits) -> dict[Dimension, int]:

@@ -14,7 +14,7 @@ from engine.fakes.connection_faults import log_normal
 from engine.fakes.counting import Counts
 from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind, answer_to
 from engine.fakes.faults import Fault, drawn
-from engine.fakes.limits import Charge, Gate, RateLimits
+from engine.fakes.limits import Charge, Gate, Gates, RateLimits
 from engine.fakes.rules import Judge, Rule
 from engine.messages import SIMULATED_HEADER
 from engine.prices import PICO_PER_USD
@@ -50,7 +50,7 @@ class Service:
     def __init__(self, world: World, behaviour: Behaviour) -> None:
         self.world = world
         self.audit = Audit()
-        self._gate = Gate(behaviour.limits)
+        self._gates = Gates(behaviour.limits)
         self._count_gate = Gate(RateLimits(rpm=behaviour.count_rpm))
         self._sightings = Sightings()
         self._behave(behaviour)
@@ -66,7 +66,7 @@ class Service:
 
     def change(self, behaviour: Behaviour, *, now: float) -> None:
         """Behave like this from now on. What was billed stays so; times of rules and changes begin anew."""
-        self._gate.change(behaviour.limits, now=now)
+        self._gates.change(behaviour.limits, now=now)
         self._count_gate.change(RateLimits(rpm=behaviour.count_rpm), now=now)
         self._behave(behaviour)
 
@@ -121,7 +121,7 @@ class Service:
         while self._changes and self._changes[0].after_s <= now - self._began:
             change = self._changes.pop(0)
             if change.limits is not None:
-                self._gate.change(change.limits, now=now)
+                self._gates.change(change.limits, now=now)
             if change.faults is not None:
                 self._faults, self._faulty = change.faults, change.faults.any
 
@@ -163,7 +163,7 @@ class Service:
     def _worked(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
         """A good answer: the work is done, and billed."""
         answered = answer_to(asked, self.world)
-        self._gate.produced(_charge(asked), answered.output_tokens)
+        self._gates.of(asked.model).produced(_charge(asked), answered.output_tokens)
         self.audit.bill(entry, asked.usage(answered.output_tokens), price=self.world.price)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
         return Served(200, self._headers(dialect, entry, moment), reply, self._delay(answered, body))
@@ -193,13 +193,14 @@ class Service:
             raise Refusal("quota", _BROKE)
 
     def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
-        if not self._gate.told:
+        if not self._gates.told:
             return
         charge = _charge(asked)
-        denial = self._gate.admit(charge, now=moment.elapsed, denied_counts=dialect.denied_counts)
+        gate = self._gates.of(asked.model)
+        denial = gate.admit(charge, now=moment.elapsed, denied_counts=dialect.denied_counts)
         if denial is not None:
             raise dialect.deny(denial, model=asked.model)
-        entry.tokens_charged = self._gate.tokens_charged(charge)
+        entry.tokens_charged = gate.tokens_charged(charge)
 
     def _fault(self, body: bytes) -> Fault | None:
         if not self._faulty:
@@ -228,8 +229,9 @@ class Service:
     def _headers(self, dialect: Dialect, entry: Entry, moment: Moment) -> dict[str, str]:
         """What stands at the head of a reply: who is asked, and how the limits stand."""
         headers = _named(dialect, entry)
-        if self._gate.told and self.behaviour.tells_limits:
-            headers.update(dialect.limit_headers(self._gate.standings(), wall=moment.wall))
+        if self._gates.told and self.behaviour.tells_limits:
+            standings = self._gates.of(entry.model).standings()
+            headers.update(dialect.limit_headers(standings, wall=moment.wall))
         return headers
 
     def models(self, dialect: Dialect) -> bytes:

@@ -135,6 +135,19 @@ def test_a_sharp_rise_is_turned_away(gap_s: float, let_in: list[int]) -> None:
     assert [admitted(gap_s * place) for place in range(3)] == let_in
 
 
+@pytest.mark.parametrize(("per_model", "statuses"), [(True, [200, 200, 429]), (False, [200, 429, 429])])
+def test_models_have_limits_of_their_own_where_the_service_says_so(per_model: bool, statuses: list[int]) -> None:
+    target = service(limits=RateLimits(rpm=60, per_model=per_model))
+
+    served = [ask(target, model=model) for model in ("a", "b", "a")]
+
+    assert [each.status for each in served] == statuses
+    assert [each.headers["x-ratelimit-remaining-requests"] for each in served[:2]] == [
+        "59",
+        "59" if per_model else "58",
+    ]
+
+
 @pytest.mark.parametrize(
     ("dialect", "words"),
     [(OPENAI, ("rate_limit_error", "slow_down")), (ANTHROPIC, ("rate_limit_error", "ramp_limit_exceeded"))],
