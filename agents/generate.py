@@ -9,7 +9,7 @@ from agents.asks import Asks, attempt
 from agents.chance import chance
 from agents.lists import quoted, read_inputs
 from agents.plan import Target
-from agents.prompts import fill
+from agents.prompts import fill, opening
 from agents.records import Draft, Provenance, RejectReason, Spec
 from engine.errors import ContentFiltered, RequestFailed, SmeltError
 from engine.messages import Reply, Request
@@ -70,6 +70,7 @@ def build_request(spec: Spec, assignment: Assignment) -> Request:
         max_tokens=_tokens_needed(assignment),
         temperature=assignment.temperature,
         tag="generate",
+        stable=len(opening("generate", instruction=spec.instruction)),
     )
 
 

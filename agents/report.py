@@ -100,8 +100,9 @@ class Money:
     """What the run was charged, as "$0.1234": `spent` is known, `assumed` charged at its bound because nobody knows.
 
     `saved_by_journal` is what asking again would have cost, `saved_by_sampling` what prompts would have that were paid
-    once for several completions. `stages` have parts of the budget, `models` were asked at this start, if they are
-    several. `outlook` says what more would bring, where money is what is missing.
+    once for several completions, `saved_by_cache` what the provider's prompt cache made cheaper: `cached_share` of the
+    input came from it. `stages` have parts of the budget, `models` were asked at this start, if they are several.
+    `outlook` says what more would bring, where money is what is missing.
     """
 
     cap: str
@@ -117,6 +118,8 @@ class Money:
     stages: tuple[Mapping[str, str], ...] = ()
     models: tuple[Mapping[str, str], ...] = ()
     outlook: Outlook | None = None
+    saved_by_cache: str = "$0.00"
+    cached_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

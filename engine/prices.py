@@ -6,7 +6,7 @@ A `Price` is what a provider's page says, in USD per million tokens. It knows no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
@@ -129,6 +129,10 @@ class Price:
         """What a call with this usage costs, in pico-dollars, rounded up to a whole one."""
         price = self._tier_of(usage.input_tokens)
         return price._rates.cost(usage)  # noqa: SLF001 - a price too
+
+    def saved_by_cache(self, usage: Usage) -> int:
+        """How many pico-dollars less the call cost than without a cache; below zero where it was mostly written to."""
+        return self.cost(replace(usage, cached_tokens=0, cache_write_tokens=0)) - self.cost(usage)
 
     def bound(self, *, input_tokens: int, output_tokens: int) -> int:
         """The most that a call of at most so many tokens can cost, in pico-dollars, whatever the cache does.

@@ -9,10 +9,22 @@ from typing import Literal, Protocol, TypeGuard
 import orjson
 
 from engine.fakes.limits import Denial, Standing
-from engine.messages import Message
+from engine.fakes.prompt_cache import NOT_CACHED, Cached, Cut
+from engine.messages import Message, Usage
 from engine.providers.shapes import Completion
 
-__all__ = ["Asked", "Dialect", "Headers", "Refusal", "RefusalKind", "is_integer", "is_number", "parsed", "text_of"]
+__all__ = [
+    "Asked",
+    "Dialect",
+    "Headers",
+    "Refusal",
+    "RefusalKind",
+    "is_integer",
+    "is_number",
+    "marks_in",
+    "parsed",
+    "text_of",
+]
 
 Headers = Mapping[str, str]
 
@@ -51,6 +63,12 @@ class Asked:
     input_tokens: int
     n: int = 1
     stop: tuple[str, ...] = field(default=())
+    cuts: tuple[Cut, ...] = ()  # where its prompt may be cut for the cache, the shortest first
+    cached: Cached = NOT_CACHED
+
+    def usage(self, output_tokens: int) -> Usage:
+        """What is billed for it, with an output of so many tokens."""
+        return Usage(self.input_tokens, output_tokens, self.cached.read, self.cached.written)
 
 
 class Dialect(Protocol):
@@ -58,6 +76,11 @@ class Dialect(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def cached_counts(self) -> bool:
+        """Whether input that was read from the cache counts against the limits."""
+        ...
 
     @property
     def denied_counts(self) -> bool:
@@ -115,3 +138,15 @@ def text_of(content: object) -> str | None:
     texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in content]
     known = [text for text in texts if isinstance(text, str)]
     return "".join(known) if len(known) == len(texts) else None
+
+
+def marks_in(contents: Sequence[object], name: str) -> list[tuple[int, int, object]]:
+    """The text parts that bear this mark: the place of their message, where in its text they end, what they say."""
+    marks: list[tuple[int, int, object]] = []
+    for place, content in enumerate(contents):
+        end = 0
+        for part in content if isinstance(content, list) else ():
+            end += len(part["text"])
+            if part.get(name) is not None:
+                marks.append((place, end, part[name]))
+    return marks

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from engine.fakes.audit import Audit, Entry, fingerprint
 from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind
 from engine.fakes.faults import Fault, FaultRates, drawn
 from engine.fakes.limits import Charge, Gate, RateLimits
-from engine.messages import SIMULATED_HEADER, Usage
+from engine.fakes.prompt_cache import PromptCache
+from engine.messages import SIMULATED_HEADER
 from engine.providers.foreign import encode
 from engine.providers.simulated import Answered, World, answered_by
 
@@ -93,6 +94,7 @@ class Service:
         self.behaviour = behaviour
         self.audit = Audit()
         self._gate = Gate(behaviour.limits)
+        self._cache = PromptCache()
         self._faults = behaviour.faults
         self._faulty = behaviour.faults.any
         self._changes = list(behaviour.changes)
@@ -137,6 +139,8 @@ class Service:
         asked = dialect.read(body, headers)
         entry.model = asked.model
         self._check_context(asked)
+        owner = f"{key} {asked.model}"
+        asked = replace(asked, cached=self._cache.use(owner, asked.cuts, now=moment.elapsed)) if asked.cuts else asked
         self._admit(dialect, asked, moment, entry)
         entry.fault = fault = self._fault(body)
         if fault in _REFUSALS or fault == "error_under_200":
@@ -144,11 +148,13 @@ class Service:
         answered = self._ask(asked)
         self._bill(asked, answered, entry)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
+        delay_s = self._delay(answered, fault)
+        self._cache.keep(owner, asked.cuts, now=moment.elapsed, answered_at=moment.elapsed + delay_s)
         return Served(
             200,
             _headers(dialect, entry),
             reply[: len(reply) // 2] if fault == "garbled" else reply,
-            self._delay(answered, fault),
+            delay_s,
             _ENDINGS.get(fault, "whole"),
         )
 
@@ -175,7 +181,8 @@ class Service:
     def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
         if not self._gate.told:
             return
-        charge = Charge(asked.input_tokens, asked.n * asked.max_tokens)
+        counted = asked.input_tokens - (0 if dialect.cached_counts else asked.cached.read)
+        charge = Charge(counted, asked.n * asked.max_tokens)
         denial = self._gate.admit(charge, now=moment.elapsed, denied_counts=dialect.denied_counts)
         if denial is not None:
             raise dialect.deny(denial, model=asked.model)
@@ -184,7 +191,7 @@ class Service:
     def _bill(self, asked: Asked, answered: Answered, entry: Entry) -> None:
         output_tokens = sum(completion.tokens for completion in answered.completions)
         self._gate.produced(output_tokens)
-        cost = self.world.price.cost(Usage(asked.input_tokens, output_tokens))
+        cost = self.world.price.cost(asked.usage(output_tokens))
         self.audit.bill(entry, input_tokens=asked.input_tokens, output_tokens=output_tokens, cost=cost)
 
     def _fault(self, body: bytes) -> Fault | None:

@@ -16,6 +16,7 @@ from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
+from engine.providers.marks import marked
 from engine.providers.profile import Profile, profiles, recognised
 
 __all__ = [
@@ -125,14 +126,19 @@ def body_of(request: Request, *, model: str, official: bool) -> dict[str, object
 def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, object]:
     """What is posted. Opening system messages become the top-level system text; later ones raise RequestRejected."""
     system, turns = _split_system(request.messages)
+    texts = [system, *(message.content for message in turns)]
+    is_kept = profile.marks(request)
+    contents = marked(texts, stable=request.stable, says=profile.cache_mark) if is_kept else texts
     body: dict[str, object] = {
         "model": model,
         profile.output_cap: request.max_tokens,
-        "messages": [{"role": message.role, "content": message.content} for message in turns],
+        "messages": [
+            {"role": message.role, "content": content} for message, content in zip(turns, contents[1:], strict=True)
+        ],
         **profile.send,
     }
     if system:
-        body["system"] = system
+        body["system"] = contents[0]
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.stop:

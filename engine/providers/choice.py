@@ -24,6 +24,7 @@ __all__ = [
     "account_of",
     "at_once_of",
     "batches_of",
+    "cached_counts_of",
     "check_kinds",
     "chosen",
     "common",
@@ -169,6 +170,12 @@ def timeout_of(provider: Provider, *, told: float | None) -> float:
     """What an attempt may take, in seconds: as told, as the provider's `attempt_timeout_s` says, or as is usual."""
     own = getattr(provider, "attempt_timeout_s", None)
     return told if told is not None else own if isinstance(own, float) else USUAL_TIMEOUT_S
+
+
+def cached_counts_of(provider: Provider) -> bool:
+    """Whether input that the provider had in its cache counts against its limits: so it does, where nobody knows."""
+    profile = getattr(provider, "profile", None)
+    return profile.cached_counts if isinstance(profile, Profile) else True
 
 
 def errors_of(provider: Provider) -> Mapping[str, Kind]:

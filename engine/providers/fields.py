@@ -17,7 +17,9 @@ Auth = Literal["bearer", "api-key", "x-api-key", "none"]
 SchemaMethod = Literal["json_schema", "output_config", "prompt"]
 Period = Literal["second", "minute", "day"]
 
-_OF_A_MODEL: Final = ("temperature", "n", "seed", "stop", "output_cap", "schema", "send")
+_OF_A_MODEL: Final = (
+    "temperature", "n", "seed", "stop", "output_cap", "schema", "send", "cache_mark", "cache_from", "cached_counts",
+)  # fmt: skip
 _OURS: Final = ("model", "messages", "n", "stream", "temperature", "seed", "stop", "response_format")
 _KINDS: Final = sorted(str(kind) for kind in Kind if kind is not Kind.PROTOCOL)  # which is no word of a server's
 
@@ -111,6 +113,13 @@ def _sent(value: object) -> Mapping[str, object]:
     return table
 
 
+def _mark(value: object) -> Mapping[str, object]:
+    table = _table(value)
+    taken = ", ".join(name for name in ("type", "text") if name in table)
+    _must(not taken, f"a table of what a block of text says beside its text; Smelt itself says {taken}")
+    return table
+
+
 def _limits(value: object) -> Mapping[str, object]:
     table = _table(value)
     periods = get_args(Period)
@@ -158,5 +167,8 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "limits": _limits,
     "headers": _aliases,
     "errors": _errors,
+    "cache_mark": _mark,
+    "cache_from": _count,
+    "cached_counts": _truth,
     "models": _models,
 }
