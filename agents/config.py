@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write")
+MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write", "price_batch")
 
 SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate")
 """Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
@@ -109,6 +109,7 @@ class Configuration:
     price_out: str | None = None
     price_cached_in: str | None = None  # as price_in when not said
     price_cache_write: str | None = None  # as price_in when not said
+    price_batch: str | None = None  # the share of all these that batches cost; known of OpenAI and Anthropic
     rpm: int | None = None
     tpm: int | None = None
     concurrency: int | None = None
@@ -140,8 +141,11 @@ class Configuration:
             decimal(flag(name), getattr(self, name), above_zero=name == "budget")
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out belong together: give both, or neither")
-        if self.price_in is None and (self.price_cached_in is not None or self.price_cache_write is not None):
-            raise UserError("price_cached_in and price_cache_write go with --price-in and --price-out: give these too")
+        beside = (self.price_cached_in, self.price_cache_write, self.price_batch)
+        if self.price_in is None and any(price is not None for price in beside):
+            raise UserError(
+                "price_cached_in, price_cache_write and price_batch go with --price-in and --price-out: give these too"
+            )
         _ = (
             self.cap,
             self.price,
@@ -212,6 +216,7 @@ class Configuration:
             output=self.price_out,
             cached_input=self.price_cached_in,
             cache_write=self.price_cache_write,
+            batch=self.price_batch,
         )
 
 

@@ -109,10 +109,10 @@ class Anthropic:
         return read_message(request, raw, model=self.model)
 
     def batches(self) -> BatchEndpoint:
-        """Where many requests are answered within a day at half the price; to be closed by whoever asks for it."""
+        """Where many requests are answered within a day, for less; to be closed by whoever asks for it."""
         from engine.providers.anthropic_batches import AnthropicBatches
 
-        return AnthropicBatches(url=self._address.url, api_key=self._key(), model=self.model, version=self.version)
+        return AnthropicBatches(url=self._address.url, api_key=self._key(), model=self.model, profile=self.profile)
 
     async def aclose(self) -> None:
         await self._wire.aclose()

@@ -10,11 +10,11 @@ from engine.budget import Budget
 from engine.clock import Clock
 from engine.errors import UnknownPrice, UserError
 from engine.messages import Request
-from engine.prices import Price, lookup
+from engine.prices import Amount, Price, lookup
 from engine.providers import Capabilities, Provider
 from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
-from engine.providers.profile import Profile
+from engine.providers.profile import Profile, profiles
 from engine.throttle import Limits
 from engine.verdict import Kind
 
@@ -23,6 +23,7 @@ __all__ = [
     "Named",
     "account_of",
     "at_once_of",
+    "batch_share_of",
     "batches_of",
     "cached_counts_of",
     "check_kinds",
@@ -148,7 +149,22 @@ def account_of(provider: Provider) -> object:
 def batches_of(provider: Provider) -> Callable[[], BatchEndpoint] | None:
     """How to reach the provider's batch endpoint, if it has one."""
     reach: Callable[[], BatchEndpoint] | None = getattr(provider, "batches", None)
-    return reach if callable(reach) else None
+    profile = getattr(provider, "profile", None)
+    has_none = isinstance(profile, Profile) and profile.batch is None
+    return reach if callable(reach) and not has_none else None
+
+
+def batch_share_of(provider: Provider, *, price: Price) -> Amount:
+    """Which share of the price batches cost: as told with it, as the provider's profile says, else all of it.
+
+    What we know of a service holds at its own host. Whoever speaks its dialect elsewhere may charge what they like, and
+    a discount that is not given would break the cap.
+    """
+    profile = getattr(provider, "profile", None)
+    if price.batch is not None or not isinstance(profile, Profile):
+        return 1 if price.batch is None else price.batch
+    is_known = profile.name not in profiles() or getattr(provider, "official", False)
+    return profile.batch if is_known and profile.batch is not None else 1
 
 
 def count_of(provider: Provider) -> Callable[[Request], int | None] | None:

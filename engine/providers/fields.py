@@ -82,6 +82,14 @@ def _temperature(value: object) -> float | None:
     return float(value)
 
 
+def _share(value: object) -> float | None:
+    if value is False:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise _NotMeantError("the share of the price that a batch costs, above 0 and at most 1, or false for none")
+    return float(value)
+
+
 def _count(value: object) -> int:
     if type(value) is not int or value < 0:
         raise _NotMeantError("a whole number, 0 for none")
@@ -170,5 +178,6 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "cache_mark": _mark,
     "cache_from": _count,
     "cached_counts": _truth,
+    "batch": _share,
     "models": _models,
 }

@@ -79,10 +79,10 @@ class OpenAI:
         return read_completion(request, raw, model=self.model)
 
     def batches(self) -> BatchEndpoint:
-        """Where many requests are answered within a day at half the price; to be closed by whoever asks for it."""
+        """Where many requests are answered within a day, for less; to be closed by whoever asks for it."""
         from engine.providers.openai_batches import OpenAIBatches
 
-        return OpenAIBatches(url=self._address.url, api_key=self._key(), model=self.model, official=self.official)
+        return OpenAIBatches(url=self._address.url, api_key=self._key(), model=self.model, profile=self.profile)
 
     async def aclose(self) -> None:
         await self._wire.aclose()

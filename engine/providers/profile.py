@@ -60,6 +60,7 @@ class Profile:
     cache_mark: Mapping[str, object] = field(default_factory=lambda: _NONE, hash=False)
     cache_from: int = 1024  # tokens; what is shorter is not kept
     cached_counts: bool = True
+    batch: float | None = 1.0  # the share of the price; None: there are no batches
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NONE, hash=False)
 
     @property
