@@ -51,8 +51,8 @@ RANKED_ALOUD = 3  # the report has more of them
 USUAL_ROWS: Mapping[TaskKind, int] = {"classification": 2000, "text": 4000}
 
 WITHOUT_TEMPERATURE = (
-    "this model takes no temperature: what moves instead is how many examples it is shown, "
-    "more when inputs are rejected and fewer when they repeat"
+    "this model takes no temperature: what moves instead is how many examples it is shown (fewer when inputs repeat, "
+    "more when they are rejected) and how many attributes it is asked for (length, style, difficulty, who writes)"
 )
 
 OnEngine = Callable[[Engine], None]

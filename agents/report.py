@@ -79,9 +79,15 @@ class LabelAccuracy:
         return cls(single / inputs, voted / inputs, inputs, wilson(single, inputs), wilson(voted, inputs))
 
 
+VARIED_INSTEAD = "this model takes no temperature: the examples shown and the attributes asked for were varied instead"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
-    """The data set in figures. `temperatures` has one figure a generating request, in order."""
+    """The data set in figures. `temperatures` has one figure a generating request, in order.
+
+    A model that takes none has none; then `varied` says what was varied instead.
+    """
 
     accepted: int
     rejected: Mapping[str, int]
@@ -92,6 +98,7 @@ class DataFacts:
     agreement: float
     stop: str
     temperatures: tuple[float, ...] = ()
+    varied: str = ""
     label_accuracy: LabelAccuracy | None = None
 
 
@@ -358,6 +365,7 @@ def data_facts(
         agreement=sum(example.vote.agreement for example in examples) / max(1, len(examples)),
         stop=synthesis.why,
         temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
+        varied=VARIED_INSTEAD if None in synthesis.temperatures else "",
         label_accuracy=label_accuracy,
     )
 
