@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from engine.errors import UserError
+from engine.headers import dated
 from engine.messages import RawReply, Request
 from engine.providers import Capabilities
 from engine.providers.address import Address
@@ -167,7 +168,14 @@ def profile_of(name: str, table: object, *, known: Mapping[str, Profile] | None 
     if like is not None and like not in others:
         raise UserError(f"{where}: like names no dialect (got {like!r}; there are: {', '.join(others)})")
     values: dict[str, Any] = {field: checked(where, field, value) for field, value in table.items() if field != "like"}
-    return dataclasses.replace(others[like], name=name, **values) if like else Profile(name=name, **values)
+    profile = dataclasses.replace(others[like], name=name, **values) if like else Profile(name=name, **values)
+    return dataclasses.replace(profile, headers=MappingProxyType({**_dated(profile.limits), **profile.headers}))
+
+
+def _dated(limits: Mapping[str, str]) -> dict[str, str]:
+    """What is told of a day or a second, under the name that elsewhere means a minute, gets the name that says so."""
+    others = [dated(what, per=period) for what, period in limits.items() if period != "minute"]
+    return {own: told for names in others for own, told in names.items()}
 
 
 def _is_at(address: Address, place: str) -> bool:

@@ -61,9 +61,7 @@ def test_without_a_budget_a_provider_must_say_that_it_is_free() -> None:
         pytest.param("anthropic/m", None, {}, 0.5, id="Anthropic itself"),
         pytest.param("openai/m", "https://llm.example.org/v1", {}, 1, id="somebody else"),
         pytest.param("anthropic/m", "https://llm.example.org", {}, 1, id="somebody else, in the other dialect"),
-        pytest.param(
-            "openai/m", "https://llm.example.org/v1", {"dialect": "openai"}, 1, id="who speaks alike"
-        ),
+        pytest.param("openai/m", "https://llm.example.org/v1", {"dialect": "openai"}, 1, id="who speaks alike"),
         pytest.param("openai/m", "https://llm.example.org/v1", {"dialect": OWN}, 0.25, id="who is known to the user"),
     ],
 )
