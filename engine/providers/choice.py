@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from engine.budget import Budget
 from engine.clock import Clock
@@ -17,6 +17,9 @@ from engine.providers.batches import BatchEndpoint
 from engine.providers.profile import Profile, profiles
 from engine.throttle import Limits
 from engine.verdict import Kind
+
+if TYPE_CHECKING:
+    from engine.providers.auto import Settled
 
 __all__ = [
     "Model",
@@ -31,6 +34,7 @@ __all__ = [
     "common",
     "count_of",
     "errors_of",
+    "found_out",
     "known_price",
     "model_of",
     "models_of",
@@ -139,6 +143,13 @@ def chosen(model: Model, *, clock: Clock, seed: int) -> Provider:
     if model.base_url is not None or model.api_key is not None or model.dialect is not None:
         raise UserError("base_url, api_key and dialect belong to a model given by name; this provider has its own")
     return model.name
+
+
+def found_out(*, has_place: bool, price: Price | None, budget: Budget | None) -> Settled:
+    """Who is asked where the model is `auto`: nobody who costs money unless there is a budget."""
+    from engine.providers.auto import settled
+
+    return settled(has_place=has_place, price=price, has_budget=budget is not None)
 
 
 def account_of(provider: Provider) -> object:
