@@ -115,7 +115,7 @@ ROWS: Mapping[str, Row] = {
     ),
     "429 a": Row(429, a("rate_limit_error", ITPM), Kind.RATE, 17.0, headers={"retry-after": "17"}),
     "429 too large": Row(429, o("tokens", "rate_limit_exceeded", LARGE), Kind.CONFIG),
-    "429 above the limit": Row(429, o("tokens", "rate_limit_exceeded", NEVER), Kind.CONFIG, 40.0),
+    "429 above the limit": Row(429, o("tokens", "rate_limit_exceeded", NEVER), Kind.CONFIG),
     "429 ramp": Row(429, o("rate_limit_error", "slow_down"), Kind.RATE),
     "429 ramp, a": Row(429, a(LIMIT, code="ramp_limit_exceeded"), Kind.RATE, 5.0, headers={"retry-after": "5"}),
     **{f"429 {code}": Row(429, o("insufficient_quota", code), Kind.QUOTA, everywhere=True) for code in SPENT},
