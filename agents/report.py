@@ -79,15 +79,9 @@ class LabelAccuracy:
         return cls(single / inputs, voted / inputs, inputs, wilson(single, inputs), wilson(voted, inputs))
 
 
-VARIED_INSTEAD = "this model takes no temperature: the examples shown and the attributes asked for were varied instead"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
-    """The data set in figures. `temperatures` has one figure a generating request, in order.
-
-    A model that takes none has none; then `varied` says what was varied instead.
-    """
+    """The data set in figures. `temperatures` has one a generating request, in order; `varied` says what else was."""
 
     accepted: int
     rejected: Mapping[str, int]
@@ -365,7 +359,7 @@ def data_facts(
         agreement=sum(example.vote.agreement for example in examples) / max(1, len(examples)),
         stop=synthesis.why,
         temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
-        varied=VARIED_INSTEAD if None in synthesis.temperatures else "",
+        varied=synthesis.varied,
         label_accuracy=label_accuracy,
     )
 

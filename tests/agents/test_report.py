@@ -17,7 +17,6 @@ from agents.evaluate import Judged, Judgement, Origin, Sample
 from agents.outlook import Outlook
 from agents.records import Pair, Spec
 from agents.report import (
-    VARIED_INSTEAD,
     Choice,
     DataFacts,
     LabelAccuracy,
@@ -34,6 +33,7 @@ from agents.report import (
     write_report,
 )
 from agents.run_folder import RunFolder
+from agents.synthesis import VARIED_INSTEAD
 from engine import Budget, Engine, Request
 from engine.errors import UserError
 from engine.evaluation import Score
