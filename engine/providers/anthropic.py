@@ -126,19 +126,16 @@ def body_of(request: Request, *, model: str, official: bool) -> dict[str, object
 def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, object]:
     """What is posted. Opening system messages become the top-level system text; later ones raise RequestRejected."""
     system, turns = _split_system(request.messages)
-    texts = [system, *(message.content for message in turns)]
-    is_kept = profile.marks(request)
-    contents = marked(texts, stable=request.stable, says=profile.cache_mark) if is_kept else texts
     body: dict[str, object] = {
         "model": model,
         profile.output_cap: request.max_tokens,
-        "messages": [
-            {"role": message.role, "content": content} for message, content in zip(turns, contents[1:], strict=True)
-        ],
+        "messages": [{"role": message.role, "content": message.content} for message in turns],
         **profile.send,
     }
     if system:
-        body["system"] = contents[0]
+        body["system"] = system
+    if request.stable and profile.marks(request):
+        body |= _marked(profile, system, turns, stable=request.stable)
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.stop:
@@ -146,6 +143,14 @@ def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, o
     if request.schema is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
     return body
+
+
+def _marked(profile: Profile, system: str, turns: list[Message], *, stable: int) -> dict[str, object]:
+    """The system text, if there is one, and the messages, with a mark where what many requests share ends."""
+    texts = [system, *(message.content for message in turns)]
+    opening, *contents = marked(texts, stable=stable, says=profile.cache_mark)
+    messages = [{"role": message.role, "content": said} for message, said in zip(turns, contents, strict=True)]
+    return {"messages": messages, **({"system": opening} if system else {})}
 
 
 def _split_system(messages: tuple[Message, ...]) -> tuple[str, list[Message]]:
