@@ -114,7 +114,7 @@ class Configuration:
     tpm: int | None = None
     concurrency: int | None = None
     hedge: bool = False
-    batch: bool = False  # through the provider's batch endpoint: half the price, within a day or so
+    batch: bool = False  # through the provider's batch endpoint: for less, within a day or so
     deadline: float | None = None  # of asking, from every start on
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
