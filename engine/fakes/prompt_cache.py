@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine.messages import Message
 from engine.providers.shapes import prompt_tokens, tokens_in
@@ -18,6 +18,10 @@ __all__ = ["NOT_CACHED", "Cached", "Cut", "PromptCache", "cuts_at", "cuts_every"
 
 _BYTES_A_TOKEN: Final = 4
 _MOST_KEPT: Final = 100_000
+
+
+Owner: TypeAlias = tuple[str | None, str]
+"""Whose cache it is: that of a key, by its fingerprint, and a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +49,21 @@ NOT_CACHED: Final = Cached()
 
 
 class PromptCache:
-    """What is kept for whom (`owner`: a key and a model), from when until when. `now` only moves forward."""
+    """What is kept for whom, from when until when. `now` only moves forward."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, bytes], tuple[float, float]] = {}  # readable from, until
+        self._kept: dict[tuple[Owner, bytes], tuple[float, float]] = {}  # readable from, until
 
     def __repr__(self) -> str:
         return f"<PromptCache [{len(self._kept)} beginnings]>"
 
-    def use(self, owner: str, cuts: Sequence[Cut], *, now: float) -> Cached:
+    def use(self, owner: Owner, cuts: Sequence[Cut], *, now: float) -> Cached:
         """Read the longest beginning that is kept; what the longest has beyond it will be written."""
         read = max((cut.tokens for cut in cuts if self._is_readable(owner, cut, now)), default=0)
         longest = max((cut.tokens for cut in cuts if cut.is_billed), default=0)
         return Cached(read, max(0, longest - read))
 
-    def keep(self, owner: str, cuts: Sequence[Cut], *, now: float, answered_at: float) -> None:
+    def keep(self, owner: Owner, cuts: Sequence[Cut], *, now: float, answered_at: float) -> None:
         """The request is answered then: what it read lives on, what it wrote can be read from then on."""
         if len(self._kept) > _MOST_KEPT:
             self._kept = {name: span for name, span in self._kept.items() if span[1] > now}
@@ -69,7 +73,7 @@ class PromptCache:
                 begins = answered_at
             self._kept[owner, cut.digest] = min(begins, answered_at), max(now, begins) + cut.kept_s
 
-    def _is_readable(self, owner: str, cut: Cut, now: float) -> bool:
+    def _is_readable(self, owner: Owner, cut: Cut, now: float) -> bool:
         begins, ends = self._kept.get((owner, cut.digest), (0.0, -1.0))
         return begins <= now < ends
 

@@ -139,8 +139,7 @@ class Service:
         asked = dialect.read(body, headers)
         entry.model = asked.model
         self._check_context(asked)
-        owner = f"{key} {asked.model}"
-        asked = replace(asked, cached=self._cache.use(owner, asked.cuts, now=moment.elapsed)) if asked.cuts else asked
+        asked = self._cached(asked, entry, moment)
         self._admit(dialect, asked, moment, entry)
         entry.fault = fault = self._fault(body)
         if fault in _REFUSALS or fault == "error_under_200":
@@ -149,7 +148,7 @@ class Service:
         self._bill(asked, answered, entry)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
         delay_s = self._delay(answered, fault)
-        self._cache.keep(owner, asked.cuts, now=moment.elapsed, answered_at=moment.elapsed + delay_s)
+        self._keep(asked, entry, moment, delay_s=delay_s)
         return Served(
             200,
             _headers(dialect, entry),
@@ -157,6 +156,17 @@ class Service:
             delay_s,
             _ENDINGS.get(fault, "whole"),
         )
+
+    def _cached(self, asked: Asked, entry: Entry, moment: Moment) -> Asked:
+        """The request with what the cache has of its prompt. Caches are of a key and a model."""
+        if not asked.cuts:
+            return asked
+        return replace(asked, cached=self._cache.use((entry.key, asked.model), asked.cuts, now=moment.elapsed))
+
+    def _keep(self, asked: Asked, entry: Entry, moment: Moment, *, delay_s: float) -> None:
+        """What was written to the cache can be read once the answer is out."""
+        now = moment.elapsed
+        self._cache.keep((entry.key, asked.model), asked.cuts, now=now, answered_at=now + delay_s)
 
     def _ask(self, asked: Asked) -> Answered:
         return answered_by(

@@ -123,6 +123,9 @@ def test_a_mark_changes_nothing_of_what_is_asked() -> None:
 # -- the fake
 
 
+ME, YOU = ("me", "m"), ("you", "m")
+
+
 def cut(tokens: int, *, name: bytes = b"a", kept_s: float = 300, is_billed: bool = True) -> Cut:
     return Cut(tokens, name + bytes([tokens % 256]), kept_s, is_billed)
 
@@ -131,29 +134,29 @@ def test_what_is_being_written_cannot_be_read_yet() -> None:
     cache = PromptCache()
     cuts = [cut(2000)]
 
-    assert cache.use("me", cuts, now=0) == Cached(0, 2000)
-    cache.keep("me", cuts, now=0, answered_at=5)
-    assert cache.use("me", cuts, now=4) == Cached(0, 2000)
-    assert cache.use("me", cuts, now=5) == Cached(2000, 0)
-    assert cache.use("you", cuts, now=5) == Cached(0, 2000)
+    assert cache.use(ME, cuts, now=0) == Cached(0, 2000)
+    cache.keep(ME, cuts, now=0, answered_at=5)
+    assert cache.use(ME, cuts, now=4) == Cached(0, 2000)
+    assert cache.use(ME, cuts, now=5) == Cached(2000, 0)
+    assert cache.use(YOU, cuts, now=5) == Cached(0, 2000)
 
 
 def test_what_is_read_lives_on_and_what_is_not_is_gone() -> None:
     cache = PromptCache()
     cuts = [cut(2000)]
-    cache.keep("me", cuts, now=0, answered_at=1)
-    cache.keep("me", cuts, now=290, answered_at=291)
+    cache.keep(ME, cuts, now=0, answered_at=1)
+    cache.keep(ME, cuts, now=290, answered_at=291)
 
-    assert cache.use("me", cuts, now=589) == Cached(2000, 0)
-    assert cache.use("me", cuts, now=591) == Cached(0, 2000)
+    assert cache.use(ME, cuts, now=589) == Cached(2000, 0)
+    assert cache.use(ME, cuts, now=591) == Cached(0, 2000)
 
 
 def test_the_longest_beginning_is_read_and_the_rest_written() -> None:
     cache = PromptCache()
-    cache.keep("me", [cut(1000)], now=0, answered_at=0)
+    cache.keep(ME, [cut(1000)], now=0, answered_at=0)
 
-    assert cache.use("me", [cut(1000), cut(1500)], now=1) == Cached(1000, 500)
-    assert cache.use("me", [cut(1000), cut(1500, is_billed=False)], now=1) == Cached(1000, 0)
+    assert cache.use(ME, [cut(1000), cut(1500)], now=1) == Cached(1000, 500)
+    assert cache.use(ME, [cut(1000), cut(1500, is_billed=False)], now=1) == Cached(1000, 0)
 
 
 @given(st.lists(st.text("ab", max_size=9000), min_size=1, max_size=3), st.text("ab", max_size=40))
