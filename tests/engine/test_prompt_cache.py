@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Budget, Engine, Message, Price, Request, Statistics
+from engine import Budget, Engine, Limits, Message, Price, Request, Statistics
 from engine.clock import SystemClock
 from engine.dashboard.words import savings_told
+from engine.fakes import virtual_time
 from engine.fakes.anthropic_side import AnthropicSide
 from engine.fakes.dialect import Asked, Refusal
 from engine.fakes.limits import RateLimits
@@ -21,13 +22,15 @@ from engine.fakes.openai_side import OpenAISide
 from engine.fakes.prompt_cache import Cached, Cut, PromptCache, cuts_at, cuts_every
 from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
+from engine.messages import RawReply, Usage
+from engine.providers import Reading
 from engine.providers.anthropic import body_under as anthropic_body
 from engine.providers.choice import cached_counts_of
 from engine.providers.marks import marked
 from engine.providers.openai import body_under as openai_body
 from engine.providers.profile import Profile, profile_named, profile_of, profiles
 from engine.providers.resolve import resolve
-from tests.engine.asking import Given
+from tests.engine.asking import Given, now
 
 MARK = {"cache_control": {"type": "ephemeral"}}
 BREAKPOINT = {"prompt_cache_breakpoint": {"mode": "explicit"}}
@@ -295,3 +298,35 @@ def test_what_counts_against_limits_is_the_profiles_to_say() -> None:
     assert counts("anthropic/claude-3-5-haiku-20241022")
     assert counts("openai/gpt-5.4-mini")
     assert cached_counts_of(Given())  # type: ignore[arg-type] # all of a provider but how it answers
+
+
+class Caching(Given):
+    """Nine tenths of every prompt come from its cache."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:  # noqa: ARG002
+        await asyncio.sleep(0.1)
+        return RawReply(200, {}, b"yes", 0.1)
+
+    def read(self, request: Request, raw: RawReply) -> Reading:  # noqa: ARG002
+        return Reading(("yes",), ("stop",), Usage(1000, 5, 900), "m")
+
+
+def minutes_for(profile: Profile) -> float:
+    """How long 400 requests of 1,000 tokens take under a limit of 20,000 a minute."""
+
+    async def main() -> float:
+        began = now()
+        async with Engine(Caching(profile), budget=Budget(usd=100), limits=Limits(input_tpm=20_000)) as engine:
+            async for outcome in engine.map(request(f"row {i}", rules="x" * 800) for i in range(400)):
+                outcome.unwrap()
+        return (now() - began) / 60
+
+    return virtual_time.run(main())
+
+
+def test_the_pace_is_that_of_the_tokens_that_count() -> None:
+    assert 18 < minutes_for(profiles()["plain"]) < 22
+    assert 1.5 < minutes_for(anthropic("claude-sonnet-4-5")) < 2.5
