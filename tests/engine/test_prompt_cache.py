@@ -242,14 +242,19 @@ def test_openai_of_late_writes_every_prompt_unless_it_is_told_what_to_keep() -> 
 
 
 def ask(
-    model: str, *, count: int, limits: RateLimits | None = None, stable: int = len(RULES)
+    model: str,
+    *,
+    count: int,
+    limits: RateLimits | None = None,
+    stable: int = len(RULES),
+    dialect: str | Profile | None = None,
 ) -> tuple[Statistics, int]:
     """So many questions over HTTP, one after the other; our figures, and what the provider billed."""
 
     async def main() -> tuple[Statistics, int]:
         async with FakeProvider(EchoWorld(price=PRICE), limits=limits) as fake:
             settings: dict[str, Any] = {"base_url": fake.url, "budget": Budget(usd=5), "price": PRICE}
-            async with Engine(model, api_key="key", concurrency=1, **settings) as engine:
+            async with Engine(model, api_key="key", concurrency=1, dialect=dialect, **settings) as engine:
                 async for outcome in engine.map(request(f"row {i}", stable=stable) for i in range(count)):
                     outcome.unwrap()
                 return engine.statistics(), fake.audit.billed
@@ -257,19 +262,38 @@ def ask(
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize("model", ["anthropic/claude-sonnet-4-5", "openai/gpt-5.4-mini"])
-def test_both_ledgers_agree_on_what_came_from_the_cache(model: str) -> None:
-    figures, billed = ask(model, count=6)
+@pytest.mark.parametrize(
+    ("model", "dialect", "hits", "written"),
+    [
+        pytest.param("anthropic/claude-sonnet-4-5", None, 1600, 1600, id="Anthropic, where marked"),
+        pytest.param("openai/gpt-5.4-mini", None, 1536, 0, id="OpenAI of before, in steps"),
+        pytest.param("openai/gpt-5.6", "openai", 1600, 1600, id="OpenAI of late, where marked"),
+    ],
+)
+def test_both_ledgers_agree_on_what_came_from_the_cache(
+    model: str, dialect: str | None, hits: int, written: int
+) -> None:
+    figures, billed = ask(model, count=6, dialect=dialect)
 
     assert figures.spent == billed
     assert figures.assumed == 0
-    hits = 1600 if model.startswith("anthropic") else 1536
     assert figures.cached_tokens == figures.by_tag[""].cached_tokens == 5 * hits
-    assert figures.cache_write_tokens == (1600 if model.startswith("anthropic") else 0)
-    saved = 5 * hits * 2_700_000 - figures.cache_write_tokens * 750_000
-    assert figures.saved_by_cache == saved
+    assert figures.cache_write_tokens == written
+    assert figures.saved_by_cache == 5 * hits * 2_700_000 - written * 750_000
     assert figures.cached_share == 5 * hits / figures.input_tokens
-    assert "by the prompt cache (83 % of the input)" in savings_told(figures) or model.startswith("openai")
+    assert f"by the prompt cache ({figures.cached_share:.0%}".removesuffix("%") in savings_told(figures)
+
+
+def test_openai_of_late_is_dearer_where_it_keeps_what_it_likes() -> None:
+    as_it_likes = replace(openai("gpt-5.6"), name="as it likes", send={}, cache_mark={}, models={})
+    _, told = ask("openai/gpt-5.6", count=20, dialect="openai")
+
+    figures, untold = ask("openai/gpt-5.6", count=20, dialect=as_it_likes)
+
+    assert figures.spent == untold > 4 * told
+    assert figures.cached_tokens == 0
+    assert figures.saved_by_cache < 0
+    assert savings_told(figures) == ""
 
 
 def test_without_marks_anthropic_keeps_nothing_and_the_bill_says_what_marks_save() -> None:
