@@ -50,7 +50,7 @@ ROLES: Mapping[str, str] = {"annotator": "annotate", "judge": "judge", "parser":
 
 ABOUT_A_MODEL = (
     "model", "base_url", "dialect", "insecure_http", "price_in", "price_out", "price_cached_in", "price_cache_write",
-    "rpm", "tpm", "concurrency",
+    "price_batch", "rpm", "tpm", "concurrency",
 )  # fmt: skip
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
