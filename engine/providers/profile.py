@@ -168,6 +168,8 @@ def profile_of(name: str, table: object, *, known: Mapping[str, Profile] | None 
     if like is not None and like not in others:
         raise UserError(f"{where}: like names no dialect (got {like!r}; there are: {', '.join(others)})")
     values: dict[str, Any] = {field: checked(where, field, value) for field, value in table.items() if field != "like"}
+    if like is not None and others[like].batch is not None:
+        values.setdefault("batch", 1.0)  # a discount is the service's own, and not that of whoever is like it
     profile = dataclasses.replace(others[like], name=name, **values) if like else Profile(name=name, **values)
     return dataclasses.replace(profile, headers=MappingProxyType({**_dated(profile.limits), **profile.headers}))
 

@@ -17,7 +17,7 @@ from engine.providers.profile import profile_of
 from engine.providers.resolve import resolve
 from engine.providers.simulated import Simulated
 
-OWN = profile_of("mine", {"batch": 0.25})
+OWN, LIKE = profile_of("mine", {"batch": 0.25}), profile_of("mine", {"like": "openai"})
 
 
 class Plain(Simulated):
@@ -63,6 +63,8 @@ def test_without_a_budget_a_provider_must_say_that_it_is_free() -> None:
         pytest.param("anthropic/m", "https://llm.example.org", {}, 1, id="somebody else, in the other dialect"),
         pytest.param("openai/m", "https://llm.example.org/v1", {"dialect": "openai"}, 1, id="who speaks alike"),
         pytest.param("openai/m", "https://llm.example.org/v1", {"dialect": OWN}, 0.25, id="who is known to the user"),
+        pytest.param("openai/m", "https://llm.example.org/v1", {"dialect": LIKE}, 1, id="who is like OpenAI"),
+        pytest.param("anthropic/m", None, {"dialect": "anthropic-2026-10-21"}, 0.5, id="Anthropic's newest version"),
     ],
 )
 def test_batches_are_cheaper_only_where_somebody_said_so(
