@@ -60,7 +60,6 @@ class AnthropicSide:
     """POST /v1/messages as Anthropic answers it."""
 
     name: str = "anthropic"
-    cached_counts: bool = False
     denied_counts: bool = False
 
     def key(self, headers: Headers) -> str | None:
@@ -88,6 +87,7 @@ class AnthropicSide:
             input_tokens=prompt_tokens(messages),
             stop=_stop_sequences(fields.get("stop_sequences")),
             cuts=_cuts(_model(fields), messages, [fields["system"], *contents] if system else contents),
+            cached_counts=False,
         )
 
     def write(self, asked: Asked, completions: Sequence[Completion], *, number: int, created: int) -> bytes:  # noqa: ARG002 - not told here

@@ -65,6 +65,12 @@ class Asked:
     stop: tuple[str, ...] = field(default=())
     cuts: tuple[Cut, ...] = ()  # where its prompt may be cut for the cache, the shortest first
     cached: Cached = NOT_CACHED
+    cached_counts: bool = True  # whether what is read from the cache counts against the limits
+
+    @property
+    def counted_tokens(self) -> int:
+        """The input that counts against the limits."""
+        return self.input_tokens if self.cached_counts else self.input_tokens - self.cached.read
 
     def usage(self, output_tokens: int) -> Usage:
         """What is billed for it, with an output of so many tokens."""
@@ -76,11 +82,6 @@ class Dialect(Protocol):
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def cached_counts(self) -> bool:
-        """Whether input that was read from the cache counts against the limits."""
-        ...
 
     @property
     def denied_counts(self) -> bool:

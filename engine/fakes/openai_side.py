@@ -77,7 +77,6 @@ class OpenAISide:
     """POST /v1/chat/completions as OpenAI answers it."""
 
     name: str = "openai"
-    cached_counts: bool = True
     denied_counts: bool = True  # "unsuccessful requests contribute to your per-minute limit"
 
     def key(self, headers: Headers) -> str | None:

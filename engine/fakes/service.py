@@ -191,8 +191,7 @@ class Service:
     def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
         if not self._gate.told:
             return
-        counted = asked.input_tokens - (0 if dialect.cached_counts else asked.cached.read)
-        charge = Charge(counted, asked.n * asked.max_tokens)
+        charge = Charge(asked.counted_tokens, asked.n * asked.max_tokens)
         denial = self._gate.admit(charge, now=moment.elapsed, denied_counts=dialect.denied_counts)
         if denial is not None:
             raise dialect.deny(denial, model=asked.model)
