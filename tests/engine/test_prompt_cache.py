@@ -252,7 +252,7 @@ def ask(
     """So many questions over HTTP, one after the other; our figures, and what the provider billed."""
 
     async def main() -> tuple[Statistics, int]:
-        async with FakeProvider(EchoWorld(price=PRICE), limits=limits) as fake:
+        async with FakeProvider(EchoWorld(price=PRICE), limits=limits or RateLimits()) as fake:
             settings: dict[str, Any] = {"base_url": fake.url, "budget": Budget(usd=5), "price": PRICE}
             async with Engine(model, api_key="key", concurrency=1, dialect=dialect, **settings) as engine:
                 async for outcome in engine.map(request(f"row {i}", stable=stable) for i in range(count)):
