@@ -60,7 +60,7 @@ class Band:
 DEFAULT_BAND = Band()
 
 SHARES = Band(low=0.0, high=1.0)
-"""In place of temperatures where an endpoint takes none: what then moves is how many examples are shown."""
+"""In place of temperatures where an endpoint takes none: then other things move, as how many examples are shown."""
 
 # At a share of two thirds, where feedback begins, as many as usual.
 COLDEST_TIMES, HOTTEST_TIMES = 2.0, 0.5

@@ -250,12 +250,14 @@ def _request(spec: Spec, texts: Sequence[str], voting: Voting, *, vote: int) -> 
     count = min(voting.demonstrations, len(spec.demonstrations))
     shown = chance(voting.seed, "vote", *texts, vote).sample(spec.demonstrations, count)
     alone = len(texts) == 1
+    messages = _conversation(spec, shown, texts[0]) if alone else _joint_conversation(spec, shown, texts)
     return Request(
-        messages=_conversation(spec, shown, texts[0]) if alone else _joint_conversation(spec, shown, texts),
+        messages=messages,
         max_tokens=LEAST_LABEL_TOKENS + len(texts) * (_label_tokens(spec) + (0 if alone else PACKING_TOKENS)),
         temperature=voting.temperature,
         tag="annotate",
         sample=vote,
+        stable=len(messages[0].content),  # the demonstrations after it are drawn anew for every vote
     )
 
 

@@ -143,6 +143,7 @@ def _provenance_columns(provenances: Sequence[Provenance]) -> Columns:
         "temperature": ("double", [source.temperature for source in provenances]),
         "target": ("string", [_storable_or_none(source.target) for source in provenances]),
         "seeds": ("list", [[_storable(seed) for seed in source.seeds] for source in provenances]),
+        "attributes": ("list", [list(source.attributes) for source in provenances]),
     }
 
 

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write")
+MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write", "price_batch")
 
 SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate")
 """Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
@@ -50,7 +50,7 @@ ROLES: Mapping[str, str] = {"annotator": "annotate", "judge": "judge", "parser":
 
 ABOUT_A_MODEL = (
     "model", "base_url", "dialect", "insecure_http", "price_in", "price_out", "price_cached_in", "price_cache_write",
-    "rpm", "tpm", "concurrency",
+    "price_batch", "rpm", "tpm", "concurrency",
 )  # fmt: skip
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
@@ -109,11 +109,12 @@ class Configuration:
     price_out: str | None = None
     price_cached_in: str | None = None  # as price_in when not said
     price_cache_write: str | None = None  # as price_in when not said
+    price_batch: str | None = None  # the share of all these that batches cost; known of OpenAI and Anthropic
     rpm: int | None = None
     tpm: int | None = None
     concurrency: int | None = None
     hedge: bool = False
-    batch: bool = False  # through the provider's batch endpoint: half the price, within a day or so
+    batch: bool = False  # through the provider's batch endpoint: for less, within a day or so
     deadline: float | None = None  # of asking, from every start on
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
@@ -140,8 +141,11 @@ class Configuration:
             decimal(flag(name), getattr(self, name), above_zero=name == "budget")
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out belong together: give both, or neither")
-        if self.price_in is None and (self.price_cached_in is not None or self.price_cache_write is not None):
-            raise UserError("price_cached_in and price_cache_write go with --price-in and --price-out: give these too")
+        beside = (self.price_cached_in, self.price_cache_write, self.price_batch)
+        if self.price_in is None and any(price is not None for price in beside):
+            raise UserError(
+                "price_cached_in, price_cache_write and price_batch go with --price-in and --price-out: give these too"
+            )
         _ = (
             self.cap,
             self.price,
@@ -212,6 +216,7 @@ class Configuration:
             output=self.price_out,
             cached_input=self.price_cached_in,
             cache_write=self.price_cache_write,
+            batch=self.price_batch,
         )
 
 

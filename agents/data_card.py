@@ -67,7 +67,8 @@ _SIMULATED = (
 )
 _COLUMNS = """`input` and `output` are the row. `agreement` is the winning label's share of the votes, and `votes` holds
 them all. `request` and `position` say which reply the input came from (rows of one request are always in the same
-part), `temperature` how hot it was asked for, `target` which answer was asked for, `seeds` which inputs were shown.
+part), `temperature` how hot it was asked for, `target` which answer was asked for, `seeds` which inputs were shown,
+`attributes` what the inputs were asked to be, where the model takes no temperature.
 `rejected.parquet` holds what was left out, each with its `reason` and a `detail`."""
 
 

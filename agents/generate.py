@@ -9,7 +9,7 @@ from agents.asks import Asks, attempt
 from agents.chance import chance
 from agents.lists import quoted, read_inputs
 from agents.plan import Target
-from agents.prompts import fill
+from agents.prompts import fill, opening
 from agents.records import Draft, Provenance, RejectReason, Spec
 from engine.errors import ContentFiltered, RequestFailed, SmeltError
 from engine.messages import Reply, Request
@@ -30,6 +30,7 @@ class Assignment:
     target: Target | None = None
     seeds: tuple[str, ...] = ()
     temperature: float | None = None  # None: the endpoint takes none
+    attributes: tuple[str, ...] = ()  # what the inputs are asked to be, where it takes none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +64,14 @@ def build_request(spec: Spec, assignment: Assignment) -> Request:
         instruction=spec.instruction,
         inputs="\n".join(quoted(seed) for seed in assignment.seeds),
         count=str(assignment.count),
-        target=_target_line(assignment.target),
+        target="\n".join(filter(None, [_target_line(assignment.target), _so_line(assignment.attributes)])),
     )
     return Request.user(
         prompt,
         max_tokens=_tokens_needed(assignment),
         temperature=assignment.temperature,
         tag="generate",
+        stable=len(opening("generate", instruction=spec.instruction)),
     )
 
 
@@ -77,6 +79,10 @@ def _target_line(target: Target | None) -> str:
     if target is None:
         return ""
     return fill("generate_other" if target.negated else "generate_target", target=target.answer)
+
+
+def _so_line(attributes: Sequence[str]) -> str:
+    return fill("generate_so", attributes="; ".join(attributes)) if attributes else ""
 
 
 def most_inputs(seeds: Sequence[str]) -> int:
@@ -126,4 +132,5 @@ def provenance(assignment: Assignment, position: int = 0) -> Provenance:
         temperature=assignment.temperature,
         target=None if assignment.target is None else str(assignment.target),
         seeds=assignment.seeds,
+        attributes=assignment.attributes,
     )

@@ -51,8 +51,8 @@ RANKED_ALOUD = 3  # the report has more of them
 USUAL_ROWS: Mapping[TaskKind, int] = {"classification": 2000, "text": 4000}
 
 WITHOUT_TEMPERATURE = (
-    "this model takes no temperature: what moves instead is how many examples it is shown, "
-    "more when inputs are rejected and fewer when they repeat"
+    "this model takes no temperature: what moves instead is how many examples it is shown (fewer when inputs repeat, "
+    "more when they are rejected) and how many attributes it is asked for (length, style, difficulty, who writes)"
 )
 
 OnEngine = Callable[[Engine], None]
@@ -332,6 +332,8 @@ def money_of(figures: Statistics, *, accepted: int, outlook: Outlook | None = No
         reserved=dollars(figures.reserved),
         saved_by_journal=dollars(figures.saved_by_journal),
         saved_by_sampling=dollars(figures.saved_by_sampling),
+        saved_by_cache=dollars(figures.saved_by_cache),
+        cached_share=round(figures.cached_share, 4),
         per_accepted=dollars(charged // accepted) if accepted else "-",
         requests=figures.requests,
         from_journal=figures.from_journal,

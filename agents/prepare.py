@@ -81,7 +81,7 @@ def _with_teacher(
     if configuration.base_url is not None:
         raise UserError("a base URL needs a model there: name it with --model openai/NAME (or anthropic/NAME)")
     found = look(configuration.budget is not None)
-    note(f"teacher: {found.model}, because {found.why}")
+    note(f"teacher: {found.told}")
     chosen = dataclasses.replace(configuration, model=found.model, base_url=found.base_url)
     is_priced = found.price is None or configuration.price is not None
     return chosen if is_priced else dataclasses.replace(chosen, price_in="0", price_out="0")

@@ -45,13 +45,17 @@ class Spec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a draft came from: the generating request's number, its temperature, and what it was asked for."""
+    """Where a draft came from: the generating request's number, its temperature, and what it was asked for.
+
+    `attributes` are what its inputs were asked to be, where temperatures could not make them differ.
+    """
 
     request: int
     position: int  # which of the inputs in that request's reply
     temperature: float | None
     target: str | None  # the answer that the request asked inputs for, if any
     seeds: tuple[str, ...] = ()  # the inputs shown as examples
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

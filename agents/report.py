@@ -81,7 +81,7 @@ class LabelAccuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
-    """The data set in figures. `temperatures` has one figure a generating request, in order."""
+    """The data set in figures. `temperatures` has one a generating request, in order; `varied` says what else was."""
 
     accepted: int
     rejected: Mapping[str, int]
@@ -92,6 +92,7 @@ class DataFacts:
     agreement: float
     stop: str
     temperatures: tuple[float, ...] = ()
+    varied: str = ""
     label_accuracy: LabelAccuracy | None = None
 
 
@@ -100,8 +101,8 @@ class Money:
     """What the run was charged, as "$0.1234": `spent` is known, `assumed` charged at its bound because nobody knows.
 
     `saved_by_journal` is what asking again would have cost, `saved_by_sampling` what prompts would have that were paid
-    once for several completions. `stages` have parts of the budget, `models` were asked at this start, if they are
-    several. `outlook` says what more would bring, where money is what is missing.
+    once for several completions, `saved_by_cache` what the provider's cache made cheaper: `cached_share` of the input.
+    `stages` have parts of the budget, `models` were asked, if several. `outlook` says what more money would bring.
     """
 
     cap: str
@@ -117,6 +118,8 @@ class Money:
     stages: tuple[Mapping[str, str], ...] = ()
     models: tuple[Mapping[str, str], ...] = ()
     outlook: Outlook | None = None
+    saved_by_cache: str = "$0.00"
+    cached_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,10 +347,9 @@ def data_facts(
 ) -> DataFacts:
     """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
     examples = synthesis.examples
-    rejected = Counter(reject.reason for reject in synthesis.rejects)
     return DataFacts(
         accepted=len(examples),
-        rejected=dict(rejected.most_common()),
+        rejected=dict(Counter(reject.reason for reject in synthesis.rejects).most_common()),
         splits=dict(splits),
         balance=tuple(Counter(example.output for example in examples).most_common(MOST_FREQUENT)),
         votes_asked=synthesis.votes_asked,
@@ -355,14 +357,14 @@ def data_facts(
         agreement=sum(example.vote.agreement for example in examples) / max(1, len(examples)),
         stop=synthesis.why,
         temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
+        varied=synthesis.varied,
         label_accuracy=label_accuracy,
     )
 
 
 def as_json(report: Report) -> dict[str, object]:
     """The report as plain values, for `report.json`; `schema` tells versions of this form apart."""
-    table: dict[str, object] = _storable(dataclasses.asdict(report))
-    return {"schema": SCHEMA_VERSION, **table}
+    return {"schema": SCHEMA_VERSION, **_storable(dataclasses.asdict(report))}
 
 
 def _storable(value: Any) -> Any:

@@ -19,6 +19,7 @@ from agents.generate import Assignment, Generated, build_request, draw_seeds, mo
 from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
+from agents.variation import attributes_asked, draw_attributes
 from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
@@ -79,7 +80,7 @@ class Steering:
         self._known = make_known(spec, withheld=withheld)
         self._plan = make_plan(spec)
         self._anchors = [pair.input for pair in spec.demonstrations]
-        # Of a temperature, or where the endpoint takes none of how few examples are shown.
+        # Of a temperature, or where the endpoint takes none of how few examples are shown and how much is asked for.
         self._schedule = make_schedule(settings.annealing, band=settings.temperatures or SHARES)
         self._heat = self._schedule.first
         self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
@@ -153,6 +154,7 @@ class Steering:
             target=target,
             seeds=seeds,
             temperature=None if self._settings.temperatures is None else self._heat,
+            attributes=self._next_attributes(),
         )
         self._built += 1
         counted.asked[target] += 1
@@ -183,6 +185,11 @@ class Steering:
             seed=self._settings.seed,
             number=self._built,
         )
+
+    def _next_attributes(self) -> tuple[str, ...]:
+        if self._settings.temperatures is not None:
+            return ()
+        return draw_attributes(self._heat, seed=self._settings.seed, number=self._built)
 
     @property
     def _examples_shown(self) -> int:
@@ -275,6 +282,7 @@ class Steering:
             facts.append(("temperature", f"{self._heat:.2f}"))
         else:
             facts.append(("examples shown", str(self._examples_shown)))
+            facts.append(("attributes asked for", str(attributes_asked(self._heat))))
         return [
             *(RowAccepted(example.input, example.output) for example in examples),
             *(RowRejected(reject.reason) for reject in rejects),

@@ -15,6 +15,8 @@ __all__ = ["Labelling", "Settings", "StopReason", "Synthesis"]
 
 LEAST_LAG, MOST_LAG = 8, 128
 
+VARIED_INSTEAD = "this model takes no temperature: the examples shown and the attributes asked for were varied instead"
+
 StopReason = Literal["target", "nothing new", "budget", "refused"]
 
 
@@ -116,6 +118,11 @@ class Synthesis:
     votes_failed: int
     asked: tuple[int, ...] = ()
     calls: str = ""
+
+    @property
+    def varied(self) -> str:
+        """What made inputs differ where the model takes no temperature; nothing where it does."""
+        return VARIED_INSTEAD if None in self.temperatures else ""
 
     @property
     def requests(self) -> int:

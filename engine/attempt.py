@@ -135,6 +135,7 @@ class Attempts:
     events: Events | None
     stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
     count: Count | None = None  # how whoever answers counts the input, if it says so beforehand
+    cached_counts: bool = True  # whether input that the provider had in its cache counts against its limits
 
     def wants_more(self, coming: int) -> bool:
         """Whether a question after so many others would find hardly anybody in line; who backs off stands in none."""
@@ -208,7 +209,7 @@ class Attempts:
             question.was_cut = question.was_cut or ending.is_cut
             if ending.reading is not None:
                 self.learn(request, ending.reading, input_bound=question.input_bound)
-            self.admission.leave(ticket, _echo(ending))  # before the disk: the next may leave meanwhile
+            self.admission.leave(ticket, self._echo(ending))  # before the disk: the next may leave meanwhile
             await self.settle(question, number, reservation, ending)
         return ending
 
@@ -308,10 +309,24 @@ class Attempts:
             self.sizes.notify(
                 request.tag,
                 input_bound=input_bound,
-                input_tokens=usage.input_tokens,
+                input_tokens=self._counted(usage),
                 output_tokens=usage.output_tokens,
                 n=request.n,
             )
+
+    def _echo(self, ending: Ending) -> Echo:
+        """What the limits need to know of it."""
+        headers = NO_HEADERS if ending.raw is None else ending.raw.headers
+        if ending.verdict is not None:
+            used = None if ending.assumed else Used(0, 0)
+            return Echo(ending.news, headers, ending.verdict.delay_s, used)
+        usage = None if ending.reading is None else ending.reading.usage
+        used = None if usage is None else Used(self._counted(usage), usage.output_tokens)
+        return Echo(ending.news, headers, None, used)
+
+    def _counted(self, usage: Usage) -> int:
+        """The input that counts against limits."""
+        return usage.input_tokens if self.cached_counts else usage.input_tokens - usage.cached_tokens
 
 
 def _fitted(question: Question, reservation: Reservation) -> Request:
@@ -319,17 +334,6 @@ def _fitted(question: Question, reservation: Reservation) -> Request:
     if reservation.amount == question.bound:
         return question.request
     return replace(question.request, max_tokens=question.allowed)
-
-
-def _echo(ending: Ending) -> Echo:
-    """What the limits need to know of it."""
-    headers = NO_HEADERS if ending.raw is None else ending.raw.headers
-    if ending.verdict is not None:
-        used = None if ending.assumed else Used(0, 0)
-        return Echo(ending.news, headers, ending.verdict.delay_s, used)
-    usage = None if ending.reading is None else ending.reading.usage
-    used = None if usage is None else Used(usage.input_tokens - usage.cached_tokens, usage.output_tokens)
-    return Echo(ending.news, headers, None, used)
 
 
 def failed(bound: int, verdict: Verdict, *, raw: RawReply | None) -> Ending:

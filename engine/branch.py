@@ -129,6 +129,7 @@ class Branch:
             events=self._terms.events,
             stopped=self.underway.stopped,
             count=choice.count_of(self.provider),
+            cached_counts=choice.cached_counts_of(self.provider),
         )
         self.depot = open_depot(
             self.attempts,

@@ -66,6 +66,9 @@ class Engine:
     earlier process has left out in batches is waited for in any case. `dialect` is what stands at `base_url`, by name
     or as a Profile, when its address does not tell. `seed` seeds the waits' jitter, a simulated world and a model in
     this process.
+
+    A `model` of "auto" is a key in the environment if there is a budget, else a server on this machine or a model in
+    the cache; a note says whom it found, and why.
     """
 
     def __init__(
@@ -95,6 +98,10 @@ class Engine:
         optional = {"attempt_timeout_s": attempt_timeout_s, "run_deadline_s": run_deadline_s}
         check_seconds(deadline_s=deadline_s, **{name: told for name, told in optional.items() if told is not None})
         choice.check_kinds(budget=budget, price=price, limits=limits)
+        self._found = ""  # whom `auto` has found, and why
+        if model == "auto":
+            has_place = base_url is not None or api_key is not None or dialect is not None
+            model, base_url, price, self._found = choice.found_out(has_place=has_place, price=price, budget=budget)
         self._clock = clock or SystemClock()
         self._budget = budget
         self._journal_path = None if journal is None else Path(journal)
@@ -143,6 +150,8 @@ class Engine:
             raise
         self._journal = journal
         collector.slow_down()
+        if self._found:
+            self._emit(Noted(f"auto: {self._found}"))
         if self._journal_path is None:
             self._emit(Noted("no journal was given: replies are not kept when this process ends"))
         return self

@@ -18,6 +18,7 @@ __all__ = [
     "SHOULD_RETRY",
     "Dimension",
     "LimitHint",
+    "dated",
     "duration_s",
     "limit_hints",
     "retry_after_s",
@@ -41,30 +42,35 @@ _KEPT_FAMILIES: Final = (OPENAI_LIMITS, ANTHROPIC_LIMITS)
 LONGEST_WAIT_S = 86_400.0  # a daily limit may ask for hours; more than a day is a fault
 LONGEST_TEXT = 100  # a longer one is no time and no number, and to look for one in it would take seconds
 LARGEST_LIMIT = 1e12  # above it the number means "none" or nothing
-MINUTE_S, DAY_S = 60.0, 86_400.0
+SECOND_S, MINUTE_S, DAY_S = 1.0, 60.0, 86_400.0
 HOUR_S = 3_600.0
 TELLING_RESET_S = 5.0  # some round up to whole seconds: below this a reset says nothing about the period
 FIRST_EPOCH_S, FIRST_EPOCH_MS = 1e9, 1e12  # larger "durations" are moments
+
+PARTS: Final = ("limit", "remaining", "reset")
 
 UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|us|µs|ns|s)")
 
 
 class Family(NamedTuple):
-    """The names of a limit, of what remains of it, and of when it is full again."""
+    """The names of a limit, of what remains of it, and of when it is full again; some say of which time it is."""
 
     dimension: Dimension
     limit: str
     remaining: str
     reset: str
+    period_s: float | None = None
 
 
-def _openai(dimension: Dimension, name: str) -> Family:
-    return Family(dimension, *(f"{OPENAI_LIMITS}{what}-{name}" for what in ("limit", "remaining", "reset")))
+def _openai(dimension: Dimension, name: str, *, period_s: float | None = None) -> Family:
+    limit, remaining, reset = (f"{OPENAI_LIMITS}{what}-{name}" for what in PARTS)
+    return Family(dimension, limit, remaining, reset, period_s)
 
 
 def _anthropic(dimension: Dimension, name: str) -> Family:
-    return Family(dimension, *(f"{ANTHROPIC_LIMITS}{name}-{what}" for what in ("limit", "remaining", "reset")))
+    limit, remaining, reset = (f"{ANTHROPIC_LIMITS}{name}-{what}" for what in PARTS)
+    return Family(dimension, limit, remaining, reset)
 
 
 # Not here: `anthropic-ratelimit-tokens-*`, which repeats the tightest of the others, and names without a dimension
@@ -73,6 +79,12 @@ FAMILIES = (
     _openai("requests", "requests"),
     _openai("tokens", "tokens"),
     _openai("tokens", "project-tokens"),
+    _openai("requests", "requests-second", period_s=SECOND_S),
+    _openai("tokens", "tokens-second", period_s=SECOND_S),
+    _openai("requests", "requests-minute", period_s=MINUTE_S),
+    _openai("tokens", "tokens-minute", period_s=MINUTE_S),
+    _openai("requests", "requests-day", period_s=DAY_S),
+    _openai("tokens", "tokens-day", period_s=DAY_S),
     _anthropic("requests", "requests"),
     _anthropic("input tokens", "input-tokens"),
     _anthropic("output tokens", "output-tokens"),
@@ -84,7 +96,7 @@ class LimitHint:
     """A limit as the provider tells it, what is left of it, and in how many seconds it is full again.
 
     `period_s` is a minute or a day where the numbers prove it, and None where they do not: then it is a minute nearly
-    everywhere.
+    everywhere. It `is_told` where the name of the header says so.
     """
 
     dimension: Dimension
@@ -92,6 +104,13 @@ class LimitHint:
     period_s: float | None
     remaining: float | None
     reset_s: float | None
+    is_told: bool = False
+
+
+def dated(what: str, *, per: str) -> dict[str, str]:
+    """Under which names the headers of a limit say of which time it is: {"x-ratelimit-limit-requests": "...-day"}."""
+    names = (f"{OPENAI_LIMITS}{part}-{what}" for part in PARTS)
+    return {name: f"{name}-{per}" for name in names}
 
 
 def duration_s(text: str) -> float | None:
@@ -138,13 +157,20 @@ def worth_keeping(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def limit_hints(headers: Mapping[str, str], *, now: float) -> list[LimitHint]:
-    """Every limit that the headers tell of, the tightest first in each dimension; `now` is in seconds since 1970."""
+    """Every limit that the headers tell of, the tightest in each dimension; `now` is in seconds since 1970.
+
+    One whose name says of which time it is goes before those that do not, and there may be one a minute and one a day.
+    """
     hints = [hint for family in FAMILIES if (hint := _hint(headers, family, now=now)) is not None]
-    tightest: dict[Dimension, LimitHint] = {}
+    told = {hint.dimension for hint in hints if hint.is_told}
+    tightest: dict[tuple[Dimension, float | None], LimitHint] = {}
     for hint in hints:
-        known = tightest.get(hint.dimension)
+        if hint.dimension in told and not hint.is_told:
+            continue
+        place = hint.dimension, hint.period_s if hint.is_told else None
+        known = tightest.get(place)
         if known is None or hint.limit < known.limit:
-            tightest[hint.dimension] = hint
+            tightest[place] = hint
     return list(tightest.values())
 
 
@@ -159,7 +185,11 @@ def _hint(headers: Mapping[str, str], family: Family, *, now: float) -> LimitHin
     if remaining is not None and not 0 <= remaining <= limit:
         remaining = None
     reset_s = _reset_s(headers.get(family.reset, ""), now=now)
-    return LimitHint(family.dimension, limit, _period_s(limit, remaining, reset_s), remaining, reset_s)
+    if family.period_s == SECOND_S:  # as a minute's, of which no more than a second's worth leaves at once anyway
+        return LimitHint(family.dimension, limit * MINUTE_S, MINUTE_S, None, None, is_told=True)
+    is_told = family.period_s is not None
+    period_s = family.period_s if is_told else _period_s(limit, remaining, reset_s)
+    return LimitHint(family.dimension, limit, period_s, remaining, reset_s, is_told)
 
 
 def _period_s(limit: float, remaining: float | None, reset_s: float | None) -> float | None:

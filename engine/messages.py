@@ -62,7 +62,8 @@ class Request:
 
     `tag` names the stage for statistics and sub-budgets and does not shape the reply. `sample` does: asking the same
     question with another `sample` is asking again on purpose; with the same one, the journal answers. A `stop` that is
-    a plain text is one stop.
+    a plain text is one stop. `stable` is how many characters of its texts, from the first on, many requests of the
+    kind begin with: where a provider keeps beginnings of prompts for less when asked to, it is asked to keep these.
 
     Raises UserError when a field cannot mean anything (no messages, n < 1, a schema that is not JSON, ...).
     """
@@ -76,6 +77,7 @@ class Request:
     schema: Mapping[str, object] | None = field(default=None, hash=False)  # JSON schema of the wanted answer
     tag: str = ""
     sample: int = 0
+    stable: int = field(default=0, compare=False)  # says how to send it, and nothing of what is asked
 
     def __post_init__(self) -> None:
         if (messages := _messages(self.messages)) is not self.messages:
@@ -85,6 +87,8 @@ class Request:
         _check_whole("max_tokens", self.max_tokens, least=1)
         _check_whole("n", self.n, least=1)
         _check_whole("sample", self.sample)
+        if self.stable != 0:
+            _check_whole("stable", self.stable, least=0)
         if self.seed is not None:
             _check_whole("seed", self.seed)
         if self.temperature is not None:
@@ -127,6 +131,7 @@ class Request:
         schema: Mapping[str, object] | None = None,
         tag: str = "",
         sample: int = 0,
+        stable: int = 0,
     ) -> Request:
         """A single user message, with an optional system message before it: `Request.user("Say hello")`."""
         opening = (Message("system", system),) if system is not None else ()
@@ -140,6 +145,7 @@ class Request:
             schema=schema,
             tag=tag,
             sample=sample,
+            stable=stable,
         )
 
     def canonical(self, *, asked_of: str) -> bytes:

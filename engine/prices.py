@@ -6,7 +6,7 @@ A `Price` is what a provider's page says, in USD per million tokens. It knows no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
@@ -39,7 +39,7 @@ Amount = int | float | str | Decimal
 PICO_PER_USD: Final = 10**12
 
 BATCH_SHARE: Final = Decimal("0.5")
-"""What requests through a provider's batch endpoint cost, as a share of the list price: at OpenAI and at Anthropic."""
+"""What batches cost at OpenAI and at Anthropic, as a share of the list price. Elsewhere nobody has promised it."""
 
 # One USD per million tokens is this many pico-dollars a token.
 _PICO_PER_TOKEN: Final = 10**6
@@ -99,6 +99,8 @@ class Price:
     Price(input=0, output=0)                           # free, and said so: the same as FREE
 
     `tiers` hold the prices of long requests; a tier prices the *whole* request once its input is longer than `above`.
+    `batch` is the share of all this that requests in batches cost, as in Price(input=3, output=15, batch="0.5"); None
+    leaves it to what is known of the provider.
     """
 
     input: Decimal
@@ -106,6 +108,7 @@ class Price:
     cached_input: Decimal | None
     cache_write: Decimal | None
     tiers: tuple[Tier, ...]
+    batch: Decimal | None
     _rates: _Rates = field(repr=False, compare=False)
 
     def __init__(
@@ -116,6 +119,7 @@ class Price:
         cached_input: Amount | None = None,
         cache_write: Amount | None = None,
         tiers: tuple[Tier, ...] = (),
+        batch: Amount | None = None,
     ) -> None:
         put = object.__setattr__  # frozen, and yet more welcoming in what it takes than in what it holds
         put(self, "input", exact(input, name="the price of input"))
@@ -123,12 +127,17 @@ class Price:
         put(self, "cached_input", _optional(cached_input, name="the price of cached input"))
         put(self, "cache_write", _optional(cache_write, name="the price of cache writes"))
         put(self, "tiers", tuple(sorted(tiers, key=lambda tier: tier.above)))
+        put(self, "batch", _optional(batch, name="the share that batches cost"))
         put(self, "_rates", _Rates.of(self))
 
     def cost(self, usage: Usage) -> int:
         """What a call with this usage costs, in pico-dollars, rounded up to a whole one."""
         price = self._tier_of(usage.input_tokens)
         return price._rates.cost(usage)  # noqa: SLF001 - a price too
+
+    def saved_by_cache(self, usage: Usage) -> int:
+        """How many pico-dollars less the call cost than without a cache; below zero where it was mostly written to."""
+        return self.cost(replace(usage, cached_tokens=0, cache_write_tokens=0)) - self.cost(usage)
 
     def bound(self, *, input_tokens: int, output_tokens: int) -> int:
         """The most that a call of at most so many tokens can cost, in pico-dollars, whatever the cache does.

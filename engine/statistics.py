@@ -36,6 +36,7 @@ class TagStatistics:
     output_tokens: int
     cost: int
     saved: int
+    cached_tokens: int = 0  # of the input, read from the provider's prompt cache
 
     @property
     def cost_usd(self) -> float:
@@ -73,7 +74,9 @@ class Statistics:
     that have not ended, a `slow consumer` of the outcomes, a `straggler` that those after it in order wait for, or
     `lack of work` when slots are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are
     attempts that were sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what
-    earlier processes wrote into the same journal, and a cap of None is no cap. `refused` is the most that a call might
+    earlier processes wrote into the same journal, and a cap of None is no cap. `cached_tokens` of the input were read
+    from the provider's prompt cache and `cache_write_tokens` written to it; `saved_by_cache` is what both came to
+    together, and below zero where more was written than was ever read. `refused` is the most that a call might
     have cost that was not sent for want of money, by the stages that have a share of it, and under "" for all others.
     `by_model` has one for each model that may be asked, in order; `limits` are those of the busiest.
     """
@@ -102,6 +105,14 @@ class Statistics:
     by_tag: Mapping[str, TagStatistics]
     refused: Mapping[str, int] = field(default_factory=dict)
     by_model: tuple[ModelStatistics, ...] = ()
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    saved_by_cache: int = 0
+
+    @property
+    def cached_share(self) -> float:
+        """How much of the input was read from the provider's prompt cache, 0 to 1."""
+        return self.cached_tokens / self.input_tokens if self.input_tokens else 0.0
 
     @property
     def cost_usd(self) -> float:
@@ -123,6 +134,9 @@ class Tally:
     cost: int = 0
     saved_by_journal: int = 0
     saved_by_sampling: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    saved_by_cache: int = 0
 
     def add(self, request: Request, usage: Usage, *, price: Price) -> None:
         """A reply came over the wire. Where it holds several completions, the prompt was paid once for all."""
@@ -130,6 +144,10 @@ class Tally:
         self.output_tokens += usage.output_tokens
         if request.n > 1:
             self.saved_by_sampling += (request.n - 1) * price.cost(replace(usage, output_tokens=0))
+        if usage.cached_tokens or usage.cache_write_tokens:
+            self.cached_tokens += usage.cached_tokens
+            self.cache_write_tokens += usage.cache_write_tokens
+            self.saved_by_cache += price.saved_by_cache(usage)
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Tally)))
@@ -145,6 +163,7 @@ class Tally:
             output_tokens=self.output_tokens,
             cost=self.cost,
             saved=self.saved_by_journal,
+            cached_tokens=self.cached_tokens,
         )
 
 
@@ -205,6 +224,9 @@ class Books:
             by_tag={tag: tally.frozen() for tag, tally in by_tag.items()},
             refused=ledger.refused,
             by_model=by_model,
+            cached_tokens=total.cached_tokens,
+            cache_write_tokens=total.cache_write_tokens,
+            saved_by_cache=total.saved_by_cache,
         )
 
 

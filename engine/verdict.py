@@ -162,6 +162,9 @@ STATUSES: Mapping[int, Kind] = {
     408: Kind.TRANSIENT, 409: Kind.TRANSIENT, 413: Kind.CONTEXT, 422: Kind.CONFIG, 425: Kind.TRANSIENT,
     429: Kind.RATE, 498: Kind.OVERLOAD, 499: Kind.TRANSIENT, 503: Kind.OVERLOAD, 529: Kind.OVERLOAD,
 }  # fmt: skip
+LONGEST_READ = 1000  # characters of a message, in which figures are looked for
+FIGURES = re.compile(r"\blimit (\d[\d,]{0,20}),.{0,40}?\brequested (\d[\d,]{0,20})", re.IGNORECASE)
+
 NO_WORDS: Mapping[str, Kind] = MappingProxyType({})
 KINDS: Mapping[type, str] = {list: "a list", dict: "an object", bool: "true"}
 CONFIG_EVERYWHERE_STATUSES = frozenset({404, 405})
@@ -226,7 +229,7 @@ def _own_kind(said: Said, status: int, own: Mapping[str, Kind]) -> tuple[Kind, b
 def _kind(said: Said, status: int) -> tuple[Kind, bool]:
     """The kind, and whether words said it rather than the status alone."""
     # This one comes under the code of an ordinary rate limit, and yet waiting cannot help.
-    if status == 429 and "request too large" in said.message.lower():
+    if status in (413, 429) and _asks_for_too_much(said.message[:LONGEST_READ]):
         return Kind.CONFIG, True
     for word in said.words:
         if word in WORDS and word not in VAGUE:
@@ -239,6 +242,14 @@ def _kind(said: Said, status: int) -> tuple[Kind, bool]:
     if 300 <= status < 500:
         return Kind.CONFIG, False
     return Kind.TRANSIENT, False
+
+
+def _asks_for_too_much(message: str) -> bool:
+    """Whether a single request is above a limit: in words, or by the figures that were told."""
+    if "request too large" in message.lower():
+        return True
+    told = FIGURES.search(message)
+    return told is not None and int(told[2].replace(",", "")) > int(told[1].replace(",", ""))
 
 
 def _is_about_everything(said: Said, status: int) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.victim import Doom
 
 REQUESTS = 40
-PRICE = Price(input="0.25", output=2)
+PRICE = Price(input="0.25", output=2, batch="0.5")
 TIMING = Timing(
     quiet_s=0.05, first_look_s=0.05, longest_look_s=0.1, grace_s=0.5, first_retry_s=0.05, calls_a_second=10_000
 )

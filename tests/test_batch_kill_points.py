@@ -38,7 +38,7 @@ class Counting:
 
     name = "counting"
     seed = 0
-    price = Price(input="0.25", output=2)
+    price = Price(input="0.25", output=2, batch="0.5")
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()

@@ -86,7 +86,10 @@ HedgeOption = Annotated[
 ]
 BatchOption = Annotated[
     bool | None,
-    typer.Option("--batch", help="Ask in batches: half the price, answers within a day; resume waits for them."),
+    typer.Option(
+        "--batch",
+        help="Ask in batches: for less (half at OpenAI and Anthropic), answers within a day; resume waits for them.",
+    ),
 ]
 DeadlineOption = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Stop asking after so long, as Ctrl-C would; resume goes on.")

@@ -35,6 +35,7 @@ class Generate:
     count: int
     target: str | None = None
     wanted: bool = True
+    attributes: tuple[str, ...] = ()  # what the inputs shall be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ Conversation = Generate | Annotate | AnnotateMany | Describe | Split
 
 _COUNT = re.compile(r"\bwrite (\d{1,6})\b", re.IGNORECASE)
 _TARGET = re.compile(r"^.*\bright answer is( not)?: (.+)$", re.MULTILINE)
+_SO = re.compile(r"^Write all of them so: (.+)$", re.MULTILINE)
 _NUMBERED = re.compile(r"^\d{1,6}\. (.+)$", re.MULTILINE)
 _DEMONSTRATION = re.compile(r"^[ ]*(?:Input:|input=)([^\n]*)\n[ ]*(?:Output:|output=)([^\n]*)$", re.MULTILINE)
 
@@ -125,6 +127,7 @@ def _read_generate(text: str, *, task: str, inputs: str) -> Generate | None:
         count=int(count[1]),
         target=target[2].strip() if target else None,
         wanted=not (target and target[1]),
+        attributes=tuple(so[1].split("; ")) if (so := _SO.search(asks)) else (),
     )
 
 

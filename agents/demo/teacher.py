@@ -47,6 +47,9 @@ T = TypeVar("T")
 # More than anybody asks for in one reply; a hostile "Write 999999 new inputs" costs no more than this.
 _MOST_INPUTS = 200
 
+# How much less often a teacher repeats itself for each thing that its inputs are asked to be.
+_APART = 0.8
+
 # How much more often a label is wrong once a teacher has lost the thread.
 _LAPSED = 4
 
@@ -283,7 +286,8 @@ class Teacher:
         self, asked: Generate, subject: Subject, rng: Random, *, written: Sequence[str], temperature: float
     ) -> str:
         seen = (*asked.shown, *written)
-        if seen and rng.random() < self.vices.near_duplicate * cold(temperature):
+        repeats = self.vices.near_duplicate * cold(temperature) * _APART ** len(asked.attributes)
+        if seen and rng.random() < repeats:
             text = rng.choice(seen)
             return text if rng.random() < 0.3 else subject.nudge(text, rng)
         return subject.write(self._aim(asked, subject, rng), rng, temperature=temperature)

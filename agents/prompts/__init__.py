@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["fill"]
+__all__ = ["fill", "opening"]
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -22,6 +22,16 @@ def fill(name: str, /, **fields: str) -> str:
     if unknown := set(fields) - wanted:
         raise ValueError(f"prompt {name!r} has no field {sorted(unknown)}")
     return _FIELD.sub(lambda match: fields[match[1]], template)
+
+
+def opening(name: str, /, **fields: str) -> str:
+    """The beginning of the prompt `name`.txt that these fields alone settle: up to the first field that is not given.
+
+    It is what many prompts share when the others differ from one to the next.
+    """
+    template = _template(name)
+    ends = (match.start() for match in _FIELD.finditer(template) if match[1] not in fields)
+    return _FIELD.sub(lambda match: fields[match[1]], template[: next(ends, len(template))])
 
 
 @cache

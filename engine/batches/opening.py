@@ -13,10 +13,9 @@ from engine.batches.depot import Depot
 from engine.errors import SmeltError, UserError
 from engine.journal import Journal
 from engine.ledger import Ledger
-from engine.prices import BATCH_SHARE
 from engine.providers import Provider
 from engine.providers.batches import BatchEndpoint
-from engine.providers.choice import batches_of
+from engine.providers.choice import batch_share_of, batches_of
 from engine.statistics import Tally
 
 __all__ = ["BATCH_PATIENCE_S", "UNDER_WAY", "assume_strangers", "check_batch", "open_depot"]
@@ -77,7 +76,8 @@ def open_depot(
     ours = [batch for batch in left if batch.asked_of == attempts.asked_of]
     if reach is None or not (ours or gathers):
         return None
-    cheaper = replace(attempts, price=attempts.price.at_share(BATCH_SHARE))
+    share = batch_share_of(attempts.provider, price=attempts.price)
+    cheaper = replace(attempts, price=attempts.price.at_share(share))
     depot = Depot(cheaper, reach(), clock=attempts.clock, stop=stop, timing=timing)
     depot.adopt(ours, tally=tally)
     return depot

@@ -12,9 +12,16 @@ __all__ = ["clock_time", "count", "held_up_by", "rejections", "savings_told", "s
 
 
 def savings_told(figures: Statistics) -> str:
-    """As in "saved $0.12 by the journal, $0.03 by n-sampling"; nothing when nothing was saved."""
-    saved = [(figures.saved_by_journal, "by the journal"), (figures.saved_by_sampling, "by n-sampling")]
-    told = ", ".join(f"{dollars(amount)} {how}" for amount, how in saved if amount)
+    """As in "saved $0.12 by the journal, $0.03 by n-sampling, $0.20 by the prompt cache (61 % of the input)".
+
+    Nothing when nothing was saved.
+    """
+    saved = [
+        (figures.saved_by_journal, "by the journal"),
+        (figures.saved_by_sampling, "by n-sampling"),
+        (figures.saved_by_cache, f"by the prompt cache ({figures.cached_share:.0%} of the input)".replace("%", " %")),
+    ]
+    told = ", ".join(f"{dollars(amount)} {how}" for amount, how in saved if amount > 0)
     return f"saved {told}" if told else ""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from engine.fakes.dialect import Asked, Headers, Refusal, RefusalKind, is_integer, is_number, parsed, text_of
+from engine.fakes.dialect import Asked, Headers, Refusal, RefusalKind, is_integer, is_number, marks_in, parsed, text_of
 from engine.fakes.limits import Denial, Dimension, Standing
+from engine.fakes.prompt_cache import Cut, cuts_at
 from engine.fakes.strictness import check_anthropic
 from engine.messages import Message
 from engine.providers.foreign import encode
@@ -32,6 +34,16 @@ _ERRORS: Final[Mapping[RefusalKind, tuple[int, str]]] = {  # kind: status, type
 _VERSIONS: Final = ("2023-01-01", "2023-06-01", "2026-10-21")
 _WITHOUT_SAMPLING: Final = "2026-10-21"
 _SAMPLING: Final = ("temperature", "top_p", "top_k")
+# These families refuse them under every version.
+_SETTLED: Final = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku)-[5-9]|fable|mythos)")
+# What is kept of prompts, where they are marked: from how many tokens on, for whom it is not 1,024, and how long.
+_KEPT_FROM: Final = (
+    (re.compile(r"claude-(haiku-4-5|opus-4-[567])"), 4096),
+    (re.compile(r"claude-(3-5-haiku|3-haiku)"), 2048),
+    (re.compile(r"claude-(opus-[5-9]|fable|mythos)"), 512),
+)
+_KEPT_S: Final = 300.0
+_MOST_MARKS: Final = 4
 _WITHOUT_EFFECT: Final = {"inference_geo", "metadata", "output_config", "service_tier"}
 # Known to the service and not offered here, unless they ask for nothing: then no answer would be an honest one.
 _NOT_OFFERED: Final = {"stream", "thinking", "tool_choice", "tools"}
@@ -68,8 +80,9 @@ class AnthropicSide:
         _check_names(fields, version)
         check_anthropic(fields)
         system = _system(fields.get("system"))
-        turns = _turns(_required(fields, "messages"))
+        turns = _turns(told := _required(fields, "messages"))
         messages = (Message("system", system), *turns) if system else turns
+        contents = [turn["content"] for turn in told] if isinstance(told, list) else []
         return Asked(
             model=_model(fields),
             messages=messages,
@@ -77,11 +90,20 @@ class AnthropicSide:
             temperature=_temperature(fields.get("temperature")),
             input_tokens=prompt_tokens(messages),
             stop=_stop_sequences(fields.get("stop_sequences")),
+            cuts=_cuts(_model(fields), messages, [fields["system"], *contents] if system else contents),
+            cached_counts=False,
         )
 
     def write(self, asked: Asked, completions: Sequence[Completion], *, number: int, created: int) -> bytes:  # noqa: ARG002 - not told here
         ident = f"msg_{number:024d}"
-        return anthropic_message(completions[0], ident=ident, model=asked.model, input_tokens=asked.input_tokens)
+        return anthropic_message(
+            completions[0],
+            ident=ident,
+            model=asked.model,
+            input_tokens=asked.input_tokens,
+            cached=asked.cached.read,
+            written=asked.cached.written,
+        )
 
     def refuse(self, refusal: Refusal, *, number: int) -> tuple[int, bytes]:
         status, kind = _ERRORS[refusal.kind]
@@ -131,8 +153,23 @@ def _check_names(fields: Mapping[str, object], version: str) -> None:
             raise Refusal("invalid", f"{name}: Extra inputs are not permitted")
         if name in _NOT_OFFERED and value and value != {"type": "disabled"}:
             raise Refusal("invalid", f"{name}: not offered by this fake provider")
-        if name in _SAMPLING and version >= _WITHOUT_SAMPLING:
+        if name in _SAMPLING and (version >= _WITHOUT_SAMPLING or _SETTLED.match(str(fields.get("model")))):
             raise Refusal("invalid", f"{name}: sampling parameters are not supported")
+
+
+def _cuts(model: str, messages: Sequence[Message], contents: Sequence[object]) -> tuple[Cut, ...]:
+    """Where the prompt is marked to be kept. Marks are checked whether or not they are long enough to count."""
+    marks = marks_in(contents, "cache_control")
+    for place, end, mark in marks:
+        if mark not in ({"type": "ephemeral"}, {"type": "ephemeral", "ttl": "5m"}):
+            raise Refusal("invalid", f"cache_control: {mark!r} is not offered by this fake provider")
+        if not messages[place].content[:end].strip():
+            raise Refusal("invalid", "cache_control cannot be set for empty text blocks")
+    if len(marks) > _MOST_MARKS:
+        found = f"A maximum of 4 blocks with cache_control may be provided. Found {len(marks)}."
+        raise Refusal("invalid", found)
+    least = next((tokens for family, tokens in _KEPT_FROM if family.match(model)), 1024)
+    return cuts_at(messages, [(place, end) for place, end, _ in marks], least=least, kept_s=_KEPT_S)
 
 
 def _required(fields: Mapping[str, object], name: str) -> object:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeGuard
 import orjson
 
 from engine.fakes.limits import Denial, Standing
+from engine.fakes.prompt_cache import NOT_CACHED, Cached, Cut
 from engine.messages import Message, Usage
 from engine.providers.shapes import Completion
 from engine.providers.simulated import Answered, World, answered_by
@@ -22,6 +23,7 @@ __all__ = [
     "answer_to",
     "is_integer",
     "is_number",
+    "marks_in",
     "parsed",
     "text_of",
 ]
@@ -65,10 +67,18 @@ class Asked:
     input_tokens: int
     n: int = 1
     stop: tuple[str, ...] = field(default=())
+    cuts: tuple[Cut, ...] = ()  # where its prompt may be cut for the cache, the shortest first
+    cached: Cached = NOT_CACHED
+    cached_counts: bool = True  # whether what is read from the cache counts against the limits
+
+    @property
+    def counted_tokens(self) -> int:
+        """The input that counts against the limits."""
+        return self.input_tokens if self.cached_counts else self.input_tokens - self.cached.read
 
     def usage(self, output_tokens: int) -> Usage:
         """What is billed for it, with an output of so many tokens."""
-        return Usage(self.input_tokens, output_tokens)
+        return Usage(self.input_tokens, output_tokens, self.cached.read, self.cached.written)
 
 
 def answer_to(asked: Asked, world: World) -> Answered:
@@ -145,3 +155,15 @@ def text_of(content: object) -> str | None:
     texts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in content]
     known = [text for text in texts if isinstance(text, str)]
     return "".join(known) if len(known) == len(texts) else None
+
+
+def marks_in(contents: Sequence[object], name: str) -> list[tuple[int, int, object]]:
+    """The text parts that bear this mark: the place of their message, where in its text they end, what they say."""
+    marks: list[tuple[int, int, object]] = []
+    for place, content in enumerate(contents):
+        end = 0
+        for part in content if isinstance(content, list) else ():
+            end += len(part["text"])
+            if part.get(name) is not None:
+                marks.append((place, end, part[name]))
+    return marks

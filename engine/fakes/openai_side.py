@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NoReturn
 
-from engine.fakes.dialect import Asked, Headers, Refusal, RefusalKind, is_integer, is_number, parsed, text_of
+from engine.fakes.dialect import Asked, Headers, Refusal, RefusalKind, is_integer, is_number, marks_in, parsed, text_of
 from engine.fakes.limits import Denial, Dimension, Standing
+from engine.fakes.prompt_cache import Cut, cuts_at, cuts_every
 from engine.fakes.strictness import check_openai
 from engine.messages import Message, Role
 from engine.providers.foreign import encode
@@ -50,8 +52,8 @@ _INTEGERS: Final[Mapping[str, tuple[float, float]]] = {
 }
 # Understood and without any effect on a world that answers from the messages alone.
 _WITHOUT_EFFECT: Final = {
-    "metadata", "prompt_cache_key", "reasoning_effort", "response_format", "safety_identifier", "service_tier", "store",
-    "stream_options", "user", "verbosity",
+    "metadata", "prompt_cache_key", "prompt_cache_options", "reasoning_effort", "response_format", "safety_identifier",
+    "service_tier", "store", "stream_options", "user", "verbosity",
 }  # fmt: skip
 # Known to the service and not offered here, unless they ask for nothing: then no answer would be an honest one.
 _NOT_OFFERED: Final = {
@@ -59,6 +61,12 @@ _NOT_OFFERED: Final = {
     "stream", "tool_choice", "tools", "top_logprobs", "web_search_options",
 }  # fmt: skip
 _KNOWN: Final = {"model", "messages", "stop", *_DECIMALS, *_INTEGERS, *_WITHOUT_EFFECT, *_NOT_OFFERED}
+
+# Prompts are kept from so many tokens on. Older models do that by themselves, in steps, and bill no writing; the newer
+# ones write where they are told to and, unless told otherwise, at the end.
+_KEPT_FROM, _KEPT_IN_STEPS_OF = 1024, 128
+_WRITES_ARE_BILLED: Final = re.compile(r"gpt-(5\.[6-9]|[6-9])")
+_MOST_MARKS: Final = 4
 
 _LIMITS: Final[Mapping[Dimension, tuple[str, str]]] = {  # what the message calls it, and the error's type
     "requests": ("requests per min (RPM)", "requests"),
@@ -97,12 +105,19 @@ class OpenAISide:
             input_tokens=prompt_tokens(messages),
             n=_int_or(asked.get("n"), 1),
             stop=_stop(asked.get("stop")),
+            cuts=_cuts(asked, messages),
         )
 
     def write(self, asked: Asked, completions: Sequence[Completion], *, number: int, created: int) -> bytes:
         ident = f"chatcmpl-{number:029d}"
         return chat_completion(
-            completions, ident=ident, created=created, model=asked.model, input_tokens=asked.input_tokens
+            completions,
+            ident=ident,
+            created=created,
+            model=asked.model,
+            input_tokens=asked.input_tokens,
+            cached=asked.cached.read,
+            written=asked.cached.written,
         )
 
     def refuse(self, refusal: Refusal, *, number: int) -> tuple[int, bytes]:  # noqa: ARG002 - only the other names it
@@ -241,6 +256,23 @@ def _message(turn: object, where: str) -> Message:
         message = f"Invalid type for '{where}.content': expected one of a string or array of text parts."
         raise Refusal("invalid", message, field=f"{where}.content", code="invalid_type")
     return Message(_ROLES[role], text)
+
+
+def _cuts(asked: Mapping[str, object], messages: Sequence[Message]) -> tuple[Cut, ...]:
+    told, model = asked.get("messages"), asked.get("model")
+    contents = [turn.get("content") for turn in told if isinstance(turn, dict)] if isinstance(told, list) else []
+    marks = marks_in(contents, "prompt_cache_breakpoint")
+    options = asked.get("prompt_cache_options")
+    if not _WRITES_ARE_BILLED.match(str(model)):
+        if marks or options is not None:
+            message = "prompt_cache_options and prompt_cache_breakpoint are not supported with this model."
+            raise Refusal("invalid", message, field="prompt_cache_options", code="unsupported_parameter")
+        return cuts_every(messages, tokens=_KEPT_IN_STEPS_OF, least=_KEPT_FROM, kept_s=300.0)
+    if len(marks) > _MOST_MARKS:
+        raise Refusal("invalid", f"At most {_MOST_MARKS} breakpoints may be set.", field="messages")
+    if not isinstance(options, dict) or options.get("mode") != "explicit":
+        marks.append((len(messages) - 1, len(messages[-1].content), None))
+    return cuts_at(messages, [(place, end) for place, end, _ in marks], least=_KEPT_FROM, kept_s=1800.0)
 
 
 def _max_tokens(asked: Mapping[str, object]) -> int:

@@ -15,6 +15,7 @@ from engine.fakes.counting import Counts
 from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind, answer_to
 from engine.fakes.faults import Fault, drawn
 from engine.fakes.limits import Charge, Gate, Gates, RateLimits
+from engine.fakes.prompt_cache import PromptCache
 from engine.fakes.rules import Judge, Rule
 from engine.messages import SIMULATED_HEADER
 from engine.prices import PICO_PER_USD
@@ -51,6 +52,7 @@ class Service:
         self.world = world
         self.audit = Audit()
         self._gates = Gates(behaviour.limits)
+        self._cache = PromptCache()
         self._count_gate = Gate(RateLimits(rpm=behaviour.count_rpm))
         self._sightings = Sightings()
         self._behave(behaviour)
@@ -133,6 +135,7 @@ class Service:
         entry.model = asked.model
         self._check_context(asked)
         self.check_quota()
+        asked = self._cached(asked, entry, moment)
         self._admit(dialect, asked, moment, entry)
         if self.judge.decides and (rule := self._rule(dialect, asked, body, moment)) is not None:
             return self._met(rule, dialect, asked, body, moment, entry)
@@ -166,7 +169,20 @@ class Service:
         self._gates.of(asked.model).produced(_charge(asked), answered.output_tokens)
         self.audit.bill(entry, asked.usage(answered.output_tokens), price=self.world.price)
         reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
-        return Served(200, self._headers(dialect, entry, moment), reply, self._delay(answered, body))
+        delay_s = self._delay(answered, body)
+        self._keep(asked, entry, moment, delay_s=delay_s)
+        return Served(200, self._headers(dialect, entry, moment), reply, delay_s)
+
+    def _cached(self, asked: Asked, entry: Entry, moment: Moment) -> Asked:
+        """The request with what the cache has of its prompt. Caches are of a key and a model."""
+        if not asked.cuts:
+            return asked
+        return replace(asked, cached=self._cache.use((entry.key, asked.model), asked.cuts, now=moment.elapsed))
+
+    def _keep(self, asked: Asked, entry: Entry, moment: Moment, *, delay_s: float) -> None:
+        """What was written to the cache can be read once the answer is out."""
+        now = moment.elapsed
+        self._cache.keep((entry.key, asked.model), asked.cuts, now=now, answered_at=now + delay_s)
 
     def _spoilt(self, fault: Fault, served: Served) -> Served:
         return replace(
@@ -243,7 +259,7 @@ class Service:
 
 
 def _charge(asked: Asked) -> Charge:
-    return Charge(asked.input_tokens, asked.n * asked.max_tokens)
+    return Charge(asked.counted_tokens, asked.n * asked.max_tokens)
 
 
 def _named(dialect: Dialect, entry: Entry) -> dict[str, str]:

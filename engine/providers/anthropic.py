@@ -16,6 +16,7 @@ from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
+from engine.providers.marks import marked
 from engine.providers.profile import Profile, profiles, recognised
 
 __all__ = [
@@ -108,10 +109,10 @@ class Anthropic:
         return read_message(request, raw, model=self.model)
 
     def batches(self) -> BatchEndpoint:
-        """Where many requests are answered within a day at half the price; to be closed by whoever asks for it."""
+        """Where many requests are answered within a day, for less; to be closed by whoever asks for it."""
         from engine.providers.anthropic_batches import AnthropicBatches
 
-        return AnthropicBatches(url=self._address.url, api_key=self._key(), model=self.model, version=self.version)
+        return AnthropicBatches(url=self._address.url, api_key=self._key(), model=self.model, profile=self.profile)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
@@ -133,6 +134,8 @@ def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, o
     }
     if system:
         body["system"] = system
+    if request.stable and profile.marks(request):
+        body |= _marked(profile, system, turns, stable=request.stable)
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.stop:
@@ -140,6 +143,14 @@ def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, o
     if request.schema is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": request.schema}}
     return body
+
+
+def _marked(profile: Profile, system: str, turns: list[Message], *, stable: int) -> dict[str, object]:
+    """The system text, if there is one, and the messages, with a mark where what many requests share ends."""
+    texts = [system, *(message.content for message in turns)]
+    opening, *contents = marked(texts, stable=stable, says=profile.cache_mark)
+    messages = [{"role": message.role, "content": said} for message, said in zip(turns, contents, strict=True)]
+    return {"messages": messages, **({"system": opening} if system else {})}
 
 
 def _split_system(messages: tuple[Message, ...]) -> tuple[str, list[Message]]:

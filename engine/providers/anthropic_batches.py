@@ -15,18 +15,20 @@ from urllib.parse import urlsplit
 import orjson
 
 from engine.messages import SIMULATED_HEADER, RawReply, Request
-from engine.providers.anthropic import body_of
-from engine.providers.batches import CallFailed, FileLimits, Found, LineReply, Look
+from engine.providers.anthropic import body_under
+from engine.providers.batches import CallFailed, FileLimits, Found, LineReply, Look, in_a_batch
 from engine.providers.foreign import encode
-from engine.providers.sdk_calls import body_bytes, called, lines_of, listed, plain, read_line, text_at
+from engine.providers.profile import Profile
+from engine.providers.sdk_calls import body_bytes, called, lines_of, listed, plain, read_line, telling, text_at
 from engine.providers.secrecy import Secrecy
-from engine.verdict import classify_failure
+from engine.verdict import NO_WORDS, Kind, classify_failure
 
 if TYPE_CHECKING:
     import anthropic
 
 __all__ = ["AnthropicBatches", "read_batch", "read_result"]
 
+_MESSAGES: Final = "/v1/messages"
 _CREATE_S: Final = 1800.0
 _CALL_S: Final = 120.0
 _PAGE: Final = 100
@@ -50,19 +52,22 @@ class AnthropicBatches:
     uploads: bool = False
 
     def __init__(
-        self, *, url: str, api_key: str | None, model: str, version: str, limits: FileLimits | None = None
+        self, *, url: str, api_key: str | None, model: str, profile: Profile, limits: FileLimits | None = None
     ) -> None:
         self.limits = limits or FileLimits(lines=100_000, bytes=256 * 10**6)
         self._model = model
-        self._url = url
+        self._profile = profile
+        self._url = f"{url}{profile.path_for(model).removesuffix(_MESSAGES)}"
         self._secrecy = Secrecy(api_key)
-        self._client = _client(url, api_key, version)
+        self._client = _client(self._url, api_key, profile.headers_with(api_key))
 
     def __repr__(self) -> str:
         return f"<AnthropicBatches at {self._url}>"
 
     def line(self, request: Request, *, ident: str) -> bytes:
-        return encode({"custom_id": ident, "params": body_of(request, model=self._model, official=False)})
+        params = body_under(self._profile, in_a_batch(request), model=self._model)
+        params.pop("service_tier", None)  # a batch has a tier of its own
+        return encode({"custom_id": ident, "params": params})
 
     async def upload(self, lines: Sequence[bytes], *, name: str) -> str:  # noqa: ARG002
         raise AssertionError("unreachable")  # `uploads` is False
@@ -131,7 +136,7 @@ class AnthropicBatches:
             is_simulated = SIMULATED_HEADER in response.headers
             lines = lines_of(response.iter_bytes())
             while (line := await called(lambda: anext(lines, None), what=what, secrecy=self._secrecy)) is not None:
-                if (result := read_result((line, is_simulated))) is not None:
+                if (result := read_result((line, is_simulated), own=self._profile.errors)) is not None:
                     yield result if result.raw is None else replace(result, raw=self._secrecy.conceal(result.raw))
         finally:
             await opening.__aexit__(None, None, None)
@@ -140,16 +145,17 @@ class AnthropicBatches:
         await self._client.close()
 
 
-def _client(url: str, api_key: str | None, version: str) -> anthropic.AsyncAnthropic:
-    """The SDK's client as we want it: no retry, no redirect, nothing of the environment."""
+def _client(url: str, api_key: str | None, headers: Mapping[str, str]) -> anthropic.AsyncAnthropic:
+    """The SDK's client as we want it: no retry, no redirect, nothing of the environment, the key in our headers."""
     import anthropic
 
     return anthropic.AsyncAnthropic(
         api_key=api_key or "no-key",
         base_url=url,
         max_retries=0,
-        http_client=anthropic.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False),
-        default_headers={"anthropic-version": version},
+        http_client=anthropic.DefaultAsyncHttpxClient(
+            follow_redirects=False, trust_env=False, event_hooks=telling(headers)
+        ),
     )
 
 
@@ -178,7 +184,7 @@ def _created_at(batch: Mapping[str, object]) -> float:
         return float("inf")  # better one too many looked at than ours passed over
 
 
-def read_result(line: tuple[bytes, bool]) -> LineReply | None:
+def read_result(line: tuple[bytes, bool], *, own: Mapping[str, Kind] = NO_WORDS) -> LineReply | None:
     """What a line of results says; None when it does not say what it is about."""
     found = read_line(line[0])
     if found is None or not isinstance(ident := found.get("custom_id"), str):
@@ -191,7 +197,7 @@ def read_result(line: tuple[bytes, bool]) -> LineReply | None:
         return LineReply(ident=ident, raw=RawReply(200, headers, body_bytes(result.get("message")), 0.0))
     if kind in {"expired", "canceled"}:
         return LineReply.not_run(ident, why=str(kind))
-    return LineReply.refused(ident, _refusal(result.get("error")))
+    return LineReply.refused(ident, _refusal(result.get("error")), own=own)
 
 
 def _refusal(told: object) -> RawReply:

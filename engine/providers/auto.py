@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,7 +20,7 @@ from engine.providers.local.checkpoint import Checkpoint, cached
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["SERVERS", "Found", "Server", "auto", "choose", "look_around", "models_at"]
+__all__ = ["SERVERS", "Found", "Server", "Settled", "auto", "choose", "look_around", "models_at", "settled"]
 
 # What is taken for the key that is set: a small, current model of each provider.
 KEYS: Final = (("OPENAI_API_KEY", "openai/gpt-5.4-mini"), ("ANTHROPIC_API_KEY", "anthropic/claude-haiku-4-5"))
@@ -63,6 +64,29 @@ class Found:
     base_url: str | None = None
     price: Price | None = None
 
+    @property
+    def told(self) -> str:
+        return f"{self.model}, because {self.why}"
+
+
+class Settled(NamedTuple):
+    """Who is asked, where and at which price; `note` says in a line why, where that was found out."""
+
+    model: str
+    base_url: str | None
+    price: Price | None
+    note: str
+
+
+def settled(
+    *, has_place: bool, price: Price | None, has_budget: bool, look: Callable[[bool], Found] | None = None
+) -> Settled:
+    """Whoever can be asked from here. A price that was given stays; whoever has a place in mind must name a model."""
+    if has_place:
+        raise UserError("'auto' finds out where to ask: name the model that is there, as in openai/NAME")
+    found = (look or auto)(has_budget)
+    return Settled(found.model, found.base_url, found.price if price is None else price, found.told)
+
 
 def auto(has_budget: bool) -> Found:
     """The first that there is: a provider with a key, a server on this machine, the largest cached model that fits.
@@ -74,7 +98,9 @@ def auto(has_budget: bool) -> Found:
     if keys and has_budget:  # nothing else would be taken, so nothing else is looked for
         return choose(keys=keys, servers=(), models=(), has_budget=True)
     models = fitting(cached()) if _can_run_models() else []
-    return choose(keys=keys, servers=asyncio.run(look_around()), models=models, has_budget=has_budget)
+    with ThreadPoolExecutor(1) as thread:  # whoever asks may be in a loop of their own
+        servers = thread.submit(lambda: asyncio.run(look_around())).result()
+    return choose(keys=keys, servers=servers, models=models, has_budget=has_budget)
 
 
 def choose(*, keys: Sequence[str], servers: Sequence[Server], models: Sequence[Checkpoint], has_budget: bool) -> Found:

@@ -1,4 +1,4 @@
-"""Batch endpoints: many requests at once, answered within a day, at half the price. What all of them have in common.
+"""Batch endpoints: many requests at once, answered within a day, for less. What all of them have in common.
 
 An endpoint is asked to take a batch, how a batch stands, and for what came of it, line by line. It knows no journal, no
 budget and no retry; each call is made once.
@@ -6,14 +6,14 @@ budget and no retry; each call is made once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
 from engine.messages import RawReply, Request
-from engine.verdict import Kind, Verdict, classify
+from engine.verdict import NO_WORDS, Kind, Verdict, classify
 
-__all__ = ["BatchEndpoint", "CallFailed", "FileLimits", "Flaw", "Found", "LineReply", "Look"]
+__all__ = ["BatchEndpoint", "CallFailed", "FileLimits", "Flaw", "Found", "LineReply", "Look", "in_a_batch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +73,9 @@ class LineReply:
     ran: bool = True
 
     @classmethod
-    def refused(cls, ident: str, raw: RawReply) -> LineReply:
-        """The line failed, as this reply says. What failed within a batch is never billed."""
-        verdict = classify(raw) or Verdict(kind=Kind.TRANSIENT, message="a line failed without a reason")
+    def refused(cls, ident: str, raw: RawReply, *, own: Mapping[str, Kind] = NO_WORDS) -> LineReply:
+        """The line failed, as this reply says; `own` are the server's words. What failed within a batch is unbilled."""
+        verdict = classify(raw, own=own) or Verdict(kind=Kind.TRANSIENT, message="a line failed without a reason")
         return cls(ident=ident, verdict=replace(verdict, billed=False))
 
     @classmethod
@@ -120,3 +120,12 @@ class BatchEndpoint(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+def in_a_batch(request: Request) -> Request:
+    """The request as a line says it: nothing is asked to be kept for those that follow.
+
+    When they follow is the provider's to choose, and what was kept by then might be gone: to write costs more than to
+    say it again.
+    """
+    return replace(request, stable=0)

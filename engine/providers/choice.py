@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from engine.budget import Budget
 from engine.clock import Clock
 from engine.errors import UnknownPrice, UserError
 from engine.messages import Request
-from engine.prices import Price, lookup
+from engine.prices import Amount, Price, lookup
 from engine.providers import Capabilities, Provider
 from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
-from engine.providers.profile import Profile
+from engine.providers.profile import Profile, profiles
 from engine.throttle import Limits
 from engine.verdict import Kind
+
+if TYPE_CHECKING:
+    from engine.providers.auto import Settled
 
 __all__ = [
     "Model",
     "Named",
     "account_of",
     "at_once_of",
+    "batch_share_of",
     "batches_of",
+    "cached_counts_of",
     "check_kinds",
     "chosen",
     "common",
     "count_of",
     "errors_of",
+    "found_out",
     "known_price",
     "model_of",
     "models_of",
@@ -139,6 +145,13 @@ def chosen(model: Model, *, clock: Clock, seed: int) -> Provider:
     return model.name
 
 
+def found_out(*, has_place: bool, price: Price | None, budget: Budget | None) -> Settled:
+    """Who is asked where the model is `auto`: nobody who costs money unless there is a budget."""
+    from engine.providers.auto import settled
+
+    return settled(has_place=has_place, price=price, has_budget=budget is not None)
+
+
 def account_of(provider: Provider) -> object:
     """Who shares limits with whom; a provider that does not say shares them with nobody but itself."""
     return getattr(provider, "account", None) or (provider.endpoint, id(provider))
@@ -147,7 +160,22 @@ def account_of(provider: Provider) -> object:
 def batches_of(provider: Provider) -> Callable[[], BatchEndpoint] | None:
     """How to reach the provider's batch endpoint, if it has one."""
     reach: Callable[[], BatchEndpoint] | None = getattr(provider, "batches", None)
-    return reach if callable(reach) else None
+    profile = getattr(provider, "profile", None)
+    has_none = isinstance(profile, Profile) and profile.batch is None
+    return reach if callable(reach) and not has_none else None
+
+
+def batch_share_of(provider: Provider, *, price: Price) -> Amount:
+    """Which share of the price batches cost: as told with it, as the provider's profile says, else all of it.
+
+    What we know of a service holds at its own host. Whoever speaks its dialect elsewhere may charge what they like, and
+    a discount that is not given would break the cap.
+    """
+    profile = getattr(provider, "profile", None)
+    if price.batch is not None or not isinstance(profile, Profile):
+        return 1 if price.batch is None else price.batch
+    is_known = profile.name not in profiles() or getattr(provider, "official", False)
+    return profile.batch if is_known and profile.batch is not None else 1
 
 
 def count_of(provider: Provider) -> Callable[[Request], int | None] | None:
@@ -169,6 +197,12 @@ def timeout_of(provider: Provider, *, told: float | None) -> float:
     """What an attempt may take, in seconds: as told, as the provider's `attempt_timeout_s` says, or as is usual."""
     own = getattr(provider, "attempt_timeout_s", None)
     return told if told is not None else own if isinstance(own, float) else USUAL_TIMEOUT_S
+
+
+def cached_counts_of(provider: Provider) -> bool:
+    """Whether input that the provider had in its cache counts against its limits: so it does, where nobody knows."""
+    profile = getattr(provider, "profile", None)
+    return profile.cached_counts if isinstance(profile, Profile) else True
 
 
 def errors_of(provider: Provider) -> Mapping[str, Kind]:

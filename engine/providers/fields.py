@@ -17,7 +17,9 @@ Auth = Literal["bearer", "api-key", "x-api-key", "none"]
 SchemaMethod = Literal["json_schema", "output_config", "prompt"]
 Period = Literal["second", "minute", "day"]
 
-_OF_A_MODEL: Final = ("temperature", "n", "seed", "stop", "output_cap", "schema", "send")
+_OF_A_MODEL: Final = (
+    "temperature", "n", "seed", "stop", "output_cap", "schema", "send", "cache_mark", "cache_from", "cached_counts",
+)  # fmt: skip
 _OURS: Final = ("model", "messages", "n", "stream", "temperature", "seed", "stop", "response_format")
 _KINDS: Final = sorted(str(kind) for kind in Kind if kind is not Kind.PROTOCOL)  # which is no word of a server's
 
@@ -80,6 +82,14 @@ def _temperature(value: object) -> float | None:
     return float(value)
 
 
+def _share(value: object) -> float | None:
+    if value is False:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise _NotMeantError("the share of the price that a batch costs, above 0 and at most 1, or false for none")
+    return float(value)
+
+
 def _count(value: object) -> int:
     if type(value) is not int or value < 0:
         raise _NotMeantError("a whole number, 0 for none")
@@ -108,6 +118,13 @@ def _sent(value: object) -> Mapping[str, object]:
     table = _table(value)
     taken = ", ".join(name for name in _OURS if name in table)
     _must(not taken, f"a table of what else is sent; Smelt itself says {taken}")
+    return table
+
+
+def _mark(value: object) -> Mapping[str, object]:
+    table = _table(value)
+    taken = ", ".join(name for name in ("type", "text") if name in table)
+    _must(not taken, f"a table of what a block of text says beside its text; Smelt itself says {taken}")
     return table
 
 
@@ -158,5 +175,9 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "limits": _limits,
     "headers": _aliases,
     "errors": _errors,
+    "cache_mark": _mark,
+    "cache_from": _count,
+    "cached_counts": _truth,
+    "batch": _share,
     "models": _models,
 }

@@ -14,6 +14,7 @@ from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
 from engine.providers.foreign import credible_usage, decode, encode, optional
 from engine.providers.http import Wire
+from engine.providers.marks import marked
 from engine.providers.profile import Profile, profiles, recognised
 
 __all__ = ["OFFICIAL_DOMAIN", "OFFICIAL_URL", "OpenAI", "body_of", "body_under", "read_completion"]
@@ -78,10 +79,10 @@ class OpenAI:
         return read_completion(request, raw, model=self.model)
 
     def batches(self) -> BatchEndpoint:
-        """Where many requests are answered within a day at half the price; to be closed by whoever asks for it."""
+        """Where many requests are answered within a day, for less; to be closed by whoever asks for it."""
         from engine.providers.openai_batches import OpenAIBatches
 
-        return OpenAIBatches(url=self._address.url, api_key=self._key(), model=self.model, official=self.official)
+        return OpenAIBatches(url=self._address.url, api_key=self._key(), model=self.model, profile=self.profile)
 
     async def aclose(self) -> None:
         await self._wire.aclose()
@@ -100,6 +101,8 @@ def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, o
         profile.output_cap: request.max_tokens,
         **profile.send,
     }
+    if request.stable and profile.marks(request):
+        body["messages"] = _marked(profile, request)
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.n > 1:
@@ -112,6 +115,15 @@ def body_under(profile: Profile, request: Request, *, model: str) -> dict[str, o
         answer = {"name": "answer", "schema": request.schema, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": answer}
     return body
+
+
+def _marked(profile: Profile, request: Request) -> list[dict[str, object]]:
+    """The messages, with a mark where what many requests share ends."""
+    texts = [message.content for message in request.messages]
+    contents = marked(texts, stable=request.stable, says=profile.cache_mark)
+    return [
+        {"role": message.role, "content": content} for message, content in zip(request.messages, contents, strict=True)
+    ]
 
 
 def read_completion(request: Request, raw: RawReply, *, model: str) -> Reading:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from engine.messages import SIMULATED_HEADER, RawReply, Request
-from engine.providers.batches import FileLimits, Flaw, Found, LineReply, Look
+from engine.providers.batches import FileLimits, Flaw, Found, LineReply, Look, in_a_batch
 from engine.providers.foreign import encode
-from engine.providers.openai import body_of
-from engine.providers.sdk_calls import body_bytes, called, lines_of, listed, plain, read_line, text_at
+from engine.providers.openai import body_under
+from engine.providers.profile import Profile
+from engine.providers.sdk_calls import body_bytes, called, lines_of, listed, plain, read_line, telling, text_at
 from engine.providers.secrecy import Secrecy
+from engine.verdict import NO_WORDS, Kind
 
 if TYPE_CHECKING:
     import openai
 
 __all__ = ["OpenAIBatches", "read_batch", "read_result"]
 
-_URL: Final = "/v1/chat/completions"
 _NAMED: Final = "smelt"  # in a batch's metadata
 
 _UPLOAD_S: Final = 1800.0
@@ -34,21 +36,24 @@ class OpenAIBatches:
 
     uploads: bool = True
 
-    def __init__(self, *, url: str, api_key: str | None, model: str, official: bool, limits: FileLimits | None = None):
+    def __init__(
+        self, *, url: str, api_key: str | None, model: str, profile: Profile, limits: FileLimits | None = None
+    ) -> None:
         self.limits = limits or FileLimits(lines=50_000, bytes=200 * 10**6)
         self._model = model
-        self._official = official
+        self._profile = profile
+        self._path = f"/v1{urlsplit(profile.path_for(model)).path}"  # a name of what is asked, and no address
         self._url = url
         self._secrecy = Secrecy(api_key)
-        self._client = _client(url, api_key)
+        self._client = _client(url, api_key, profile.headers_with(api_key))
 
     def __repr__(self) -> str:
         return f"<OpenAIBatches at {self._url}>"
 
     def line(self, request: Request, *, ident: str) -> bytes:
-        body = body_of(request, model=self._model, official=self._official)
+        body = body_under(self._profile, in_a_batch(request), model=self._model)
         body.pop("service_tier", None)  # a batch has a tier of its own
-        return encode({"custom_id": ident, "method": "POST", "url": _URL, "body": body})
+        return encode({"custom_id": ident, "method": "POST", "url": self._path, "body": body})
 
     async def upload(self, lines: Sequence[bytes], *, name: str) -> str:
         content = b"\n".join(lines) + b"\n"
@@ -64,7 +69,7 @@ class OpenAIBatches:
         reply = await called(
             lambda: batches.create(
                 completion_window="24h",
-                endpoint="/v1/chat/completions",
+                endpoint=self._path,  # type: ignore[arg-type] # one of OpenAI's own, or what a profile says
                 input_file_id=file or "",
                 metadata={_NAMED: name},
                 timeout=_CALL_S,
@@ -106,7 +111,7 @@ class OpenAIBatches:
     async def results(self, batch: str, look: Look) -> AsyncGenerator[LineReply, None]:  # noqa: ARG002 - the files are named
         for file in look.files:
             async for line in self._lines(file):
-                if (result := read_result(line)) is not None:
+                if (result := read_result(line, own=self._profile.errors)) is not None:
                     yield self._concealed(result)
 
     async def _lines(self, file: str) -> AsyncGenerator[tuple[bytes, bool], None]:
@@ -129,15 +134,17 @@ class OpenAIBatches:
         await self._client.close()
 
 
-def _client(url: str, api_key: str | None) -> openai.AsyncOpenAI:
-    """The SDK's client as we want it: no retry, no redirect, nothing of the environment."""
+def _client(url: str, api_key: str | None, headers: Mapping[str, str]) -> openai.AsyncOpenAI:
+    """The SDK's client as we want it: no retry, no redirect, nothing of the environment, the key in our headers."""
     import openai
 
     return openai.AsyncOpenAI(
         api_key=api_key or "no-key",
         base_url=url,
         max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=False),
+        http_client=openai.DefaultAsyncHttpxClient(
+            follow_redirects=False, trust_env=False, event_hooks=telling(headers)
+        ),
         # The environment could name another organisation than the online requests have.
         default_headers={"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()},  # type: ignore[dict-item] # as its own docs say
     )
@@ -174,26 +181,28 @@ def _flaws(errors: object) -> tuple[Flaw, ...]:
     )
 
 
-def read_result(line: tuple[bytes, bool]) -> LineReply | None:
+def read_result(line: tuple[bytes, bool], *, own: Mapping[str, Kind] = NO_WORDS) -> LineReply | None:
     """What a line of an output or an error file says; None when it does not say what it is about."""
     found = read_line(line[0])
     if found is None or not isinstance(ident := found.get("custom_id"), str):
         return None
     response, error = found.get("response"), found.get("error")
     if isinstance(response, dict) and isinstance(status := response.get("status_code"), int) and status > 0:
-        return _answered(ident, status, response, is_simulated=line[1])
+        return _answered(ident, status, response, is_simulated=line[1], own=own)
     told = error if isinstance(error, dict) else {}
     if told.get("code") in _NOT_RUN:
         return LineReply.not_run(ident, why=str(told.get("code")))
     body = encode({"error": {"code": told.get("code"), "type": None, "message": told.get("message")}})
-    return LineReply.refused(ident, RawReply(500, {}, body, 0.0))
+    return LineReply.refused(ident, RawReply(500, {}, body, 0.0), own=own)
 
 
-def _answered(ident: str, status: int, response: Mapping[str, object], *, is_simulated: bool) -> LineReply:
+def _answered(
+    ident: str, status: int, response: Mapping[str, object], *, is_simulated: bool, own: Mapping[str, Kind]
+) -> LineReply:
     headers = {"content-type": "application/json"}
     if isinstance(request_id := response.get("request_id"), str):
         headers["x-request-id"] = request_id
     if is_simulated:
         headers[SIMULATED_HEADER] = "1"
     raw = RawReply(status, headers, body_bytes(response.get("body")), 0.0)
-    return LineReply(ident=ident, raw=raw) if 200 <= status < 300 else LineReply.refused(ident, raw)
+    return LineReply(ident=ident, raw=raw) if 200 <= status < 300 else LineReply.refused(ident, raw, own=own)

@@ -18,7 +18,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from engine.errors import UserError
-from engine.messages import RawReply
+from engine.headers import dated
+from engine.messages import RawReply, Request
 from engine.providers import Capabilities
 from engine.providers.address import Address
 from engine.providers.fields import Api, Auth, SchemaMethod, checked, meant
@@ -57,6 +58,10 @@ class Profile:
     limits: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
     headers: Mapping[str, str] = field(default_factory=lambda: _NONE, hash=False)
     errors: Mapping[str, Kind] = field(default_factory=lambda: _NONE, hash=False)
+    cache_mark: Mapping[str, object] = field(default_factory=lambda: _NONE, hash=False)
+    cache_from: int = 1024  # tokens; what is shorter is not kept
+    cached_counts: bool = True
+    batch: float | None = 1.0  # the share of the price; None: there are no batches
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NONE, hash=False)
 
     @property
@@ -74,6 +79,14 @@ class Profile:
         """The same, with what is different for this model. Of several patterns that fit, the longest counts."""
         fitting = [pattern for pattern in self.models if fnmatchcase(model, pattern)]
         return dataclasses.replace(self, **self.models[max(fitting, key=len)]) if fitting else self
+
+    def marks(self, request: Request) -> bool:
+        """Whether a request says how much of its beginning is worth keeping.
+
+        What has fewer characters than a prompt must have tokens is too short for sure, nearly. What is too short after
+        all is marked for nothing, and costs nothing.
+        """
+        return request.stable >= self.cache_from and bool(self.cache_mark) and request.stable > 0
 
     def path_for(self, model: str) -> str:
         return self.path.replace("{model}", quote(model, safe=""))
@@ -95,8 +108,8 @@ class Profile:
     def peculiarity(self) -> str:
         """What a user has every request say, for a question's identity; nothing for what ships with us."""
         known = profiles().get(self.name)
-        is_ours = known is not None and known.send == self.send
-        return "" if is_ours or not self.send else json.dumps(dict(self.send), sort_keys=True)
+        ours = () if known is None else (known.send, *(of_model.get("send") for of_model in known.models.values()))
+        return "" if self.send in ours or not self.send else json.dumps(dict(self.send), sort_keys=True)
 
     def told(self) -> str:
         """In a line: what is different here, and which limits are told."""
@@ -155,7 +168,16 @@ def profile_of(name: str, table: object, *, known: Mapping[str, Profile] | None 
     if like is not None and like not in others:
         raise UserError(f"{where}: like names no dialect (got {like!r}; there are: {', '.join(others)})")
     values: dict[str, Any] = {field: checked(where, field, value) for field, value in table.items() if field != "like"}
-    return dataclasses.replace(others[like], name=name, **values) if like else Profile(name=name, **values)
+    if like is not None and others[like].batch is not None:
+        values.setdefault("batch", 1.0)  # a discount is the service's own, and not that of whoever is like it
+    profile = dataclasses.replace(others[like], name=name, **values) if like else Profile(name=name, **values)
+    return dataclasses.replace(profile, headers=MappingProxyType({**_dated(profile.limits), **profile.headers}))
+
+
+def _dated(limits: Mapping[str, str]) -> dict[str, str]:
+    """What is told of a day or a second, under the name that elsewhere means a minute, gets the name that says so."""
+    others = [dated(what, per=period) for what, period in limits.items() if period != "minute"]
+    return {own: told for names in others for own, told in names.items()}
 
 
 def _is_at(address: Address, place: str) -> bool:

@@ -64,7 +64,7 @@ def resolve(
     """
     provider, slash, name = model.partition("/")
     if model == "auto":
-        raise UserError("'auto' is for the command line; in Python, engine.providers.auto.auto says whom to name")
+        raise UserError("'auto' is no model of its own: an Engine, or the command line, finds out whom to ask")
     if not slash or not name:
         raise UserError(f"model {model!r}: write it as provider/name, for example openai/gpt-5.4-mini")
     if provider not in _MAKERS:

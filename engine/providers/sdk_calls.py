@@ -17,7 +17,7 @@ from engine.providers.foreign import encode
 from engine.providers.secrecy import Secrecy
 from engine.verdict import classify, classify_failure, classify_unreadable
 
-__all__ = ["LONGEST_LINE", "called", "lines_of", "listed", "plain", "read_line", "text_at"]
+__all__ = ["LONGEST_LINE", "called", "lines_of", "listed", "plain", "read_line", "telling", "text_at"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,17 @@ LONGEST_LINE: Final = 32 * 2**20
 """Bytes of one line of results: as much as one reply alone may have."""
 
 _MISSING: Final = frozenset({404, 410})
+
+
+def telling(headers: Mapping[str, str]) -> dict[str, list[Callable[[Any], Awaitable[None]]]]:
+    """Hooks for an SDK's HTTP client: our headers go out, and the key in none but these."""
+
+    async def tell(request: Any) -> None:
+        for name in ("authorization", "x-api-key"):
+            request.headers.pop(name, None)
+        request.headers.update(headers)
+
+    return {"request": [tell]}
 
 
 async def called(call: Callable[[], Awaitable[T]], *, what: str, secrecy: Secrecy) -> T:

@@ -67,7 +67,14 @@ def complete(text: str, finish_reason: FinishReason, *, max_tokens: int, stop: S
 
 
 def chat_completion(
-    completions: Sequence[Completion], *, ident: str, created: int, model: str, input_tokens: int
+    completions: Sequence[Completion],
+    *,
+    ident: str,
+    created: int,
+    model: str,
+    input_tokens: int,
+    cached: int = 0,
+    written: int = 0,
 ) -> bytes:
     """An OpenAI chat completion. `system_fingerprint` is absent, as it is from models that do not tell theirs."""
     output_tokens = sum(completion.tokens for completion in completions)
@@ -82,7 +89,11 @@ def chat_completion(
                 "prompt_tokens": input_tokens,
                 "completion_tokens": output_tokens,
                 "total_tokens": input_tokens + output_tokens,
-                "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+                "prompt_tokens_details": {
+                    "cached_tokens": cached,
+                    **({"cache_write_tokens": written} if written else {}),
+                    "audio_tokens": 0,
+                },
                 "completion_tokens_details": {
                     "reasoning_tokens": 0,
                     "audio_tokens": 0,
@@ -110,8 +121,10 @@ def _choice(index: int, completion: Completion) -> dict[str, object]:
     }
 
 
-def anthropic_message(completion: Completion, *, ident: str, model: str, input_tokens: int) -> bytes:
-    """An Anthropic message. An empty text is an empty list of blocks, as there."""
+def anthropic_message(
+    completion: Completion, *, ident: str, model: str, input_tokens: int, cached: int = 0, written: int = 0
+) -> bytes:
+    """An Anthropic message. An empty text is an empty list of blocks, as there; so are the three parts of the input."""
     stopped = completion.stop_sequence is not None and completion.finish_reason == "stop"
     return encode(
         {
@@ -123,10 +136,10 @@ def anthropic_message(completion: Completion, *, ident: str, model: str, input_t
             "stop_reason": "stop_sequence" if stopped else _ANTHROPIC_FINISH[completion.finish_reason],
             "stop_sequence": completion.stop_sequence,
             "usage": {
-                "input_tokens": input_tokens,
-                "cache_creation_input_tokens": 0,
-                "cache_read_input_tokens": 0,
-                "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                "input_tokens": input_tokens - cached - written,
+                "cache_creation_input_tokens": written,
+                "cache_read_input_tokens": cached,
+                "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0},
                 "output_tokens": completion.tokens,
                 "service_tier": "standard",
             },

@@ -224,18 +224,9 @@ class Pace:
                 self._hear(hint, age_s=now - sent_at, now=now)  # else more than the limit was let in: it is none
 
     def _hear(self, hint: LimitHint, *, age_s: float, now: float) -> None:
-        i = DIMENSIONS.index(hint.dimension)
-        minute = self._buckets.get(i)
-        if not (minute is not None and minute.told) and self._is_of_seconds(i, hint):
-            if minute is not None and minute.limit is not None:
-                del self._buckets[i]
+        i = self._place_of(hint)
+        if i is None:
             return
-        if hint.period_s == DAY_S and not (minute is not None and minute.is_sure):
-            if minute is not None and not minute.told:
-                del self._buckets[i]
-            if i not in DAILY:
-                return
-            i = DAILY[i]
         bucket = self._buckets.get(i)
         if bucket is None:
             bucket = self._buckets[i] = _bucket(i)
@@ -244,6 +235,22 @@ class Pace:
         bucket.is_sure = bucket.is_sure or hint.period_s == bucket.period_s
         if hint.remaining is not None:
             bucket.believe(limit=hint.limit, remaining=hint.remaining, reset_s=hint.reset_s, age_s=age_s, now=now)
+
+    def _place_of(self, hint: LimitHint) -> int | None:
+        """Which dimension is meant: that of a minute or that of a day. None: neither, and then we know of none."""
+        i = DIMENSIONS.index(hint.dimension)
+        if hint.is_told:
+            return DAILY.get(i) if hint.period_s == DAY_S else i
+        minute = self._buckets.get(i)
+        if not (minute is not None and minute.told) and self._is_of_seconds(i, hint):
+            if minute is not None and minute.limit is not None:
+                del self._buckets[i]
+            return None
+        if hint.period_s == DAY_S and not (minute is not None and minute.is_sure):
+            if minute is not None and not minute.told:
+                del self._buckets[i]
+            return DAILY.get(i)
+        return i
 
     def _is_of_seconds(self, i: int, hint: LimitHint) -> bool:
         """Whether the limit is one of some seconds (Azure: so many in ten); how many nobody says.

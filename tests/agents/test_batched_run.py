@@ -28,6 +28,7 @@ def configuration(url: str, *, batch: bool, model: str = "openai/dates", hedge: 
         budget="5",
         price_in="0.25",
         price_out="2",
+        price_batch="0.5",
         examples=24,
         train=False,
         batch=batch,

@@ -113,7 +113,8 @@ def test_rows_carry_their_votes_and_where_they_come_from(tmp_path: Path) -> None
     row = pq.read_table(tmp_path / "train.parquet").to_pylist()[0]
 
     assert list(row) == [
-        "input", "output", "agreement", "votes", "request", "position", "temperature", "target", "seeds"
+        "input", "output", "agreement", "votes", "request", "position", "temperature", "target", "seeds",
+        "attributes",
     ]  # fmt: skip
     assert (row["agreement"], row["temperature"], row["seeds"]) == (1.0, 0.9, ["a", "b"])
 

@@ -95,6 +95,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         pytest.param({"train_seconds": float("inf")}, id="training for ever"),
         pytest.param({"price_in": "1"}, id="half a price"),
         pytest.param({"price_cached_in": "1"}, id="the price of the cache alone"),
+        pytest.param({"price_batch": "0.5"}, id="the price of batches alone"),
         pytest.param({"budget": "1", "stages": Stages(at_most={"generate": "1.5"})}, id="a share beyond the whole"),
         pytest.param({"seed": -1}, id="a seed below all"),
         pytest.param({"seed": 2**32}, id="a seed that numpy does not take"),
@@ -151,8 +152,8 @@ def test_money_becomes_what_the_engine_takes_and_stays_exact() -> None:
 
     assert said.cap == Budget(usd="0.10")
     assert said.price == Price(input="0.25", output=2)
-    assert replace(said, price_cached_in="0.1", price_cache_write="0.3").price == Price(
-        input="0.25", output=2, cached_input="0.1", cache_write="0.3"
+    assert replace(said, price_cached_in="0.1", price_cache_write="0.3", price_batch="0.5").price == Price(
+        input="0.25", output=2, cached_input="0.1", cache_write="0.3", batch="0.5"
     )
     assert (Configuration().cap, Configuration().price) == (None, None)
 

@@ -33,6 +33,7 @@ from agents.report import (
     write_report,
 )
 from agents.run_folder import RunFolder
+from agents.synthesis import VARIED_INSTEAD
 from engine import Budget, Engine, Request
 from engine.errors import UserError
 from engine.evaluation import Score
@@ -317,6 +318,22 @@ def test_the_page_keeps_the_kinds_of_money_apart() -> None:
 
 def told_of(*judgements: Judgement, spec: Spec = SPEC, simulated: bool = False) -> str:
     return "\n".join(warnings(judgements=judgements, spec=spec, simulated=simulated))
+
+
+def test_the_page_says_what_the_prompt_cache_saved_where_there_was_one() -> None:
+    cached = dataclasses.replace(MONEY, saved_by_cache="$0.8257", cached_share=0.8504)
+
+    text = Skeleton(page_of(report(money=cached))).text
+
+    assert "saved by the provider's prompt cache$0.825785 % of the input was read from it" in text
+    assert "prompt cache" not in page_of(report())
+
+
+def test_the_page_says_what_was_varied_where_no_temperature_may_be_sent() -> None:
+    data = dataclasses.replace(DATA, temperatures=(), varied=VARIED_INSTEAD)
+
+    assert VARIED_INSTEAD in page_of(report(data=data))
+    assert VARIED_INSTEAD not in page_of(report())
 
 
 def test_a_synthetic_score_that_flatters_is_named() -> None:

@@ -448,7 +448,7 @@ def test_an_endpoint_that_takes_no_temperature_is_sent_none() -> None:
     assert set(made.temperatures) == {None}
     assert made.stop == "target"
     facts = [event.facts for event in heard if isinstance(event, StageProgressed)]
-    assert [name for name, _ in facts[-1]] == ["requests", "examples shown"]
+    assert [name for name, _ in facts[-1]] == ["requests", "examples shown", "attributes asked for"]
 
 
 def test_without_temperatures_what_moves_is_how_many_examples_are_shown() -> None:

@@ -31,7 +31,7 @@ from engine.throttle import Sizes
 from engine.verdict import Kind, Verdict
 
 EPOCH = 1_700_000_000.0
-PRICE = Price(input=1, output=2)  # of requests that go alone
+PRICE = Price(input=1, output=2, batch="0.5")  # of requests that go alone
 USAGE = Usage(10, 5)
 COST = 10  # micro-dollars of one answer, at half the price
 PICO = 10**6

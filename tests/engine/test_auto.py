@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from engine import Budget, Engine, Event, Events
 from engine.errors import UserError
-from engine.prices import FREE
-from engine.providers.auto import SERVERS, Found, Server, choose, fitting, models_at
+from engine.events import Noted
+from engine.prices import FREE, Price
+from engine.providers.auto import SERVERS, Found, Server, auto, choose, fitting, models_at, settled
 from engine.providers.local.checkpoint import Checkpoint
 
 KEY, OTHER = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
@@ -93,3 +97,63 @@ def test_a_student_that_somebody_serves_is_no_teacher() -> None:
 
 def test_a_model_larger_than_the_memory_is_passed_over() -> None:
     assert fitting([model("a/huge", size=10**18), model("a/small")]) == [model("a/small")]
+
+
+# -- in an engine
+
+
+def looked(budgets: list[bool]) -> Callable[[bool], Found]:
+    def look(has_budget: bool) -> Found:
+        budgets.append(has_budget)
+        return Found("openai/llama3", "it is there", base_url="http://127.0.0.1:9/v1", price=FREE)
+
+    return look
+
+
+def test_whoever_is_found_is_asked_there_and_at_its_price_unless_one_was_given() -> None:
+    budgets: list[bool] = []
+    told = Price(input=1, output=2)
+
+    found = settled(has_place=False, price=None, has_budget=False, look=looked(budgets))
+    priced = settled(has_place=False, price=told, has_budget=True, look=looked(budgets))
+
+    assert found == ("openai/llama3", "http://127.0.0.1:9/v1", FREE, "openai/llama3, because it is there")
+    assert priced.price == told
+    assert budgets == [False, True]
+
+
+@pytest.mark.parametrize("place", [{"base_url": "http://127.0.0.1:9/v1"}, {"api_key": "a-key"}, {"dialect": "vllm"}])
+def test_auto_takes_no_place(place: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="name the model that is there"):
+        Engine("auto", budget=Budget(usd=1), **place)
+
+
+def test_an_engine_finds_out_whom_to_ask_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY, "sk-nobody-s-at-all")
+    heard: list[Event] = []
+
+    async def main() -> str:
+        events = Events()
+        events.subscribe(heard.append)
+        async with Engine("auto", budget=Budget(usd=1), events=events) as engine:
+            return engine.model
+
+    assert asyncio.run(main()) == "openai/gpt-5.4-mini"
+    assert Noted(f"auto: openai/gpt-5.4-mini, because {KEY} is set") in heard
+    assert not any("nobody-s" in str(event) for event in heard)
+
+
+def test_servers_are_looked_for_from_within_a_loop_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody listens, or somebody does: either way it ends, and nothing is spent without a budget."""
+    for name in (KEY, OTHER):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+
+    async def main() -> Found | None:
+        try:
+            return auto(False)
+        except UserError:
+            return None
+
+    found = asyncio.run(main())
+    assert found is None or found.price == FREE or found.model.startswith("local/")

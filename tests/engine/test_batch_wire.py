@@ -24,8 +24,11 @@ from engine.fakes.worlds import EchoWorld
 from engine.messages import SIMULATED_HEADER, RawReply, Request
 from engine.providers import anthropic_batches, openai_batches
 from engine.providers.anthropic import Anthropic
+from engine.providers.anthropic import body_under as anthropic_body
 from engine.providers.batches import BatchEndpoint, CallFailed, LineReply, Look
 from engine.providers.openai import OpenAI
+from engine.providers.openai import body_under as openai_body
+from engine.providers.profile import profile_of, profiles
 from engine.providers.sdk_calls import lines_of
 from engine.verdict import Kind
 
@@ -354,21 +357,85 @@ def test_a_file_that_is_not_run_says_what_is_wrong_with_which_line() -> None:
 def test_a_line_is_what_goes_out_alone_but_for_the_tier(dialect: str) -> None:
     request = Request.user("hello", system="be kind", max_tokens=9, temperature=0.5, stop=("x",))
     kinds: dict[str, Any] = {"openai": openai_batches, "anthropic": anthropic_batches}
+    bodies: dict[str, Any] = {"openai": openai_body, "anthropic": anthropic_body}
     official: Any = {
         "openai": lambda: kinds["openai"].OpenAIBatches(
-            url="https://api.openai.com/v1", api_key=KEY, model="m", official=True
+            url="https://api.openai.com/v1", api_key=KEY, model="m", profile=profiles()["openai"]
         ),
         "anthropic": lambda: kinds["anthropic"].AnthropicBatches(
-            url="https://api.anthropic.com", api_key=KEY, model="m", version="2023-06-01"
+            url="https://api.anthropic.com", api_key=KEY, model="m", profile=profiles()["anthropic"]
         ),
     }[dialect]()
 
     told = orjson.loads(official.line(request, ident="a-1"))
 
-    alone = kinds[dialect].body_of(request, model="m", official=True)
+    alone = bodies[dialect](profiles()[dialect], request, model="m")
     alone.pop("service_tier")
     assert told["custom_id"] == "a-1"
     assert told.get("body", told.get("params")) == alone
+
+
+def said_to(dialect: str, table: dict[str, object], *, key: str | None = KEY) -> tuple[list[web.BaseRequest], bytes]:
+    """What a server of that dialect is sent when a batch is made: the requests, and the line."""
+    seen: list[web.BaseRequest] = []
+
+    def answer(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(request)
+        return web.json_response({"id": "it-1"})
+
+    async def work(url: str) -> None:
+        kind: Any = OpenAI if dialect == "openai" else Anthropic
+        profile = profile_of("mine", {"like": "plain" if dialect == "openai" else "anthropic", **table})
+        endpoint = kind("m", base_url=url, api_key=key, clock=SystemClock(), profile=profile).batches()
+        lines.append(endpoint.line(Request.user("hello", max_tokens=9, stable=5), ident="a-1"))
+        file = await endpoint.upload(lines, name="a") if endpoint.uploads else None
+        await endpoint.create(name="a", file=file, lines=lines)
+        await endpoint.aclose()
+
+    lines: list[bytes] = []
+    with_server(answer, work)
+    return seen, lines[0]
+
+
+@pytest.mark.parametrize("auth", ["bearer", "api-key", "x-api-key", "none"])
+@DIALECTS
+def test_a_key_travels_as_the_dialect_says(dialect: str, auth: str) -> None:
+    seen, _ = said_to(dialect, {"auth": auth})
+
+    told = {"bearer": ("authorization", f"Bearer {KEY}"), "none": None}.get(auth, (auth, KEY))
+    for request in seen:
+        keys = [(name.lower(), text) for name, text in request.headers.items() if KEY in text or "uthoriz" in name]
+        assert keys == ([told] if told else [])
+
+
+def test_fields_version_and_path_of_a_line_are_the_dialect_s() -> None:
+    table: dict[str, object] = {"output_cap": "max_new", "send": {"tier": "slow"}, "cache_mark": {"keep": True}}
+    _, openai_line = said_to("openai", {**table, "path": "/other/chat?api=1", "cache_from": 1})
+    seen, anthropic_line = said_to("anthropic", {**table, "version": "2026-10-21", "path": "/deep/v1/messages"})
+
+    told = orjson.loads(openai_line)
+    assert told["url"] == "/v1/other/chat"
+    assert told["body"] == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hello"}],
+        "max_new": 9,
+        "tier": "slow",
+    }
+    params = orjson.loads(anthropic_line)["params"]
+    assert (params["max_new"], params["tier"], params["messages"][0]["content"]) == (9, "slow", "hello")
+    assert seen[0].headers["anthropic-version"] == "2026-10-21"
+    assert seen[0].path == "/deep/v1/messages/batches"
+
+
+def test_a_line_s_failure_is_read_in_the_server_s_own_words() -> None:
+    own = {"odd_code": Kind.FILTERED}
+    refused = {"custom_id": "a-1", "response": {"status_code": 400, "body": {"error": {"code": "odd_code"}}}}
+    errored = {"type": "errored", "error": {"type": "error", "error": {"type": "odd_code", "message": "no"}}}
+
+    one = openai_batches.read_result((orjson.dumps(refused), False), own=own)
+    other = anthropic_batches.read_result((orjson.dumps({"custom_id": "a-1", "result": errored}), False), own=own)
+
+    assert [reply.verdict.kind for reply in (one, other) if reply and reply.verdict] == [Kind.FILTERED] * 2
 
 
 # -- lines of results, as hostile as they come

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Budget, Engine, Events, Interrupted, Message, Request, UserError
+from engine import Budget, Engine, Events, Interrupted, Message, Price, Request, UserError
 from engine.batches import Timing
 from engine.events import RequestSent
 from engine.fakes.batches import BatchBehaviour
@@ -27,7 +27,7 @@ from engine.providers.openai import OpenAI
 from engine.providers.simulated import Simulated
 
 DIALECTS = pytest.mark.parametrize("dialect", ["openai", "anthropic"])
-PRICE = EchoWorld().price
+PRICE = Price(input="0.25", output=2, batch="0.5")  # the fake's, in batches too
 SOON = Timing(
     quiet_s=0.02, first_look_s=0.02, longest_look_s=0.05, grace_s=0.3, first_retry_s=0.02, calls_a_second=10_000
 )

@@ -54,6 +54,10 @@ TPM = (
 )
 RPD = "Rate limit reached for m on requests per day (RPD): Limit 10000, Used 10000. Please try again in 7m12s."
 LARGE = "Request too large for m on tokens per min (TPM): Limit 30000, Requested 50000. The input must be reduced."
+NEVER = "Rate limit reached for m on tokens per min (TPM): Limit 30,000, Used 0, Requested 50000. Try again in 40s."
+GROQ = "Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 9000, please reduce it."
+FLAGGED = "Output blocked by content filtering policy"
+LOCKED = "Another process is at work on this object; try again."
 ITPM = "This request would exceed your organization's rate limit of 2,000,000 input tokens per minute."
 BROKE = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing."
 OWN_LIMIT = "You have reached your specified API usage limits. You will regain access on 2026-12-01."
@@ -74,6 +78,7 @@ ROWS: Mapping[str, Row] = {
     "400 field, a": Row(400, a(INVALID, "temperature: Extra inputs are not permitted"), Kind.CONFIG),
     "400 policy": Row(400, o(INVALID, "content_policy_violation"), Kind.FILTERED),
     "400 invalid prompt": Row(400, o(INVALID, "invalid_prompt"), Kind.FILTERED),
+    "400 policy, a": Row(400, a(INVALID, FLAGGED), Kind.FILTERED),
     "400 azure filter": Row(400, o(None, "content_filter", "The response was filtered", **AZURE), Kind.FILTERED),
     "400 azure inner code": Row(400, o(None, None, "no", **AZURE), Kind.FILTERED),
     "400 hard limit": Row(400, o(INVALID, "billing_hard_limit_reached"), Kind.QUOTA, everywhere=True),
@@ -92,10 +97,13 @@ ROWS: Mapping[str, Row] = {
     "404": Row(404, o(INVALID, "model_not_found"), Kind.CONFIG, everywhere=True),
     "404 a": Row(404, a("not_found_error", "model: claude-x"), Kind.CONFIG, everywhere=True),
     "408": Row(408, o(None, "timeout"), Kind.TRANSIENT),
+    "408 a": Row(408, a("timeout_error"), Kind.TRANSIENT),
     "409": Row(409, o(None, "conflict"), Kind.TRANSIENT),
+    "409 lock": Row(409, o(INVALID, "lock_timeout", LOCKED), Kind.TRANSIENT),
     "409 a": Row(409, a("conflict_error"), Kind.TRANSIENT),
     "413": Row(413, o(INVALID, "request_too_large"), Kind.CONTEXT),
     "413 a": Row(413, a("request_too_large"), Kind.CONTEXT),
+    "413 groq": Row(413, o("tokens", "rate_limit_exceeded", GROQ), Kind.CONFIG),
     "413 edge": Row(413, HTML, Kind.CONTEXT, billed=None),
     "422 text": Row(422, {"detail": "no such field"}, Kind.CONFIG),
     "422 list": Row(422, {"detail": [{"loc": ["body", "n"], "msg": "extra"}]}, Kind.CONFIG),
@@ -107,9 +115,11 @@ ROWS: Mapping[str, Row] = {
     ),
     "429 a": Row(429, a("rate_limit_error", ITPM), Kind.RATE, 17.0, headers={"retry-after": "17"}),
     "429 too large": Row(429, o("tokens", "rate_limit_exceeded", LARGE), Kind.CONFIG),
+    "429 above the limit": Row(429, o("tokens", "rate_limit_exceeded", NEVER), Kind.CONFIG),
     "429 ramp": Row(429, o("rate_limit_error", "slow_down"), Kind.RATE),
     "429 ramp, a": Row(429, a(LIMIT, code="ramp_limit_exceeded"), Kind.RATE, 5.0, headers={"retry-after": "5"}),
     **{f"429 {code}": Row(429, o("insufficient_quota", code), Kind.QUOTA, everywhere=True) for code in SPENT},
+    "429 quota by its type alone": Row(429, o("insufficient_quota"), Kind.QUOTA, everywhere=True),
     "429 enforced, a": Row(429, a(LIMIT, code="enforced_spend_limit_reached"), Kind.QUOTA, everywhere=True),
     "429 contract, a": Row(429, a(LIMIT, code="contract_spend_limit_reached"), Kind.QUOTA, everywhere=True),
     "429 that mentions billing": Row(429, o("requests", "rate_limit_exceeded", PAY), Kind.RATE),
@@ -127,6 +137,7 @@ ROWS: Mapping[str, Row] = {
     "503 slow down": Row(503, o("service_unavailable_error", "slow_down"), Kind.RATE),
     "503 a": Row(503, a("api_error", "no", "cmek_key_unreachable"), Kind.OVERLOAD),
     "503 html": Row(503, HTML, Kind.OVERLOAD, billed=None),
+    "529 edge": Row(529, HTML, Kind.OVERLOAD),
     "529 a": Row(529, a("overloaded_error"), Kind.OVERLOAD),
     "529 compaction, a": Row(529, a("overloaded_error", "no", "compaction_unavailable"), Kind.OVERLOAD),
     "200 upstream": Row(200, o(None, 502), Kind.TRANSIENT, billed=None),
@@ -138,6 +149,8 @@ ROWS: Mapping[str, Row] = {
     "200 failed, prompt": Row(200, failed("invalid_prompt"), Kind.FILTERED, billed=None),
     "200 gemini": Row(200, [o(None, 503, "x", status="UNAVAILABLE")], Kind.OVERLOAD, billed=None),
     "200 a": Row(200, a("overloaded_error"), Kind.OVERLOAD, billed=None),
+    "200 a, key": Row(200, a("authentication_error"), Kind.AUTH, everywhere=True),
+    "200 failed, quota": Row(200, failed("insufficient_quota"), Kind.QUOTA, everywhere=True),
     # An unknown code falls back to its type, an unknown type to the status.
     "unknown code": Row(400, o("billing_error", "brand_new"), Kind.QUOTA, everywhere=True),
     "unknown type": Row(409, o("brand_new", "brand_new"), Kind.TRANSIENT),
@@ -154,6 +167,13 @@ ROWS: Mapping[str, Row] = {
     "LiteLLM": Row(429, o("throttling_error", "429"), Kind.RATE),
     "LiteLLM internal": Row(429, o("internal_server_error", "429"), Kind.RATE),
 }  # fmt: skip
+
+
+def test_every_status_that_a_provider_is_known_to_send_has_its_row() -> None:
+    known = {200, 302, 400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 498, 499, 500, 502, 503, 504, *range(520, 525)}
+
+    assert known <= {row.status for row in ROWS.values()}
+    assert {row.kind for row in ROWS.values()} == set(Kind) - {Kind.PROTOCOL}
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))

@@ -198,7 +198,27 @@ def test_whether_a_limit_is_one_a_day_is_told_by_how_fast_it_refills(
     assert only(openai(limit, remaining=remaining, reset=reset)).period_s == period_s
 
 
-NAMES = [*openai(""), *openai("", what="project-tokens"), "anthropic-ratelimit-requests-limit",
+def test_a_name_that_says_of_which_time_a_limit_is_goes_before_one_that_does_not() -> None:
+    headers = (
+        openai("14400", remaining="14400", what="requests-day")
+        | openai("30", remaining="29", reset="2s", what="requests-minute")
+        | openai("14400", remaining="14399", reset="6s")
+        | openai("9000", what="tokens")
+        | openai("100", what="tokens-second")
+    )
+
+    hints = limit_hints(headers, now=WALL)
+
+    assert {(hint.dimension, hint.period_s, hint.limit) for hint in hints} == {
+        ("requests", DAY_S, 14_400),
+        ("requests", MINUTE_S, 30),
+        ("tokens", MINUTE_S, 6_000),
+    }
+    assert all(hint.is_told for hint in hints)
+
+
+NAMES = [*openai(""), *openai("", what="project-tokens"), *openai("", what="requests-day"),
+         "anthropic-ratelimit-requests-limit",
          "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"]  # fmt: skip
 VALUES = st.one_of(st.text(max_size=12), st.floats().map(str), st.integers().map(str))
 

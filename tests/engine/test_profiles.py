@@ -19,6 +19,7 @@ from engine.providers.anthropic import Anthropic
 from engine.providers.openai import OpenAI
 from engine.providers.profile import Profile, known_at, profile_named, profile_of, profiles, recognised
 from engine.providers.resolve import resolve
+from engine.throttle import Demand, Pace
 from engine.verdict import Kind, classify
 from tests.engine.scripted import Scripted, reply
 
@@ -197,6 +198,48 @@ def test_a_name_that_is_nearly_right_is_asked_back() -> None:
 def test_a_dialect_goes_with_a_name_and_not_with_a_provider_at_hand() -> None:
     with pytest.raises(UserError, match="dialect belong to a model given by name"):
         Engine(Scripted(), price=Price(input=0, output=0), dialect="vllm")
+
+
+def pace_after(profile: Profile, said: dict[str, str]) -> Pace:
+    """What is known of limits after one answer with these headers."""
+    pace = Pace()
+    pace.learn(profile.understood(RawReply(200, said, b"{}", 0.1)).headers, sent_at=0.0, now=1.0, wall=0.0)
+    return pace
+
+
+@pytest.mark.parametrize("remaining", [14_400, 14_399, 9_000], ids=["none used", "one used", "a third used"])
+@pytest.mark.parametrize("reset", ["", "0s", "6s", "2m59.56s"])
+def test_groq_s_requests_are_a_day_s_and_its_tokens_a_minute_s_whatever_the_numbers_look_like(
+    remaining: int, reset: str
+) -> None:
+    said = {
+        "x-ratelimit-limit-requests": "14400",
+        "x-ratelimit-remaining-requests": str(remaining),
+        "x-ratelimit-reset-requests": reset,
+        "x-ratelimit-limit-tokens": "6000",
+        "x-ratelimit-remaining-tokens": "5990",
+        "x-ratelimit-reset-tokens": "0.1s",
+    }
+
+    limits = pace_after(profile_named("groq"), said).limits
+
+    assert (limits.rpd, limits.rpm, limits.tpm) == (14_400, None, 6_000)
+
+
+def test_a_day_s_limit_that_is_used_up_holds_the_next_request_back() -> None:
+    said = {"x-ratelimit-limit-requests": "1000", "x-ratelimit-remaining-requests": "0"}
+
+    pace = pace_after(profile_named("groq"), said)
+
+    assert pace.ready_at(Demand(1, 10, 5, 5), now=1.0) > 60
+
+
+def test_limits_of_a_second_are_learnt_as_what_they_are_in_a_minute() -> None:
+    mine = profile_of("mine", {"limits": {"requests": "second", "tokens": "minute"}})
+
+    limits = pace_after(mine, {"x-ratelimit-limit-requests": "10", "x-ratelimit-limit-tokens": "6000"}).limits
+
+    assert (limits.rpm, limits.tpm) == (600, 6_000)
 
 
 def test_headers_under_names_of_their_own_are_read_and_better_ones_are_not_written_over() -> None:

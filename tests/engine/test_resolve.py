@@ -82,7 +82,7 @@ def test_an_unknown_world_is_met_with_those_there_are() -> None:
             "opnai/x",
             r"no provider 'opnai'; did you mean 'openai'\? \(there are: openai, anthropic, local, sdk, simulated\)",
         ),
-        ("auto", "in Python, engine.providers.auto.auto says whom to name"),
+        ("auto", "an Engine, or the command line, finds out whom to ask"),
         ("zzz/x", r"no provider 'zzz' \(there are: openai, anthropic, local, sdk, simulated\)"),
         ("openai/x", "needs a key: set OPENAI_API_KEY"),
         ("anthropic/x", "needs a key: set ANTHROPIC_API_KEY"),
