@@ -14,7 +14,7 @@ from engine.fakes.case import Pace, Served
 if TYPE_CHECKING:
     from aiohttp import web
 
-__all__ = ["reset", "send", "send_oddly"]
+__all__ = ["reset", "send"]
 
 _CHUNK: Final = b" " * 2**20
 _MISSING: Final = 64  # bytes that are told and never come
@@ -26,10 +26,10 @@ async def send(request: web.BaseRequest, served: Served, *, clock: Clock) -> web
 
     if served.ending == "whole" and served.pace is None:
         return web.Response(status=served.status, headers=served.headers, body=served.body)
-    return await send_oddly(request, served, clock=clock)
+    return await _oddly(request, served, clock=clock)
 
 
-async def send_oddly(request: web.BaseRequest, served: Served, *, clock: Clock) -> web.StreamResponse:
+async def _oddly(request: web.BaseRequest, served: Served, *, clock: Clock) -> web.StreamResponse:
     """Send it as no server should."""
     from aiohttp import web
 
