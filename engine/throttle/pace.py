@@ -71,6 +71,7 @@ class Pace:
         self._began_at = math.inf  # the first was
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
         self._of_seconds: dict[int, bool] = {}  # dimension: whether its limit in the headers is none a minute
+        self._first_end: dict[int, float] = {}  # dimension: when its limit was to be whole again, as first told
         self._read_at = -math.inf  # headers were
         self._heard_from = -math.inf  # those that told of limits belonged to what was let in then
         self.tell(limits or Limits())
@@ -224,7 +225,7 @@ class Pace:
                 self._hear(hint, age_s=now - sent_at, now=now)  # else more than the limit was let in: it is none
 
     def _hear(self, hint: LimitHint, *, age_s: float, now: float) -> None:
-        i = self._place_of(hint)
+        i = self._place_of(hint, now=now)
         if i is None:
             return
         bucket = self._buckets.get(i)
@@ -236,13 +237,13 @@ class Pace:
         if hint.remaining is not None:
             bucket.believe(limit=hint.limit, remaining=hint.remaining, reset_s=hint.reset_s, age_s=age_s, now=now)
 
-    def _place_of(self, hint: LimitHint) -> int | None:
+    def _place_of(self, hint: LimitHint, *, now: float) -> int | None:
         """Which dimension is meant: that of a minute or that of a day. None: neither, and then we know of none."""
         i = DIMENSIONS.index(hint.dimension)
         if hint.is_told:
             return DAILY.get(i) if hint.period_s == DAY_S else i
         minute = self._buckets.get(i)
-        if not (minute is not None and minute.told) and self._is_of_seconds(i, hint):
+        if not (minute is not None and minute.told) and self._is_of_seconds(i, hint, now=now):
             if minute is not None and minute.limit is not None:
                 del self._buckets[i]
             return None
@@ -252,18 +253,20 @@ class Pace:
             return DAILY.get(i)
         return i
 
-    def _is_of_seconds(self, i: int, hint: LimitHint) -> bool:
+    def _is_of_seconds(self, i: int, hint: LimitHint, *, now: float) -> bool:
         """Whether the limit is one of some seconds (Azure: so many in ten); how many nobody says.
 
         What was used of a minute's takes its share of a minute to come back, or until the minute ends. Where it is back
         far sooner, and never was far from it, the number is no limit a minute, and to keep to it would be a standstill.
+        Who begins in the last seconds of a minute sees the same until it ends: so one end must have passed.
         """
         if hint.reset_s is None or hint.remaining is None:
             return self._of_seconds.get(i, False)
         if hint.reset_s > LONGEST_WINDOW_S:
             self._of_seconds[i] = False
         refill_s = (hint.limit - hint.remaining) / hint.limit * MINUTE_S
-        if refill_s > SOONER * (hint.reset_s + ROUNDED_S):
+        ends_at = self._first_end.setdefault(i, now + hint.reset_s)
+        if now > ends_at and refill_s > SOONER * (hint.reset_s + ROUNDED_S):
             self._of_seconds.setdefault(i, True)
         return self._of_seconds.get(i, False)
 

@@ -520,6 +520,22 @@ def test_a_limit_of_a_minute_that_is_full_again_when_the_minute_ends_is_one(shif
     assert pace.limits.rpm == 600
 
 
+@pytest.mark.parametrize("left_s", [3, 9, 14])
+def test_who_begins_in_the_last_seconds_of_a_minute_keeps_to_the_limit_all_the_same(left_s: int) -> None:
+    """Nearly nothing was used, and soon all is back: what a limit of some seconds says, too, until the minute ends."""
+    pace, now, at = Pace(), 0.0, list[float]()
+    while now < 70.0:
+        now = max(now + 0.001, pace.ready_at(ONE, now=now))
+        pace.take(ONE, now=now)
+        at.append(now)
+        ends_at = left_s if now < left_s else left_s + 60
+        used = sum(ends_at - 60 <= moment < ends_at for moment in at)
+        hear(pace, said(300, remaining=max(0, 300 - used), reset=f"{ends_at - now:.3f}s"), sent_at=now, now=now)
+
+    assert pace.limits.rpm == 300
+    assert max(sum(start <= moment < start + 1.0 for moment in at) for start in at) <= 6
+
+
 def test_what_was_refused_late_in_a_long_wait_is_asked_again_when_others_are_answered() -> None:
     """A wait that one request was asked for is not the account's: what left after it is answered."""
     pace = Pace(Limits(rpm=6_000))
