@@ -44,6 +44,8 @@ LONGEST_TEXT = 100  # a longer one is no time and no number, and to look for one
 LARGEST_LIMIT = 1e12  # above it the number means "none" or nothing
 SECOND_S, MINUTE_S, DAY_S = 1.0, 60.0, 86_400.0
 HOUR_S = 3_600.0
+ABOUT_A_DAY = 0.2  # resets are rounded, if only to whole seconds
+NEARLY_A_MINUTE_S = 55.0
 TELLING_RESET_S = 5.0  # some round up to whole seconds: below this a reset says nothing about the period
 FIRST_EPOCH_S, FIRST_EPOCH_MS = 1e9, 1e12  # larger "durations" are moments
 
@@ -196,7 +198,8 @@ def _period_s(limit: float, remaining: float | None, reset_s: float | None) -> f
     """Whether a limit is one a minute or one a day (Groq's requests), by when it is full again.
 
     A minute's limit is full within a minute. Nearer than that, what has been used so far and how long it takes to
-    refill tell how long the whole would take.
+    refill tell how long the whole would take: a day, or nothing like it. Where a limit is counted from minute to minute
+    (Azure), the first reply says that nearly all is left and nearly a minute to go, which is no refill.
     """
     if reset_s is None or reset_s < TELLING_RESET_S:
         return None
@@ -204,7 +207,11 @@ def _period_s(limit: float, remaining: float | None, reset_s: float | None) -> f
         return DAY_S
     if remaining is None or remaining >= limit:
         return None
-    return DAY_S if limit * reset_s / (limit - remaining) > HOUR_S else MINUTE_S
+    whole_s = limit * reset_s / (limit - remaining)
+    if whole_s <= HOUR_S:
+        return MINUTE_S
+    is_day = 1 - ABOUT_A_DAY < whole_s / DAY_S < 1 + ABOUT_A_DAY
+    return DAY_S if is_day and reset_s < NEARLY_A_MINUTE_S else None
 
 
 def _number(text: str) -> float | None:

@@ -190,6 +190,9 @@ def test_a_remainder_that_cannot_be_is_taken_as_not_said(remaining: str) -> None
         pytest.param("6000", "5999", "10ms", None, id="too little used to tell"),
         pytest.param("10000", "9999", "1s", None, id="rounded up to a second"),
         pytest.param("6000", "5990", "", None, id="no reset told"),
+        pytest.param("900", "899", "59.9s", None, id="one used, and the minute has just begun"),
+        pytest.param("1440", "1439", "59.9s", None, id="one used of so many that a minute would make a day"),
+        pytest.param("900", "898", "30s", None, id="two used, and half of the minute to go"),
     ],
 )
 def test_whether_a_limit_is_one_a_day_is_told_by_how_fast_it_refills(
