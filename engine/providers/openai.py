@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from engine.clock import Clock
@@ -130,16 +130,18 @@ def read_completion(request: Request, raw: RawReply, *, model: str) -> Reading:
     """Read a chat completion; raises UnreadableReply unless it holds exactly the n completions that were asked for.
 
     Completions come out in the order of their index, whatever order they came in. A refusal has the text "" and the
-    finish reason "refusal". `model` is what the reply is said to be from when it does not say so itself.
+    finish reason "refusal". An answer ends before the first stop sequence, whether or not the server saw to that.
+    `model` is what the reply is said to be from when it does not say so itself.
     """
     body = decode(raw)
     choices = _in_order(body.get("choices"), n=request.n)
     answers = [_answer(choice) for choice in choices]
     texts = tuple(text for text, _ in answers)
+    ended = [_ended(text, reason, stops=request.stop) for text, reason in answers] if request.stop else answers
     said_model = body.get("model")
     return Reading(
-        texts,
-        tuple(reason for _, reason in answers),
+        tuple(text for text, _ in ended),
+        tuple(reason for _, reason in ended),
         _usage(body.get("usage"), cap=request.n * request.max_tokens, texts=texts),
         said_model if isinstance(said_model, str) and said_model else model,
     )
@@ -148,7 +150,8 @@ def read_completion(request: Request, raw: RawReply, *, model: str) -> Reading:
 def _in_order(choices: object, *, n: int) -> list[dict[str, object]]:
     if not isinstance(choices, list) or len(choices) != n:
         count = len(choices) if isinstance(choices, list) else "no"
-        raise UnreadableReply(f"{n} completions were asked for, {count} came")
+        way_out = "; where a server gives one a request, its dialect must say n = false" if count == 1 else ""
+        raise UnreadableReply(f"{n} completions were asked for, {count} came{way_out}")
     found: dict[object, dict[str, object]] = {}
     for position, choice in enumerate(choices):
         if not isinstance(choice, dict):
@@ -180,6 +183,12 @@ def _answer(choice: dict[str, object]) -> tuple[str, FinishReason]:
     if reason == "stop":
         raise UnreadableReply("a completion ended normally without any content")
     return "", reason
+
+
+def _ended(text: str, reason: FinishReason, *, stops: Sequence[str]) -> tuple[str, FinishReason]:
+    """The answer without a stop sequence and what follows it: some leave it in, and some never look for it."""
+    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return (text[: min(places)], "stop") if places else (text, reason)
 
 
 def _usage(told: object, *, cap: int, texts: tuple[str, ...]) -> Usage | None:

@@ -59,6 +59,30 @@ def test_finish_reasons_speak_one_vocabulary(told: str, meant: str) -> None:
     assert read(reply(choices=[choice(finish=told)])).finish_reasons == (meant,)
 
 
+@pytest.mark.parametrize(
+    ("text", "finish", "meant"),
+    [
+        pytest.param("one two END", "stop", ("one two ", "stop"), id="left in"),
+        pytest.param("one two END three STOP", "length", ("one two ", "stop"), id="never looked for"),
+        pytest.param("one two", "length", ("one two", "length"), id="not met"),
+    ],
+)
+def test_an_answer_ends_before_the_first_stop_whatever_the_server_does(
+    text: str, finish: str, meant: tuple[str, str]
+) -> None:
+    request = Request.user("x", stop=("STOP", "END", ""))
+
+    reading = read(reply(choices=[choice(text, finish=finish)]), request)
+
+    assert (reading.texts[0], reading.finish_reasons[0]) == meant
+    assert reading.usage == Usage(3, 2)
+
+
+def test_one_completion_where_several_were_asked_for_says_the_way_out() -> None:
+    with pytest.raises(UnreadableReply, match=r"3 completions were asked for, 1 came; .* must say n = false"):
+        read(reply(), Request.user("x", n=3))
+
+
 def test_a_refusal_is_no_answer() -> None:
     reading = read(reply(choices=[choice(None, refusal="I cannot help with that.")]))
 

@@ -11,7 +11,7 @@ from engine import Engine, Price, Request
 from engine.clock import SystemClock
 from engine.errors import AuthenticationRefused, QuotaExhausted, UserError
 from engine.fakes import virtual_time
-from engine.headers import limit_hints
+from engine.headers import limit_hints, retry_after_s
 from engine.messages import RawReply
 from engine.providers import openai as openai_wire
 from engine.providers.address import Address
@@ -250,6 +250,19 @@ def test_headers_under_names_of_their_own_are_read_and_better_ones_are_not_writt
 
     assert {(hint.dimension, hint.limit) for hint in hints} == {("requests", 600.0), ("tokens", 1000.0)}
     assert profile_named("plain").understood(raw) is raw
+
+
+def test_what_a_proxy_passes_on_under_names_of_its_own_is_heard() -> None:
+    """How long to wait, limits that it has no name for, and above all that nobody real answers."""
+    anthropic = {"limit": "40000", "remaining": "39000", "reset": "2026-11-20T20:27:24Z"}
+    tokens = {f"llm_provider-anthropic-ratelimit-output-tokens-{what}": text for what, text in anthropic.items()}
+    own = {"llm_provider-retry-after": "7", "llm_provider-x-simulated-teacher": "1", **tokens}
+
+    understood = profile_named("litellm").understood(RawReply(429, own, b"{}", 0.1))
+
+    assert understood.simulated
+    assert retry_after_s(understood.headers, now=0.0) == 7.0
+    assert [hint.dimension for hint in limit_hints(understood.headers, now=0.0)] == ["output tokens"]
 
 
 @pytest.mark.parametrize(
