@@ -15,7 +15,7 @@ is not decided here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -33,6 +33,7 @@ from engine.messages import RawReply, Reply, Request, Usage
 from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
 from engine.providers.choice import errors_of
+from engine.providers.former import Former
 from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
@@ -136,6 +137,7 @@ class Attempts:
     stopped: Callable[[], SmeltError | None]  # why nothing more may be sent, if so
     count: Count | None = None  # how whoever answers counts the input, if it says so beforehand
     cached_counts: bool = True  # whether input that the provider had in its cache counts against its limits
+    formers: Sequence[Former] = ()  # who was asked before them
 
     def wants_more(self, coming: int) -> bool:
         """Whether a question after so many others would find hardly anybody in line; who backs off stands in none."""
@@ -291,17 +293,21 @@ class Attempts:
     def recalled(self, request: Request, key: bytes) -> tuple[Stored, Reading] | None:
         """What the journal knows, which tells how many tokens its kind takes, as a fresh reply would.
 
-        A stored reply that still cannot be read is as good as none.
+        A stored reply that still cannot be read is as good as none. What a former answered teaches nothing.
         """
-        stored = self.journal.find(key)
-        if stored is None:
+        if found := self._found(request, key, self.provider):
+            self.learn(request, found[1], input_bound=input_bound(request, count=self.count))
+            return found
+        keys = ((former, request.identity(asked_of=former.asked_of)) for former in self.formers)
+        return next(filter(None, (self._found(request, key, former) for former, key in keys)), None)
+
+    def _found(self, request: Request, key: bytes, reader: Provider | Former) -> tuple[Stored, Reading] | None:
+        if (stored := self.journal.find(key)) is None:
             return None
         try:
-            reading = self.provider.read(request, stored.raw)
+            return stored, reader.read(request, stored.raw)
         except UnreadableReply:
             return None
-        self.learn(request, reading, input_bound=input_bound(request, count=self.count))
-        return stored, reading
 
     def learn(self, request: Request, reading: Reading, *, input_bound: int) -> None:
         """Note how many tokens a request of its kind takes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -31,6 +31,7 @@ from engine.messages import RawReply, Reply, Request
 from engine.prices import PICO_PER_USD
 from engine.providers import Capabilities, Provider, choice
 from engine.providers.choice import Model
+from engine.providers.former import Former
 from engine.retry import Setback, Standing, persist
 from engine.statistics import Books, ModelStatistics, Tally
 from engine.throttle import Demand, Limits, Sizes
@@ -61,6 +62,7 @@ class Terms:
     events: Events | None
     books: Books
     crew: Crew
+    formers: Sequence[Former] = ()
 
 
 class Branch:
@@ -130,6 +132,7 @@ class Branch:
             stopped=self.underway.stopped,
             count=choice.count_of(self.provider),
             cached_counts=choice.cached_counts_of(self.provider),
+            formers=self._terms.formers,
         )
         self.depot = open_depot(
             self.attempts,

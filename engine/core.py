@@ -30,6 +30,7 @@ from engine.prices import Price, dollars
 from engine.providers import Capabilities, choice
 from engine.providers.address import Address
 from engine.providers.choice import Named
+from engine.providers.former import formers_of
 from engine.providers.profile import Profile
 from engine.providers.simulated import Simulated, World
 from engine.routes import Routes
@@ -64,8 +65,9 @@ class Engine:
     everything, or the stages that it names by their tags, to the provider's batch endpoint, at half the price and
     within a day or so: limits and deadlines of online requests say nothing then, and it needs a journal. What an
     earlier process has left out in batches is waited for in any case. `dialect` is what stands at `base_url`, by name
-    or as a Profile, when its address does not tell. `seed` seeds the waits' jitter, a simulated world and a model in
-    this process.
+    or as a Profile, when its address does not tell. `formers` were asked before, in the same journal: what they
+    answered to the same questions counts, and they are asked nothing. `seed` seeds the waits' jitter, a simulated world
+    and a model in this process.
 
     A `model` of "auto" is a key in the environment if there is a budget, else a server on this machine or a model in
     the cache; a note says whom it found, and why.
@@ -94,6 +96,7 @@ class Engine:
         batch: bool | Collection[str] = False,
         batch_timing: Timing | None = None,
         dialect: str | Profile | None = None,
+        formers: Sequence[str] = (),
     ) -> None:
         optional = {"attempt_timeout_s": attempt_timeout_s, "run_deadline_s": run_deadline_s}
         check_seconds(deadline_s=deadline_s, **{name: told for name, told in optional.items() if told is not None})
@@ -122,6 +125,7 @@ class Engine:
             events=events,
             books=self._books,
             crew=self._crew,
+            formers=formers_of(formers),
         )
         first = choice.model_of(
             model,
@@ -251,6 +255,11 @@ class Engine:
     def model(self) -> str:
         """`provider/name`, as on the command line; of several, the one that is wanted first."""
         return self._routes.usual.name
+
+    @property
+    def asked_of(self) -> tuple[str, ...]:
+        """The models and their endpoints, as the journal names them; for another engine's `formers`."""
+        return tuple(branch.asked_of for branch in self._routes.branches)
 
     @property
     def simulated(self) -> bool:
