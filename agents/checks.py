@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from engine.errors import UserError
 
-__all__ = ["check_writable", "decimal", "flag", "meant", "one_of", "positive", "within"]
+__all__ = ["check_writable", "decimal", "flag", "formers", "meant", "one_of", "positive", "within"]
 
 
 def within(name: str, value: int | None, least: int, most: int) -> None:
@@ -54,3 +54,12 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def formers(told: object) -> tuple[str, ...]:
+    """Whom a run asked before, as its journal names them. Raises UserError for what names nobody."""
+    from engine.providers.former import formers_of
+
+    if not isinstance(told, list) or not all(isinstance(each, str) for each in told):
+        raise UserError(f"formers must be a list of texts (got {told!r})")
+    return tuple(former.asked_of for former in formers_of(told))

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_args, get_type_hints
 
-from agents.checks import check_writable, decimal, flag, meant, one_of, positive, within
+from agents.checks import check_writable, decimal, flag, formers, meant, one_of, positive, within
 from engine.errors import UserError
 
 if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wait for
@@ -116,6 +116,7 @@ class Configuration:
     hedge: bool = False
     batch: bool = False  # through the provider's batch endpoint: for less, within a day or so
     deadline: float | None = None  # of asking, from every start on
+    formers: tuple[str, ...] | None = None  # models and endpoints that this run asked before; `smelt resume --model`
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
     per_request: int = 8
@@ -146,13 +147,8 @@ class Configuration:
             raise UserError(
                 "price_cached_in, price_cache_write and price_batch go with --price-in and --price-out: give these too"
             )
-        _ = (
-            self.cap,
-            self.price,
-            self.profile,
-            self.order,
-            self.by_role,
-        )  # what the engine would not take is refused here, when nothing is written yet
+        # What the engine would not take is refused here, when nothing is written yet.
+        _ = self.cap, self.price, self.profile, self.order, self.by_role
         one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
         one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
 
@@ -254,6 +250,8 @@ def checked_options(table: Mapping[str, object]) -> dict[str, object]:
             options |= _budget_table(value)
         elif field == "dialects" and isinstance(value, dict):
             options[field] = _checked_dialects(value)
+        elif field == "formers":
+            options[field] = formers(value)
         elif field == "fallback":
             options[field] = models_said("fallback", value)
         elif field == "models" and isinstance(value, dict):

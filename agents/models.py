@@ -32,6 +32,7 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
         run_deadline_s=configuration.deadline,
         hedge=configuration.hedge,
         batch=BATCHED if configuration.batch else False,
+        formers=configuration.formers or (),
     )
 
 
@@ -47,9 +48,12 @@ def _model(said: Configuration) -> Model:
 
 
 def models_told(configuration: Configuration) -> str:
-    """Who does what, in short: "openai/a, else anthropic/b; annotator: openai/c"."""
+    """Who does what, and who did, in short: "openai/a, else anthropic/b; annotator: openai/c; before: openai/d"."""
     roles = [f"{role}: {_in_order(order)}" for role, order in configuration.by_role.items()]
-    return "; ".join([_in_order(configuration.order), *roles])
+    formers = {former.partition(" at ")[0] for former in configuration.formers or ()}
+    gone = sorted(formers - {each.model for each in configuration.everyone})
+    before = [f"before: {', '.join(gone)}"] if gone else []
+    return "; ".join([_in_order(configuration.order), *roles, *before])
 
 
 def targets_told(configuration: Configuration) -> str | None:

@@ -22,7 +22,8 @@ import orjson
 from agents.checks import check_writable
 from agents.config import PACE, Configuration, as_table, checked_options
 from engine.errors import JournalUnusable, UserError
-from engine.journal import mark_path, name_at, peek
+from engine.journal import mark_path, name_at, peek, requests
+from engine.messages import asked_of
 from engine.prices import PICO_PER_USD
 
 __all__ = ["Reread", "RunFolder", "free_name", "held", "write_whole"]
@@ -127,6 +128,12 @@ class RunFolder:
                 "give the sum of that and what more may be spent"
             )
         return configuration
+
+    def asked(self) -> tuple[str, ...]:
+        """The models and endpoints that this run has asked so far, the newest first."""
+        if not self.journal.is_file():
+            return ()
+        return tuple(dict.fromkeys(map(asked_of, requests(self.journal))))
 
     def keep(self, configuration: Configuration) -> None:
         """Write the configuration down in place of the one it was begun with.

@@ -27,6 +27,7 @@ __all__ = [
     "Role",
     "Usage",
     "as_told",
+    "asked_of",
 ]
 
 Role = Literal["system", "user", "assistant"]
@@ -191,6 +192,11 @@ def as_told(canonical: bytes) -> dict[str, object]:
     told = dict(zip(_CANONICAL, _canonical_values(canonical), strict=True))
     told["messages"] = [{"role": role, "content": content} for role, content in told["messages"]]
     return {name: value for name, value in told.items() if value not in (None, [])}
+
+
+def asked_of(canonical: bytes) -> str:
+    """The model and the endpoint that a canonical request was put to. Raises ValueError for what is none."""
+    return str(_canonical_values(canonical)[0])
 
 
 def _canonical_values(canonical: bytes) -> list[Any]:

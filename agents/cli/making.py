@@ -53,7 +53,7 @@ RUNS = Path("runs")
 
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: smelt run prompt.md --model openai/gpt-5.4-mini --budget 5")(run)
-    app.command(epilog="Example: smelt resume runs/dates, and with a newer reader: smelt resume runs/dates --reparse")(
+    app.command(epilog="Example: smelt resume runs/dates, and with another teacher: smelt resume runs/dates --model M")(
         resume
     )
     app.command(epilog="Example: smelt generate prompt.md --model simulated/dates --examples 500")(generate)
@@ -181,27 +181,44 @@ def _confirm_spending(models: Sequence[str], budget: str | None) -> None:
 def resume(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     budget: Annotated[str | None, typer.Option(metavar="USD", help="A new cap, for what was spent included.")] = None,
+    model: ModelOption = None,
     fallback: FallbackOption = None,
+    base_url: BaseUrlOption = None,
+    dialect: DialectOption = None,
+    insecure_http: InsecureHttpOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    concurrency: ConcurrencyOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Only read the stored replies again; nothing more is paid.")
     ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> int:
-    """Continue a run where it stopped. What was paid for is not paid again."""
-    import dataclasses
-
-    from agents.prepare import checked
+    """Continue a run where it stopped, also with another model. What was paid for is not paid again."""
+    from agents.prepare import prepare
     from agents.run_folder import Reread, RunFolder
+    from agents.succession import succeeded
     from engine.errors import UserError
 
-    if reparse and (budget is not None or fallback):
-        raise UserError("--reparse pays for nothing; leave out --budget and --fallback, or leave out --reparse")
+    told = {
+        "model": model, "fallback": _models(fallback) if fallback else None, "base_url": base_url, "dialect": dialect,
+        "insecure_http": insecure_http, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in,
+        "price_out": price_out,
+    }  # fmt: skip
+    changes = {name: value for name, value in told.items() if value is not None}
+    if reparse and (budget is not None or changes):
+        raise UserError(
+            "--reparse pays for nothing; leave out the options that say whom to ask, or leave out --reparse"
+        )
     run_folder = Reread(folder) if reparse else RunFolder(folder)
     configuration = run_folder.configuration() if budget is None else run_folder.with_budget(budget)
-    if fallback:
-        configuration = checked(dataclasses.replace(configuration, fallback=_models(fallback)))
-    run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
+    prompt = run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
+    if changes:
+        now = succeeded(configuration, changes, asked=run_folder.asked())
+        configuration = prepare(now, prompt=prompt, note=say_aside)
     return _carry_out(run_folder, configuration, json=json, quiet=quiet)
 
 

@@ -15,7 +15,7 @@ from engine.journal.records import Counts, Entry, Totals, Worth, is_whole, unpac
 from engine.journal.tables import connect, is_new
 from engine.messages import RawReply
 
-__all__ = ["IN_FLIGHT", "counts", "entries", "name_at", "name_of", "peek", "read", "reply_in"]
+__all__ = ["IN_FLIGHT", "counts", "entries", "name_at", "name_of", "peek", "read", "reply_in", "requests"]
 
 IN_FLIGHT: Final = "FROM intent WHERE NOT EXISTS (SELECT 1 FROM charge WHERE charge.attempt = intent.attempt)"
 
@@ -48,6 +48,12 @@ def read(path: Path) -> Iterator[Entry]:
     """Every attempt of a journal that another process may be writing, in order, a few at a time from the disk."""
     with _looking_at(path) as database:
         yield from entries(database, path)
+
+
+def requests(path: Path) -> Iterator[bytes]:
+    """What was asked, as the senders wrote it down, the newest first; of a journal that another process may write."""
+    with _looking_at(path) as database:
+        yield from (sent for (sent,) in database.execute("SELECT sent FROM request ORDER BY attempt DESC"))
 
 
 def name_at(path: Path) -> str | None:

@@ -91,9 +91,11 @@ class Ended:
         return table
 
 
-async def start(*words: object) -> Process:
-    """`python -m agents WORDS`, in the clone, with no key in its environment."""
+async def start(*words: object, key: str | None = None) -> Process:
+    """`python -m agents WORDS`, in the clone, with no key in its environment but this one, if it is given."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    if key is not None:
+        environment["OPENAI_API_KEY"] = key
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -114,8 +116,8 @@ async def ended(process: Process) -> Ended:
     return Ended(process.returncode, out.decode(), err.decode())
 
 
-async def smelt(*words: object) -> Ended:
-    return await ended(await start(*words))
+async def smelt(*words: object, key: str | None = None) -> Ended:
+    return await ended(await start(*words, key=key))
 
 
 def generating(out: Path, *more: object, url: str, dialect: str = "openai", budget: str = "5") -> list[str]:
@@ -144,8 +146,10 @@ def signal_to(process: Process, number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
-async def stopped_at(world: Watched, asked: int, number: signal.Signals, words: Sequence[object]) -> Ended:
+async def stopped_at(
+    world: Watched, asked: int, number: signal.Signals, words: Sequence[object], *, key: str | None = None
+) -> Ended:
     """Run a command that gets a signal at the moment at which the teacher is asked for the so-manieth time."""
-    process = await start(*words)
+    process = await start(*words, key=key)
     world.when(asked, lambda: signal_to(process, number))
     return await ended(process)

@@ -27,7 +27,7 @@ def swapped(journal: Path, *, first: str, then: str, says_so: bool = True) -> tu
         async with FakeProvider(EchoWorld()) as one, FakeProvider(EchoWorld()) as other:
             async with Engine(first, base_url=one.url, journal=journal, budget=GENEROUS, price=RATE) as engine:
                 before = [outcome.unwrap() async for outcome in engine.map(ROWS[:20])]
-                formers = [engine.asked_of] if says_so else []
+                formers = engine.asked_of if says_so else ()
             async with Engine(
                 then, base_url=other.url, journal=journal, budget=GENEROUS, price=RATE, formers=formers
             ) as engine:

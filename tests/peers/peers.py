@@ -54,6 +54,7 @@ class Peer:
     under: Callable[[Weather, World], AbstractAsyncContextManager[Count]]
     key: str | None = None
     cannot: Mapping[str, str] = field(default_factory=dict)
+    rows: int = 200  # as many as are asked where many are
 
     def must(self, scenario: str) -> None:
         """Skip the test where its scenario has no sense here."""
@@ -89,11 +90,16 @@ def aimock(folder: Path) -> Iterator[Peer]:
     async def under(weather: Weather, world: World) -> AsyncIterator[Count]:
         asked(f"{root}/__aimock/chaos", key=KEY, body=CHAOS.get(weather, {}))
         before = questions()
-        async with FakeProvider(world, port=behind, latency_scale=0.0):
+        async with FakeProvider(world, port=behind, api_key=BEHIND_KEY, latency_scale=0.0):
             yield lambda: questions() - before
         asked(f"{root}/__aimock/chaos", key=KEY, method="DELETE")
 
-    with serving(command, ready=f"{root}/health", log=folder / "log", environment={"AIMOCK_API_KEYS": KEY}):
+    with serving(
+        command,
+        ready=f"{root}/health",
+        log=folder / "log",
+        environment={"AIMOCK_API_KEYS": KEY, "AIMOCK_PROVIDER_OPENAI_KEY": BEHIND_KEY},
+    ):
         # It gives one completion, whatever is asked: known of no address, so a user says it in the configuration.
         yield Peer(
             name="aimock", url=f"{root}/v1", model="any", key=KEY, under=under,
@@ -276,7 +282,7 @@ def transformers_serve(folder: Path) -> Iterator[Peer]:
     with serving(command, ready=f"{root}/health", log=log, environment={"HF_HUB_OFFLINE": "1"}):
         yield Peer(
             name="transformers-serve", url=f"{root}/v1", model=str(model), under=under,
-            dialect=profile_named("transformers-serve"),
+            dialect=profile_named("transformers-serve"), rows=20,
             cannot={
                 "key": "it takes any key", "long": "it reads on beyond what its model was made for",
                 "storm": "it fails for no request of ours", "json": "a model of random weights writes none",

@@ -1,0 +1,92 @@
+"""Another teacher in the middle of a run: nothing said of the one before holds, and what was answered counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.config import Configuration, checked_options
+from agents.models import models_told
+from agents.run_folder import RunFolder
+from agents.succession import succeeded
+from engine.errors import UserError
+from tests.agents.commands import in_this_process
+
+BEFORE = "openai/a at http://127.0.0.1:1/v1 openai-chat a"
+BEGUN = Configuration(
+    model="openai/a",
+    base_url="http://127.0.0.1:1/v1",
+    dialect="vllm",
+    price_in="1",
+    price_out="2",
+    budget="5",
+    rpm=600,
+    concurrency=4,
+    examples=300,
+    seed=7,
+)
+
+
+def test_what_was_said_of_the_one_before_is_forgotten_and_the_rest_stays() -> None:
+    now = succeeded(BEGUN, {"model": "openai/b", "price_in": "3", "price_out": "4"}, asked=[BEFORE])
+
+    assert now == Configuration(
+        model="openai/b", price_in="3", price_out="4", budget="5", examples=300, seed=7, formers=(BEFORE,)
+    )
+    assert models_told(now) == "openai/b; before: openai/a"
+
+
+def test_the_same_model_elsewhere_is_another_too() -> None:
+    now = succeeded(BEGUN, {"base_url": "http://127.0.0.1:2/v1"}, asked=[BEFORE])
+
+    assert (now.model, now.price, now.rpm, now.formers) == ("openai/a", None, None, (BEFORE,))
+    assert models_told(now) == "openai/a"
+
+
+def test_another_pace_is_no_other_teacher() -> None:
+    now = succeeded(BEGUN, {"rpm": 60}, asked=[BEFORE])
+
+    assert (now.rpm, now.concurrency, now.price, now.formers) == (60, 4, BEGUN.price, None)
+
+
+def test_who_was_asked_before_is_written_into_the_run_and_read_again(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    configuration = succeeded(
+        BEGUN, {"model": "openai/b"}, asked=[BEFORE, "anthropic/c at https://x/v1 anthropic-messages 1 c"]
+    )
+
+    folder.begin(prompt="Say hello", configuration=configuration)
+
+    assert folder.configuration() == configuration
+    assert folder.asked() == ()
+
+
+@pytest.mark.parametrize("told", ["openai/a", ["openai/a"], [1], {}])
+def test_formers_that_name_nobody_are_refused(told: object) -> None:
+    with pytest.raises(UserError, match="formers"):
+        checked_options({"formers": told})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        pytest.param(
+            ("--model", "openai/b", "--base-url", "http://127.0.0.1:9/v1"), "no price is known", id="no price"
+        ),
+        pytest.param(("--model", "openia/b"), "did you mean 'openai'?", id="no such provider"),
+        pytest.param(("--base-url", "somewhere"), "write it as https://host/v1", id="no address"),
+        pytest.param(("--reparse", "--model", "openai/b"), "--reparse pays for nothing", id="nobody is asked"),
+    ],
+)
+def test_a_teacher_that_cannot_be_meant_leaves_the_run_as_it_is(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(prompt="Say hello", configuration=BEGUN)
+
+    ran = in_this_process("resume", folder.path, *options)
+
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert said in ran.err
+    assert folder.configuration() == BEGUN
