@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo check lint test bench rivals format constraints clean
+.PHONY: help demo check lint test peers bench rivals format constraints clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,18 @@ lint: .venv/installed-dev  ## format, lint and types
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
 	$(FAST)
 	$(BIN)/python -m pytest -q -m slow
+
+# Each in an environment of its own, outside of this folder; `make test` asks those that it finds there, and installs none.
+PEERS := $(or $(SMELT_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/smelt-peers)
+
+peers: .venv/installed-dev  ## the same questions to servers that others wrote; installs them first (2 GB, once)
+	npm install --silent --no-audit --no-fund --prefix $(PEERS)/aimock @copilotkit/aimock@1.43.0
+	for each in mocklimit litellm transformers; do $(PYTHON) -m venv $(PEERS)/$$each || exit 1; done
+	$(PEERS)/mocklimit/bin/pip install --quiet mocklimit==0.6.0
+	$(PEERS)/litellm/bin/pip install --quiet 'litellm[proxy]==1.106.2'
+	$(PEERS)/transformers/bin/pip install --quiet torch==2.13.0
+	$(PEERS)/transformers/bin/pip install --quiet 'transformers[serving]==5.23.0'
+	SMELT_PEERS=$(PEERS) $(BIN)/python -m pytest -m peers
 
 bench: .venv/installed-dev  ## every benchmark; each prints a table and one JSON line
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

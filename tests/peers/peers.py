@@ -21,7 +21,7 @@ from engine.providers.simulated import World
 from tests.peers.processes import HOME, asked, free_port, serving, version_in
 from tests.peers.script import fixtures
 
-__all__ = ["PEERS", "RATE", "Limited", "Peer", "Weather", "missing", "mocklimit_at"]
+__all__ = ["KEY", "PEERS", "RATE", "Limited", "Peer", "Weather", "missing", "mocklimit_at"]
 
 KEY: Final = "sk-peer-0123456789abcdef"
 BEHIND_KEY: Final = "sk-behind-0123456789abcdef"
@@ -37,6 +37,7 @@ class Weather(Enum):
     STORM = "fails now and then"
     RUSH = "turns away now and then, as too fast"
     NARROW = "reads ten tokens"
+    TOLD = "tells of limits"
 
 
 Count = Callable[[], int]
@@ -221,6 +222,7 @@ BEHIND: Final[Mapping[Weather, Mapping[str, Any]]] = {
     Weather.STORM: {"faults": FaultRates(error=0.08, overloaded=0.02, reset=0.04, garbled=0.02, error_under_200=0.02)},
     Weather.RUSH: {"faults": FaultRates(too_fast=0.02)},
     Weather.NARROW: {"context_tokens": 10},
+    Weather.TOLD: {"rpm": 6000, "tpm": 600_000},
 }
 
 
