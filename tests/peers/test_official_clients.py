@@ -44,12 +44,8 @@ def test_anthropics_client_hears_it_in_its_own_dialect(started: Started) -> None
     async def ask() -> str:
         client = anthropic.AsyncAnthropic(base_url=peer.url.removesuffix("/v1"), api_key=KEY, max_retries=0)
         async with peer.under(Weather.CALM, Scripted()), client:
-            turns = [{"role": "user", "content": PLAIN}]
             reply = await client.messages.create(
-                model="anthropic-behind",
-                system=BRIEF,
-                messages=turns,
-                max_tokens=24,  # type: ignore[arg-type]
+                model="anthropic-behind", system=BRIEF, messages=[{"role": "user", "content": PLAIN}], max_tokens=24
             )
             assert reply.usage.output_tokens > 0
             return "".join(block.text for block in reply.content if block.type == "text")
