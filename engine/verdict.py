@@ -119,6 +119,7 @@ WORDS: Mapping[str, Kind] = {
     "contract_spend_limit_reached": Kind.QUOTA,
     "invalid_api_key": Kind.AUTH,
     "authentication_error": Kind.AUTH,
+    "no_db_connection": Kind.AUTH,  # LiteLLM's proxy, of a key that it would look up if it could
     "permission_error": Kind.AUTH,
     "unsupported_country_region_territory": Kind.AUTH,
     "model_not_found": Kind.CONFIG,

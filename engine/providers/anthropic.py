@@ -14,7 +14,7 @@ from engine.providers import Capabilities, Reading
 from engine.providers.account import Account
 from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
-from engine.providers.foreign import credible_usage, decode, encode, optional
+from engine.providers.foreign import credible_usage, decode, encode, ended, optional
 from engine.providers.http import Wire
 from engine.providers.marks import marked
 from engine.providers.profile import Profile, profiles, recognised
@@ -162,7 +162,7 @@ def _split_system(messages: tuple[Message, ...]) -> tuple[str, list[Message]]:
 
 
 def read_message(request: Request, raw: RawReply, *, model: str) -> Reading:
-    """Read a message: its text blocks joined, thinking left out. A refusal has the text "".
+    """Read a message: its text blocks joined, thinking left out, up to the first stop. A refusal has the text "".
 
     Raises UnreadableReply when it is no message or does not say why it ended. `model` is what the reply is said to be
     from when it does not say so itself.
@@ -174,9 +174,10 @@ def read_message(request: Request, raw: RawReply, *, model: str) -> Reading:
     reason = _FINISH.get(finish, "other")
     text = _text(body.get("content"))
     texts = ("" if reason == "refusal" else text,)
+    whole, reason = ended(texts[0], reason, stops=request.stop)
     said_model = body.get("model")
     return Reading(
-        texts,
+        (whole,),
         (reason,),
         _usage(body.get("usage"), cap=request.n * request.max_tokens, texts=texts),
         said_model if isinstance(said_model, str) and said_model else model,

@@ -10,9 +10,9 @@ from dataclasses import replace
 import orjson
 
 from engine.errors import UnreadableReply
-from engine.messages import RawReply, Usage
+from engine.messages import FinishReason, RawReply, Usage
 
-__all__ = ["credible_usage", "decode", "encode", "optional", "trimmed"]
+__all__ = ["credible_usage", "decode", "encode", "ended", "optional", "trimmed"]
 
 
 def encode(body: Mapping[str, object]) -> bytes:
@@ -42,6 +42,12 @@ def decode(raw: RawReply) -> dict[str, object]:
     if body.get("error") is not None:
         raise UnreadableReply(f"the provider answered {raw.status} with an error in place of a reply")
     return body
+
+
+def ended(text: str, reason: FinishReason, *, stops: Sequence[str]) -> tuple[str, FinishReason]:
+    """The answer without a stop sequence and what follows it: some leave it in, and some never look for it."""
+    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return (text[: min(places)], "stop") if places else (text, reason)
 
 
 def optional(told: object) -> object:

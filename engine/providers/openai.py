@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.clock import Clock
@@ -12,7 +12,7 @@ from engine.providers import Capabilities, Reading
 from engine.providers.account import Account
 from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
-from engine.providers.foreign import credible_usage, decode, encode, optional
+from engine.providers.foreign import credible_usage, decode, encode, ended, optional
 from engine.providers.http import Wire
 from engine.providers.marks import marked
 from engine.providers.profile import Profile, profiles, recognised
@@ -137,11 +137,11 @@ def read_completion(request: Request, raw: RawReply, *, model: str) -> Reading:
     choices = _in_order(body.get("choices"), n=request.n)
     answers = [_answer(choice) for choice in choices]
     texts = tuple(text for text, _ in answers)
-    ended = [_ended(text, reason, stops=request.stop) for text, reason in answers] if request.stop else answers
+    whole = [ended(text, reason, stops=request.stop) for text, reason in answers] if request.stop else answers
     said_model = body.get("model")
     return Reading(
-        tuple(text for text, _ in ended),
-        tuple(reason for _, reason in ended),
+        tuple(text for text, _ in whole),
+        tuple(reason for _, reason in whole),
         _usage(body.get("usage"), cap=request.n * request.max_tokens, texts=texts),
         said_model if isinstance(said_model, str) and said_model else model,
     )
@@ -183,12 +183,6 @@ def _answer(choice: dict[str, object]) -> tuple[str, FinishReason]:
     if reason == "stop":
         raise UnreadableReply("a completion ended normally without any content")
     return "", reason
-
-
-def _ended(text: str, reason: FinishReason, *, stops: Sequence[str]) -> tuple[str, FinishReason]:
-    """The answer without a stop sequence and what follows it: some leave it in, and some never look for it."""
-    places = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
-    return (text[: min(places)], "stop") if places else (text, reason)
 
 
 def _usage(told: object, *, cap: int, texts: tuple[str, ...]) -> Usage | None:

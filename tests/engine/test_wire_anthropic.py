@@ -40,9 +40,9 @@ def text(said: object) -> dict[str, object]:
     return {"type": "text", "text": said}
 
 
-def read(body: object) -> Reading:
+def read(body: object, request: Request = PLAIN) -> Reading:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    return read_message(PLAIN, RawReply(200, {}, content, 0.1), model="asked-for")
+    return read_message(request, RawReply(200, {}, content, 0.1), model="asked-for")
 
 
 # What we post
@@ -162,6 +162,15 @@ def test_a_refusal_is_no_answer() -> None:
     reading = read(reply(stop_reason="refusal", content=[text("I would rather not.")]))
 
     assert (reading.texts, reading.finish_reasons) == (("",), ("refusal",))
+
+
+def test_an_answer_ends_before_the_first_stop_whatever_the_server_does() -> None:
+    """Servers that call themselves compatible may leave it in, or never look for it."""
+    request = Request.user("x", stop=("END",))
+
+    reading = read(reply(stop_reason="max_tokens", content=[text("one two END three")]), request)
+
+    assert (reading.texts, reading.finish_reasons) == (("one two ",), ("stop",))
 
 
 def test_an_answer_may_be_empty() -> None:

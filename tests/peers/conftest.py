@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.peers.peers import PEERS, Peer, missing
+from tests.peers.peers import ANTHROPIC, PEERS, Peer, in_anthropics_dialect, missing
 
 Started = Callable[[str], Peer]
 
@@ -28,6 +28,9 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
         yield start
 
 
-@pytest.fixture(params=list(PEERS))
+@pytest.fixture(params=[*PEERS, *ANTHROPIC])
 def peer(request: pytest.FixtureRequest, started: Started) -> Peer:
-    return started(request.param)
+    if request.param not in ANTHROPIC:
+        return started(request.param)
+    name, model = ANTHROPIC[request.param]
+    return in_anthropics_dialect(started(name), model=model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,18 @@ from engine.providers.simulated import World
 from tests.peers.processes import HOME, asked, free_port, serving, version_in
 from tests.peers.script import fixtures
 
-__all__ = ["KEY", "PEERS", "RATE", "Limited", "Peer", "Weather", "missing", "mocklimit_at"]
+__all__ = [
+    "ANTHROPIC",
+    "KEY",
+    "PEERS",
+    "RATE",
+    "Limited",
+    "Peer",
+    "Weather",
+    "in_anthropics_dialect",
+    "missing",
+    "mocklimit_at",
+]
 
 KEY: Final = "sk-peer-0123456789abcdef"
 BEHIND_KEY: Final = "sk-behind-0123456789abcdef"
@@ -53,6 +64,7 @@ class Peer:
     model: str
     dialect: Profile
     under: Callable[[Weather, World], AbstractAsyncContextManager[Count]]
+    api: str = "openai"
     key: str | None = None
     cannot: Mapping[str, str] = field(default_factory=dict)
     rows: int = 200  # as many as are asked where many are
@@ -64,7 +76,7 @@ class Peer:
 
     def engine(self, **how: Any) -> Engine:
         usual = {"api_key": self.key, "dialect": self.dialect, "price": RATE, "budget": Budget(usd=100), "seed": 0}
-        return Engine(f"openai/{how.pop('model', self.model)}", base_url=self.url, **{**usual, **how})
+        return Engine(f"{self.api}/{how.pop('model', self.model)}", base_url=self.url, **{**usual, **how})
 
 
 # -- aimock: says what it was told to say, or hands on what it was told nothing about
@@ -85,7 +97,8 @@ def aimock(folder: Path) -> Iterator[Peer]:
                "--proxy-only", "--provider-openai", f"http://127.0.0.1:{behind}", "--log-level", "warn")  # fmt: skip
 
     def questions() -> int:
-        return len(asked(f"{root}/__aimock/journal?path=/v1/chat/completions", key=KEY))
+        paths = ("/v1/chat/completions", "/v1/messages")
+        return sum(len(asked(f"{root}/__aimock/journal?path={path}", key=KEY)) for path in paths)
 
     @asynccontextmanager
     async def under(weather: Weather, world: World) -> AsyncIterator[Count]:
@@ -137,6 +150,7 @@ class Limited:
     path: str = "/chat/completions"
     usage: tuple[str, str] = ("prompt_tokens", "completion_tokens")
     answer: Mapping[str, Any] = field(default_factory=lambda: COMPLETION)
+    api: str = "openai"
 
 
 def _always(value: object) -> dict[str, Any]:
@@ -148,6 +162,14 @@ def _always(value: object) -> dict[str, Any]:
     return {"enum": [value]}
 
 
+MESSAGE: Final[Mapping[str, Any]] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "mock",
+    "content": [{"type": "text", "text": "It is 42."}],
+    "stop_reason": "end_turn",
+}
 FREE: Final = Limited(
     strategy="fixed_window", limits=({"dimension": "requests", "limit": 10**6, "window_seconds": 60},)
 )
@@ -181,10 +203,12 @@ def mocklimit_at(folder: Path, policy: Limited, *, name: str = "mocklimit") -> I
         before = questions()
         yield lambda: questions() - before
 
+    kin = "plain" if policy.api == "openai" else "anthropic-plain"
     with serving(command, ready=f"{root}/mocklimit/stats", log=folder / "log"):
         yield Peer(
             name=name, url=f"{root}/v1", model="mock", key=KEY, under=under,
-            dialect=profile_of("mocklimit", {"like": "plain", "n": False}),
+            dialect=profile_of("mocklimit", {"like": kin, "n": False}),
+            api=policy.api,
             cannot={
                 "key": "it takes any key", "model": "it takes any model", "long": "it reads anything",
                 "storm": "it never fails", "cut": "it says always the same", "conversation": "it does not listen",
@@ -299,6 +323,17 @@ PEERS: Final[Mapping[str, Callable[[Path], Any]]] = {
     "litellm": litellm,
     "transformers-serve": transformers_serve,
 }
+
+
+ANTHROPIC: Final[Mapping[str, tuple[str, str]]] = {
+    "aimock, messages": ("aimock", "any"),
+    "litellm, messages": ("litellm", "anthropic-behind"),
+}
+"""Those that speak Anthropic's dialect too: which peer, asked for which model."""
+
+
+def in_anthropics_dialect(peer: Peer, *, model: str) -> Peer:
+    return replace(peer, api="anthropic", model=model, dialect=profile_named("anthropic-plain"))
 
 
 def missing(name: str) -> str | None:

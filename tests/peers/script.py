@@ -70,10 +70,11 @@ def heard(messages: int) -> str:
 
 
 def fixtures() -> dict[str, Any]:
-    """The script as aimock reads it; of several that match it takes the first."""
+    """The script as aimock reads it; of several that match it takes the first. In each dialect it tells a usage."""
+    told = {"prompt_tokens": 9, "completion_tokens": 3, "input_tokens": 9, "output_tokens": 3}
     refused = {"message": "This model's maximum context length is 10 tokens.", "type": "invalid_request_error"}
     missing = {"message": "There is no such model.", "type": "invalid_request_error", "code": "model_not_found"}
-    cut = {"content": "Once upon a", "finishReason": "length", "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
+    cut = {"content": "Once upon a", "finishReason": "length"}
     table: list[tuple[dict[str, str], dict[str, Any]]] = [
         ({"model": UNKNOWN_MODEL}, {"error": missing, "status": 404}),
         ({"systemMessage": BRIEF}, {"content": heard(4)}),
@@ -86,4 +87,9 @@ def fixtures() -> dict[str, Any]:
         *(({"userMessage": question}, {"content": answer}) for question, answer in ANSWERS.items()),
         ({"userMessage": "Peer"}, {"content": "It is 42."}),
     ]
-    return {"fixtures": [{"match": match, "response": response} for match, response in table]}
+    return {
+        "fixtures": [
+            {"match": match, "response": response if "error" in response else {**response, "usage": told}}
+            for match, response in table
+        ]
+    }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine import Limits, Request, Statistics
-from tests.peers.peers import Limited, Peer, Weather, missing, mocklimit_at
+from tests.peers.peers import MESSAGE, Limited, Peer, Weather, missing, mocklimit_at
 from tests.peers.script import PLAIN, Scripted
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
@@ -38,7 +38,8 @@ def test_where_some_requests_fail_every_row_is_answered_all_the_same(peer: Peer)
 
     assert answered == ROWS
     assert sum(statistics.failures.values()) > 0
-    assert asked == statistics.attempts == ROWS + sum(statistics.failures.values())
+    assert statistics.attempts == ROWS + sum(statistics.failures.values())
+    assert asked >= statistics.attempts  # a proxy may have tried again by itself
 
 
 def test_where_some_are_turned_away_every_row_is_answered_all_the_same(peer: Peer) -> None:
@@ -63,6 +64,28 @@ OPENAI = Limited(
     ),
     format={"reset": "go_duration", "retry_after": {"header": "retry-after-ms", "unit": "milliseconds"}},
 )
+ANTHROPIC = Limited(
+    strategy="token_bucket",
+    limits=tuple(
+        {
+            "dimension": dimension,
+            "capacity": a_minute,
+            "refill_rate": a_minute / 60,
+            "headers": {what: f"anthropic-ratelimit-{name}-{what}" for what in ("limit", "remaining", "reset")},
+        }
+        for dimension, name, a_minute in (
+            ("requests", "requests", 900),
+            ("input_tokens", "input-tokens", 10**6),
+            ("output_tokens", "output-tokens", 10**5),
+        )
+    ),
+    format={"reset": "rfc3339", "retry_after": {"header": "retry-after", "unit": "seconds"}},
+    errors="anthropic",
+    path="/messages",
+    usage=("input_tokens", "output_tokens"),
+    answer=MESSAGE,
+    api="anthropic",
+)
 SILENT = Limited(
     strategy="sliding_window",
     limits=({"dimension": "requests", "limit": 40, "window_seconds": 2},),
@@ -78,7 +101,9 @@ def limited(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Peer]:
         yield peer
 
 
-@pytest.mark.parametrize("limited", [pytest.param(OPENAI, id="told")], indirect=True)
+@pytest.mark.parametrize(
+    "limited", [pytest.param(OPENAI, id="openai"), pytest.param(ANTHROPIC, id="anthropic")], indirect=True
+)
 def test_a_limit_that_is_told_is_kept_from_the_first_reply_on(limited: Peer) -> None:
     answered, statistics, asked, took_s = rows(limited, ROWS, weather=Weather.CALM)
 
