@@ -77,7 +77,7 @@ def test_after_a_swap_in_the_middle_nothing_is_lost_and_nothing_paid_again(
             stored = await half(one, journal, rows=rows)
             before = asked_of_one()
             async with other.under(Weather.CALM, Scripted()) as asked_of_other:
-                formers = (one.engine().asked_of,)
+                formers = one.engine().asked_of
                 recalled, statistics = await the_rest(other, journal, rows=rows, formers=formers)
                 return stored, asked_of_one() - before, recalled, statistics, asked_of_other()
 
