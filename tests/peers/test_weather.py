@@ -124,7 +124,7 @@ def test_a_limit_that_is_not_told_is_found(limited: Peer) -> None:
 
 @pytest.mark.parametrize("limited", [pytest.param(SILENT, id="silent")], indirect=True)
 def test_a_limit_that_only_the_user_knows_is_kept(limited: Peer) -> None:
-    answered, statistics, asked, _ = rows(limited, ROWS, weather=Weather.CALM, limits=Limits(rpm=1100))
+    answered, statistics, asked, _ = rows(limited, ROWS, weather=Weather.CALM, limits=Limits(rpm=1000))
 
     assert (answered, asked) == (ROWS, ROWS)
     assert statistics.failures == {}
