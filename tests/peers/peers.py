@@ -84,7 +84,6 @@ class Peer:
 CHAOS: Final = {
     # It throws dice without a seed: six failures of one row in a row are as good as impossible, and so is none in all.
     Weather.STORM: {"dropRate": 0.05, "malformedRate": 0.02, "disconnectRate": 0.02},
-    Weather.RUSH: {"rateLimitRate": 0.05},
 }
 
 
@@ -119,6 +118,7 @@ def aimock(folder: Path) -> Iterator[Peer]:
         yield Peer(
             name="aimock", url=f"{root}/v1", model="any", key=KEY, under=under,
             dialect=profile_of("aimock", {"like": "plain", "n": False}),
+            cannot={"rush": "its refusals tell of 60 a minute, which we would keep to for minutes"},
         )  # fmt: skip
 
 
@@ -212,7 +212,8 @@ def mocklimit_at(folder: Path, policy: Limited, *, name: str = "mocklimit") -> I
             api=policy.api,
             cannot={
                 "key": "it takes any key", "model": "it takes any model", "long": "it reads anything",
-                "storm": "it never fails", "cut": "it says always the same", "conversation": "it does not listen",
+                "storm": "it never fails", "rush": "it has limits of its own",
+                "cut": "it says always the same", "conversation": "it does not listen",
             },
         )  # fmt: skip
 
@@ -312,7 +313,8 @@ def transformers_serve(folder: Path) -> Iterator[Peer]:
             dialect=profile_named("transformers-serve"), rows=20,
             cannot={
                 "key": "it takes any key", "long": "it reads on beyond what its model was made for",
-                "storm": "it fails for no request of ours", "json": "a model of random weights writes none",
+                "storm": "it fails for no request of ours", "rush": "it has no limits",
+                "json": "a model of random weights writes none",
                 "conversation": "a model of random weights does not listen",
             },
         )  # fmt: skip

@@ -43,7 +43,7 @@ def test_where_some_requests_fail_every_row_is_answered_all_the_same(peer: Peer)
 
 
 def test_where_some_are_turned_away_every_row_is_answered_all_the_same(peer: Peer) -> None:
-    peer.must("storm")
+    peer.must("rush")
 
     answered, statistics, asked, _ = rows(peer, ROWS, weather=Weather.RUSH)
 
