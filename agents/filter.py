@@ -3,8 +3,8 @@
 A check gets a row and what is known of the task, and returns what it found in words, or None. Text stands for itself:
 nothing in a row can change which checks are made.
 
-What is not covered: near-duplicates. Two inputs are duplicates when they are equal after `same_text`, so dates or
-amounts that differ in one digit are two inputs, and a paraphrase is one too many.
+What is not covered here: near-duplicates, which take an index of all rows (`engine.duplicates`). Two inputs are
+duplicates when they are equal after `same_text`, so dates or amounts that differ in one digit are two inputs.
 """
 
 from __future__ import annotations
@@ -15,49 +15,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from agents.anatomy import context_name, form_of, split_fields, stands_in
+from agents.language import guess_language
 from agents.records import RejectReason, Spec
+from agents.stock_phrases import BOILERPLATE, PLACEHOLDERS, REFUSALS
 from agents.vote import fits_spec
 
 __all__ = ["Candidate", "Finding", "Known", "Seen", "judge_input", "judge_row", "make_known", "same_text"]
 
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
 LEAST_AGREEMENT = 0.5  # the winner's share of the votes must lie above
+LEAST_LETTERS = 40  # characters from which on the language of an input is guessed
 TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
 
 QUOTES = "\"'`“”‘’«»"
-
-# Narrow on purpose: "I can't log in" is a good input, and "I cannot wait" is a good sentence.
-REFUSALS = (
-    re.compile(r"\bas an (?:AI|artificial intelligence)\b(?: language)?(?: model)?", re.IGNORECASE),
-    re.compile(
-        r"^\W*(?:i['’]?m|i am) (?:very |so )?sorry,? (?:but )?(?:i|as)\b.*"
-        r"\b(?:can(?:no|['’])?t|unable|not able|won['’]t)\b.*"
-        r"\b(?:assist|help|provide|fulfil|comply|answer|generate|create|produce|do that|with that)",
-        re.IGNORECASE | re.DOTALL,
-    ),
-    re.compile(
-        r"^\W*i (?:can(?:no|['’])?t|am unable to|['’]m unable to|won['’]t) "
-        r"(?:(?:assist|help) with|comply|fulfil|generate|produce|provide (?:an?|any|the|this|that)"
-        r"|answer (?:this|that))\b",
-        re.IGNORECASE,
-    ),
-)
-
-# Templates that nobody filled in, in the forms that teachers leave behind.
-PLACEHOLDERS = (
-    re.compile(
-        r"[\[<{](?:insert|your|enter|add|example|sample|placeholder|new|some|full|first|last|current|related|the)"
-        r"[ _-][^\]>}\n]{1,40}[\]>}]",
-        re.IGNORECASE,
-    ),
-    re.compile(
-        r"[\[<{]{1,2}\s?(?:name|date|time|year|month|day|city|country|location|place|company|product|number|amount|email"
-        r"|address|phone|question|answer|context|input|output|text|placeholder|x|xx|xxx)(?: ?\d{1,2})?\s?[\]>}]{1,2}",
-        re.IGNORECASE,
-    ),
-    re.compile(r"\blorem ipsum\b", re.IGNORECASE),
-    re.compile(r"_{4,}"),
-)
 
 
 class Finding(NamedTuple):
@@ -69,11 +40,15 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What is judged: an input alone, or with the label that won and its share of the votes."""
+    """What is judged: an input alone, or with the label that won and its share of the votes.
+
+    `context` is what the answer is to be taken from, where that is not the whole input.
+    """
 
     input: str
     output: str | None = None
     agreement: float | None = None
+    context: str | None = None
 
 
 @dataclass(slots=True)
@@ -98,8 +73,10 @@ class Seen:
 class Known:
     """What rows are judged by: the task, the texts that must not leak into it, the rows accepted so far.
 
-    `horizon` limits the accepted rows to the first so many. A row that is judged while others are under way must not
-    depend on which of them came first, so it is judged by what was known at a fixed point.
+    With `extractive`, answers must stand in their context. `fields` are the parts that every input has ("Question",
+    "Context"); `language` is the one that inputs must be in. `horizon` limits the accepted rows to the first so many: a
+    row that is judged while others are under way must not depend on which of them came first, so it is judged by what
+    was known at a fixed point.
     """
 
     spec: Spec
@@ -109,6 +86,10 @@ class Known:
     longest_output: int
     refusals: tuple[re.Pattern[str], ...]
     placeholders: tuple[re.Pattern[str], ...]
+    boilerplate: tuple[re.Pattern[str], ...] = ()
+    extractive: bool = False
+    fields: tuple[str, ...] = ()
+    language: str | None = None
     horizon: int | None = None
 
     def at(self, horizon: int) -> Known:
@@ -132,6 +113,7 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = ()) -> Known:
         longest_output=_limit([*outputs, *spec.labels]),
         refusals=_unknown_to(own_texts, REFUSALS),
         placeholders=_unknown_to(own_texts, PLACEHOLDERS),
+        boilerplate=_unknown_to(own_texts, BOILERPLATE),
     )
 
 
@@ -181,6 +163,29 @@ def find_placeholder(row: Candidate, known: Known) -> str | None:
     return _first_match(known.placeholders, row)
 
 
+def find_boilerplate(row: Candidate, known: Known) -> str | None:
+    """Words to whoever asked for the row stand before it."""
+    return _first_match(known.boilerplate, row)
+
+
+def find_fields(row: Candidate, known: Known) -> str | None:
+    """A part that every input has is missing or empty."""
+    if not known.fields or split_fields(row.input, known.fields) is not None:
+        return None
+    return f"not of the form {form_of(known.fields)}"
+
+
+def find_language(row: Candidate, known: Known) -> str | None:
+    """The input is in another language; short ones are in any."""
+    if (
+        known.language is None
+        or len(row.input) < LEAST_LETTERS
+        or (found := guess_language(row.input)) == known.language
+    ):
+        return None
+    return f"in {found}, the task is in {known.language}"
+
+
 def find_length(row: Candidate, known: Known) -> str | None:
     """Absurdly long: over ten times the longest demonstration, and over 1,000 characters."""
     if len(row.input) > known.longest_input:
@@ -214,6 +219,22 @@ def find_format(row: Candidate, known: Known) -> str | None:
     return f"does not match {known.spec.output_pattern}"
 
 
+def find_context(row: Candidate, known: Known) -> str | None:
+    """The answer is to be taken from the context, and does not stand in it."""
+    if not known.extractive or row.output is None or row.output == known.spec.empty_answer:
+        return None
+    return None if stands_in(row.output, context_of(row, known)) else "not in the context"
+
+
+def context_of(row: Candidate, known: Known) -> str:
+    """Where the answer must stand: the context, as a column or as a part of the input; otherwise the whole input."""
+    if row.context is not None:
+        return row.context
+    parts = split_fields(row.input, known.fields) or {}
+    name = context_name(known.fields)
+    return row.input if name is None else parts.get(name, row.input)
+
+
 def find_agreement(row: Candidate, known: Known) -> str | None:  # noqa: ARG001  # all checks are called alike
     """The votes did not agree: the winner has no more than the least share."""
     if row.agreement is None or row.agreement > LEAST_AGREEMENT:
@@ -222,7 +243,7 @@ def find_agreement(row: Candidate, known: Known) -> str | None:  # noqa: ARG001 
 
 
 def _texts(row: Candidate) -> tuple[str, ...]:
-    return (row.input,) if row.output is None else (row.input, row.output)
+    return tuple(text for text in (row.input, row.context, row.output) if text is not None)
 
 
 def _first_match(patterns: Sequence[re.Pattern[str]], row: Candidate) -> str | None:
@@ -237,13 +258,17 @@ INPUT_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
     ("empty", find_empty),
     ("refusal", find_refusal),
     ("placeholder", find_placeholder),
+    ("boilerplate", find_boilerplate),
     ("length", find_length),
+    ("fields", find_fields),
+    ("language", find_language),
     ("leak", find_leak),
     ("duplicate", find_duplicate),
 )
 LABEL_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
     ("label", find_label),
     ("format", find_format),
+    ("context", find_context),
     ("agreement", find_agreement),
 )
 

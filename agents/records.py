@@ -90,12 +90,19 @@ class Example:
 
 RejectReason = Literal[
     "agreement",  # the votes did not agree enough
-    "duplicate",  # the same input was accepted before
+    "balance",  # its label has more rows than its share
+    "boilerplate",  # words around the row that belong to the conversation with the teacher
+    "code",  # the answer is meant to be code, and does not parse or run
+    "conflict",  # the same input has another answer more often
+    "context",  # the answer is meant to stand in the context, and does not
+    "duplicate",  # the same input was accepted before, or nearly the same
     "empty",  # no input, or no label came back
     "failed",  # the request for it failed
+    "fields",  # the input lacks parts that the others have
     "format",  # the label breaks the output format
     "label",  # the label is not in the label set
-    "leak",  # the input is an anchor or a test row
+    "language",  # the input is in another language than the task
+    "leak",  # the input is an anchor or a test row, or nearly
     "length",  # absurdly long
     "placeholder",  # "[insert name here]" and other unfilled templates
     "refusal",  # the teacher declined

@@ -1,0 +1,306 @@
+"""What came of curating: the files of what is kept and what is not, and the report on both.
+
+`rows.{parquet,jsonl}`, `rejected.{parquet,jsonl}`, `report.{json,html}`, `README.md`; all there at the end, or none.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+import orjson
+
+from agents.balance import MOST_LABELS
+from agents.conflicts import digest
+from agents.filter import Finding
+from agents.pages import rendered, storable
+from agents.records import Pair, Spec
+from agents.roles import Roles, Row
+from agents.run_folder import write_whole
+from agents.survey import Survey
+from agents.variety import Variety, variety_of
+from engine.errors import UserError
+
+__all__ = ["Curated", "Tally", "Writer"]
+
+SCHEMA_VERSION = 1
+SHOWN = 20  # rows of each kind in the report
+SAMPLED = 1000  # inputs whose variety is measured
+MOST_ANSWERS = 10_000  # different ones that are counted; labels are fewer, and text has no balance
+BATCH = 1024  # rows written at a time
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer and how many rows have it: of those read, of those kept, of the anchors."""
+
+    answer: str
+    read: int
+    kept: int
+    anchors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curated:
+    """The data in figures, with twenty rows of each kind. `told` is what was guessed, in words."""
+
+    read: int
+    kept: int
+    rejected: Mapping[str, int]
+    told: Sequence[str]
+    answers: int  # different ones among the rows read; -1 for more than are counted
+    balance: Sequence[Answer]
+    variety_read: Variety
+    variety_kept: Variety
+    rows: Sequence[Mapping[str, object]]
+    rejects: Sequence[Mapping[str, object]]
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain values, for `report.json`; `schema` tells versions of this form apart."""
+        table: dict[str, Any] = storable(dataclasses.asdict(self))
+        return {"schema": SCHEMA_VERSION, **table}
+
+
+class Sample(Generic[T]):
+    """So many of the things that go by, each with the same chance, and the same ones in whatever order they come."""
+
+    def __init__(self, size: int, *, seed: int) -> None:
+        self._size = size
+        self._seed = seed
+        self._drawn: list[tuple[int, int, T]] = []
+
+    def add(self, number: int, thing: T) -> None:
+        drawn = (-digest(f"{self._seed} {number}"), number, thing)
+        if len(self._drawn) < self._size:
+            heapq.heappush(self._drawn, drawn)
+        elif drawn[0] > self._drawn[0][0]:
+            heapq.heapreplace(self._drawn, drawn)
+
+    def things(self) -> list[T]:
+        """In the order of their numbers."""
+        return [thing for _, _, thing in sorted(self._drawn, key=lambda drawn: drawn[1])]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts and samples of what went by."""
+
+    seed: int
+    seen: int = 0
+    kept: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    answers_read: Counter[str] = field(default_factory=Counter)
+    answers_kept: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.inputs_read = Sample[str](SAMPLED, seed=self.seed)
+        self.inputs_kept = Sample[str](SAMPLED, seed=self.seed)
+        self.rows = Sample[Mapping[str, object]](SHOWN, seed=self.seed)
+        self.rejects = Sample[Mapping[str, object]](SHOWN, seed=self.seed)
+
+    inputs_read: Sample[str] = field(init=False)
+    inputs_kept: Sample[str] = field(init=False)
+    rows: Sample[Mapping[str, object]] = field(init=False)
+    rejects: Sample[Mapping[str, object]] = field(init=False)
+
+    def read(self, row: Row) -> None:
+        self.seen += 1
+        self.inputs_read.add(row.number, row.input[:20_000])
+        _count(self.answers_read, row)
+
+    def keep(self, row: Row) -> None:
+        self.kept += 1
+        self.inputs_kept.add(row.number, row.input[:20_000])
+        self.rows.add(row.number, _columns(row))
+        _count(self.answers_kept, row)
+
+    def reject(self, row: Row, finding: Finding) -> None:
+        self.rejected[finding.reason] += 1
+        self.rejects.add(row.number, {**_columns(row), "reason": finding.reason, "detail": finding.detail})
+
+
+def _count(counts: Counter[str], row: Row) -> None:
+    if row.output is not None and (len(counts) < MOST_ANSWERS or row.output in counts):
+        counts[row.output] += 1
+
+
+def _columns(row: Row) -> dict[str, object]:
+    return {
+        "input": _storable(row.input),
+        "context": None if row.context is None else _storable(row.context),
+        "output": None if row.output is None else _storable(row.output),
+        "row": row.number,
+        "source": _storable(row.source),
+        "line": row.line,
+    }
+
+
+def _storable(text: str) -> str:
+    """What any file can hold: NUL and halves of characters become U+FFFD."""
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class Writer:
+    """Writes rows as they come, under other names until everything is there."""
+
+    def __init__(self, folder: Path, *, seed: int) -> None:
+        self.folder = folder
+        self.tally = Tally(seed)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise UserError(f"{self.folder}: is not empty; choose another folder with --out")
+        existed = self.folder.exists()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not existed:
+            self._open.callback(_remove_if_empty, self.folder)
+        self.scratch = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder)))
+        self._files = {
+            name: self._open.enter_context(_Table(self.scratch / name, extra))
+            for name, extra in (("rows", ()), ("rejected", ("reason", "detail")))
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def keep(self, row: Row) -> None:
+        self.tally.keep(row)
+        self._files["rows"].write(_columns(row))
+
+    def reject(self, row: Row, finding: Finding) -> None:
+        self.tally.reject(row, finding)
+        told = {"reason": finding.reason, "detail": _storable(finding.detail)}
+        self._files["rejected"].write({**_columns(row), **told})
+
+    def finish(self, *, spec: Spec, anchors: Sequence[Pair], roles: Mapping[str, Roles], found: Survey) -> Curated:
+        """Put everything in its place, the report last."""
+        curated = _curated(self.tally, spec=spec, anchors=anchors, roles=roles, found=found)
+        for file in self._files.values():
+            file.close()
+        for path in sorted(self.scratch.glob("*.*")):
+            path.replace(self.folder / path.name)
+        table = orjson.loads(orjson.dumps(curated.as_json()))
+        write_whole(self.folder / "README.md", _card(curated).encode())
+        write_whole(self.folder / "report.html", rendered("data.html", table).encode("utf-8", "replace"))
+        write_whole(self.folder / "report.json", orjson.dumps(table, option=orjson.OPT_INDENT_2))
+        return curated
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+class _Table:
+    """The same rows as parquet and as JSON lines."""
+
+    def __init__(self, path: Path, extra: Sequence[str]) -> None:
+        self._path = path
+        self._extra = extra
+        self._waiting: list[dict[str, object]] = []
+
+    def __enter__(self) -> Self:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        texts = {"input": pa.string(), "context": pa.string(), "output": pa.string()}
+        numbers = {"row": pa.int64(), "source": pa.string(), "line": pa.int64()}
+        self._schema = pa.schema({**texts, **dict.fromkeys(self._extra, pa.string()), **numbers})
+        self._parquet = pq.ParquetWriter(self._path.with_suffix(".parquet"), self._schema, compression="zstd")
+        self._lines = self._path.with_suffix(".jsonl").open("wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, row: dict[str, object]) -> None:
+        self._lines.write(orjson.dumps({name: row[name] for name in self._schema.names}) + b"\n")
+        self._waiting.append(row)
+        if len(self._waiting) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._parquet.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
+        self._waiting.clear()
+
+    def close(self) -> None:
+        if not self._lines.closed:
+            self._flush()
+            self._parquet.close()
+            self._lines.close()
+
+
+# -- the report
+
+
+def _curated(
+    tally: Tally, *, spec: Spec, anchors: Sequence[Pair], roles: Mapping[str, Roles], found: Survey
+) -> Curated:
+    shown = [*spec.demonstrations, *anchors]
+    return Curated(
+        read=tally.kept + tally.rejected.total(),
+        kept=tally.kept,
+        rejected=dict(sorted(tally.rejected.items(), key=lambda each: (-each[1], each[0]))),
+        told=[*(f"{source}: {columns.told()}" for source, columns in roles.items()), found.told()],
+        answers=-1 if len(tally.answers_read) >= MOST_ANSWERS else len(tally.answers_read),
+        balance=_balance(tally, Counter(pair.output for pair in shown)),
+        variety_read=variety_of(tally.inputs_read.things()),
+        variety_kept=variety_of(tally.inputs_kept.things()),
+        rows=tally.rows.things(),
+        rejects=tally.rejects.things(),
+    )
+
+
+def _balance(tally: Tally, anchors: Counter[str]) -> list[Answer]:
+    """The most frequent answers, and every one that an anchor has; all of them where they are labels."""
+    names = [name for name, _ in tally.answers_read.most_common(SHOWN if _is_text(tally) else MOST_LABELS)]
+    return [
+        Answer(answer=name, read=tally.answers_read[name], kept=tally.answers_kept[name], anchors=anchors[name])
+        for name in dict.fromkeys([*names, *([] if _is_text(tally) else anchors)])
+    ]
+
+
+def _is_text(tally: Tally) -> bool:
+    return len(tally.answers_read) > MOST_LABELS
+
+
+def _card(curated: Curated) -> str:
+    reasons = "".join(f"| {reason} | {rows:,} |\n" for reason, rows in curated.rejected.items())
+    return _CARD.format(read=curated.read, kept=curated.kept, reasons=reasons or "| nothing | 0 |\n")
+
+
+_CARD = """---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: rows.parquet
+---
+
+# Curated rows
+
+{kept:,} of {read:,} rows were kept by `smelt curate`. `report.html` shows them in figures and by example.
+
+| left out | rows |
+| --- | --- |
+{reasons}
+`rows.parquet` and `rows.jsonl` hold the same rows: `input`, `context` where there is one, `output`, and where each
+stood (`row` among all that were read, `source`, `line`). `rejected.parquet` and `rejected.jsonl` hold what was left
+out, with the `reason` and a `detail`.
+"""
