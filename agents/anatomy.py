@@ -16,11 +16,13 @@ ASKED = ("question", "query", "q", "ask", "instruction", "prompt", "claim", "hyp
 """What the part that asks may be called."""
 
 MOST_FIELDS = 4
+MOST_PARTS = 20  # of an answer that is a list
 MOST_INPUTS = 4 / 5  # the share of inputs that must have a part before it is one
 
 _LABEL = re.compile(r"(?:^|(?<=\s))(?P<name>[A-Z][^\W\d_]{0,20}(?: [a-z]{1,12})?)[ ]?[:：](?=\s)")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "\u00ad": None})
 _EDGES = " \t\n\r.,;:!?\"'()[]«»。、"
+_BETWEEN = re.compile(r"[,;|\n、，]|\s(?:and|or|&|und|et|y|e)\s")
 _ARTICLE = re.compile(r"^(?:the|an?) (?=\w)")
 _UNBROKEN = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -71,11 +73,21 @@ def _first(names: Sequence[str], known: Sequence[str]) -> str | None:
 
 
 def stands_in(answer: str, context: str) -> bool:
-    """Whether an answer stands in its context, word for word but for case, accents, marks at its ends, and "the"."""
-    piece = _ARTICLE.sub("", plain(answer).strip(_EDGES))
+    """Whether an answer stands in its context, word for word but for case, accents, marks at its ends, and "the".
+
+    A list does when each of its parts does: the context may have an "and" or a bracket between them.
+    """
+    whole = plain(context)
+    if _is_piece(plain(answer), whole):
+        return True
+    parts = [part for part in _BETWEEN.split(plain(answer)) if part.strip(_EDGES)]
+    return 1 < len(parts) <= MOST_PARTS and all(_is_piece(part, whole) for part in parts)
+
+
+def _is_piece(answer: str, whole: str) -> bool:
+    piece = _ARTICLE.sub("", answer.strip(_EDGES))
     if not piece:
         return False
-    whole = plain(context)
     if _UNBROKEN.search(piece):  # scripts that write no blanks between words
         return piece.replace(" ", "") in whole.replace(" ", "")
     return re.search(rf"(?<!\w){re.escape(piece)}(?!\w)", whole) is not None

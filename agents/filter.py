@@ -25,7 +25,10 @@ __all__ = ["Candidate", "Finding", "Known", "Seen", "judge_input", "judge_row", 
 
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
 LEAST_AGREEMENT = 0.5  # the winner's share of the votes must lie above
-LEAST_LETTERS = 40  # characters from which on the language of an input is guessed
+NO_INPUT = frozenset({"n/a", "none", "null", "nan", "undefined", "..."})  # what teachers write instead of one
+# Characters from which on the language of an input is guessed. A script tells at once; in the Latin one a few small
+# words do, and in shorter texts those of another language may happen to stand.
+LEAST_LETTERS, LEAST_LATIN = 20, 200
 TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
 
 QUOTES = "\"'`“”‘’«»"
@@ -148,6 +151,8 @@ def find_empty(row: Candidate, known: Known) -> str | None:
     """Nothing asked, or nothing answered; an empty answer is fine where the task has one."""
     if not row.input.strip():
         return "no input"
+    if row.input.strip().strip("[]()<>").casefold() in NO_INPUT:
+        return f"no input but {row.input.strip()!r:.20}"
     if row.output is not None and not row.output.strip() and row.output != known.spec.empty_answer:
         return "no label"
     return None
@@ -177,13 +182,11 @@ def find_fields(row: Candidate, known: Known) -> str | None:
 
 def find_language(row: Candidate, known: Known) -> str | None:
     """The input is in another language; short ones are in any."""
-    if (
-        known.language is None
-        or len(row.input) < LEAST_LETTERS
-        or (found := guess_language(row.input)) == known.language
-    ):
+    least = LEAST_LATIN if all(one < "\u0250" for one in row.input if one.isalpha()) else LEAST_LETTERS
+    if known.language is None or len(row.input) < least:
         return None
-    return f"in {found}, the task is in {known.language}"
+    found = guess_language(row.input)
+    return None if found == known.language else f"in {found}, the task is in {known.language}"
 
 
 def find_length(row: Candidate, known: Known) -> str | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Hashes: TypeAlias = NDArray[np.uint64]
     Numbers: TypeAlias = NDArray[np.int64]
 
-__all__ = ["LIKENESS", "NearDuplicates", "groups"]
+__all__ = ["LIKENESS", "NearDuplicates", "groups", "nearest"]
 
 # The share of letter groups that two texts must have in common. Of pairs so alike in labelled sets of short messages,
 # 96 to 100 in 100 have the same label; where answers are text, few have the same answer: see `kinds`.
@@ -100,6 +100,18 @@ class NearDuplicates:
         blocks = (slice(start, start + BLOCK) for start in range(0, len(texts), BLOCK))
         return [found for block in blocks for found in self._sift(texts[block], kinds[block])]
 
+    def find(self, texts: Sequence[str]) -> list[int | None]:
+        """The same, but no text is kept, and none is compared with another of these."""
+        found: list[int | None] = []
+        for start in range(0, len(texts), BLOCK):
+            signed = _signed(texts[start : start + BLOCK])
+            first: dict[int, int] = {}
+            for row, other in self._index.pairs(signed):
+                first.setdefault(row, other)
+            known = (first.get(row, len(self._numbers)) for row in range(len(signed.short)))
+            found.extend(self._numbers[other] if other < len(self._numbers) else None for other in known)
+        return found
+
     def _sift(self, texts: Sequence[str], kinds: Sequence[str]) -> list[int | None]:
         signed = _signed(texts, kinds)
         before = len(self._numbers)
@@ -112,6 +124,22 @@ class NearDuplicates:
         self._numbers.extend(self._met + row for row in kept)
         self._met += len(texts)
         return found
+
+
+def nearest(texts: Sequence[str]) -> list[float]:
+    """For each text how like it is to the one among the others that it is most like, 0 to 1; 0 without others.
+
+    Every text is compared with every other: for samples of a thousand or so.
+    """
+    if len(texts) < 2:
+        return [0.0] * len(texts)
+    short = _signed(texts).short
+    shares = []
+    for number, signature in enumerate(short):
+        alike = (short == signature).sum(axis=1)
+        alike[number] = 0
+        shares.append(int(alike.max()) / MINIMA)
+    return shares
 
 
 # -- what has been met

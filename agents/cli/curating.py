@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,10 @@ def curate(
         bool | None,
         typer.Option("--extractive/--no-extractive", help="Whether answers must stand in their context; guessed."),
     ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", help="What every answer must match in full; else as the prompt has it."),
+    ] = None,
     distinct: Annotated[
         str | None,
         typer.Option(metavar="WHAT", help="What is there once only: question, or input with its context; guessed."),
@@ -66,7 +71,10 @@ def curate(
         str | None, typer.Option(metavar="CODE", help="Of the inputs, such as en; any for all; guessed.")
     ] = None,
     likeness: Annotated[
-        float, typer.Option(help="From which share of letter groups on two inputs nearly repeat.", min=0.3, max=1.0)
+        float,
+        typer.Option(
+            metavar="SHARE", help="Of letter groups in common, from which on inputs nearly repeat.", min=0.3, max=1.0
+        ),
     ] = 0.7,
     balance: Annotated[
         float | None,
@@ -87,7 +95,7 @@ def curate(
         raise UserError(f"--distinct {distinct}: is neither question nor input")
     folder = out or free_name(Path("curated"), _stem(files[0]))
     wanted = curating.Wanted(
-        spec=_spec(prompt),
+        spec=_spec(prompt, pattern=pattern),
         anchors=() if anchors is None else read_rows(anchors),
         apart=tuple(
             row for path in apart or () for row in read_apart(str(path), asked=input_column, given=context_column)
@@ -112,19 +120,25 @@ def _stem(name: str) -> str:
     return Path(name).name.split(".")[0].replace(":", "-") or "rows"
 
 
-def _spec(prompt: str | None) -> Spec:
+def _spec(prompt: str | None, *, pattern: str | None) -> Spec:
     from agents.cli.prompt_files import read_prompt
     from agents.curate import NO_PROMPT
     from agents.parse import parse
 
-    return NO_PROMPT if prompt is None else parse(read_prompt(prompt).text)
+    spec = NO_PROMPT if prompt is None else parse(read_prompt(prompt).text)
+    return spec if pattern is None else dataclasses.replace(spec, output_pattern=pattern)
 
 
 def _tell(came: Curated, folder: Path, *, json: bool, quiet: bool) -> None:
+    from agents.pages import storable
+
     if json:
         table = came.as_json()
         print_json(
-            {**{name: table[name] for name in ("schema", "read", "kept", "rejected", "told")}, "out": str(folder)}
+            {
+                **{name: table[name] for name in ("schema", "read", "kept", "rejected", "told")},
+                "out": storable(str(folder)),
+            }
         )
         return
     if not quiet:
