@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 __all__ = ["asked_name", "context_name", "fields_of", "form_of", "plain", "split_fields", "stands_in"]
 
@@ -50,11 +51,24 @@ def form_of(names: Sequence[str]) -> str:
 
 def split_fields(text: str, names: Sequence[str]) -> Mapping[str, str] | None:
     """The parts by their names; None when one is missing, empty or out of order, or words stand before the first."""
-    if not names:
+    parts: dict[str, str] = {}
+    text = f" {text.strip()}"
+    name, begin = "", 0
+    for following in names:
+        label = _label(following).search(text, begin)
+        if label is None or (not name and label.start() > 0) or (name and not text[begin : label.start()].strip()):
+            return None
+        if name:
+            parts[name] = text[begin : label.start()].strip()
+        name, begin = following, label.end()
+    if not text[begin:].strip():
         return None
-    pattern = r"\s*" + r"\s+".join(rf"{re.escape(name)}[ ]?[:：]\s*(\S.*?)" for name in names) + r"\s*"
-    match = re.fullmatch(pattern, text, re.DOTALL)
-    return None if match is None else dict(zip(names, match.groups(), strict=True))
+    return {**parts, name: text[begin:].strip()}
+
+
+@lru_cache(maxsize=64)
+def _label(name: str) -> re.Pattern[str]:
+    return re.compile(rf"\s{re.escape(name)} ?[:：]")
 
 
 def asked_name(names: Sequence[str]) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 
 from agents.balance import caps_of, surplus
+from agents.code_check import Kind, check_code
 from agents.conflicts import Answers, digest
 from agents.curated import Curated, Writer
 from agents.filter import Candidate, Finding, Known, judge_row, make_known, same_text
@@ -37,7 +38,8 @@ class Wanted:
     """How rows are to be curated; what is None is guessed from the rows, and the guess is told.
 
     `anchors` are the user's own labelled rows: they say what the balance should be, and no row may nearly repeat one.
-    Nor one of `apart`, the rows of other splits. With `balance`, no label is kept more than so many times as often as
+    Nor one of `apart`, the rows of other splits. `code` says what answers must be as code; nothing is parsed or
+    run unless it does. With `balance`, no label is kept more than so many times as often as
     the scarcest, against its share.
     """
 
@@ -52,6 +54,7 @@ class Wanted:
     language: str | None = None
     likeness: float = LIKENESS
     balance: float | None = None
+    code: Kind | None = None
     seed: int = 0
 
 
@@ -151,11 +154,21 @@ class _Passes:
                     agreed.append(row)
                 else:
                     writer.reject(row, Finding("conflict", "the same input has another answer more often"))
+            agreed = self._with_sound_code(agreed, writer)
             for row, finding in zip(agreed, kept.judge(agreed), strict=True):
                 if finding is None:
                     yield row
                 else:
                     writer.reject(row, finding)
+
+    def _with_sound_code(self, rows: list[Row], writer: Writer) -> list[Row]:
+        if self._wanted.code is None:
+            return rows
+        problems = check_code([row.output or "" for row in rows], self._wanted.code)
+        for row, problem in zip(rows, problems, strict=True):
+            if problem is not None:
+                writer.reject(row, Finding("code", problem))
+        return [row for row, problem in zip(rows, problems, strict=True) if problem is None]
 
     # -- third: the balance
 

@@ -1,6 +1,7 @@
 """What teachers say instead of a row, or around it: refusals, templates not filled in, words of the conversation.
 
-Narrow on purpose: "I can't log in" is a good input, and "I cannot wait" is a good sentence.
+Narrow on purpose: "I can't log in" is a good input, and "I cannot wait" is a good sentence. Repetitions are bounded, so
+that no text takes long.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ __all__ = ["BOILERPLATE", "PLACEHOLDERS", "REFUSALS"]
 REFUSALS = (
     re.compile(r"\bas an (?:AI|artificial intelligence)\b(?: language)?(?: model)?", re.IGNORECASE),
     re.compile(
-        r"^\W*(?:i['’]?m|i am) (?:very |so )?sorry,? (?:but )?(?:i|as)\b.*"
-        r"\b(?:can(?:no|['’])?t|unable|not able|won['’]t)\b.*"
+        r"^\W*(?:i['’]?m|i am) (?:very |so )?sorry,? (?:but )?(?:i|as)\b.{0,200}?"
+        r"\b(?:can(?:no|['’])?t|unable|not able|won['’]t)\b.{0,200}?"
         r"\b(?:assist|help|provide|fulfil|comply|answer|generate|create|produce|do that|with that)",
         re.IGNORECASE | re.DOTALL,
     ),

@@ -80,12 +80,17 @@ def curate(
         float | None,
         typer.Option(metavar="FACTOR", help="Keep no label more than so many times as often as the scarcest.", min=1.0),
     ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Answers must be json, python that parses, or run: python you trust."),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the choices of chance.", min=0, max=MOST_SEED)] = 0,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Filter, de-duplicate and balance rows that exist already. What is left out has its reason beside it."""
     from agents import curate as curating
+    from agents.code_check import kind_of
     from agents.roles import read_apart
     from agents.rows import read_rows
     from agents.run_folder import free_name
@@ -108,6 +113,7 @@ def curate(
         language=language,
         likeness=likeness,
         balance=balance,
+        code=None if code is None else kind_of(code),
         seed=seed,
     )
     came = curating.curate(files, wanted, folder)

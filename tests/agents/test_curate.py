@@ -250,7 +250,7 @@ ROWS = st.lists(
 
 
 @given(ROWS.filter(bool))
-@settings(deadline=None, max_examples=40, phases=[Phase.generate])
+@settings(deadline=None, max_examples=15, phases=[Phase.generate])
 def test_curating_again_changes_nothing(rows: list[dict[str, str]]) -> None:
     from tempfile import TemporaryDirectory
 
