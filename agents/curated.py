@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import heapq
 import tempfile
 from collections import Counter
@@ -14,15 +13,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import orjson
 
 from agents.balance import MOST_LABELS
 from agents.conflicts import digest
 from agents.filter import Finding
-from agents.pages import rendered, storable
 from agents.records import Pair, Spec
+from agents.report import as_json, render_html
 from agents.roles import Roles, Row
 from agents.run_folder import write_whole
 from agents.survey import Survey
@@ -31,7 +30,6 @@ from engine.errors import UserError
 
 __all__ = ["Curated", "Tally", "Writer"]
 
-SCHEMA_VERSION = 1
 SHOWN = 20  # rows of each kind in the report
 SAMPLED = 1000  # inputs whose variety is measured
 MOST_ANSWERS = 10_000  # different ones that are counted; labels are fewer, and text has no balance
@@ -64,11 +62,6 @@ class Curated:
     variety_kept: Variety
     rows: Sequence[Mapping[str, object]]
     rejects: Sequence[Mapping[str, object]]
-
-    def as_json(self) -> dict[str, Any]:
-        """As plain values, for `report.json`; `schema` tells versions of this form apart."""
-        table: dict[str, Any] = storable(dataclasses.asdict(self))
-        return {"schema": SCHEMA_VERSION, **table}
 
 
 class Sample(Generic[T]):
@@ -193,9 +186,9 @@ class Writer:
             file.close()
         for path in sorted(self.scratch.glob("*.*")):
             path.replace(self.folder / path.name)
-        table = orjson.loads(orjson.dumps(curated.as_json()))
+        table = orjson.loads(orjson.dumps(as_json(curated)))
         write_whole(self.folder / "README.md", _card(curated).encode())
-        write_whole(self.folder / "report.html", rendered("data.html", table).encode("utf-8", "replace"))
+        write_whole(self.folder / "report.html", render_html(table, template="data.html").encode("utf-8", "replace"))
         write_whole(self.folder / "report.json", orjson.dumps(table, option=orjson.OPT_INDENT_2))
         return curated
 

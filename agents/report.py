@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -28,6 +28,9 @@ from engine.errors import UserError
 from engine.evaluation import wilson
 from engine.prices import dollars
 from engine.text import visible
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = [
     "Choice",
@@ -362,7 +365,7 @@ def data_facts(
     )
 
 
-def as_json(report: Report) -> dict[str, object]:
+def as_json(report: DataclassInstance) -> dict[str, object]:
     """The report as plain values, for `report.json`; `schema` tells versions of this form apart."""
     return {"schema": SCHEMA_VERSION, **_storable(dataclasses.asdict(report))}
 
@@ -376,14 +379,14 @@ def _storable(value: Any) -> Any:
     return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def render_html(report: Mapping[str, object]) -> str:
+def render_html(report: Mapping[str, object], *, template: str = "report.html") -> str:
     """One page that needs no network, from what `report.json` holds."""
     from jinja2 import Environment, StrictUndefined
 
-    template = (files("agents") / "templates" / "report.html").read_text(encoding="utf-8")
+    source = (files("agents") / "templates" / template).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = _percent
-    return environment.from_string(template).render(_shown(report))
+    return environment.from_string(source).render(_shown(report))
 
 
 def _shown(value: Any) -> Any:

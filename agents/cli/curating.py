@@ -136,14 +136,14 @@ def _spec(prompt: str | None, *, pattern: str | None) -> Spec:
 
 
 def _tell(came: Curated, folder: Path, *, json: bool, quiet: bool) -> None:
-    from agents.pages import storable
+    from agents.report import as_json
 
     if json:
-        table = came.as_json()
+        table = as_json(came)
         print_json(
             {
                 **{name: table[name] for name in ("schema", "read", "kept", "rejected", "told")},
-                "out": storable(str(folder)),
+                "out": str(folder).encode("utf-8", "replace").decode(),
             }
         )
         return
