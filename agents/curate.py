@@ -153,7 +153,7 @@ class _Passes:
                 if winner is None or row.output is None or digest(same_text(row.output)) == winner:
                     agreed.append(row)
                 else:
-                    writer.reject(row, Finding("conflict", "the same input has another answer more often"))
+                    writer.reject(row, Finding("conflict", "the same input has another answer, more often or shorter"))
             agreed = self._with_sound_code(agreed, writer)
             for row, finding in zip(agreed, kept.judge(agreed), strict=True):
                 if finding is None:

@@ -185,8 +185,12 @@ def find_language(row: Candidate, known: Known) -> str | None:
     least = LEAST_LATIN if all(one < "\u0250" for one in row.input if one.isalpha()) else LEAST_LETTERS
     if known.language is None or len(row.input) < least:
         return None
-    found = guess_language(row.input)
-    return None if found == known.language else f"in {found}, the task is in {known.language}"
+    # Single letters are words of some languages and symbols in all.
+    words = [word for word in row.input[:20_000].split() if len(word) > 1]
+    halves = {guess_language(" ".join(half)) for half in (words[: len(words) // 2], words[len(words) // 2 :])}
+    if known.language in halves or len(halves) > 1:
+        return None
+    return f"in {halves.pop()}, the task is in {known.language}"
 
 
 def find_length(row: Candidate, known: Known) -> str | None:

@@ -29,15 +29,18 @@ REFUSALS = (
 # Templates that nobody filled in, in the forms that teachers leave behind.
 PLACEHOLDERS = (
     re.compile(
-        r"[\[<{](?:insert|your|enter|add|example|sample|placeholder|new|some|full|first|last|current|related|the)"
-        r"[ _-][^\]>}\n]{1,40}[\]>}]",
+        r"(?<![\w)\](\[])[\[<{](?:insert|your|enter|add|example|sample|placeholder)[ _-][^\]>}\n]{1,40}[\]>}]",
         re.IGNORECASE,
     ),
     re.compile(
-        r"[\[<{]{1,2}\s?(?:name|date|time|year|month|day|city|country|location|place|company|product|number|amount|email"
-        r"|address|phone|question|answer|context|input|output|text|placeholder|x|xx|xxx)(?: ?\d{1,2})?\s?[\]>}]{1,2}",
+        r"(?<![\w)\](\[])[\[<{]{1,2}\s?(?:(?:new|some|full|first|last|current|related|the|company|person|inventor|city|prime"
+        r" minister|president)(?:['’]s)?[ _-]){0,2}"
+        r"(?:name|date|time|year|month|day|city|country|location|place|company|product|number|amount|email|address|phone"
+        r"|question|answer|context|passage|input|output|text|placeholder|xx|xxx)(?: ?(?:\d{1,2}|text|passage|here))?"
+        r"\s?[\]>}]{1,2}",
         re.IGNORECASE,
     ),
+    re.compile(r"(?<![\w)\](\[])\[X\](?=\W|$)"),
     re.compile(r"\blorem ipsum\b", re.IGNORECASE),
     re.compile(r"_{4,}"),
 )

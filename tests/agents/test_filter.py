@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agents.filter import Candidate, Seen, judge_input, judge_row, make_known, same_text
 from agents.records import Pair, Spec
 
+QA = ("Question", "Context")
 DATES = Spec(
     instruction="Find the date.",
     demonstrations=(Pair("5 March 2021", "2021-03-05"), Pair("nothing here", "N/A")),
@@ -45,6 +46,11 @@ def reason(text: str, output: str | None = "2021-03-06", *, agreement: float = 1
         ("Dear <First Name>, see you", "N/A", "placeholder"),
         ("born on ______", "N/A", "placeholder"),
         ("lorem ipsum dolor", "N/A", "placeholder"),
+        ("seen by [Company Name] in <year>", "N/A", "placeholder"),
+        ("[context passage]", "N/A", "placeholder"),
+        ("Here are 3 new examples: one", "N/A", "boilerplate"),
+        ("Sure! Here is one", "N/A", "boilerplate"),
+        ("[N/A]", "N/A", "empty"),
         ("x" * 1001, "N/A", "length"),
         ("6 March 2021", "9" * 1001, "length"),
         ("5 March 2021.", "2021-03-05", "leak"),
@@ -65,6 +71,9 @@ def test_each_vice_has_its_reason(text: str, output: str, expected: str | None) 
         "I cannot wait for 6 March 2021!",
         "[Posted: 2020-09-12] The stadium opens in two years.",
         "see [1] and <b>6 March</b>",
+        "name[The Twenty Two], food[English]",
+        "the rise in [the price of oil] on 6 March",
+        "max(d, key=lambda x: (d[x], x))",
         "a_b__c",
         "x" * 1000,
     ],
@@ -140,3 +149,23 @@ def test_what_was_added_is_held_and_counted_once(texts: list[str]) -> None:
 @given(text=st.text(), output=st.none() | st.text())
 def test_judging_never_raises(text: str, output: str | None) -> None:
     reason(text, output)
+
+
+def test_answers_must_stand_in_their_context_where_they_are_taken_from_it() -> None:
+    known = replace(make_known(Spec(instruction="Find.", empty_answer="N/A")), extractive=True, fields=QA)
+    question = "Question: who was Rome? Context: Ann was here."
+
+    assert judge_row(Candidate(input=question, output="Ann"), known) is None
+    assert judge_row(Candidate(input=question, output="N/A"), known) is None
+    assert judge_row(Candidate(input=question, output="Rome"), known) == ("context", "not in the context")
+    assert judge_row(Candidate(input=question, output="Bob", context="Bob"), known) is None
+
+
+def test_inputs_must_have_the_parts_that_all_have_and_be_in_one_language() -> None:
+    known = replace(make_known(Spec(instruction="Find.")), fields=QA, language="en")
+    foreign = "Question: wer? Context: " + "Das ist nicht der Text, den wir für die Aufgabe mit dem Hund haben. " * 4
+
+    assert judge_input("Question: who? Context: Ann.", known) is None
+    assert judge_input("Question: who?", known) == ("fields", "not of the form Question: … Context: …")
+    assert judge_input(foreign, known) == ("language", "in de, the task is in en")
+    assert judge_input("Question: кто это был там? Context: " + "Это был не тот человек. " * 3, known) is not None
