@@ -34,7 +34,7 @@ def caps_of(counts: Mapping[str, int], *, anchors: Sequence[str] = (), factor: f
         raise UserError(f"--balance is for labels: these rows have {len(counts):,} different answers")
     shares = shares_of(list(counts), anchors)
     scarcest = min((counts[label] / share for label, share in shares.items()), default=0.0)
-    return {label: min(counts[label], math.ceil(factor * scarcest * share)) for label, share in shares.items()}
+    return {label: math.ceil(min(counts[label], factor * scarcest * share)) for label, share in shares.items()}
 
 
 def surplus(rows: Iterable[Row], caps: Mapping[str, int], counts: Mapping[str, int], *, seed: int) -> frozenset[int]:

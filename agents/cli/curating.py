@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,6 +99,8 @@ def curate(
 
     if distinct not in (None, "question", "input"):
         raise UserError(f"--distinct {distinct}: is neither question nor input")
+    if math.isnan(balance or 0) or math.isnan(likeness):
+        raise UserError("--balance and --likeness are numbers (got nan)")
     folder = out or free_name(Path("curated"), _stem(files[0]))
     wanted = curating.Wanted(
         spec=_spec(prompt, pattern=pattern),

@@ -18,7 +18,7 @@ from agents.curate import Wanted, curate
 from agents.records import Pair, Spec
 from agents.roles import Row
 from engine.errors import UserError
-from tests.agents.commands import in_this_process
+from tests.agents.commands import in_its_own_process, in_this_process
 
 NAMES = (
     "Oak",
@@ -344,6 +344,36 @@ def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
     assert (missing.code, column.code) == (2, 2)
     assert "no.csv: cannot be read: No such file" in missing.err
     assert "has no column 'Titel'; its columns are 'input', 'output'" in column.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--balance", "nan"), ("--likeness", "nan"), ("--balance", "0"), ("--distinct", "row"), ("--code", "rust"),
+     ("--pattern", "(")],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_the_users_to_mend(words: tuple[str, str], tmp_path: Path) -> None:
+    ran = in_this_process("curate", write(tmp_path / "r.jsonl", good_rows()), "--out", tmp_path / "out", *words)
+
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_data_set_is_read_by_its_name_and_a_missing_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datasets")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "set").mkdir()
+    write(tmp_path / "set" / "validation.jsonl", good_rows())
+
+    found = in_its_own_process("curate", f"hub:{tmp_path}/set@validation", "--out", tmp_path / "out")
+    missing = in_its_own_process("curate", "hub:nobody/nothing", "--out", tmp_path / "none")
+
+    assert (found.code, missing.code) == (0, 2)
+    assert f"{GOOD} of {GOOD} rows" in found.out
+    assert "hub:nobody/nothing: cannot be read" in missing.err
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
