@@ -17,7 +17,7 @@ from agents.data_card import DataCard, card_text
 from agents.records import Example, Provenance, Reject, Spec
 from agents.run_folder import write_whole
 
-__all__ = ["Split", "collect", "split_rows"]
+__all__ = ["Split", "collect", "split_rows", "storable"]
 
 
 # The part of the rows that goes where.
@@ -45,7 +45,7 @@ def collect(
     """
     split = split_rows(examples, seed=seed, stratum=_stratum_of(spec))
     _write_rows(folder, split, rejects)
-    write_whole(folder / "README.md", _storable(card_text(spec, split.named(), rejects, card)).encode())
+    write_whole(folder / "README.md", storable(card_text(spec, split.named(), rejects, card)).encode())
     return split
 
 
@@ -118,20 +118,20 @@ Columns = dict[str, tuple[str, list[object]]]  # {name: (type, values)}
 
 def _example_columns(examples: Sequence[Example]) -> Columns:
     return {
-        "input": ("string", [_storable(example.input) for example in examples]),
-        "output": ("string", [_storable(example.output) for example in examples]),
+        "input": ("string", [storable(example.input) for example in examples]),
+        "output": ("string", [storable(example.output) for example in examples]),
         "agreement": ("double", [example.vote.agreement for example in examples]),
-        "votes": ("list", [[_storable(sample) for sample in example.vote.samples] for example in examples]),
+        "votes": ("list", [[storable(sample) for sample in example.vote.samples] for example in examples]),
         **_provenance_columns([example.provenance for example in examples]),
     }
 
 
 def _reject_columns(rejects: Sequence[Reject]) -> Columns:
     return {
-        "input": ("string", [_storable(reject.input) for reject in rejects]),
-        "output": ("string", [_storable_or_none(reject.output) for reject in rejects]),
+        "input": ("string", [storable(reject.input) for reject in rejects]),
+        "output": ("string", [storable_or_none(reject.output) for reject in rejects]),
         "reason": ("string", [reject.reason for reject in rejects]),
-        "detail": ("string", [_storable(reject.detail) for reject in rejects]),
+        "detail": ("string", [storable(reject.detail) for reject in rejects]),
         **_provenance_columns([reject.provenance for reject in rejects]),
     }
 
@@ -141,18 +141,18 @@ def _provenance_columns(provenances: Sequence[Provenance]) -> Columns:
         "request": ("int64", [source.request for source in provenances]),
         "position": ("int64", [source.position for source in provenances]),
         "temperature": ("double", [source.temperature for source in provenances]),
-        "target": ("string", [_storable_or_none(source.target) for source in provenances]),
-        "seeds": ("list", [[_storable(seed) for seed in source.seeds] for source in provenances]),
+        "target": ("string", [storable_or_none(source.target) for source in provenances]),
+        "seeds": ("list", [[storable(seed) for seed in source.seeds] for source in provenances]),
         "attributes": ("list", [list(source.attributes) for source in provenances]),
     }
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def _storable_or_none(text: str | None) -> str | None:
-    return None if text is None else _storable(text)
+def storable_or_none(text: str | None) -> str | None:
+    return None if text is None else storable(text)
 
 
 def _parquet(columns: Columns) -> bytes:

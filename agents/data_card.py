@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agents.records import Example, Reject, Spec
 from engine.text import visible
 
-__all__ = ["DataCard", "card_text"]
+__all__ = ["DataCard", "card_text", "table_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +32,15 @@ def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Se
         "# Training data made from a prompt",
         f"Inputs and labels were written by {teacher}, not by people. "
         + (_SIMULATED if card.simulated else _SYNTHETIC),
-        _table(("part", "rows"), rows),
+        table_text(("part", "rows"), rows),
         "## The task",
         _quoted(spec.instruction),
         "## The columns",
         _COLUMNS,
         "## The answers",
-        _table(("answer", "rows"), _answer_counts(spec, every)),
+        table_text(("answer", "rows"), _answer_counts(spec, every)),
         "## What was left out",
-        _table(("reason", "rows"), reasons.most_common()) if reasons else "Nothing.",
+        table_text(("reason", "rows"), reasons.most_common()) if reasons else "Nothing.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -81,7 +81,7 @@ def _answer_counts(spec: Spec, examples: Sequence[Example]) -> list[tuple[str, i
     return [*nothing, ("text", len(examples) - empty)]
 
 
-def _table(head: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> str:
+def table_text(head: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> str:
     lines = (f"| {_cell(name)} | {_cell(value)} |" for name, value in [head, ("---", "---"), *rows])
     return "\n".join(lines)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from agents.config import Configuration, Models
+from agents.inputs import examine
 from agents.parse import SURE, parse
 from agents.records import Spec
 from agents.rows import read_rows
@@ -43,7 +44,7 @@ def prepare(
     _check_student(configuration, parse(prompt))
     if configuration.model == "auto":
         configuration = _with_teacher(configuration, look=look, note=note)
-    return checked(configuration)
+    return checked(_with_inputs(configuration, note=note))
 
 
 def checked(configuration: Configuration) -> Configuration:
@@ -107,6 +108,16 @@ def _checked_test(test: str | None) -> str | None:
     path = Path(test).resolve()
     read_rows(path)
     return str(path)
+
+
+def _with_inputs(configuration: Configuration, *, note: Callable[[str], None]) -> Configuration:
+    """The file of inputs as it is now: a run goes on with this one only."""
+    if configuration.inputs is None:
+        return configuration
+    path = Path(configuration.inputs).resolve()
+    examined = examine(path, column=configuration.input_column)
+    note(examined.told)
+    return dataclasses.replace(configuration, inputs=str(path), inputs_sha256=examined.digest)
 
 
 def _check_kept(configuration: Configuration) -> None:

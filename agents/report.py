@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -28,6 +28,9 @@ from engine.errors import UserError
 from engine.evaluation import wilson
 from engine.prices import dollars
 from engine.text import visible
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = [
     "Choice",
@@ -77,6 +80,14 @@ class LabelAccuracy:
     def of(cls, *, single: int, voted: int, inputs: int) -> LabelAccuracy:
         """The shares of so many right labels among `inputs`, at least one."""
         return cls(single / inputs, voted / inputs, inputs, wilson(single, inputs), wilson(voted, inputs))
+
+    def told(self) -> str:
+        """As a sentence."""
+        single, voted = (f"{low:.1%} to {high:.1%}" for low, high in (self.single_interval, self.voted_interval))
+        return (
+            f"Against the simulated world's truth, {self.single:.1%} of single labels were right ({single}) and "
+            f"{self.voted:.1%} after the vote ({voted}; {self.inputs:,} inputs)."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,18 +189,9 @@ def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, s
                 f"On {judgement.rows:,} {judgement.called()} the student scores {judgement.headline()}; "
                 f"the best baseline ({best.name}) {best.headline()}."
             )
-    if accuracy := data.label_accuracy:
-        sentences.append(
-            f"Against the simulated world's truth, {accuracy.single:.1%} of single labels were right "
-            f"({_range(accuracy.single_interval)}) and {accuracy.voted:.1%} after the vote "
-            f"({_range(accuracy.voted_interval)}; {accuracy.inputs:,} inputs)."
-        )
+    if data.label_accuracy is not None:
+        sentences.append(data.label_accuracy.told())
     return tuple(sentences)
-
-
-def _range(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{low:.1%} to {high:.1%}"
 
 
 def warnings(
@@ -290,13 +292,16 @@ def write_report(report: Report, folder: RunFolder) -> None:
     write_page(orjson.loads(orjson.dumps(table)), folder)
 
 
-def write_page(table: Mapping[str, object], folder: RunFolder) -> None:
+def write_page(table: Mapping[str, object], folder: RunFolder, *, template: str = "report.html") -> None:
     """`report.html`, from what `report.json` holds."""
-    write_whole(folder.report_html, render_html(table).encode("utf-8", "replace"))
+    write_whole(folder.report_html, render_html(table, template=template).encode("utf-8", "replace"))
 
 
-def read_report(folder: RunFolder) -> dict[str, Any]:
-    """What `report.json` holds. Raises UserError when the run has not come that far, or the file is not ours."""
+def read_report(folder: RunFolder, *, fields: Collection[str] = ()) -> dict[str, Any]:
+    """What `report.json` holds, these fields among it (those of a whole run).
+
+    Raises UserError when the run has not come that far, or the file is not ours.
+    """
     try:
         table = orjson.loads(folder.report_json.read_bytes())
     except FileNotFoundError as error:
@@ -309,7 +314,7 @@ def read_report(folder: RunFolder) -> dict[str, Any]:
         ) from error
     if not isinstance(table, dict) or table.get("schema") != SCHEMA_VERSION:
         raise UserError(f"{folder.report_json}: is of another version; smelt resume {folder.path} writes it anew")
-    if missing := {field.name for field in dataclasses.fields(Report)} - table.keys():
+    if missing := set(fields or (each.name for each in dataclasses.fields(Report))) - table.keys():
         raise UserError(
             f"{folder.report_json}: is damaged (no {min(missing)!r}); smelt resume {folder.path} writes it anew"
         )
@@ -362,7 +367,7 @@ def data_facts(
     )
 
 
-def as_json(report: Report) -> dict[str, object]:
+def as_json(report: DataclassInstance) -> dict[str, object]:
     """The report as plain values, for `report.json`; `schema` tells versions of this form apart."""
     return {"schema": SCHEMA_VERSION, **_storable(dataclasses.asdict(report))}
 
@@ -376,14 +381,14 @@ def _storable(value: Any) -> Any:
     return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def render_html(report: Mapping[str, object]) -> str:
+def render_html(report: Mapping[str, object], *, template: str = "report.html") -> str:
     """One page that needs no network, from what `report.json` holds."""
     from jinja2 import Environment, StrictUndefined
 
-    template = (files("agents") / "templates" / "report.html").read_text(encoding="utf-8")
+    source = (files("agents") / "templates" / template).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = _percent
-    return environment.from_string(template).render(_shown(report))
+    return environment.from_string(source).render(_shown(report))
 
 
 def _shown(value: Any) -> Any:

@@ -13,7 +13,7 @@ from agents.report import LabelAccuracy
 from agents.synthesis import Synthesis
 from engine.providers.simulated import World
 
-__all__ = ["knows", "label_accuracy"]
+__all__ = ["knows", "label_accuracy", "truth_of"]
 
 # Of real rows a world gets some right by luck, where they are easy; of its own rows it gets every one.
 ITS_OWN = 0.95
@@ -25,7 +25,7 @@ def label_accuracy(world: World | None, spec: Spec, synthesis: Synthesis) -> Lab
         return None
     single = voted = known = 0
     for labelling in synthesis.labellings:
-        truth = _truth(world, spec, labelling.input)
+        truth = truth_of(world, spec, labelling.input)
         if truth is not None:
             known += 1
             single += labelling.first == truth
@@ -37,10 +37,11 @@ def knows(world: World | None, spec: Spec, rows: Sequence[Pair]) -> bool:
     """Whether given rows follow a simulated world's own rules: its truth is the output of nearly all of them."""
     if world is None or not rows:
         return False
-    known = sum(_truth(world, spec, pair.input) == pair.output for pair in rows)
+    known = sum(truth_of(world, spec, pair.input) == pair.output for pair in rows)
     return known >= ITS_OWN * len(rows)
 
 
-def _truth(world: World, spec: Spec, text: str) -> str | None:
+def truth_of(world: World, spec: Spec, text: str) -> str | None:
+    """The right label of an input, where the world knows it."""
     (request,) = vote_requests(spec, text, Voting(votes=1))
     return world.truth(request.messages)

@@ -130,7 +130,7 @@ def confidence(leader: float, second: float) -> float:
     """
     ahead, behind = math.floor(leader + 1e-9), math.ceil(second - 1e-9)
     tosses = ahead + behind + 1
-    return sum(math.comb(tosses, heads) for heads in range(ahead + 1)) / 2**tosses
+    return float(sum(math.comb(tosses, heads) for heads in range(ahead + 1)) / 2**tosses)
 
 
 def _counted(labels: Sequence[str], weights: Sequence[float] | None) -> dict[str, float]:
