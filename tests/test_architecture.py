@@ -33,10 +33,10 @@ ENGINE_FLOORS = (
     ("core",),
     ("dashboard",),
 )
-WINGS = ("retrieval", "training", "evaluation", "baselines", "desk", "serving")
+WINGS = ("retrieval", "duplicates", "training", "evaluation", "baselines", "desk", "serving")
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "numpy", "pyarrow", "openai", "anthropic",
          "gradio", "aiohttp", "httpx", "huggingface_hub", "genai_prices", "rank_bm25", "jinja2",
-         "jsonschema")  # fmt: skip
+         "jsonschema", "rensa")  # fmt: skip
 
 
 def imports_of(path: Path) -> set[str]:
