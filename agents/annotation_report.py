@@ -169,5 +169,5 @@ configs:
 _COLUMNS = """`row` says which row of the file it is, from 1 (in a text, which line); `input` and `output` are the row.
 `agreement` is the winning label's share of the votes; `votes` holds them, `models` who gave each, `questions` in which
 call (`smelt export RUN --requests` has the calls). `cost_usd` is the row's part of what its calls were paid. `same_as`
-is the row with the same text that was asked about in its place. `given` is the file's own label, `rest` its other columns
-as JSON. `unlabelled.parquet` has the rows without a label, each with its `reason` and a `detail`."""
+is the row with the same text that was asked about in its place. `given` is the file's own label, `rest` its other
+columns as JSON. `unlabelled.parquet` has the rows without a label, each with its `reason` and a `detail`."""
