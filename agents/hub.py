@@ -29,10 +29,10 @@ def push(data: Path, name: str, *, public: bool, token: str, endpoint: str | Non
     the hub refuses or cannot be reached; what is there already is then as it was.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # the error of whichever client it uses
         HfHubHTTPError,
         HFValidationError,
-        HTTPError,  # type: ignore[attr-defined]  # of whichever client the hub's library uses
+        HTTPError,
         OfflineModeIsEnabled,
     )
     from huggingface_hub.utils.tqdm import disable_progress_bars

@@ -174,8 +174,8 @@ def _read_jsonl(path: Path) -> Iterator[Record]:
 
 def _json_lines(path: Path, lines: Iterable[str]) -> Iterator[Record]:
     for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield f"line {number}", _object(path, f"line {number}", _json(path, line, first_line=number))
+        if text := line.strip():
+            yield f"line {number}", _object(path, f"line {number}", _json(path, text, first_line=number))
 
 
 def _object(path: Path, where: str, value: object) -> Mapping[str, object]:
