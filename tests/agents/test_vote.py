@@ -175,3 +175,11 @@ def test_of_three_votes_the_third_is_asked_only_when_the_first_two_differ() -> N
     assert votes_to_ask(["a", "a"], remaining=1) == 0
     assert votes_to_ask(["a", "b"], remaining=1) == 1
     assert votes_to_ask(["a", "b", "c"], remaining=0) == 0
+
+
+@pytest.mark.parametrize("votes", range(1, 8))
+def test_up_to_seven_votes_a_winner_is_always_that_of_a_fixed_vote(votes: int) -> None:
+    for leader in range(votes + 1):
+        for second in range(min(leader, votes - leader + 1)):
+            if leader + second <= votes and confidence(leader, second) >= SURE:
+                assert leader > second + (votes - leader - second)
