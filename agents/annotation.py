@@ -18,8 +18,9 @@ from agents.inputs import Examined, examine
 from agents.interrupts import drained_by_signals
 from agents.labelled import Tally, written_to
 from agents.labelling import Labelled, Unlabelled, label_inputs
+from agents.models import models_told, open_engine
 from agents.outlook import OutOfMoney, out_of_money
-from agents.pipeline import OnEngine, as_written, money_of, open_engine, tell_target, understand
+from agents.pipeline import OnEngine, as_written, money_of, tell_target, understand
 from agents.records import Spec
 from agents.report import as_json, write_page
 from agents.run_folder import RunFolder, write_whole
@@ -128,7 +129,7 @@ def _voting(configuration: Configuration, engine: Engine) -> Voting:
         sampled=configuration.sampled_votes,
         seed=configuration.seed,
     )
-    return settings.within(engine.capabilities).voting
+    return settings.within(engine.capabilities_of("generate"), labelling=engine.capabilities_of("annotate")).voting
 
 
 def _news(ended: Labelled | Unlabelled, tally: Tally, *, of: int) -> list[Event]:
@@ -166,7 +167,7 @@ def _report(
     facts = facts_of(tally, file=str(examined.inputs.path), votes=configuration.votes)
     report = AnnotationReport(
         name=folder.path.resolve().name,
-        teacher=configuration.model,
+        teacher=models_told(configuration),
         simulated=engine.simulated,
         seed=configuration.seed,
         spec=tally.spec,

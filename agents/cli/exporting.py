@@ -23,7 +23,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Examples: smelt export runs/dates --format openai --out train.jsonl; "
+        epilog="Example: smelt export runs/dates --format openai --out train.jsonl, or "
         "smelt export runs/dates --requests --out requests.jsonl"
     )(export)
 
@@ -55,7 +55,7 @@ def export(
         Path | None, typer.Option(metavar="FILE", help="A new file; without it, lines go to standard output.")
     ] = None,
 ) -> None:
-    """Hand out the rows in other tools' formats, or what was asked and answered as JSONL. No key is in it."""
+    """Write the rows in other tools' forms. Or what was asked and answered, as JSONL; no key is in it."""
     from engine.errors import UserError
 
     if form is not None and requests:

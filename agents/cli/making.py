@@ -182,8 +182,8 @@ def annotate(
     flags = {
         "inputs": inputs, "input_column": input_column, "model": model, "fallback": _models(fallback),
         "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget, "votes": votes,
-        "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch, "deadline": deadline, "price_in": price_in,
-        "price_out": price_out,
+        "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch,
+        "deadline": deadline, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet)

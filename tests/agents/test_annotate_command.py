@@ -217,3 +217,17 @@ def test_inputs_are_data_and_change_nothing_else(tmp_path: Path) -> None:
     assert sorted(row["input"] for row in [*labelled, *without]) == sorted(nasty)
     assert {row["output"] for row in labelled} <= set(labels)
     assert "<script>alert" not in RunFolder(tmp_path / "run").report_html.read_text(encoding="utf-8")
+
+
+def test_another_model_labels_where_there_is_an_annotator(inputs: Path, tmp_path: Path) -> None:
+    """The teacher reads the prompt, and is not asked for a label."""
+    config = tmp_path / "smelt.toml"
+    config.write_text('[models]\nteacher = "simulated/dates"\nannotator = "simulated/intents"\n', encoding="utf-8")
+    words = ("annotate", PROMPT, "--inputs", inputs, "--config", config, "--out", tmp_path / "run", "--json", "--quiet")
+    report = json.loads(smelt(*words).out)
+
+    assert report["teacher"] == "simulated/dates; annotator: simulated/intents"
+    assert report["inputs"]["labelled"] >= 36
+    assert {model for row in table(tmp_path / "run" / "data" / "labelled.parquet") for model in row["models"]} == {
+        "intents"
+    }
