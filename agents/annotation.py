@@ -14,12 +14,13 @@ from agents.annotate import Voting
 from agents.annotation_report import AnnotationReport, card_of, facts_of, verdict, warnings
 from agents.collect import storable
 from agents.config import Configuration
-from agents.inputs import Examined, examine
+from agents.inputs import Examined, examine, parts_of
 from agents.interrupts import drained_by_signals
 from agents.labelled import Tally, written_to
 from agents.labelling import Labelled, Unlabelled, label_inputs
 from agents.models import models_told, open_engine
 from agents.outlook import OutOfMoney, out_of_money
+from agents.parse import parse
 from agents.pipeline import OnEngine, as_written, money_of, tell_target, understand
 from agents.records import Spec
 from agents.report import as_json, write_page
@@ -60,7 +61,7 @@ def annotate_file(
     Raises SmeltError when there is nothing to show for it, or the inputs are not those that the run began with.
     """
     configuration = configuration or folder.configuration()
-    examined = _examined(configuration)
+    examined = _examined(configuration, parse(folder.prompt_text()))
     annotated = asyncio.run(_ask(folder, configuration, examined, events=events, on_engine=on_engine))
     events.emit(StageStarted("report"))
     table = as_json(annotated.report)
@@ -70,10 +71,11 @@ def annotate_file(
     return annotated
 
 
-def _examined(configuration: Configuration) -> Examined:
+def _examined(configuration: Configuration, spec: Spec) -> Examined:
+    """The file, understood as when the run began: by the prompt as it is, not by what the teacher made of it."""
     if configuration.inputs is None:
         raise UserError("the run has no inputs to label: begin it with smelt annotate PROMPT --inputs FILE")
-    examined = examine(Path(configuration.inputs), column=configuration.input_column)
+    examined = examine(Path(configuration.inputs), column=configuration.input_column, parts=parts_of(spec))
     if configuration.inputs_sha256 not in (None, examined.digest):
         raise UserError(
             f"{configuration.inputs}: is not what it was when the run began; put that back, or begin anew with --out"

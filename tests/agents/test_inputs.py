@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.inputs import InputRow, examine
+from agents.inputs import InputRow, examine, parts_of
+from agents.records import Pair, Spec
 from engine.errors import UserError
 
 
@@ -79,6 +80,49 @@ def test_it_is_told_how_the_columns_are_understood(tmp_path: Path) -> None:
 
 def test_a_named_column_is_taken_whatever_others_are_called(tmp_path: Path) -> None:
     assert texts(file(tmp_path, "a.csv", "text,note\none,two\n"), column="note") == ["two"]
+
+
+PREMISES = Spec(
+    instruction="Does it follow?",
+    demonstrations=(
+        Pair("Premise: it rains\nHypothesis: it is wet", "yes"),
+        Pair("Premise: it rains: a lot\nHypothesis: it is dry", "no"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parts"),
+    [
+        (["Premise: a\nHypothesis: b", "Premise: c\nHypothesis: d"], ("Premise", "Hypothesis")),
+        (["Premise: a\nHypothesis: b", "Premise: c"], ()),
+        (["Hello: I am late", "Hello: you too"], ()),
+        (["Note: a\nNote: b", "Note: c\nNote: d"], ()),
+        (["at 12: 30\nand 13: 40", "at 14: 10\nand 15: 20"], ()),
+        ([], ()),
+    ],
+    ids=["the same in all", "not in all", "one", "one twice", "numbers", "no demonstrations"],
+)
+def test_an_input_has_the_named_parts_that_all_demonstrations_have(inputs: list[str], parts: tuple[str, ...]) -> None:
+    assert parts_of(Spec(instruction="?", demonstrations=tuple(Pair(each, "x") for each in inputs))) == parts
+
+
+def test_columns_for_all_parts_of_the_prompts_examples_are_the_input(tmp_path: Path) -> None:
+    path = file(tmp_path, "a.csv", "id,hypothesis,PREMISE,label\n1,b,a,yes\n2,,,no\n")
+    examined = examine(path, parts=parts_of(PREMISES))
+    one, two = examined.inputs
+
+    assert (one.text, one.given, one.rest) == ("Premise: a\nHypothesis: b", "yes", '{"id": "1"}')
+    assert two.text == ""
+    assert ": columns 'PREMISE', 'hypothesis' are the input, as in the prompt, column 'label'" in examined.told
+
+
+def test_a_named_column_goes_before_the_parts_and_missing_parts_are_none(tmp_path: Path) -> None:
+    both = file(tmp_path, "a.csv", "premise,hypothesis\na,b\n")
+    one = file(tmp_path, "b.csv", "premise,text\na,b\n")
+
+    assert [row.text for row in examine(both, column="premise", parts=("Premise", "Hypothesis")).inputs] == ["a"]
+    assert [row.text for row in examine(one, parts=("Premise", "Hypothesis")).inputs] == ["b"]
 
 
 def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
