@@ -25,7 +25,8 @@ class InputFacts:
     """The labelled inputs in figures.
 
     `unlabelled` has a count a reason; `agreements` one a tenth of agreement, the last for full agreement. `votes_saved`
-    is what as many votes for every input would have asked more. `given` counts labelled rows that came with a label of
+    is what as many votes for every input would have asked more, `votes_kept` the share of winners that these would have
+    given too, at least. `given` counts labelled rows that came with a label of
     their own, `as_given` those of them that got the same; `strange` has the labels of the file that the task lacks.
     """
 
@@ -40,6 +41,7 @@ class InputFacts:
     asked_about: int
     votes_asked: int
     votes_saved: int
+    votes_kept: float
     given: int
     as_given: int
     strange: tuple[tuple[str, int], ...]
@@ -77,6 +79,7 @@ def facts_of(tally: Tally, *, file: str, votes: int) -> InputFacts:
         asked_about=tally.asked_about,
         votes_asked=tally.votes,
         votes_saved=votes * tally.asked_about - tally.votes,
+        votes_kept=tally.lasting / tally.labelled if tally.labelled else 1.0,
         given=tally.given,
         as_given=tally.as_given,
         strange=tuple(tally.strange.most_common(MOST_FREQUENT)),
@@ -98,9 +101,10 @@ def verdict(
         sentences.append(f"Without a label, each with its reason in unlabelled.parquet: {reasons}.")
     if facts.asked_about:
         saved = facts.votes_saved / max(1, facts.votes_asked + facts.votes_saved)
+        kept = "every winner" if facts.votes_kept == 1 else f"at least {facts.votes_kept:.1%} of the winners"
         sentences.append(
             f"{facts.votes_asked / facts.asked_about:.2f} votes were asked for an input, {saved:.0%} fewer than "
-            f"as many for each; of those that count, {facts.agreement:.1%} agree with the label that won."
+            f"all for each, which would have given {kept} too; {facts.agreement:.1%} of votes agree with their winner."
         )
     if facts.given:
         low, high = wilson(facts.as_given, facts.given)

@@ -13,7 +13,7 @@ from agents.chance import chance
 from agents.lists import numbered, read_labels
 from agents.prompts import fill
 from agents.records import Pair, RejectReason, Spec, Vote
-from agents.vote import normaliser, tally, votes_to_ask
+from agents.vote import lasting, normaliser, tally, votes_to_ask
 from engine.batching import Choice, items_that_pay, merged
 from engine.errors import ContentFiltered, DeadlineExceeded, ProviderUnavailable, RequestFailed, SmeltError, UserError
 from engine.messages import FinishReason, Message, Outcome, Request
@@ -75,7 +75,8 @@ class Annotation:
     `first` is the label of the first vote that came, normalised: what a single label would have been. `failures`
     has a reason for each vote that was asked and brought no label. `error` is what ended more than this input.
     `repeats` counts the votes that had to be asked for again, because a shared call brought none. `cost_usd` is its
-    part of what the calls for it were paid, those that brought nothing included.
+    part of what the calls for it were paid, those that brought nothing included. `lasting` is how likely the winner is
+    the one that all votes would have given.
     """
 
     input: str
@@ -87,6 +88,7 @@ class Annotation:
     error: SmeltError | None = None
     repeats: int = 0
     cost_usd: float = 0.0
+    lasting: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,16 +273,18 @@ def annotation_of(spec: Spec, text: str, ballots: Sequence[Ballot], voting: Voti
     too_few = 2 * len(counted) < len(ballots)
     cost_usd = math.fsum(ballot.cost_usd for ballot in ballots)
     vote = None if error or too_few else _vote_of(counted, normalise, voting)
+    labels = list(map(normalise, _labels(counted)))
     return Annotation(
         input=text,
         asked=len(ballots),
         vote=vote and replace(vote, cost_usd=cost_usd),
-        first=normalise(_labels(counted)[0]) if counted else None,
+        first=labels[0] if labels else None,
         failures=failures,
         reason=Counter(failures).most_common(1)[0][0] if too_few and not error else None,
         error=error,
         repeats=sum(ballot.is_repeat for ballot in ballots),
         cost_usd=cost_usd,
+        lasting=lasting(labels, remaining=voting.votes - len(ballots), weights=voting.weights_of(counted)),
     )
 
 

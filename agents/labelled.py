@@ -47,7 +47,8 @@ class Tally:
     `agreements` has a count for each tenth of agreement, 10 for those in full agreement. `given` counts labelled rows
     that came with a label of their own, `as_given` those of them where it is the one that won, and `strange` has the
     labels among those of the file that the task does not know. `known` counts labelled rows whose truth a simulated
-    world tells, `single` and `voted` those where the first vote and the winner are right.
+    world tells, `single` and `voted` those where the first vote and the winner are right. `lasting` is how many winners
+    are those of all votes, by what is known.
     """
 
     spec: Spec
@@ -57,6 +58,7 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
     agreements: Counter[int] = field(default_factory=Counter)
     agreement: float = 0.0  # summed up
+    lasting: float = 0.0  # summed up
     asked_about: int = 0  # inputs
     votes: int = 0
     shared: int = 0  # rows that have the label of an equal one
@@ -92,6 +94,7 @@ class Tally:
         _count(self.answers, winner)
         self.agreements[int(10 * agreement)] += 1
         self.agreement += agreement
+        self.lasting += ended.lasting
         self.shared += ended.same_as is not None
         if ended.row.given is not None:
             self.given += 1

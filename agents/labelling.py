@@ -18,6 +18,7 @@ from agents.asks import Asks
 from agents.filter import Candidate, Finding, Known, judge_row, make_known
 from agents.inputs import InputRow
 from agents.records import RejectReason, Spec, Vote
+from agents.vote import Trust, normaliser
 from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 
@@ -48,6 +49,7 @@ class Labelled:
     vote: Vote
     first: str
     asked: int
+    lasting: float = 1.0  # how likely all votes would have given the same label
     same_as: int | None = None
 
 
@@ -77,9 +79,9 @@ Place = tuple[InputRow, _Text] | Unlabelled
 
 @dataclass(slots=True)
 class _Block:
-    """Rows in order; `texts` are those of them that are asked about."""
+    """Rows in order, and how they are voted on; `texts` are those of them that are asked about."""
 
-    together: int
+    voting: Voting
     places: list[Place] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
@@ -102,8 +104,7 @@ async def label_inputs(
     async with asyncio.TaskGroup() as group:
         while True:
             while block := course.next_block():
-                told = replace(voting, together=block.together)
-                under_way.append((block, group.create_task(annotate_all(asks, spec, block.texts, told))))
+                under_way.append((block, group.create_task(annotate_all(asks, spec, block.texts, block.voting))))
             if not under_way:
                 break
             block, task = under_way.popleft()
@@ -120,6 +121,9 @@ class _Course:
     def __init__(self, spec: Spec, rows: Iterator[InputRow], voting: Voting) -> None:
         self._known = make_known(spec)
         self._rows = rows
+        self._voting = voting
+        self._normalise = normaliser(spec)
+        self._trust = Trust()
         self._together = Appetite(start=voting.together, most=voting.together)
         self._seen: dict[str, _Text] = {}
         self._inputs = 0  # under way
@@ -132,7 +136,7 @@ class _Course:
             return None
         if self._inputs and (self._inputs + BLOCK > MOST_UNDER_WAY or self._characters >= MOST_CHARACTERS):
             return None
-        block = _Block(self._together.size)
+        block = _Block(replace(self._voting, together=self._together.size, weights=self._trust.weights))
         # Rows that need not be asked about take no place in it, and must not fill memory either.
         while len(block.texts) < BLOCK and len(block.places) < 2 * BLOCK and block.characters < MOST_CHARACTERS // 32:
             if (row := next(self._rows, None)) is None:
@@ -173,6 +177,8 @@ class _Course:
 
     def _ended(self, row: InputRow, annotation: Annotation) -> Labelled | Unlabelled:
         vote, asked = annotation.vote, annotation.asked
+        if vote is not None:
+            self._trust.notify(list(map(self._normalise, vote.samples)), vote.models)
         if annotation.error is not None:
             self._notice(annotation.error)
             without = _not_asked(row, annotation.error)
@@ -182,7 +188,7 @@ class _Course:
         elif (finding := _judge(vote, self._known)) is not None:
             without = Unlabelled(row, finding.reason, finding.detail, vote)
         else:
-            return Labelled(row, vote, annotation.first or vote.winner, asked)
+            return Labelled(row, vote, annotation.first or vote.winner, asked, annotation.lasting)
         return replace(without, cost_usd=annotation.cost_usd, asked=asked)
 
     def _notice(self, error: SmeltError) -> None:
@@ -196,7 +202,7 @@ class _Course:
         repeats = sum(annotation.repeats for annotation in annotations)
         if len(annotations) > 1:
             taste: Taste = "broken" if repeats > MOST_REPEATED * votes else "good"
-            self._together.notify(asked=block.together, taste=taste)
+            self._together.notify(asked=block.voting.together, taste=taste)
 
 
 def _refused_at_sight(row: InputRow) -> Unlabelled | None:

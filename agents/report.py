@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from shlex import quote
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -105,6 +106,7 @@ class DataFacts:
     temperatures: tuple[float, ...] = ()
     varied: str = ""
     label_accuracy: LabelAccuracy | None = None
+    votes_kept: float = 1.0  # the share of winners that all votes would have given too, at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +366,7 @@ def data_facts(
         temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
         varied=synthesis.varied,
         label_accuracy=label_accuracy,
+        votes_kept=fmean([each.lasting for each in synthesis.labellings] or [1.0]),
     )
 
 

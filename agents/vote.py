@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 from agents.records import Spec, Vote
 from engine.errors import UserError
 
-__all__ = ["SURE", "confidence", "fits_spec", "normaliser", "tally", "votes_to_ask"]
+__all__ = ["SURE", "Trust", "confidence", "fits_spec", "lasting", "normaliser", "tally", "votes_to_ask"]
 
 SURE = 0.95
 """So likely must a leader be the majority for no more votes to be asked (Aggarwal et al. 2023)."""
+
+KNOWN_FROM = 100  # votes of a model, before it weighs otherwise than others
+LEAST_SHARE, MOST_SHARE = 0.55, 0.99  # a model that is hardly right still votes, and none outvotes all others
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "「": "」", "*": "*"}
 STOCK_WORD = re.compile(r"(?:answer|label|output|result)\s*[:：=]\s*", re.IGNORECASE)
@@ -118,6 +122,13 @@ def votes_to_ask(labels: Sequence[str], *, remaining: int, weights: Sequence[flo
     return next(enough, remaining)
 
 
+def lasting(labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None) -> float:
+    """How likely at least the winner is that of all votes, had the `remaining` been asked for too."""
+    counts = sorted(_counted(labels, weights).values(), reverse=True)
+    leader, second = (*counts, 0.0, 0.0)[:2]
+    return 1.0 if not remaining or leader > second + remaining else confidence(leader, second)
+
+
 def _is_safe(leader: float, second: float, *, remaining: int) -> bool:
     return leader > second + remaining or (leader > second and confidence(leader, second) >= SURE)
 
@@ -131,6 +142,40 @@ def confidence(leader: float, second: float) -> float:
     ahead, behind = math.floor(leader + 1e-9), math.ceil(second - 1e-9)
     tosses = ahead + behind + 1
     return float(sum(math.comb(tosses, heads) for heads in range(ahead + 1)) / 2**tosses)
+
+
+class Trust:
+    """Who of several models agrees with the others how often, and so what a vote of each should weigh.
+
+    A vote counts as right where it is what most of the other votes on the same input say. Without another model, or
+    before enough is known of two of them, all weigh the same.
+    """
+
+    def __init__(self) -> None:
+        self._votes: Counter[str] = Counter()
+        self._agreed: Counter[str] = Counter()
+
+    def notify(self, labels: Sequence[str], models: Sequence[str]) -> None:
+        """The votes on one input, normalised, and who gave them."""
+        for at, (label, model) in enumerate(zip(labels, models, strict=True)):
+            others = Counter([*labels[:at], *labels[at + 1 :]]).most_common(2)
+            if others and (len(others) == 1 or others[0][1] > others[1][1]):
+                self._votes[model] += 1
+                self._agreed[model] += label == others[0][0]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """By model, the greatest 1: the log odds of being right, as independent votes must be weighed to err least."""
+        known = {model for model, votes in self._votes.items() if votes >= KNOWN_FROM}
+        if len(known) < 2:
+            return {}
+        odds = {model: _log_odds(self._agreed[model], self._votes[model]) for model in known}
+        return {model: each / max(odds.values()) for model, each in sorted(odds.items())}
+
+
+def _log_odds(right: int, votes: int) -> float:
+    share = min(MOST_SHARE, max(LEAST_SHARE, (right + 1) / (votes + 2)))
+    return math.log(share / (1 - share))
 
 
 def _counted(labels: Sequence[str], weights: Sequence[float] | None) -> dict[str, float]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import labelling
+from agents import labelling, vote
 from agents.annotate import Voting
+from agents.chance import chance
 from agents.inputs import InputRow
 from agents.labelling import LONGEST_INPUT, Labelled, Unlabelled, label_inputs
 from agents.records import Spec
@@ -282,3 +284,33 @@ def test_whatever_stands_in_the_file_the_same_answers_give_the_same_rows(data: s
 
     assert [each.row for each in ended] == inputs
     assert ended == label(Paid(errors), inputs)
+
+
+class Panel(Labels):
+    """One call in three is answered by a model that is nearly always right, others by one that is half the time."""
+
+    async def ask(self, request: Request) -> Reply:
+        reply = await super().ask(request)
+        (text,) = asked_in(request)
+        draw = chance("panel", text, request.sample)
+        model, share = ("good", 0.98) if draw.random() < 1 / 3 else ("poor", 0.5)
+        answer = f"({text})" if draw.random() < share else f"wrong {draw.randrange(3)}"
+        return replace(reply, texts=(answer,), model=model)
+
+
+def test_where_several_models_label_the_one_that_agrees_with_the_others_weighs_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(labelling, "MOST_UNDER_WAY", 32)
+    inputs = rows(*(f"text no. {i}" for i in range(1500)))
+    five = Voting(together=1, votes=5)
+
+    def right() -> int:
+        ended = label(Panel(), inputs, voting=five)[300:]
+        return sum(each.vote is not None and each.vote.winner == f"({each.row.text})" for each in ended)
+
+    weighted = right()
+    monkeypatch.setattr(vote, "KNOWN_FROM", 10**9)
+    plain = right()
+
+    assert weighted > plain + 50

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.records import Pair, Spec
-from agents.vote import SURE, confidence, fits_spec, normaliser, tally, votes_to_ask
+from agents.vote import SURE, Trust, confidence, fits_spec, lasting, normaliser, tally, votes_to_ask
 from engine.errors import UserError
 
 LABELS = Spec(instruction="Route it.", kind="classification", labels=("Card", "Cash Out", "None"))
@@ -183,3 +185,52 @@ def test_up_to_seven_votes_a_winner_is_always_that_of_a_fixed_vote(votes: int) -
         for second in range(min(leader, votes - leader + 1)):
             if leader + second <= votes and confidence(leader, second) >= SURE:
                 assert leader > second + (votes - leader - second)
+
+
+@given(samples=st.lists(labels, min_size=1, max_size=7), remaining=st.integers(0, 4))
+def test_a_winner_that_nobody_could_catch_up_with_lasts_and_any_other_may(samples: list[str], remaining: int) -> None:
+    leader, second = gap(samples)
+    sure = lasting(samples, remaining=remaining)
+
+    assert sure == (1.0 if not remaining or leader > second + remaining else confidence(leader, second))
+    assert sure >= SURE or votes_to_ask(samples, remaining=remaining)
+
+
+def told(*, rights: dict[str, float], inputs: int = 4000, seed: int = 0) -> Trust:
+    """Three votes on each of many inputs, by models that are right so often, and else wrong in one of nine ways."""
+    chance = random.Random(seed)
+    trust = Trust()
+    for _ in range(inputs):
+        models = [chance.choice(sorted(rights)) for _ in range(3)]
+        cast = ["right" if chance.random() < rights[model] else f"wrong {chance.randrange(9)}" for model in models]
+        trust.notify(cast, models)
+    return trust
+
+
+def test_the_model_that_is_right_more_often_weighs_more_whichever_labels_more() -> None:
+    weights = told(rights={"good": 0.95, "fair": 0.8, "poor": 0.6}).weights
+
+    assert weights["good"] == 1.0
+    assert 0 < weights["poor"] < weights["fair"] < 0.8
+
+
+def test_one_model_alone_and_few_votes_weigh_the_same() -> None:
+    assert told(rights={"good": 0.95}).weights == {}
+    assert told(rights={"good": 0.95, "poor": 0.6}, inputs=30).weights == {}
+
+
+@given(cast=st.lists(st.tuples(labels, st.sampled_from(["m", "n", "o"])), max_size=6), times=st.integers(1, 300))
+def test_weights_lie_between_nothing_and_one_whatever_was_voted(cast: list[tuple[str, str]], times: int) -> None:
+    trust = Trust()
+    for _ in range(times):
+        trust.notify([label for label, _ in cast], [model for _, model in cast])
+
+    assert all(0 < weight <= 1 for weight in trust.weights.values())
+    assert not trust.weights or max(trust.weights.values()) == 1.0
+
+
+def test_a_good_model_outvotes_two_poor_ones() -> None:
+    weights = told(rights={"good": 0.99, "poor": 0.6}).weights
+    vote = tally(["a", "b", "b"], str, weights=[weights["good"], weights["poor"], weights["poor"]])
+
+    assert vote.winner == "a"
