@@ -25,8 +25,8 @@ from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
 from agents.synthesis import Synthesis
 from agents.train import Trained
+from agents.truth import LabelAccuracy
 from engine.errors import UserError
-from engine.evaluation import wilson
 from engine.prices import dollars
 from engine.text import visible
 
@@ -62,33 +62,6 @@ ENOUGH_REAL_ROWS = 100
 
 # Of `tiny`: of inputs of 100 bytes, an eighth of the planned steps left it answering the most frequent answer always.
 HARDLY_BEGUN = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class LabelAccuracy:
-    """How often labels were right, by a simulated world's known truth: the first vote alone, and the vote's winner.
-
-    Each share has its 95 % interval beside it.
-    """
-
-    single: float
-    voted: float
-    inputs: int
-    single_interval: tuple[float, float]
-    voted_interval: tuple[float, float]
-
-    @classmethod
-    def of(cls, *, single: int, voted: int, inputs: int) -> LabelAccuracy:
-        """The shares of so many right labels among `inputs`, at least one."""
-        return cls(single / inputs, voted / inputs, inputs, wilson(single, inputs), wilson(voted, inputs))
-
-    def told(self) -> str:
-        """As a sentence."""
-        single, voted = (f"{low:.1%} to {high:.1%}" for low, high in (self.single_interval, self.voted_interval))
-        return (
-            f"Against the simulated world's truth, {self.single:.1%} of single labels were right ({single}) and "
-            f"{self.voted:.1%} after the vote ({voted}; {self.inputs:,} inputs)."
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
