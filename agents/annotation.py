@@ -115,7 +115,9 @@ async def _label(
                 events.emit(event)
 
         voting = _voting(configuration, engine)
-        error = await label_inputs(engine, spec, examined.inputs, voting=voting, take=take)
+        error = await label_inputs(
+            engine, spec, examined.inputs, voting=voting, take=take, in_batches=configuration.batch
+        )
         if not tally.labelled:
             raise error or _nothing_labelled(tally)
         report, ended_by = _report(folder, configuration, engine, examined, tally, error)

@@ -29,6 +29,7 @@ WithoutLabel = RejectReason | Literal["budget", "provider"]
 
 BLOCK = 32  # inputs whose votes are asked for together
 MOST_UNDER_WAY = 4096  # inputs: with eight to a call, some thousand calls
+MOST_IN_BATCHES = 65_536  # where every round of them may take a day
 MOST_CHARACTERS = 2**25  # of the inputs under way, unless one alone has more
 REMEMBERED = 2**15  # texts
 MOST_REPEATED = 1 / 3  # of a block's votes, asked for again because shared calls could not be used
@@ -91,15 +92,21 @@ class _Block:
 
 
 async def label_inputs(
-    asks: Asks, spec: Spec, rows: Iterable[InputRow], *, voting: Voting, take: Callable[[Labelled | Unlabelled], None]
+    asks: Asks,
+    spec: Spec,
+    rows: Iterable[InputRow],
+    *,
+    voting: Voting,
+    take: Callable[[Labelled | Unlabelled], None],
+    in_batches: bool = False,
 ) -> BudgetReached | ProviderRefused | None:
     """Label every row and hand what came of it to `take`, in their order. Returns what ended it early, if it did.
 
     Then what is under way is brought home, and the rows after it are handed on without having been asked about.
     After an interruption it is brought home, too, and then Interrupted is raised; what the user must mend first is
-    raised at once.
+    raised at once. With `in_batches` many more rows are under way, because answers come by the day.
     """
-    course = _Course(spec, iter(rows), voting)
+    course = _Course(spec, iter(rows), voting, most=MOST_IN_BATCHES if in_batches else MOST_UNDER_WAY)
     under_way: deque[tuple[_Block, asyncio.Task[tuple[Annotation, ...]]]] = deque()
     async with asyncio.TaskGroup() as group:
         while True:
@@ -118,7 +125,8 @@ async def label_inputs(
 class _Course:
     """What the loop remembers and decides, without waiting for anything."""
 
-    def __init__(self, spec: Spec, rows: Iterator[InputRow], voting: Voting) -> None:
+    def __init__(self, spec: Spec, rows: Iterator[InputRow], voting: Voting, *, most: int) -> None:
+        self._most = most
         self._known = make_known(spec)
         self._rows = rows
         self._voting = voting
@@ -134,7 +142,7 @@ class _Course:
         """The rows to ask about next; None when there are none, or enough are under way."""
         if isinstance(self.error, Interrupted):
             return None
-        if self._inputs and (self._inputs + BLOCK > MOST_UNDER_WAY or self._characters >= MOST_CHARACTERS):
+        if self._inputs and (self._inputs + BLOCK > self._most or self._characters >= MOST_CHARACTERS):
             return None
         block = _Block(replace(self._voting, together=self._together.size, weights=self._trust.weights))
         # Rows that need not be asked about take no place in it, and must not fill memory either.

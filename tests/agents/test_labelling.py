@@ -210,8 +210,10 @@ def test_after_an_interruption_what_is_under_way_comes_home_first() -> None:
     assert sum(isinstance(each, Labelled) for each in ended) >= 150
 
 
-def test_only_so_many_rows_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("in_batches", "allowed"), [(False, 256), (True, 1024)], ids=["online", "in batches"])
+def test_only_so_many_rows_are_read_ahead(monkeypatch: pytest.MonkeyPatch, in_batches: bool, allowed: int) -> None:
     monkeypatch.setattr(labelling, "MOST_UNDER_WAY", 256)
+    monkeypatch.setattr(labelling, "MOST_IN_BATCHES", 1024)
     read = 0
 
     def endless() -> Iterator[InputRow]:
@@ -228,10 +230,10 @@ def test_only_so_many_rows_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> No
         taken += 1
         most = max(most, read - taken)
 
-    virtual_time.run(label_inputs(Paid(latency=1.0), SPEC, endless(), voting=VOTING, take=take))
+    virtual_time.run(label_inputs(Paid(latency=1.0), SPEC, endless(), voting=VOTING, take=take, in_batches=in_batches))
 
     assert taken == 3000
-    assert most <= 256 + 64
+    assert allowed / 2 <= most <= allowed + 64
 
 
 def test_long_rows_are_read_ahead_by_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
