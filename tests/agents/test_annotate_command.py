@@ -113,6 +113,17 @@ def test_the_report_can_be_read_again_and_its_page_is_one_file(done: tuple[Path,
     assert b"simulated teacher" in before
 
 
+def test_a_student_is_trained_on_the_labels(done: tuple[Path, Ran], tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    run, _ = done
+    asked = smelt("serve", run)
+    labels = run / "data" / "labelled.parquet"
+    trained = smelt("train", labels, "--student", "linear", "--out", tmp_path / "student", "--json")
+
+    assert asked.err.rstrip().endswith(f"train one: smelt train {labels}")
+    assert trained.code == 0
+
+
 def test_the_same_command_again_pays_nothing_and_writes_the_same_bytes(inputs: Path, done: tuple[Path, Ran]) -> None:
     run, first = done
     files = {path.name: path.read_bytes() for path in (run / "data").iterdir()}
