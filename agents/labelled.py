@@ -36,6 +36,7 @@ UNLABELLED = {
 
 MOST_ANSWERS = 10_000  # different ones that are counted: those that are texts are hardly ever equal
 ROWS_A_YIELD = 32
+LONGEST_STRANGE = 200  # characters of a label that nobody knows
 
 Truth = Callable[[str], str | None]
 
@@ -86,7 +87,7 @@ class Tally:
         else:
             self.unlabelled[ended.reason] += 1
         if ended.row.given is not None and self.spec.labels and not fits_spec(ended.row.given.strip(), self.spec):
-            _count(self.strange, ended.row.given.strip())
+            _count(self.strange, ended.row.given.strip()[:LONGEST_STRANGE])
 
     def _add_labelled(self, ended: Labelled) -> None:
         winner, agreement = ended.vote.winner, ended.vote.agreement

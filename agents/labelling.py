@@ -8,6 +8,7 @@ characters; a text that came among the last `REMEMBERED` is not asked again.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -69,7 +70,7 @@ class Unlabelled:
 
 @dataclass(slots=True)
 class _Text:
-    """A text that is asked about, and how the first row that has it ended, once it has."""
+    """A text that is asked about, and how the first row that has it ended. Without the text itself: it may be long."""
 
     ended: Labelled | Unlabelled | None = None
 
@@ -133,7 +134,7 @@ class _Course:
         self._normalise = normaliser(spec)
         self._trust = Trust()
         self._together = Appetite(start=voting.together, most=voting.together)
-        self._seen: dict[str, _Text] = {}
+        self._seen: dict[bytes, _Text] = {}  # by digest
         self._inputs = 0  # under way
         self._characters = 0
         self.error: BudgetReached | ProviderRefused | Interrupted | None = None
@@ -159,8 +160,9 @@ class _Course:
             return refused
         if self.error is not None:
             return _not_asked(row, self.error)
-        if (text := self._seen.get(row.text)) is None:
-            text = self._seen[row.text] = _Text()
+        digest = hashlib.blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if (text := self._seen.get(digest)) is None:
+            text = self._seen[digest] = _Text()
             block.texts.append(row.text)
             if len(self._seen) > REMEMBERED:
                 del self._seen[next(iter(self._seen))]
@@ -178,8 +180,9 @@ class _Course:
                 continue
             row, text = place
             if text.ended is None:
-                text.ended = self._ended(row, next(coming))
-                yield text.ended
+                ended = self._ended(row, next(coming))
+                text.ended = replace(ended, row=InputRow(row.number, ""))
+                yield ended
             else:
                 yield _same(row, text.ended)
 
