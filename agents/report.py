@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from shlex import quote
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -339,7 +338,7 @@ def data_facts(
         temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
         varied=synthesis.varied,
         label_accuracy=label_accuracy,
-        votes_kept=fmean([each.lasting for each in synthesis.labellings] or [1.0]),
+        votes_kept=sum(each.lasting for each in synthesis.labellings) / (len(synthesis.labellings) or 1),
     )
 
 

@@ -2,6 +2,7 @@
 
 Two texts are near-duplicates when at least seven tenths of their letter groups are the same, blanks and letter case
 aside, and the same numbers stand in both in the same order: "due on 5 March" and "due on 6 March" ask for two answers.
+Of long texts more must be the same: what differs may be some words, however long the form is that both were poured in.
 
 The share is estimated from 128 minima, right to some 0.04. What decides is a function of the two texts alone, the same
 in both directions. What is compared at all are texts that share a band: of pairs exactly at the threshold one in a
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
     Hashes: TypeAlias = NDArray[np.uint64]
     Numbers: TypeAlias = NDArray[np.int64]
 
-__all__ = ["LIKENESS", "NearDuplicates", "groups"]
+__all__ = ["LIKENESS", "NearDuplicates", "groups", "nearest"]
 
 # The share of letter groups that two texts must have in common. Of pairs so alike in labelled sets of short messages,
 # 96 to 100 in 100 have the same label; where answers are text, few have the same answer: see `kinds`.
 LIKENESS = 0.7
+
+# Letter groups that each of two long texts may have alone, at the usual likeness: some five words. Without that bound a
+# fifth of the rows of public puzzles were taken for others that have the same form, and the same answer by chance.
+MOST_ALONE = 30
 
 LETTERS = 4  # in a group
 LONGEST = 20_000  # characters that are looked at: half of them from the start, half from the end
@@ -100,6 +105,18 @@ class NearDuplicates:
         blocks = (slice(start, start + BLOCK) for start in range(0, len(texts), BLOCK))
         return [found for block in blocks for found in self._sift(texts[block], kinds[block])]
 
+    def find(self, texts: Sequence[str]) -> list[int | None]:
+        """The same, but no text is kept, and none is compared with another of these."""
+        found: list[int | None] = []
+        for start in range(0, len(texts), BLOCK):
+            signed = _signed(texts[start : start + BLOCK])
+            first: dict[int, int] = {}
+            for row, other in self._index.pairs(signed):
+                first.setdefault(row, other)
+            known = (first.get(row, len(self._numbers)) for row in range(len(signed.short)))
+            found.extend(self._numbers[other] if other < len(self._numbers) else None for other in known)
+        return found
+
     def _sift(self, texts: Sequence[str], kinds: Sequence[str]) -> list[int | None]:
         signed = _signed(texts, kinds)
         before = len(self._numbers)
@@ -114,6 +131,22 @@ class NearDuplicates:
         return found
 
 
+def nearest(texts: Sequence[str]) -> list[float]:
+    """For each text how like it is to the one among the others that it is most like, 0 to 1; 0 without others.
+
+    Every text is compared with every other: for samples of a thousand or so.
+    """
+    if len(texts) < 2:
+        return [0.0] * len(texts)
+    short = _signed(texts).short
+    shares = []
+    for number, signature in enumerate(short):
+        alike = (short == signature).sum(axis=1)
+        alike[number] = 0
+        shares.append(int(alike.max()) / MINIMA)
+    return shares
+
+
 # -- what has been met
 
 
@@ -123,8 +156,9 @@ class _Index:
     def __init__(self, likeness: float) -> None:
         import numpy as np
 
-        self._needed = round(likeness * MINIMA)
+        self._likeness = likeness
         self._shorts: Bytes = np.empty((0, MINIMA), dtype=np.uint8)
+        self._needed: Bytes = np.empty(0, dtype=np.uint8)  # minima that another text must have in common
         self._size = 0
         self._runs: list[_Run] = []
 
@@ -142,11 +176,11 @@ class _Index:
         earlier = others < self._size + rows
         many = self._size + len(signed.short)
         codes = np.unique(rows[earlier] * many + others[earlier])
-        self._room_for(len(signed.short))
-        self._shorts[self._size : many] = signed.short
+        self._put(signed.short, signed.needed(self._likeness))
         for start in range(0, len(codes), MOST_PAIRS):
             row, other = np.divmod(codes[start : start + MOST_PAIRS], many)
-            alike = (self._shorts[self._size + row] == self._shorts[other]).sum(axis=1) >= self._needed
+            needed = np.maximum(self._needed[self._size + row], self._needed[other])
+            alike = (self._shorts[self._size + row] == self._shorts[other]).sum(axis=1) >= needed
             yield from zip(row[alike].tolist(), other[alike].tolist(), strict=True)
 
     def add(self, signed: _Signed, rows: Sequence[int]) -> None:
@@ -154,21 +188,24 @@ class _Index:
         if not rows:
             return
         chosen = list(rows)
-        self._room_for(len(chosen))
-        self._shorts[self._size : self._size + len(chosen)] = signed.short[chosen]
+        self._put(signed.short[chosen], signed.needed(self._likeness)[chosen])
         self._runs.append(_Run.of(signed.keys[chosen], range(self._size, self._size + len(chosen))))
         self._size += len(chosen)
         # Each run at least twice as long as the next: few to look into, and each text is moved a few times only.
         while len(self._runs) > 1 and len(self._runs[-2].keys) < 2 * len(self._runs[-1].keys):
             self._runs.append(self._runs.pop().merged(self._runs.pop()))
 
-    def _room_for(self, more: int) -> None:
+    def _put(self, shorts: Bytes, needed: Bytes) -> None:
+        """Write what comes behind the texts that were added; it counts among them only once the size says so."""
         import numpy as np
 
-        if self._size + more > len(self._shorts):
-            grown = np.empty((self._size + more + self._size // 2, MINIMA), dtype=np.uint8)
-            grown[: self._size] = self._shorts[: self._size]
-            self._shorts = grown
+        end = self._size + len(shorts)
+        if end > len(self._shorts):
+            room = end + self._size // 2 - self._size
+            self._shorts = np.concatenate([self._shorts[: self._size], np.empty((room, MINIMA), dtype=np.uint8)])
+            self._needed = np.concatenate([self._needed[: self._size], np.empty(room, dtype=np.uint8)])
+        self._shorts[self._size : end] = shorts
+        self._needed[self._size : end] = needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +256,14 @@ class _Signed:
 
     short: Bytes  # (texts, MINIMA)
     keys: Words  # (texts, BANDS)
+    sizes: Numbers  # letter groups of each text
+
+    def needed(self, likeness: float) -> Bytes:
+        """How many minima another text must have in common: the likeness, or in long texts all but some groups."""
+        import numpy as np
+
+        alone = MOST_ALONE * (1 - likeness) / (1 - LIKENESS)
+        return np.round(MINIMA * np.maximum(likeness, (self.sizes - alone) / (self.sizes + alone))).astype(np.uint8)
 
 
 def _signed(texts: Sequence[str], kinds: Sequence[str] = ()) -> _Signed:
@@ -229,7 +274,8 @@ def _signed(texts: Sequence[str], kinds: Sequence[str] = ()) -> _Signed:
     keys = np.tile(np.arange(BANDS, dtype=np.uint64), (len(texts), 1))
     for row in minima[:, : BANDS * ROWS].reshape(len(texts), BANDS, ROWS).transpose(2, 0, 1):
         keys = _mixed(keys ^ row)
-    return _Signed(minima.astype(np.uint8), (keys >> np.uint64(32)).astype(np.uint32))
+    sizes = np.array([len(each.text) - LETTERS + 1 for each in folded])
+    return _Signed(minima.astype(np.uint8), (keys >> np.uint64(32)).astype(np.uint32), sizes)
 
 
 class _Folded(NamedTuple):

@@ -28,7 +28,7 @@ def other_case(text: str) -> str:
 
 
 def a_typo(text: str) -> str:
-    return f"{text[:40]}x{text[41:]}"
+    return f"{text[:30]}x{text[31:]}"
 
 
 def a_stop(text: str) -> str:
@@ -65,6 +65,19 @@ def test_texts_of_different_kinds_are_never_alike() -> None:
 
     assert NearDuplicates().sift(texts, kinds=["x", "x"]) == [None, 0]
     assert NearDuplicates().sift(texts, kinds=["x", "y"]) == [None, None]
+
+
+def test_long_texts_in_one_form_that_differ_in_a_sentence_are_two() -> None:
+    rng = random.Random(4)
+    form, one, other = sentence(rng, 60), sentence(rng, 10), sentence(rng, 10)
+
+    assert NearDuplicates().sift([f"{form} {one}", f"{form} {other}", f"{form} {a_typo(one)}"]) == [None, None, 0]
+
+
+def test_at_full_likeness_only_the_same_letter_groups_repeat() -> None:
+    texts = ["where is my card?", "Where is  my card?", "where is my card"]
+
+    assert NearDuplicates(likeness=1.0).sift(texts) == [None, 0, None]
 
 
 def test_a_group_holds_near_duplicates_of_near_duplicates() -> None:
@@ -107,7 +120,7 @@ def test_very_long_texts_are_compared_by_their_ends() -> None:
     rng = random.Random(3)
     one, other = ("".join(rng.choices(LETTERS, k=1_000_000)) for _ in range(2))
 
-    assert groups([one, f"{one} ", other, f"{one[:9_000]}{other}{one[-9_000:]}"]) == [0, 0, 2, 0]
+    assert groups([one, f"{one} ", other, f"{one[:9_999]}{other}{one[-9_999:]}"]) == [0, 0, 2, 0]
 
 
 def test_nothing_has_no_groups() -> None:
