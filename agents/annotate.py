@@ -21,6 +21,7 @@ from agents.ballots import (
     ballots_of,
     call_for,
     closed,
+    cost_each,
     inputs_per_call,
     next_calls,
     vote_requests,
@@ -38,8 +39,8 @@ async def annotate(asks: Asks, spec: Spec, text: str, voting: Voting) -> Annotat
     """Label one input by vote.
 
     Asks as few as could end it, then more only while the leader can still be caught up with: of three votes the
-    third is asked when the first two differ. A vote that fails is not asked again; when fewer than half of all votes
-    could be counted, there is no vote.
+    third is asked when the first two differ. A vote that fails is not asked again; when fewer than half of those asked
+    for could be counted, there is no vote.
     """
     (annotation,) = await _Block(asks, spec, [text], voting).annotate()
     return annotation
@@ -84,17 +85,25 @@ class _Block:
 
     async def _ask(self, call: Call) -> list[dict[int, Ballot]]:
         """For each vote that the call asks for, a ballot for the place of each of its inputs."""
-        votes = zip(call.votes, ballots_of(await attempt(self.asks, call.request), call, self.spec), strict=True)
-        return await _all(self._whole(call, vote, found) for vote, found in votes)
+        outcome = await attempt(self.asks, call.request)
+        votes = zip(call.votes, ballots_of(outcome, call, self.spec), strict=True)
+        return await _all(self._whole(call, vote, found, lost_usd=cost_each(outcome, call)) for vote, found in votes)
 
-    async def _whole(self, call: Call, vote: int, found: dict[int, Ballot]) -> dict[int, Ballot]:
-        """What was found, and what the other inputs bring in a smaller company, or in two if nothing was found."""
+    async def _whole(self, call: Call, vote: int, found: dict[int, Ballot], *, lost_usd: float) -> dict[int, Ballot]:
+        """What was found, and what the other inputs bring in a smaller company, or in two if nothing was found.
+
+        These have cost twice: what the first call was paid for each of them is lost.
+        """
         lost = tuple(place for place in call.places if place not in found)
         companies = filter(None, [lost] if found else [lost[::2], lost[1::2]])
         smaller = (call_for(self.spec, self.texts, company, self.voting, vote=vote) for company in companies)
         again = [ballots for (ballots,) in await _all(self._ask(each) for each in smaller)]
-        repeats = {place: replace(ballot, is_repeat=True) for each in again for place, ballot in each.items()}
+        repeats = {place: _repeated(ballot, lost_usd) for each in again for place, ballot in each.items()}
         return found | repeats
+
+
+def _repeated(ballot: Ballot, lost_usd: float) -> Ballot:
+    return replace(ballot, is_repeat=True, cost_usd=ballot.cost_usd + lost_usd)
 
 
 async def _all(work: Iterable[Awaitable[T]]) -> list[T]:

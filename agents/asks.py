@@ -8,7 +8,9 @@ from engine.errors import SmeltError
 from engine.messages import Outcome, Reply, Request
 from engine.providers import Capabilities
 
-__all__ = ["Asks", "attempt", "coldest"]
+__all__ = ["Asks", "attempt", "coldest", "question_of"]
+
+QUESTION_DIGITS = 16
 
 
 class Asks(Protocol):
@@ -24,6 +26,11 @@ def coldest(asks: Asks, *, tag: str) -> float | None:
     capabilities_of = getattr(asks, "capabilities_of", None)
     can = capabilities_of(tag) if callable(capabilities_of) else None
     return None if isinstance(can, Capabilities) and can.max_temperature is None else 0.0
+
+
+def question_of(request: Request) -> str:
+    """The name of a question in the data and in exported requests: the same wherever and whenever it is asked."""
+    return request.identity(asked_of="").hex()[:QUESTION_DIGITS]
 
 
 async def attempt(asks: Asks, request: Request) -> Outcome:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
+from agents.asks import question_of
 from agents.chance import chance
 from agents.lists import numbered, read_labels
 from agents.prompts import fill
 from agents.records import Pair, RejectReason, Spec, Vote
-from agents.vote import normaliser, tally, votes_to_ask
+from agents.vote import lasting, normaliser, tally, votes_to_ask
 from engine.batching import Choice, items_that_pay, merged
-from engine.errors import ContentFiltered, DeadlineExceeded, ProviderUnavailable, RequestFailed, SmeltError
+from engine.errors import ContentFiltered, DeadlineExceeded, ProviderUnavailable, RequestFailed, SmeltError, UserError
 from engine.messages import FinishReason, Message, Outcome, Request
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "ballots_of",
     "call_for",
     "closed",
+    "cost_each",
     "inputs_per_call",
     "next_calls",
     "vote_requests",
@@ -42,7 +46,8 @@ class Voting:
 
     `together` is how many inputs may share a call, where sharing pays: the instruction and the demonstrations are then
     paid once for all of them. With `sampled`, the votes of a round are the n completions of one request. They then
-    share their demonstrations and their company, and err together more often.
+    share their demonstrations and their company, and err together more often. `weights` say what a model's vote counts
+    for where several label, at most 1, which is what those count for that are not named.
     """
 
     votes: int = 3
@@ -51,6 +56,16 @@ class Voting:
     seed: int = 0
     together: int = 1
     sampled: bool = False
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for model, weight in self.weights.items():
+            if not 0 < weight <= 1:
+                raise UserError(f"a vote of {model!r} must weigh more than 0 and at most 1 (got {weight})")
+
+    def weights_of(self, ballots: Sequence[Ballot]) -> list[float]:
+        """What each ballot counts for."""
+        return [self.weights.get(ballot.model, 1.0) for ballot in ballots]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +74,9 @@ class Annotation:
 
     `first` is the label of the first vote that came, normalised: what a single label would have been. `failures`
     has a reason for each vote that was asked and brought no label. `error` is what ended more than this input.
-    `repeats` counts the votes that had to be asked for again, because a shared call brought none.
+    `repeats` counts the votes that had to be asked for again, because a shared call brought none. `cost_usd` is its
+    part of what the calls for it were paid, those that brought nothing included. `lasting` is how likely the winner is
+    the one that all votes would have given.
     """
 
     input: str
@@ -70,16 +87,25 @@ class Annotation:
     reason: RejectReason | None = None
     error: SmeltError | None = None
     repeats: int = 0
+    cost_usd: float = 0.0
+    lasting: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ballot:
-    """One vote on one input: the label as it came, or why there is none, or the error that ends more than this vote."""
+    """One vote on one input: the label as it came, or why there is none, or the error that ends more than this vote.
+
+    `model` is who gave it, `question` names the call that did, as exported requests name it; `cost_usd` is the vote's
+    part of what its calls were paid.
+    """
 
     label: str | None = None
     failure: RejectReason | None = None
     error: SmeltError | None = None
     is_repeat: bool = False
+    model: str = ""
+    question: str = ""
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +190,13 @@ def _votes_wanted(ballots: Sequence[Ballot], spec: Spec, voting: Voting) -> int:
     """How many more votes to ask at once: the fewest that could end it, 0 when nothing can change the outcome."""
     if any(ballot.error for ballot in ballots):
         return 0
-    normalise = normaliser(spec)
-    labels = [normalise(ballot.label) for ballot in ballots if ballot.label is not None]
-    return votes_to_ask(labels, remaining=voting.votes - len(ballots))
+    counted = [ballot for ballot in ballots if ballot.label is not None]
+    labels = list(map(normaliser(spec), _labels(counted)))
+    return votes_to_ask(labels, remaining=voting.votes - len(ballots), weights=voting.weights_of(counted))
+
+
+def _labels(ballots: Sequence[Ballot]) -> list[str]:
+    return [ballot.label for ballot in ballots if ballot.label is not None]
 
 
 # -- what came of it
@@ -182,7 +212,17 @@ def ballots_of(outcome: Outcome, call: Call, spec: Spec) -> list[dict[int, Ballo
         shared = len(call.places) > 1 and _may_be_one_of_them(outcome.error)
         return [{} if shared else dict.fromkeys(call.places, _failed(outcome.error)) for _ in call.votes]
     completions = zip(outcome.reply.texts, outcome.reply.finish_reasons, strict=True)
-    return [_ballots(text, reason, call.places, spec) for text, reason in completions]
+    found = [_ballots(text, reason, call.places, spec) for text, reason in completions]
+    told = partial(
+        replace, model=outcome.reply.model, question=question_of(call.request), cost_usd=cost_each(outcome, call)
+    )
+    return [{place: told(ballot) for place, ballot in ballots.items()} for ballots in found]
+
+
+def cost_each(outcome: Outcome, call: Call) -> float:
+    """What each vote on each input of a call was paid, in USD, whether it came or not."""
+    paid = 0.0 if outcome.reply is None else outcome.reply.paid_usd
+    return paid / (len(call.places) * len(call.votes))
 
 
 def _ballots(text: str, reason: FinishReason, places: Sequence[int], spec: Spec) -> dict[int, Ballot]:
@@ -225,21 +265,34 @@ def closed(spec: Spec, ballots: Sequence[Sequence[Ballot]], voting: Voting) -> l
 
 
 def annotation_of(spec: Spec, text: str, ballots: Sequence[Ballot], voting: Voting) -> Annotation:
-    """What the votes on an input amount to; with less than half of all votes counted, there is no winner."""
+    """What the votes on an input amount to; with less than half of those asked for counted, there is no winner."""
     normalise = normaliser(spec)
-    labels = [ballot.label for ballot in ballots if ballot.label is not None]
+    counted = [ballot for ballot in ballots if ballot.label is not None]
     failures = tuple(ballot.failure for ballot in ballots if ballot.failure is not None)
     error = next((ballot.error for ballot in ballots if ballot.error), None)
-    too_few = 2 * len(labels) < voting.votes
+    too_few = 2 * len(counted) < len(ballots)
+    cost_usd = math.fsum(ballot.cost_usd for ballot in ballots)
+    vote = None if error or too_few else _vote_of(counted, normalise, voting)
+    labels = list(map(normalise, _labels(counted)))
     return Annotation(
         input=text,
         asked=len(ballots),
-        vote=None if error or too_few else tally(labels, normalise),
-        first=normalise(labels[0]) if labels else None,
+        vote=vote and replace(vote, cost_usd=cost_usd),
+        first=labels[0] if labels else None,
         failures=failures,
         reason=Counter(failures).most_common(1)[0][0] if too_few and not error else None,
         error=error,
         repeats=sum(ballot.is_repeat for ballot in ballots),
+        cost_usd=cost_usd,
+        lasting=lasting(labels, remaining=voting.votes - len(ballots), weights=voting.weights_of(counted)),
+    )
+
+
+def _vote_of(counted: Sequence[Ballot], normalise: Callable[[str], str], voting: Voting) -> Vote:
+    return replace(
+        tally(_labels(counted), normalise, weights=voting.weights_of(counted)),
+        models=tuple(ballot.model for ballot in counted),
+        questions=tuple(ballot.question for ballot in counted),
     )
 
 

@@ -16,9 +16,12 @@ from pathlib import Path
 from agents.data_card import DataCard, card_text
 from agents.records import Example, Provenance, Reject, Spec
 from agents.run_folder import write_whole
+from engine.duplicates import groups
 
-__all__ = ["Split", "collect", "split_rows"]
+__all__ = ["Split", "collect", "split_rows", "storable"]
 
+
+Tie = tuple[str, int]  # what rows may have in common: its kind, and which
 
 # The part of the rows that goes where.
 SHARES: Mapping[str, float] = {"test": 0.1, "validation": 0.1, "train": 0.8}
@@ -45,7 +48,7 @@ def collect(
     """
     split = split_rows(examples, seed=seed, stratum=_stratum_of(spec))
     _write_rows(folder, split, rejects)
-    write_whole(folder / "README.md", _storable(card_text(spec, split.named(), rejects, card)).encode())
+    write_whole(folder / "README.md", storable(card_text(spec, split.named(), rejects, card)).encode())
     return split
 
 
@@ -57,10 +60,11 @@ def _stratum_of(spec: Spec) -> Callable[[Example], str]:
 
 
 def split_rows(examples: Sequence[Example], *, seed: int, stratum: Callable[[Example], str]) -> Split:
-    """Share the rows out: stratified, and all rows of one request on the same side, because siblings are alike.
+    """Share the rows out: stratified, and all rows that are alike on the same side.
 
-    It depends on the rows and the seed, not on their order. Parts are right to within the rows of one request; with
-    three requests or more no part is empty.
+    Alike are the rows of one request, and those whose inputs are near-duplicates, and so on from row to row; where the
+    two together tie up more than half of all rows, near-duplicates alone. It depends on the rows and the seed, not on
+    their order. Parts are right to within the rows of one such family; with three families or more no part is empty.
     """
     parts = _share_out(_families(examples, seed=seed), stratum)
     train, validation, test = (
@@ -71,11 +75,38 @@ def split_rows(examples: Sequence[Example], *, seed: int, stratum: Callable[[Exa
 
 
 def _families(examples: Sequence[Example], *, seed: int) -> list[list[Example]]:
-    """The rows of each request together, in an order that only the seed and the content decide."""
-    families: dict[int, list[Example]] = defaultdict(list)
-    for example in examples:
-        families[example.provenance.request].append(example)
-    return sorted(families.values(), key=lambda rows: _order(seed, *sorted(row.input for row in rows)))
+    """The rows that are alike together, in an order that only the seed and the content decide."""
+    rows = sorted(examples, key=lambda row: _order(seed, row.input, row.output))
+    near: list[Tie] = [("near", group) for group in groups([row.input for row in rows])]
+    siblings: list[Tie] = [("request", row.provenance.request) for row in rows]
+    families = _tied(rows, list(zip(siblings, near, strict=True)))
+    if _is_heap(families) and not _is_heap(_tied(rows, [(tie,) for tie in siblings])):
+        families = _tied(rows, [(tie,) for tie in near])
+    return sorted(families, key=lambda family: _order(seed, *sorted(row.input for row in family)))
+
+
+def _is_heap(families: Sequence[Sequence[Example]]) -> bool:
+    """Whether more than half of the rows are one family."""
+    sizes = [len(family) for family in families]
+    return 2 * max(sizes, default=0) > sum(sizes)
+
+
+def _tied(rows: Sequence[Example], ties: Sequence[tuple[Tie, ...]]) -> list[list[Example]]:
+    """Rows that share a tie, with those that share one with these, and so on."""
+    leaders: dict[Tie, Tie] = {}
+
+    def leader(tie: Tie) -> Tie:
+        while (above := leaders.setdefault(tie, tie)) != tie:
+            leaders[tie] = tie = leaders[above]
+        return tie
+
+    for each in ties:
+        for tie in each[1:]:
+            leaders[leader(tie)] = leader(each[0])
+    families: dict[Tie, list[Example]] = defaultdict(list)
+    for row, each in zip(rows, ties, strict=True):
+        families[leader(each[0])].append(row)
+    return list(families.values())
 
 
 def _order(seed: int, *texts: str) -> bytes:
@@ -118,41 +149,48 @@ Columns = dict[str, tuple[str, list[object]]]  # {name: (type, values)}
 
 def _example_columns(examples: Sequence[Example]) -> Columns:
     return {
-        "input": ("string", [_storable(example.input) for example in examples]),
-        "output": ("string", [_storable(example.output) for example in examples]),
+        "input": ("string", [storable(example.input) for example in examples]),
+        "output": ("string", [storable(example.output) for example in examples]),
         "agreement": ("double", [example.vote.agreement for example in examples]),
-        "votes": ("list", [[_storable(sample) for sample in example.vote.samples] for example in examples]),
+        "votes": ("list", [[storable(sample) for sample in example.vote.samples] for example in examples]),
+        "vote_models": ("list", [[storable(model) for model in example.vote.models] for example in examples]),
+        "vote_questions": ("list", [list(example.vote.questions) for example in examples]),
         **_provenance_columns([example.provenance for example in examples]),
+        "cost_usd": ("double", [example.provenance.cost_usd + example.vote.cost_usd for example in examples]),
     }
 
 
 def _reject_columns(rejects: Sequence[Reject]) -> Columns:
     return {
-        "input": ("string", [_storable(reject.input) for reject in rejects]),
-        "output": ("string", [_storable_or_none(reject.output) for reject in rejects]),
+        "input": ("string", [storable(reject.input) for reject in rejects]),
+        "output": ("string", [storable_or_none(reject.output) for reject in rejects]),
         "reason": ("string", [reject.reason for reject in rejects]),
-        "detail": ("string", [_storable(reject.detail) for reject in rejects]),
+        "detail": ("string", [storable(reject.detail) for reject in rejects]),
         **_provenance_columns([reject.provenance for reject in rejects]),
+        "cost_usd": ("double", [reject.provenance.cost_usd for reject in rejects]),
     }
 
 
 def _provenance_columns(provenances: Sequence[Provenance]) -> Columns:
     return {
+        "stage": ("string", ["generate"] * len(provenances)),
+        "model": ("string", [storable(source.model) for source in provenances]),
+        "question": ("string", [source.question for source in provenances]),
         "request": ("int64", [source.request for source in provenances]),
         "position": ("int64", [source.position for source in provenances]),
         "temperature": ("double", [source.temperature for source in provenances]),
-        "target": ("string", [_storable_or_none(source.target) for source in provenances]),
-        "seeds": ("list", [[_storable(seed) for seed in source.seeds] for source in provenances]),
+        "target": ("string", [storable_or_none(source.target) for source in provenances]),
+        "seeds": ("list", [[storable(seed) for seed in source.seeds] for source in provenances]),
         "attributes": ("list", [list(source.attributes) for source in provenances]),
     }
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def _storable_or_none(text: str | None) -> str | None:
-    return None if text is None else _storable(text)
+def storable_or_none(text: str | None) -> str | None:
+    return None if text is None else storable(text)
 
 
 def _parquet(columns: Columns) -> bytes:

@@ -129,12 +129,15 @@ class Configuration:
     threads: int | None = None
     test: str | None = None  # a file of real labelled rows, to judge by
     train: bool = True  # False: the data set alone
+    inputs: str | None = None  # a file of inputs to label, in place of making any
+    input_column: str | None = None  # found by its usual names when not said
+    inputs_sha256: str | None = None  # of that file when the run began
 
     def __post_init__(self) -> None:
         for name, most in MOST.items():
             within(name, getattr(self, name), 1, most)
         within("seed", self.seed, 0, MOST_SEED)
-        for name in ("model", "base_url", "dialect", "test"):
+        for name in ("model", "base_url", "dialect", "test", "inputs", "input_column"):
             check_writable(flag(name), getattr(self, name) or "")
         positive("train_seconds", self.train_seconds)
         positive("deadline", self.deadline)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agents.records import Example, Reject, Spec
 from engine.text import visible
 
-__all__ = ["DataCard", "card_text"]
+__all__ = ["DataCard", "card_text", "table_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +32,15 @@ def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Se
         "# Training data made from a prompt",
         f"Inputs and labels were written by {teacher}, not by people. "
         + (_SIMULATED if card.simulated else _SYNTHETIC),
-        _table(("part", "rows"), rows),
+        table_text(("part", "rows"), rows),
         "## The task",
         _quoted(spec.instruction),
         "## The columns",
         _COLUMNS,
         "## The answers",
-        _table(("answer", "rows"), _answer_counts(spec, every)),
+        table_text(("answer", "rows"), _answer_counts(spec, every)),
         "## What was left out",
-        _table(("reason", "rows"), reasons.most_common()) if reasons else "Nothing.",
+        table_text(("reason", "rows"), reasons.most_common()) if reasons else "Nothing.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -65,11 +65,13 @@ _SIMULATED = (
     "A simulated teacher is a program with a known truth: it shows how Smelt works, and says nothing about any real "
     "model."
 )
-_COLUMNS = """`input` and `output` are the row. `agreement` is the winning label's share of the votes, and `votes` holds
-them all. `request` and `position` say which reply the input came from (rows of one request are always in the same
-part), `temperature` how hot it was asked for, `target` which answer was asked for, `seeds` which inputs were shown,
-`attributes` what the inputs were asked to be, where the model takes no temperature.
-`rejected.parquet` holds what was left out, each with its `reason` and a `detail`."""
+_COLUMNS = """`input` and `output` are the row. `agreement` is the winning label's share of the votes; `votes` holds
+them all, `vote_models` who gave each, `vote_questions` in which call. `request` and `position` say which reply the
+input came from, `stage` in which stage, `model` who wrote it, `question` in which call (`smelt export RUN --requests`
+has the calls). Rows of one request and near-duplicates are in the same part. `temperature` is how hot it was asked for,
+`target` which answer was asked for, `seeds` which inputs were shown, `attributes` what the inputs were asked to be,
+where the model takes no temperature. `cost_usd` is the row's part of what its calls were paid. `rejected.parquet` holds
+what was left out, each with its `reason` and a `detail`."""
 
 
 def _answer_counts(spec: Spec, examples: Sequence[Example]) -> list[tuple[str, int]]:
@@ -81,7 +83,7 @@ def _answer_counts(spec: Spec, examples: Sequence[Example]) -> list[tuple[str, i
     return [*nothing, ("text", len(examples) - empty)]
 
 
-def _table(head: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> str:
+def table_text(head: tuple[str, str], rows: Sequence[tuple[str, str | int]]) -> str:
     lines = (f"| {_cell(name)} | {_cell(value)} |" for name, value in [head, ("---", "---"), *rows])
     return "\n".join(lines)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
-from agents.asks import Asks, attempt
+from agents.asks import Asks, attempt, question_of
 from agents.chance import chance
 from agents.lists import quoted, read_inputs
 from agents.plan import Target
@@ -105,7 +106,7 @@ async def generate(asks: Asks, request: Request, assignment: Assignment) -> Gene
     outcome = await attempt(asks, request)
     match outcome.error:
         case None:
-            return _read_reply(outcome.unwrap(), assignment)
+            return _read_reply(outcome.unwrap(), request, assignment)
         case ContentFiltered() as error:
             return Generated(reason="refusal", detail=str(error))
         case RequestFailed() as error:
@@ -114,14 +115,15 @@ async def generate(asks: Asks, request: Request, assignment: Assignment) -> Gene
             return Generated(error=error)
 
 
-def _read_reply(reply: Reply, assignment: Assignment) -> Generated:
+def _read_reply(reply: Reply, request: Request, assignment: Assignment) -> Generated:
     listing = read_inputs(reply.text)
     if not listing.inputs:
         refused = reply.finish_reasons[0] in ("refusal", "filtered")
         return Generated(reason="refusal" if refused else "unreadable", detail=listing.problem)
     # More than asked for is padding or a runaway; the first ones are those that were asked for.
     inputs = listing.inputs[: assignment.count]
-    return Generated(drafts=tuple(Draft(text, provenance(assignment, at)) for at, text in enumerate(inputs)))
+    told = partial(replace, model=reply.model, question=question_of(request), cost_usd=reply.paid_usd / len(inputs))
+    return Generated(drafts=tuple(Draft(text, told(provenance(assignment, at))) for at, text in enumerate(inputs)))
 
 
 def provenance(assignment: Assignment, position: int = 0) -> Provenance:

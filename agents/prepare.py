@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from agents.config import Configuration, Models
+from agents.inputs import examine, parts_of
 from agents.parse import SURE, parse
 from agents.records import Spec
 from agents.rows import read_rows
@@ -40,10 +41,11 @@ def prepare(
 
     `note` is told in a line what `look` has chosen for `auto`, and why.
     """
-    _check_student(configuration, parse(prompt))
+    spec = parse(prompt)
+    _check_student(configuration, spec)
     if configuration.model == "auto":
         configuration = _with_teacher(configuration, look=look, note=note)
-    return checked(configuration)
+    return checked(_with_inputs(configuration, spec, note=note))
 
 
 def checked(configuration: Configuration) -> Configuration:
@@ -107,6 +109,16 @@ def _checked_test(test: str | None) -> str | None:
     path = Path(test).resolve()
     read_rows(path)
     return str(path)
+
+
+def _with_inputs(configuration: Configuration, spec: Spec, *, note: Callable[[str], None]) -> Configuration:
+    """The file of inputs as it is now: a run goes on with this one only."""
+    if configuration.inputs is None:
+        return configuration
+    path = Path(configuration.inputs).resolve()
+    examined = examine(path, column=configuration.input_column, parts=parts_of(spec))
+    note(examined.told)
+    return dataclasses.replace(configuration, inputs=str(path), inputs_sha256=examined.digest)
 
 
 def _check_kept(configuration: Configuration) -> None:

@@ -48,6 +48,8 @@ class Provenance:
     """Where a draft came from: the generating request's number, its temperature, and what it was asked for.
 
     `attributes` are what its inputs were asked to be, where temperatures could not make them differ.
+    `model` wrote it, in answer to `question`, as exported requests name it; `cost_usd` is its part of what
+    that was paid.
     """
 
     request: int
@@ -56,6 +58,9 @@ class Provenance:
     target: str | None  # the answer that the request asked inputs for, if any
     seeds: tuple[str, ...] = ()  # the inputs shown as examples
     attributes: tuple[str, ...] = ()
+    model: str = ""
+    question: str = ""
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,16 @@ class Draft:
 class Vote:
     """Independent labels for one input, as they came, and what came of them.
 
-    `agreement` is the winner's share of the samples (0 to 1).
+    `agreement` is the winner's share of the samples (0 to 1). `models` and `questions` have an entry a sample: who gave
+    it, and the call that did, as exported requests name it. `cost_usd` is what all votes on the input were paid.
     """
 
     winner: str
     agreement: float
     samples: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

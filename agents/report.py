@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -24,8 +24,8 @@ from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
 from agents.synthesis import Synthesis
 from agents.train import Trained
+from agents.truth import LabelAccuracy
 from engine.errors import UserError
-from engine.evaluation import wilson
 from engine.prices import dollars
 from engine.text import visible
 
@@ -63,25 +63,6 @@ ENOUGH_REAL_ROWS = 100
 HARDLY_BEGUN = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class LabelAccuracy:
-    """How often labels were right, by a simulated world's known truth: the first vote alone, and the vote's winner.
-
-    Each share has its 95 % interval beside it.
-    """
-
-    single: float
-    voted: float
-    inputs: int
-    single_interval: tuple[float, float]
-    voted_interval: tuple[float, float]
-
-    @classmethod
-    def of(cls, *, single: int, voted: int, inputs: int) -> LabelAccuracy:
-        """The shares of so many right labels among `inputs`, at least one."""
-        return cls(single / inputs, voted / inputs, inputs, wilson(single, inputs), wilson(voted, inputs))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
     """The data set in figures. `temperatures` has one a generating request, in order; `varied` says what else was."""
@@ -97,6 +78,7 @@ class DataFacts:
     temperatures: tuple[float, ...] = ()
     varied: str = ""
     label_accuracy: LabelAccuracy | None = None
+    votes_kept: float = 1.0  # the share of winners that all votes would have given too, at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,18 +163,9 @@ def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, s
                 f"On {judgement.rows:,} {judgement.called()} the student scores {judgement.headline()}; "
                 f"the best baseline ({best.name}) {best.headline()}."
             )
-    if accuracy := data.label_accuracy:
-        sentences.append(
-            f"Against the simulated world's truth, {accuracy.single:.1%} of single labels were right "
-            f"({_range(accuracy.single_interval)}) and {accuracy.voted:.1%} after the vote "
-            f"({_range(accuracy.voted_interval)}; {accuracy.inputs:,} inputs)."
-        )
+    if data.label_accuracy is not None:
+        sentences.append(data.label_accuracy.told())
     return tuple(sentences)
-
-
-def _range(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{low:.1%} to {high:.1%}"
 
 
 def warnings(
@@ -293,13 +266,16 @@ def write_report(report: Report, folder: RunFolder) -> None:
     write_page(orjson.loads(orjson.dumps(table)), folder)
 
 
-def write_page(table: Mapping[str, object], folder: RunFolder) -> None:
+def write_page(table: Mapping[str, object], folder: RunFolder, *, template: str = "report.html") -> None:
     """`report.html`, from what `report.json` holds."""
-    write_whole(folder.report_html, render_html(table).encode("utf-8", "replace"))
+    write_whole(folder.report_html, render_html(table, template=template).encode("utf-8", "replace"))
 
 
-def read_report(folder: RunFolder) -> dict[str, Any]:
-    """What `report.json` holds. Raises UserError when the run has not come that far, or the file is not ours."""
+def read_report(folder: RunFolder, *, fields: Collection[str] = ()) -> dict[str, Any]:
+    """What `report.json` holds, these fields among it (those of a whole run).
+
+    Raises UserError when the run has not come that far, or the file is not ours.
+    """
     try:
         table = orjson.loads(folder.report_json.read_bytes())
     except FileNotFoundError as error:
@@ -312,7 +288,7 @@ def read_report(folder: RunFolder) -> dict[str, Any]:
         ) from error
     if not isinstance(table, dict) or table.get("schema") != SCHEMA_VERSION:
         raise UserError(f"{folder.report_json}: is of another version; smelt resume {folder.path} writes it anew")
-    if missing := {field.name for field in dataclasses.fields(Report)} - table.keys():
+    if missing := set(fields or (each.name for each in dataclasses.fields(Report))) - table.keys():
         raise UserError(
             f"{folder.report_json}: is damaged (no {min(missing)!r}); smelt resume {folder.path} writes it anew"
         )
@@ -362,6 +338,7 @@ def data_facts(
         temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
         varied=synthesis.varied,
         label_accuracy=label_accuracy,
+        votes_kept=sum(each.lasting for each in synthesis.labellings) / (len(synthesis.labellings) or 1),
     )
 
 

@@ -7,17 +7,29 @@ reading, because a file that is half read is worse than none.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from agents.records import Pair
 from engine.errors import UserError
 from engine.text import encoding_of
 
-__all__ = ["INPUTS", "OUTPUTS", "read_rows"]
+__all__ = [
+    "INPUTS",
+    "OUTPUTS",
+    "TABLES",
+    "Record",
+    "column_of",
+    "flat",
+    "is_missing",
+    "lines_of",
+    "read_rows",
+    "records",
+    "text_of",
+]
 
 INPUTS = (
     "input", "inputs", "text", "source", "question", "sentence", "utterance", "query", "message", "review", "document",
@@ -33,6 +45,8 @@ OUTPUTS = (
 
 _LONGEST_FIELD = 2**31 - 1  # the csv module's own limit of 128 KiB is shorter than a document
 
+PARQUET_BATCH = 256  # rows; each may be a document
+
 Record = tuple[str, Mapping[str, object]]  # where it stands, for people; and its fields
 
 
@@ -43,22 +57,30 @@ def read_rows(path: Path, *, input_column: str | None = None, output_column: str
     carry, U+FFFD. Raises UserError with the file, the place and the way out when the file cannot be read, has no such
     columns, has a row without input or output, or has no rows.
     """
+    rows = list(records(path))
+    if not rows:
+        raise UserError(f"{path}: holds no rows; it needs at least one with an input and an output")
+    first = flat(rows[0][1])
+    asked = column_of(path, first, wanted=input_column, usual=INPUTS, what="input")
+    told = column_of(path, first, wanted=output_column, usual=OUTPUTS, what="output", taken=asked)
+    return tuple(_pair(path, where, flat(row), asked=asked, told=told) for where, row in rows)
+
+
+def records(path: Path) -> Iterator[Record]:
+    """The rows of a file, one after another from the disk (a JSON array at once), each with where it stands.
+
+    Raises UserError, naming the place, where the file cannot be read any further.
+    """
     read = _READERS.get(path.suffix.lower())
     if read is None:
-        raise UserError(f"{path}: rows are read from {', '.join(sorted(_READERS))} files; save it as one of them")
+        raise UserError(f"{path}: rows are read from {', '.join(TABLES)} files; save it as one of them")
     try:
-        records = list(read(path))
+        yield from read(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if not records:
-        raise UserError(f"{path}: holds no rows; it needs at least one with an input and an output")
-    first = _flat(records[0][1])
-    asked = _column(path, first, wanted=input_column, usual=INPUTS, what="input")
-    told = _column(path, first, wanted=output_column, usual=OUTPUTS, what="output", taken=asked)
-    return tuple(_pair(path, where, _flat(row), asked=asked, told=told) for where, row in records)
 
 
-def _flat(row: Mapping[str, object]) -> Mapping[str, object]:
+def flat(row: Mapping[str, object]) -> Mapping[str, object]:
     """A row of chat messages as its last question and answer; any other row as it is."""
     messages = row.get("messages")
     if not isinstance(messages, list) or not all(isinstance(turn, dict) for turn in messages):
@@ -67,7 +89,7 @@ def _flat(row: Mapping[str, object]) -> Mapping[str, object]:
     return {**row, "input": said.get("user"), "output": said.get("assistant")}
 
 
-def _column(
+def column_of(
     path: Path,
     row: Mapping[str, object],
     *,
@@ -76,6 +98,7 @@ def _column(
     what: str,
     taken: str | None = None,
 ) -> str:
+    """The name of the column that was wanted, or the first of the usual names that is there."""
     if wanted in row:
         return str(wanted)
     names = {name.strip().casefold(): name for name in reversed(list(row)) if name != taken}
@@ -97,34 +120,62 @@ def _pair(path: Path, where: str, row: Mapping[str, object], *, asked: str, told
 
 def _text(path: Path, where: str, row: Mapping[str, object], column: str) -> str:
     value = row.get(column)
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if is_missing(value):
         raise UserError(f"{path}, {where}: has no {column!r}; fill it in or take the row out")
     if isinstance(value, bytes):
         raise UserError(f"{path}, {where}: {column!r} must be text (got bytes)")
+    return text_of(value)
+
+
+def is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def text_of(value: object) -> str:
+    """A value as text that any file can carry."""
     if isinstance(value, bool | list | dict):
         value = json.dumps(value, ensure_ascii=False, default=str)
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _decoded(path: Path) -> str:
-    """The text of the file, by its byte order mark, otherwise UTF-8."""
-    raw = path.read_bytes()
+def lines_of(path: Path, *, newline: str) -> Iterator[str]:
+    """The lines of a text, by its byte order mark, otherwise UTF-8; `newline` says what ends one, as for `open`."""
+    with path.open("rb") as file:
+        encoding = encoding_of(file.read(4))
     try:
-        return raw.decode(encoding_of(raw))
+        with path.open(encoding=encoding, newline=newline) as text:
+            yield from text
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, line {line}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        raise UserError(f"{path}{_place_of(path, encoding)}; save it as UTF-8") from error
+
+
+def _place_of(path: Path, encoding: str) -> str:
+    """Where a file is no text, looked for only once that is known: whoever decodes it piece by piece cannot tell."""
+    start = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                if encoding != "utf-16":
+                    return f", line {number}: is not UTF-8 text (byte {start + error.start})"
+            start += len(line)
+    return f": is not {encoding.upper()} text"
+
+
+def _decoded(path: Path) -> str:
+    return "".join(lines_of(path, newline=""))
 
 
 def _read_jsonl(path: Path) -> Iterator[Record]:
-    return _json_lines(path, _decoded(path))
-
-
-def _json_lines(path: Path, text: str) -> Iterator[Record]:
     # Only line feeds end a line: JSON texts may hold U+2028 and its like.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield f"line {number}", _object(path, f"line {number}", _json(path, line, first_line=number))
+    return _json_lines(path, lines_of(path, newline="\n"))
+
+
+def _json_lines(path: Path, lines: Iterable[str]) -> Iterator[Record]:
+    for number, line in enumerate(lines, start=1):
+        if text := line.strip():
+            yield f"line {number}", _object(path, f"line {number}", _json(path, text, first_line=number))
 
 
 def _object(path: Path, where: str, value: object) -> Mapping[str, object]:
@@ -150,7 +201,7 @@ def _read_json(path: Path) -> Iterator[Record]:
     if not text.strip():
         return
     if text.lstrip().startswith("{"):
-        yield from _json_lines(path, text)
+        yield from _json_lines(path, text.split("\n"))
         return
     value = _json(path, text, first_line=1)
     if not isinstance(value, list):
@@ -160,19 +211,20 @@ def _read_json(path: Path) -> Iterator[Record]:
 
 
 def _read_csv(path: Path) -> Iterator[Record]:
-    text = _decoded(path)
-    header = text[: text.find("\n")]
+    lines = lines_of(path, newline="")
+    header = next(lines, "")
     # Where the comma is the decimal mark, spreadsheets save "CSV" with semicolons.
-    return _table(path, text, delimiter=";" if ";" in header and "," not in header else ",")
+    delimiter = ";" if ";" in header and "," not in header else ","
+    return _table(path, chain([header] if header else [], lines), delimiter=delimiter)
 
 
 def _read_tsv(path: Path) -> Iterator[Record]:
-    return _table(path, _decoded(path), delimiter="\t")
+    return _table(path, lines_of(path, newline=""), delimiter="\t")
 
 
-def _table(path: Path, text: str, *, delimiter: str) -> Iterator[Record]:
+def _table(path: Path, lines: Iterable[str], *, delimiter: str) -> Iterator[Record]:
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
     try:
         for row in reader:
             if None in row:
@@ -186,11 +238,12 @@ def _read_parquet(path: Path) -> Iterator[Record]:
     from pyarrow import ArrowInvalid, parquet
 
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            rows = (row for batch in file.iter_batches(batch_size=PARQUET_BATCH) for row in batch.to_pylist())
+            for number, row in enumerate(rows, start=1):
+                yield f"row {number}", row
     except ArrowInvalid as error:
         raise UserError(f"{path}: is not a parquet file: {str(error).splitlines()[0]}") from error
-    for number, row in enumerate(table.to_pylist(), start=1):
-        yield f"row {number}", row
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {
@@ -201,3 +254,6 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {
     ".tsv": _read_tsv,
     ".parquet": _read_parquet,
 }
+
+TABLES = tuple(sorted(_READERS))
+"""How the name of a file with rows may end."""

@@ -20,6 +20,7 @@ from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from agents.variation import attributes_asked, draw_attributes
+from agents.vote import Trust, normaliser
 from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
@@ -86,6 +87,8 @@ class Steering:
         self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
         self._labels_at_once = Appetite(start=settings.labels_per_call, most=settings.labels_per_call)
         self._counted = Counted()
+        self._trust = Trust()
+        self._normalise = normaliser(spec)
         self._built = 0
         self._examples: list[Example] = []
         self._inputs: list[str] = []  # of the examples
@@ -164,7 +167,7 @@ class Steering:
             request=self._told_apart(build_request(self._spec, assignment)),
             spec=self._spec,
             known=self._known.at(len(self._known.seen)),
-            voting=replace(settings.voting, together=self._labels_at_once.size),
+            voting=replace(settings.voting, together=self._labels_at_once.size, weights=self._trust.weights),
         )
 
     def _next_target(self) -> Target | None:
@@ -233,10 +236,11 @@ class Steering:
         self._counted.votes_asked += ended.asked
         self._counted.votes_failed += len(ended.failures)
         if ended.vote is not None:
+            self._trust.notify(list(map(self._normalise, ended.vote.samples)), ended.vote.models)
             accepted = self._judge_voted(draft, ended.vote)
             first = ended.first if ended.first is not None else ended.vote.winner
             self._labellings.append(
-                Labelling(draft.input, first, ended.vote.winner, ended.vote.agreement, accepted=accepted)
+                Labelling(draft.input, first, ended.vote.winner, ended.vote.agreement, accepted, ended.lasting)
             )
         elif ended.reason is not None:
             self._rejects.append(Reject(draft.input, None, ended.reason, draft.provenance, "too few votes came back"))

@@ -88,13 +88,17 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """An input that was voted on, whatever became of it: what one label would have said, and what the vote said."""
+    """An input that was voted on, whatever became of it: what one label would have said, and what the vote said.
+
+    `lasting` is how likely all votes would have said the same.
+    """
 
     input: str
     first: str
     winner: str
     agreement: float
     accepted: bool
+    lasting: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ the label set or the output pattern says that what remains is an answer.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,13 @@ from functools import lru_cache
 from agents.records import Spec, Vote
 from engine.errors import UserError
 
-__all__ = ["fits_spec", "normaliser", "tally", "votes_to_ask"]
+__all__ = ["SURE", "Trust", "confidence", "fits_spec", "lasting", "normaliser", "tally", "votes_to_ask"]
+
+SURE = 0.95
+"""So likely must a leader be the majority for no more votes to be asked (Aggarwal et al. 2023)."""
+
+KNOWN_FROM = 100  # votes of a model, before it weighs otherwise than others
+LEAST_SHARE, MOST_SHARE = 0.55, 0.99  # a model that is hardly right still votes, and none outvotes all others
 
 QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "「": "」", "*": "*"}
 STOCK_WORD = re.compile(r"(?:answer|label|output|result)\s*[:：=]\s*", re.IGNORECASE)
@@ -89,24 +96,91 @@ def _without_stop(text: str) -> str:
     return text[:-1].rstrip() if text.endswith((".", "。")) else text
 
 
-def tally(samples: Sequence[str], normalise: Callable[[str], str]) -> Vote:
+def tally(samples: Sequence[str], normalise: Callable[[str], str], *, weights: Sequence[float] | None = None) -> Vote:
     """The majority of the normalised samples; ties go to the shortest label, then to the first.
 
+    With `weights`, one a sample, it is the heaviest label that wins, and agreement is its share of all the weight.
     Raises ValueError when there is no sample: no vote is not a vote.
     """
     labels = [normalise(sample) for sample in samples]
-    counts = Counter(labels)
-    winner = min(counts, key=lambda label: (-counts[label], len(label), labels.index(label)))
-    return Vote(winner=winner, agreement=counts[winner] / len(labels), samples=tuple(samples))
+    counts = _counted(labels, weights)
+    # The order of adding must not decide: sums of the same weights in another order differ in their last digit.
+    winner = min(counts, key=lambda label: (-round(counts[label], 9), len(label), labels.index(label)))
+    return Vote(winner=winner, agreement=counts[winner] / sum(counts.values()), samples=tuple(samples))
 
 
-def votes_to_ask(labels: Sequence[str], *, remaining: int) -> int:
-    """How many more votes could end it at the earliest; 0 when the leader cannot be caught up with any more.
+def votes_to_ask(labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None) -> int:
+    """How many more votes could end it at the earliest; 0 when the leader is safe.
 
-    With three votes in all: two are asked, and a third only when they differ.
+    It is when nobody could catch up with it any more, or when it is the majority with 95 % (`confidence`). With three
+    votes in all, two are asked, and a third only when they differ; with nine, four in agreement are enough. `weights`
+    are at most 1: so much may each vote weigh that is still to come.
     """
-    counts = sorted(Counter(labels).values(), reverse=True)
-    leader, second = (*counts, 0, 0)[:2]
-    # m more votes for the leader end it when leader + m > second + (remaining - m).
-    fewest = (second + remaining - leader) // 2 + 1
-    return min(remaining, max(0, fewest))
+    counts = sorted(_counted(labels, weights).values(), reverse=True)
+    leader, second = (*counts, 0.0, 0.0)[:2]
+    enough = (more for more in range(remaining) if _is_safe(leader + more, second, remaining=remaining - more))
+    return next(enough, remaining)
+
+
+def lasting(labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None) -> float:
+    """How likely at least the winner is that of all votes, had the `remaining` been asked for too."""
+    counts = sorted(_counted(labels, weights).values(), reverse=True)
+    leader, second = (*counts, 0.0, 0.0)[:2]
+    return 1.0 if not remaining or leader > second + remaining else confidence(leader, second)
+
+
+def _is_safe(leader: float, second: float, *, remaining: int) -> bool:
+    return leader > second + remaining or (leader > second and confidence(leader, second) >= SURE)
+
+
+def confidence(leader: float, second: float) -> float:
+    """How likely the leader of so many votes is the more frequent of two labels (0 to 1), with nothing known before.
+
+    The share of one of two labels follows a Beta(leader + 1, second + 1) after these votes; this is how much of it lies
+    above one half. Parts of votes count as none for the leader and as whole ones for the other.
+    """
+    ahead, behind = math.floor(leader + 1e-9), math.ceil(second - 1e-9)
+    tosses = ahead + behind + 1
+    return float(sum(math.comb(tosses, heads) for heads in range(ahead + 1)) / 2**tosses)
+
+
+class Trust:
+    """Who of several models agrees with the others how often, and so what a vote of each should weigh.
+
+    A vote counts as right where it is what most of the other votes on the same input say. Without another model, or
+    before enough is known of two of them, all weigh the same.
+    """
+
+    def __init__(self) -> None:
+        self._votes: Counter[str] = Counter()
+        self._agreed: Counter[str] = Counter()
+
+    def notify(self, labels: Sequence[str], models: Sequence[str]) -> None:
+        """The votes on one input, normalised, and who gave them."""
+        for at, (label, model) in enumerate(zip(labels, models, strict=True)):
+            others = Counter([*labels[:at], *labels[at + 1 :]]).most_common(2)
+            if others and (len(others) == 1 or others[0][1] > others[1][1]):
+                self._votes[model] += 1
+                self._agreed[model] += label == others[0][0]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """By model, the greatest 1: the log odds of being right, as independent votes must be weighed to err least."""
+        known = {model for model, votes in self._votes.items() if votes >= KNOWN_FROM}
+        if len(known) < 2:
+            return {}
+        odds = {model: _log_odds(self._agreed[model], self._votes[model]) for model in known}
+        return {model: each / max(odds.values()) for model, each in sorted(odds.items())}
+
+
+def _log_odds(right: int, votes: int) -> float:
+    share = min(MOST_SHARE, max(LEAST_SHARE, (right + 1) / (votes + 2)))
+    return math.log(share / (1 - share))
+
+
+def _counted(labels: Sequence[str], weights: Sequence[float] | None) -> dict[str, float]:
+    """What each label weighs, in the order of their first mention."""
+    counts: dict[str, float] = {}
+    for label, weight in zip(labels, weights or [1.0] * len(labels), strict=True):
+        counts[label] = counts.get(label, 0.0) + weight
+    return counts

@@ -1,8 +1,9 @@
 """Claim: voting on labels raises their accuracy over single labels in both demo worlds, for about twice the price.
 
-The regimes are the numbers of votes. One vote is the plainest thing that could work: ask once, take the answer. Three
-and five votes are asked only while the outcome is open, so their price is measured and not multiplied out. What is
-judged is the label of every input, against the world's known truth; an input that got no label counts as wrong.
+The regimes are the numbers of votes. One vote is the plainest thing that could work: ask once, take the answer. Three,
+five and nine votes are asked only while the outcome is open, so their price is measured and not multiplied out; beside
+them stands what all of them would have given (fixed). What is judged is the label of every input, against the world's
+known truth; an input that got no label counts as wrong.
 
 The pipeline's own `annotate` asks a simulated teacher through the engine, on a clock that does not wait. So the figures
 do not depend on the machine, only on the seeds, and say how these worlds err, not how any real teacher does.
@@ -21,11 +22,13 @@ from agents.annotate import Annotation, Voting, annotate_all, vote_requests
 from agents.parse import parse, read_prompt
 from agents.records import Spec
 from agents.rows import read_rows
+from agents.truth import truth_of
+from agents.vote import normaliser, tally
 from engine import Budget, Engine
 from engine.fakes import virtual_time
 
 WORLDS = ("dates", "intents")
-VOTES = (1, 3, 5)
+VOTES = (1, 3, 5, 9)
 SEEDS = (0, 1, 2, 3, 4)
 INPUTS = 300
 LEAST_GAIN = 0.01  # of the accuracy, from one vote to three, in the worst of the seeds
@@ -36,6 +39,7 @@ class Measured:
     """One world, one number of votes, one seed."""
 
     accuracy: float
+    fixed: float  # the accuracy with all votes asked
     calls_per_input: float
     usd_per_1000: float
 
@@ -45,6 +49,7 @@ class Figures:
     """All seeds together: means, and the least and greatest accuracy of a seed."""
 
     accuracy: float
+    fixed: float
     least: float
     greatest: float
     calls_per_input: float
@@ -53,7 +58,8 @@ class Figures:
 
 def main() -> None:
     table = {world: {votes: measure(world, votes) for votes in VOTES} for world in WORLDS}
-    print(f"{'world':<8} {'votes':>5} {'labels right':>13} {'of the seeds':>15} {'calls/input':>12} {'USD/1000':>9}")
+    names = f"{'world':<8} {'votes':>5} {'labels right':>13} {'of the seeds':>15}"
+    print(f"{names} {'fixed':>6} {'calls/input':>12} {'USD/1000':>9}")
     for world, rows in table.items():
         for votes, runs in rows.items():
             print_row(world, votes, figures_of(runs))
@@ -83,23 +89,36 @@ async def label(spec: Spec, inputs: Sequence[str], *, world: str, votes: int, se
         annotations = await annotate_all(engine, spec, inputs, Voting(votes=votes, seed=seed))
         right = sum(is_right(engine, spec, annotation) for annotation in annotations)
         figures = engine.statistics()
+        winners = [await fixed_vote(engine, spec, text, Voting(votes=votes, seed=seed)) for text in inputs]
+        fixed = sum(winner == truth(engine, spec, text) for winner, text in zip(winners, inputs, strict=True))
     return Measured(
         accuracy=right / len(inputs),
+        fixed=fixed / len(inputs),
         calls_per_input=figures.attempts / len(inputs),
         usd_per_1000=1000 * figures.cost_usd / len(inputs),
     )
 
 
+async def fixed_vote(engine: Engine, spec: Spec, text: str, voting: Voting) -> str:
+    """The winner of all votes; those that were asked for already are not asked again."""
+    replies = [await engine.ask(request) for request in vote_requests(spec, text, voting)]
+    return tally([reply.text for reply in replies], normaliser(spec)).winner
+
+
 def is_right(engine: Engine, spec: Spec, annotation: Annotation) -> bool:
+    return annotation.vote is not None and annotation.vote.winner == truth(engine, spec, annotation.input)
+
+
+def truth(engine: Engine, spec: Spec, text: str) -> str | None:
     assert engine.world is not None, "a simulated model has a world"
-    (request,) = vote_requests(spec, annotation.input, Voting(votes=1))
-    return annotation.vote is not None and annotation.vote.winner == engine.world.truth(request.messages)
+    return truth_of(engine.world, spec, text)
 
 
 def figures_of(runs: Sequence[Measured]) -> Figures:
     accuracies = [run.accuracy for run in runs]
     return Figures(
         accuracy=round(statistics.mean(accuracies), 4),
+        fixed=round(statistics.mean(run.fixed for run in runs), 4),
         least=round(min(accuracies), 4),
         greatest=round(max(accuracies), 4),
         calls_per_input=round(statistics.mean(run.calls_per_input for run in runs), 3),
@@ -114,7 +133,7 @@ def gains_of(single: Sequence[Measured], voted: Sequence[Measured]) -> list[floa
 
 def print_row(world: str, votes: int, row: Figures) -> None:
     spread = f"{row.least:.3f} to {row.greatest:.3f}"
-    cost = f"{row.calls_per_input:>12.2f} {row.usd_per_1000:>9.4f}"
+    cost = f"{row.fixed:>6.3f} {row.calls_per_input:>12.2f} {row.usd_per_1000:>9.4f}"
     print(f"{world:<8} {votes:>5} {row.accuracy:>13.3f} {spread:>15} {cost}")
 
 

@@ -371,13 +371,14 @@ def _ledger_of(budget: Budget | None, journal: Journal) -> Ledger:
 def reply_of(
     reading: Reading, *, attempts: int, latency_s: float, cost_usd: float = 0.0, from_journal: bool = False
 ) -> Reply:
-    """What the user gets. A usage that was not told counts nothing; its cost is then the bound."""
+    """What the user gets, for nothing where it is from the journal. A usage that was not told counts nothing."""
     return Reply(
         texts=reading.texts,
         finish_reasons=reading.finish_reasons,
         usage=reading.usage or NOT_TOLD,
         model=reading.model,
-        cost_usd=cost_usd,
+        cost_usd=0.0 if from_journal else cost_usd,
+        paid_usd=cost_usd,
         latency_s=latency_s,
         attempts=attempts,
         from_journal=from_journal,

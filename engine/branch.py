@@ -201,7 +201,13 @@ class Branch:
         self.tally(request.tag).saved_by_journal += stored.cost
         self._recalled += 1
         self._notice_simulation(stored.raw)
-        reply = reply_of(reading, attempts=stored.attempts, latency_s=stored.raw.latency_s, from_journal=True)
+        reply = reply_of(
+            reading,
+            attempts=stored.attempts,
+            latency_s=stored.raw.latency_s,
+            cost_usd=stored.cost / PICO_PER_USD,
+            from_journal=True,
+        )
         self._emit(ReplyReceived.of(reply, tag=request.tag, cost=0))
         return reply
 

@@ -301,7 +301,8 @@ class Reply:
     """The answer to a request.
 
     `texts` has one entry a completion, in order. `cost_usd` is what this call was charged to the budget; it is 0 when
-    the journal answered. `attempts` counts the sends.
+    the journal answered. `paid_usd` is what the answer was charged when it came: the same whoever gives it, and when.
+    `attempts` counts the sends.
     """
 
     texts: tuple[str, ...]
@@ -309,6 +310,7 @@ class Reply:
     usage: Usage
     model: str
     cost_usd: float = 0.0
+    paid_usd: float = 0.0
     latency_s: float = 0.0
     attempts: int = 1
     from_journal: bool = False

@@ -45,6 +45,7 @@ def joined(replies: Sequence[Reply]) -> Reply:
         ),
         model=replies[0].model,
         cost_usd=sum(reply.cost_usd for reply in replies),
+        paid_usd=sum(reply.paid_usd for reply in replies),
         latency_s=max(reply.latency_s for reply in replies),
         attempts=sum(reply.attempts for reply in replies),
         from_journal=all(reply.from_journal for reply in replies),

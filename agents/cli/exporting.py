@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.output import say
+from agents.cli.output import say, say_aside
 
 if TYPE_CHECKING:
     from engine.journal import Entry
@@ -21,11 +22,32 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt export runs/dates --requests --out requests.jsonl")(export)
+    app.command(
+        epilog="Example: smelt export runs/dates --format openai --out train.jsonl, or "
+        "smelt export runs/dates --requests --out requests.jsonl"
+    )(export)
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or the file of a journal.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; with --requests also a journal.")],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORM", help="alpaca, chat, prompt-completion, openai, trl or csv."),
+    ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART", help="train, validation, test or all; labelled after smelt annotate (train)."),
+    ] = None,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="CSV: leave cells alone that a spreadsheet would take for formulas.")
+    ] = False,
+    push_to_hub: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="Put the rows and their card on the Hugging Face hub (HF_TOKEN)."),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="On the hub: for everybody to see; private otherwise.")
+    ] = False,
     requests: Annotated[
         bool, typer.Option("--requests", help="Every request and its reply, in the order in which they were sent.")
     ] = False,
@@ -33,24 +55,83 @@ def export(
         Path | None, typer.Option(metavar="FILE", help="A new file; without it, lines go to standard output.")
     ] = None,
 ) -> None:
-    """Write what was asked and answered as JSONL. What is under way can be looked at, too; no key is in it."""
-    from agents.run_folder import RunFolder
+    """Write the rows in other tools' forms. Or what was asked and answered, as JSONL; no key is in it."""
     from engine.errors import UserError
+
+    if form is not None and requests:
+        raise UserError("--format hands out rows and --requests what was asked: give one of them")
+    if form is None and not requests and push_to_hub is None:
+        raise UserError(f"say what to export: smelt export {quote(str(run))} --format csv, or --requests")
+    if requests:
+        _export_requests(run, out)
+    elif form is not None:
+        _export_rows(run, form, parts=part or [], as_is=as_is, out=out)
+    if push_to_hub is not None:
+        _push(run, push_to_hub, public=public)
+
+
+def _export_requests(run: Path, out: Path | None) -> None:
+    """A run that is under way can be looked at, too."""
+    from agents.run_folder import RunFolder
     from engine.journal import read
 
-    if not requests:
-        raise UserError(f"say what to export: smelt export {quote(str(run))} --requests")
     folder = RunFolder(run)
     if run.is_dir() and not folder.journal.is_file():
         folder.configuration()  # says so when this is no run at all
     lines = (line_of(entry) for entry in read(folder.journal if run.is_dir() else run))
-    if out is None:
-        sys.stdout.flush()
-        for line in lines:
-            sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
-    else:
-        say(f"{write_lines(out, lines):,} requests are in {out}")
+    _write(lines, out, what="requests")
+
+
+def _export_rows(run: Path, form: str, *, parts: Sequence[str], as_is: bool, out: Path | None) -> None:
+    from agents.export import FORMATS, LEAST_FOR_OPENAI, Csv, checked_parts, json_line, rows_of
+    from agents.run_folder import RunFolder
+    from agents.specs import read_spec
+    from engine.errors import UserError
+
+    if form not in FORMATS and form != "csv":
+        raise UserError(f"--format: unknown value {form!r}; one of: {', '.join([*FORMATS, 'csv'])}")
+    folder = RunFolder(run)
+    folder.configuration()  # says so when this is no run at all
+    rows = rows_of(folder.data, checked_parts(folder.data, parts))
+    if form == "csv":
+        table = Csv(as_is=as_is)
+        _write(table.lines(rows), out, what="rows", besides=1)
+        if table.guarded:
+            say_aside(
+                f"note: {table.guarded:,} cells begin like formulas and got an apostrophe; --as-is leaves them alone"
+            )
+        return
+    spec = read_spec(folder.spec)
+    written = _write((json_line(row, spec=spec, form=form) for row in rows), out, what="rows")
+    if form == "openai" and written < LEAST_FOR_OPENAI:
+        say_aside(f"note: OpenAI takes {LEAST_FOR_OPENAI} rows or more for fine-tuning")
+
+
+def _push(run: Path, name: str, *, public: bool) -> None:
+    from agents.export import checked_parts
+    from agents.hub import push, token_in
+    from agents.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    folder.configuration()  # says so when this is no run at all
+    checked_parts(folder.data, ())
+    token = token_in(os.environ)
+    say(f"the rows are at {push(folder.data, name, public=public, token=token)}")
+
+
+def _write(lines: Iterable[bytes], out: Path | None, *, what: str, besides: int = 0) -> int:
+    """To a file or to standard output; `besides` lines are not counted."""
+    if out is not None:
+        written = max(0, write_lines(out, lines) - besides)
+        say(f"{written:,} {what} are in {out}")
+        return written
+    sys.stdout.flush()
+    written = 0
+    for line in lines:
+        sys.stdout.buffer.write(line)
+        written += 1
+    sys.stdout.buffer.flush()
+    return max(0, written - besides)
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> int:
@@ -79,6 +160,7 @@ def line_of(entry: Entry) -> bytes:
 
     told = {
         "attempt": entry.attempt,
+        "question": None if entry.request is None else question_in(entry.request),
         "stage": entry.tag,
         "outcome": outcome_of(entry),
         "charged_usd": None if entry.cost is None else entry.cost / PICO_PER_USD,
@@ -90,6 +172,18 @@ def line_of(entry: Entry) -> bytes:
     line = orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
     # Two characters that stand in texts only, and at which some readers would break the line.
     return line.replace("\u2028".encode(), rb"\u2028").replace("\u2029".encode(), rb"\u2029")
+
+
+def question_in(sent: bytes) -> str | None:
+    """The name that the rows have for a question; None for what is no canonical request."""
+    from agents.asks import question_of
+    from engine.errors import UserError
+    from engine.messages import Request
+
+    try:
+        return question_of(Request.from_canonical(sent, tag=""))
+    except (TypeError, ValueError, UserError):
+        return None
 
 
 def outcome_of(entry: Entry) -> str:

@@ -23,17 +23,21 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Say what came of a run, and write its report.html anew."""
+    import dataclasses
+
     from jinja2 import UndefinedError
 
+    from agents.annotation_report import AnnotationReport
     from agents.report import news_since, read_report, write_page
     from agents.run_folder import RunFolder
     from engine.errors import UserError
 
     folder = RunFolder(run)
-    folder.configuration()  # says so when this is no run at all
-    table = read_report(folder)
+    labels_only = folder.configuration().inputs is not None  # says so when this is no run at all
+    fields = [field.name for field in dataclasses.fields(AnnotationReport)] if labels_only else ()
+    table = read_report(folder, fields=fields)
     try:
-        write_page(table, folder)
+        write_page(table, folder, template="annotation.html" if labels_only else "report.html")
     except (TypeError, ValueError, UndefinedError) as error:  # whole at the top, and yet not the values of a report
         raise UserError(f"{folder.report_json}: is damaged ({error}); smelt resume {run} writes it anew") from error
     if what_is_new := news_since(table, folder):

@@ -1,4 +1,4 @@
-"""The commands that make data and students: run, resume, generate, parse, models, datasets."""
+"""The commands that make data and students: run, resume, generate, annotate, parse, models, datasets."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ def register(app: typer.Typer) -> None:
         resume
     )
     app.command(epilog="Example: smelt generate prompt.md --model simulated/dates --examples 500")(generate)
+    app.command(
+        epilog="Example: smelt annotate prompt.md --inputs tickets.csv --model openai/gpt-5.4-mini --budget 5, "
+        "and then: smelt export runs/prompt --format csv --out labels.csv"
+    )(annotate)
     app.command(epilog="Example: smelt parse prompt.md --json")(parse)
     app.command(epilog="Example: smelt models prompt.md")(models)
     app.command(epilog="Example: smelt datasets prompt.md")(datasets)
@@ -136,6 +140,50 @@ def generate(
         "insecure_http": insecure_http, "budget": budget, "examples": examples, "votes": votes,
         "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
         "hedge": hedge, "batch": batch, "deadline": deadline, "price_in": price_in, "price_out": price_out,
+    }  # fmt: skip
+    folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
+    return _carry_out(folder, configuration, json=json, quiet=quiet)
+
+
+def annotate(
+    prompt: PromptArgument,
+    inputs: Annotated[
+        str,
+        typer.Option(
+            "--inputs", metavar="FILE", help="Your inputs: a text with one a line, CSV, TSV, JSONL or parquet."
+        ),
+    ],
+    input_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column that holds them; found by its name when not said.")
+    ] = None,
+    model: ModelOption = None,
+    fallback: FallbackOption = None,
+    base_url: BaseUrlOption = None,
+    dialect: DialectOption = None,
+    insecure_http: InsecureHttpOption = None,
+    budget: BudgetOption = None,
+    votes: VotesOption = None,
+    seed: SeedOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    concurrency: ConcurrencyOption = None,
+    hedge: HedgeOption = None,
+    batch: BatchOption = None,
+    deadline: DeadlineOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
+    config: ConfigOption = None,
+    out: OutOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    yes: YesOption = False,
+) -> int:
+    """Label your own inputs by vote. Rows without a label are listed, each with its reason."""
+    flags = {
+        "inputs": inputs, "input_column": input_column, "model": model, "fallback": _models(fallback),
+        "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget, "votes": votes,
+        "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch,
+        "deadline": deadline, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet)

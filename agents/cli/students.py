@@ -200,9 +200,9 @@ def student_folder(path: Path) -> Path:
     if (run.student / "student.json").is_file():
         return run.student
     if run.manifest.is_file():
-        raise UserError(
-            f"{path}: this run has no student; train one: smelt train {quote(str(run.data / 'train.parquet'))}"
-        )
+        labels = run.data / "labelled.parquet"
+        rows = labels if labels.is_file() else run.data / "train.parquet"
+        raise UserError(f"{path}: this run has no student; train one: smelt train {quote(str(rows))}")
     return path
 
 

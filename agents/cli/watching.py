@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from shlex import quote
 
 from rich.console import Console
 
+from agents import annotation
+from agents.annotation import Annotated, annotate_file
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
 from agents.models import models_told
 from agents.outlook import OutOfMoney
 from agents.pipeline import STAGES, Ended, run
-from agents.report import Report, as_json
+from agents.report import as_json
 from agents.run_folder import Reread, RunFolder
 from engine import Engine
 from engine.dashboard import Dashboard
@@ -33,7 +35,8 @@ def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, 
         told = BudgetReached if isinstance(error, BudgetReached) else type(error)
         raise told(f"{error}{_way_on(error, folder)}") from error
     if not quiet:
-        _tell(ended.report, folder, tell=say_aside if json else say)
+        for line in _told(ended, folder):
+            (say_aside if json else say)(line)
     if ended.error is not None:
         say_aside(f"smelt: {ended.error}{_way_on(ended.error, folder)}")
     if json:
@@ -41,20 +44,23 @@ def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, 
     return ended.exit_code
 
 
-def _shown_run(folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool) -> Ended:
+def _shown_run(folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool) -> Ended | Annotated:
     """Run with the live view on."""
     events = Events()
     engines: list[Engine] = []
+    labels_only = configuration.inputs is not None
     with Dashboard(
         events,
         title=folder.path.name,
         model=models_told(configuration),
         simulated=any(each.model.startswith("simulated/") for each in configuration.everyone),
-        stages=STAGES,
+        stages=annotation.STAGES if labels_only else STAGES,
         statistics=lambda: engines[0].statistics() if engines else None,
         console=console,
         quiet=quiet,
     ):
+        if labels_only:
+            return annotate_file(folder, configuration, events=events, on_engine=engines.append)
         return run(folder, configuration, events=events, on_engine=engines.append)
 
 
@@ -63,14 +69,19 @@ def _console(*, json: bool) -> Console:
     return Console(file=sys.stderr if json else sys.stdout, highlight=False, emoji=False, markup=False)
 
 
-def _tell(report: Report, folder: RunFolder, *, tell: Callable[[str], None]) -> None:
-    lines = [*report.verdict, *(f"note: {warning}" for warning in report.warnings), ""]
-    lines.append(f"report: {folder.report_html}")
-    if report.training is not None:
-        path = quote(str(folder.path))
-        lines += [f"ask it a question: smelt chat {path}", f"serve it like an LLM: smelt serve {path}"]
-    for line in lines:
-        tell(line)
+def _told(ended: Ended | Annotated, folder: RunFolder) -> Iterator[str]:
+    """What came of it, and what to do with it, in lines."""
+    path = quote(str(folder.path))
+    yield from ended.report.verdict
+    yield from (f"note: {warning}" for warning in ended.report.warnings)
+    yield ""
+    yield f"report: {folder.report_html}"
+    if isinstance(ended, Annotated):
+        yield f"labels: {folder.data / 'labelled.parquet'}"
+        yield f"in another form: smelt export {path} --format csv --out labels.csv"
+    elif ended.report.training is not None:
+        yield f"ask it a question: smelt chat {path}"
+        yield f"serve it like an LLM: smelt serve {path}"
 
 
 def _way_on(error: SmeltError, folder: RunFolder) -> str:

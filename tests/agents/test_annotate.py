@@ -186,11 +186,12 @@ def test_votes_of_a_round_may_be_completions_of_one_request() -> None:
 
 
 def test_no_request_asks_for_more_completions_than_endpoints_give_and_none_reads_as_another() -> None:
-    calls = next_calls(SPEC, ["x"], [[]], Voting(votes=33, sampled=True))
+    cast = [Ballot(label=label) for label in "ab" * 30]
+    calls = next_calls(SPEC, ["x"], [cast], Voting(votes=99, sampled=True))
 
-    assert [call.request.n for call in calls] == [8, 8, 1]
-    assert [vote for call in calls for vote in call.votes] == list(range(17))
-    assert len({call.request.identity(asked_of="m") for call in calls}) == 3
+    assert [call.request.n for call in calls] == [8, 7]
+    assert [vote for call in calls for vote in call.votes] == list(range(60, 75))
+    assert len({call.request.identity(asked_of="m") for call in calls}) == 2
 
 
 @pytest.mark.parametrize("together", [1, 8])

@@ -100,7 +100,7 @@ def test_shared_calls_that_read_the_same_are_still_several_questions() -> None:
     bare = Spec(instruction="Route.", kind="classification", labels=("a", "b"))
     calls = next_calls(bare, ["x", "y"], [[], []], Voting(votes=9, together=2))
 
-    assert len({call.request.identity(asked_of="m") for call in calls}) == len(calls) == 5
+    assert len({call.request.identity(asked_of="m") for call in calls}) == len(calls) == 4
 
 
 def test_only_those_that_are_still_open_are_asked_for_again_and_together() -> None:

@@ -25,8 +25,8 @@ INTENTS = ROOT / "agents" / "demo" / "intents" / "prompt.md"
 ROWS = INTENTS.with_name("test.jsonl")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 COMMANDS = (
-    "run", "resume", "generate", "parse", "models", "datasets", "train", "evaluate", "serve", "chat", "report",
-    "doctor", "fake-provider", "export",
+    "run", "resume", "generate", "annotate", "parse", "models", "datasets", "train", "evaluate", "serve", "chat",
+    "report", "doctor", "fake-provider", "export",
 )  # fmt: skip
 
 

@@ -21,8 +21,10 @@ PARTS = ("train", "validation", "test")
 
 def example(number: int, output: str = "card", *, request: int | None = None, text: str | None = None) -> Example:
     source = Provenance(request=number // 8 if request is None else request, position=number % 8, temperature=0.9,
-                        target="card", seeds=("a", "b"))  # fmt: skip
-    return Example(text or f"row {number}", output, Vote(output, 1.0, (output, output)), source)
+                        target="card", seeds=("a", "b"), model="m-writer", question="0123456789abcdef",
+                        cost_usd=0.25)  # fmt: skip
+    vote = Vote(output, 1.0, (output, output), models=("m-one", "m-two"), questions=("a" * 16, "b" * 16), cost_usd=0.5)
+    return Example(text or f"row {number}", output, vote, source)
 
 
 def rows(count: int, labels: tuple[str, ...] = ("card", "cash", "other")) -> list[Example]:
@@ -61,6 +63,41 @@ def test_every_row_is_in_one_part_and_siblings_stay_together(plan: list[tuple[in
     assert not requests["validation"] & requests["test"]
     if len({request for request, _ in plan}) >= 3:
         assert all(parts.values())
+
+
+WORDS = (
+    "please send me the invoice of last month once more",
+    "please send me the invoice of last month once more!",
+    "my card was swallowed by the machine at the station",
+    "my card was swallowed by the machine at the station.",
+    "the weather in Oslo is lovely this time of the year",
+    "nobody answers the telephone in your branch office",
+    "why has the price of the basket changed over night",
+    "I would like to close my account and get a letter",
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(plan=st.lists(st.tuples(st.integers(0, 30), st.sampled_from(WORDS)), max_size=40), seed=st.integers(0, 3))
+def test_near_duplicates_are_never_in_two_parts(plan: list[tuple[int, str]], seed: int) -> None:
+    """Also where they tie everything together; then the rows of one request may be apart."""
+    examples = [example(number, request=request, text=text) for number, (request, text) in enumerate(plan)]
+    parts = split(examples, seed=seed).named()
+    kinds = {name: {row.input.rstrip("!.") for row in part} for name, part in parts.items()}
+
+    assert Counter(row.input for part in parts.values() for row in part) == Counter(row.input for row in examples)
+    assert not kinds["train"] & kinds["validation"]
+    assert not kinds["train"] & kinds["test"]
+    assert not kinds["validation"] & kinds["test"]
+
+
+def test_rows_of_a_request_go_where_the_near_duplicate_of_one_of_them_goes() -> None:
+    tied = [example(0, request=0, text=WORDS[0]), example(1, request=1, text=WORDS[1])]
+    siblings = [example(2, request=0, text=WORDS[4]), example(3, request=1, text=WORDS[5])]
+    others = [example(number, request=number) for number in range(10, 40)]
+    parts = split([*tied, *siblings, *others]).named().values()
+
+    assert [part for part in parts if set(part) >= {*tied, *siblings}]
 
 
 @given(data=st.data())
@@ -113,10 +150,13 @@ def test_rows_carry_their_votes_and_where_they_come_from(tmp_path: Path) -> None
     row = pq.read_table(tmp_path / "train.parquet").to_pylist()[0]
 
     assert list(row) == [
-        "input", "output", "agreement", "votes", "request", "position", "temperature", "target", "seeds",
-        "attributes",
+        "input", "output", "agreement", "votes", "vote_models", "vote_questions", "stage", "model", "question",
+        "request", "position", "temperature", "target", "seeds", "attributes", "cost_usd",
     ]  # fmt: skip
     assert (row["agreement"], row["temperature"], row["seeds"]) == (1.0, 0.9, ["a", "b"])
+    assert (row["stage"], row["model"], row["question"]) == ("generate", "m-writer", "0123456789abcdef")
+    assert (row["votes"], row["vote_models"]) == ([row["output"]] * 2, ["m-one", "m-two"])
+    assert row["cost_usd"] == 0.25 + 0.5
 
 
 def test_rejects_carry_their_reason_and_no_text_can_break_the_file(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.records import Pair, Spec
-from agents.vote import fits_spec, normaliser, tally, votes_to_ask
+from agents.vote import SURE, Trust, confidence, fits_spec, lasting, normaliser, tally, votes_to_ask
 from engine.errors import UserError
 
 LABELS = Spec(instruction="Route it.", kind="classification", labels=("Card", "Cash Out", "None"))
@@ -93,10 +95,71 @@ def test_the_order_of_votes_matters_only_among_equally_short_leaders(samples: li
     assert len(one.winner) == len(other.winner)
 
 
-@given(before=st.lists(labels, max_size=6), after=st.lists(labels, max_size=6))
-def test_once_no_vote_is_asked_for_no_vote_could_change_the_winner(before: list[str], after: list[str]) -> None:
+def gap(samples: list[str]) -> tuple[int, int]:
+    """How often the leader and the second stand in a list."""
+    leader, second = (*sorted(map(samples.count, set(samples)), reverse=True), 0, 0)[:2]
+    return leader, second
+
+
+@given(before=st.lists(labels, max_size=9), after=st.lists(labels, max_size=9))
+def test_once_no_vote_is_asked_for_no_vote_could_change_the_winner_or_it_is_sure(
+    before: list[str], after: list[str]
+) -> None:
     if before and not votes_to_ask(before, remaining=len(after)):
-        assert tally(before, str.strip).winner == tally(before + after, str.strip).winner
+        unchanged = tally(before, str.strip).winner == tally(before + after, str.strip).winner
+        assert unchanged or confidence(*gap(before)) >= SURE
+
+
+@given(leader=st.integers(0, 20), second=st.integers(0, 20))
+def test_confidence_is_the_part_of_a_beta_posterior_above_one_half(leader: int, second: int) -> None:
+    shares = [(step + 0.5) / 20_000 for step in range(20_000)]
+    density = [share**leader * (1 - share) ** second for share in shares]
+
+    assert confidence(leader, second) == pytest.approx(sum(density[10_000:]) / sum(density), abs=1e-6)
+    assert confidence(leader, second) + confidence(second, leader) == pytest.approx(1)
+    assert confidence(leader + 1, second) > confidence(leader, second) > confidence(leader, second + 1)
+
+
+def test_of_many_votes_four_in_agreement_are_enough_and_dissent_asks_for_more() -> None:
+    assert votes_to_ask([], remaining=40) == 4
+    assert votes_to_ask(["a"] * 4, remaining=36) == 0
+    assert votes_to_ask(["a"] * 4 + ["b"], remaining=35) == 2
+    assert votes_to_ask(["a"] * 6 + ["b"], remaining=33) == 0
+
+
+@given(samples=st.lists(labels, max_size=9), remaining=st.integers(0, 9))
+def test_weights_of_one_change_nothing(samples: list[str], remaining: int) -> None:
+    ones = [1.0] * len(samples)
+
+    assert votes_to_ask(samples, remaining=remaining, weights=ones) == votes_to_ask(samples, remaining=remaining)
+    if samples:
+        assert tally(samples, str.strip, weights=ones) == tally(samples, str.strip)
+
+
+@given(cast=st.lists(st.tuples(labels, st.floats(0.01, 1)), min_size=1, max_size=9))
+def test_the_heaviest_label_wins_and_agreement_is_its_share_of_the_weight(cast: list[tuple[str, float]]) -> None:
+    vote = tally([label for label, _ in cast], str.strip, weights=[weight for _, weight in cast])
+    weight_of = {label: sum(weight for other, weight in cast if other == label) for label, _ in cast}
+
+    assert weight_of[vote.winner] == pytest.approx(max(weight_of.values()))
+    assert vote.agreement == pytest.approx(weight_of[vote.winner] / sum(weight_of.values()))
+
+
+@given(
+    cast=st.lists(st.tuples(labels, st.sampled_from([0.25, 0.5, 1.0])), min_size=1, max_size=6),
+    after=st.lists(st.tuples(labels, st.sampled_from([0.25, 0.5, 1.0])), max_size=6),
+)
+def test_weighted_votes_are_not_stopped_while_they_could_change_the_winner(
+    cast: list[tuple[str, float]], after: list[tuple[str, float]]
+) -> None:
+    def won(votes: list[tuple[str, float]]) -> str:
+        return tally([label for label, _ in votes], str.strip, weights=[weight for _, weight in votes]).winner
+
+    names, weights = [label for label, _ in cast], [weight for _, weight in cast]
+    if not votes_to_ask(names, remaining=len(after), weights=weights):
+        heavy = {label: sum(weight for other, weight in cast if other == label) for label in names}
+        leader, second = (*sorted(heavy.values(), reverse=True), 0.0)[:2]
+        assert won(cast) == won(cast + after) or confidence(leader, second) >= SURE
 
 
 @given(samples=st.lists(labels, max_size=6), remaining=st.integers(1, 6))
@@ -114,3 +177,60 @@ def test_of_three_votes_the_third_is_asked_only_when_the_first_two_differ() -> N
     assert votes_to_ask(["a", "a"], remaining=1) == 0
     assert votes_to_ask(["a", "b"], remaining=1) == 1
     assert votes_to_ask(["a", "b", "c"], remaining=0) == 0
+
+
+@pytest.mark.parametrize("votes", range(1, 8))
+def test_up_to_seven_votes_a_winner_is_always_that_of_a_fixed_vote(votes: int) -> None:
+    for leader in range(votes + 1):
+        for second in range(min(leader, votes - leader + 1)):
+            if leader + second <= votes and confidence(leader, second) >= SURE:
+                assert leader > second + (votes - leader - second)
+
+
+@given(samples=st.lists(labels, min_size=1, max_size=7), remaining=st.integers(0, 4))
+def test_a_winner_that_nobody_could_catch_up_with_lasts_and_any_other_may(samples: list[str], remaining: int) -> None:
+    leader, second = gap(samples)
+    sure = lasting(samples, remaining=remaining)
+
+    assert sure == (1.0 if not remaining or leader > second + remaining else confidence(leader, second))
+    assert sure >= SURE or votes_to_ask(samples, remaining=remaining)
+
+
+def told(*, rights: dict[str, float], inputs: int = 4000, seed: int = 0) -> Trust:
+    """Three votes on each of many inputs, by models that are right so often, and else wrong in one of nine ways."""
+    chance = random.Random(seed)
+    trust = Trust()
+    for _ in range(inputs):
+        models = [chance.choice(sorted(rights)) for _ in range(3)]
+        cast = ["right" if chance.random() < rights[model] else f"wrong {chance.randrange(9)}" for model in models]
+        trust.notify(cast, models)
+    return trust
+
+
+def test_the_model_that_is_right_more_often_weighs_more_whichever_labels_more() -> None:
+    weights = told(rights={"good": 0.95, "fair": 0.8, "poor": 0.6}).weights
+
+    assert weights["good"] == 1.0
+    assert 0 < weights["poor"] < weights["fair"] < 0.8
+
+
+def test_one_model_alone_and_few_votes_weigh_the_same() -> None:
+    assert told(rights={"good": 0.95}).weights == {}
+    assert told(rights={"good": 0.95, "poor": 0.6}, inputs=30).weights == {}
+
+
+@given(cast=st.lists(st.tuples(labels, st.sampled_from(["m", "n", "o"])), max_size=6), times=st.integers(1, 300))
+def test_weights_lie_between_nothing_and_one_whatever_was_voted(cast: list[tuple[str, str]], times: int) -> None:
+    trust = Trust()
+    for _ in range(times):
+        trust.notify([label for label, _ in cast], [model for _, model in cast])
+
+    assert all(0 < weight <= 1 for weight in trust.weights.values())
+    assert not trust.weights or max(trust.weights.values()) == 1.0
+
+
+def test_a_good_model_outvotes_two_poor_ones() -> None:
+    weights = told(rights={"good": 0.99, "poor": 0.6}).weights
+    vote = tally(["a", "b", "b"], str, weights=[weights["good"], weights["poor"], weights["poor"]])
+
+    assert vote.winner == "a"

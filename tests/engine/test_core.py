@@ -53,6 +53,7 @@ def test_the_same_question_again_is_answered_by_the_journal_for_nothing() -> Non
 
         assert (first.from_journal, second.from_journal, again_on_purpose.from_journal) == (False, True, False)
         assert (second.text, second.cost_usd) == (first.text, 0.0)
+        assert second.paid_usd == first.paid_usd == first.cost_usd > 0
         assert len(provider.sent) == 2
 
     virtual_time.run(main())
