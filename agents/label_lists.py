@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["CLOSED_FAMILIES", "listed_labels"]
+__all__ = ["CLOSED_FAMILIES", "listed_labels", "seems_to_classify"]
 
 _BULLET = re.compile(r"[ \t]{0,8}(?:[-*•+–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+(?=\S)")
 _LABEL_NAMES = (
@@ -19,6 +19,14 @@ _CUE = re.compile(
     rf"\b(?:one of|{_LABEL_NAMES}|labell?ed|classif\w+|choose|types|eine[rs]? (?:der|von)|parmi|un[ae] de|"
     r"luokittele\w*|luokista)\b"
     r"|类别|标签|分类|之一|カテゴリ|ラベル",
+    re.IGNORECASE,
+)
+_CLASSIFIES = re.compile(
+    r"\b(?:classify|categori[sz]e|(?:which|what) (?:\w+ )?(?:label|category|class|intent|sentiment|topic)\b|"
+    r"(?:assign|choose|predict|determine|give) (?:it |them |each \w+ )?(?:a|an|the|one)(?: \w+)? "
+    r"(?:label|category|class|intent)\b|"
+    r"klassifizier\w+|kategorisier\w+|classer|classifie[rz]?|clasifi\w+|classifica\w*|luokittele)\b|"
+    r"классифицир\w*|分类|分類|분류",
     re.IGNORECASE,
 )
 _ANSWER_CUE = re.compile(
@@ -84,6 +92,11 @@ def listed_labels(instruction: str, *, known: frozenset[str], shown: bool) -> It
             labels = tuple(dict.fromkeys(items))
             if 2 <= len(labels) <= _MOST_LABELS and all(_is_label(label) for label in labels):
                 yield labels
+
+
+def seems_to_classify(instruction: str) -> bool:
+    """Whether the words ask for one of a set of classes, whichever those are."""
+    return bool(_CLASSIFIES.search(instruction))
 
 
 def _is_label(item: str) -> bool:

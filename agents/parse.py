@@ -12,18 +12,19 @@ from pathlib import Path
 from agents import layouts, prompts
 from agents.asks import Asks, coldest
 from agents.derive import derive
+from agents.doubts import SURE
+from agents.label_sets import plain
 from agents.layouts import wording
 from agents.records import Pair, Spec
+from agents.specs import spec_in
 from engine.errors import RequestFailed, UserError
 from engine.messages import Request
 from engine.text import encoding_of
 
-__all__ = ["SURE", "clean", "parse", "parse_with_teacher", "read_prompt"]
-
-SURE = 0.8
-"""Below this confidence, the teacher is asked."""
+__all__ = ["SURE", "clean", "parse", "parse_with_teacher", "read_prompt", "wants_teacher"]
 
 _SHAPE = '{"instruction": "...", "demonstrations": [{"input": "...", "output": "..."}]}'
+_LABELS = '{"labels": ["...", "..."]}'
 _LONGEST_PROMPT = 5_000_000  # characters; the largest context windows hold a fraction of it
 _LONGEST_SPLIT = 8_000  # tokens of the teacher's answer; it repeats the prompt
 _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds any
@@ -74,12 +75,14 @@ def clean(text: str) -> str:
 
 
 def parse(text: str) -> Spec:
-    """Split a prompt into its instruction and its demonstrations, and say how sure that is.
+    """Split a prompt into its instruction and its demonstrations, derive what follows, and say what is not sure.
 
-    Pure: the same text gives the same spec, in time proportional to its length. Raises UserError for a text without a
-    recognisable instruction.
+    A spec that was written and perhaps edited is taken as it says. Pure: the same text gives the same spec, in time
+    proportional to its length. Raises UserError for a text without a recognisable instruction.
     """
     text = clean(text)
+    if (written := spec_in(text)) is not None:
+        return written
     found = layouts.find(text)
     if found is None:
         instruction = layouts.instruction_of(text, None)
@@ -104,23 +107,65 @@ def _is_broken(text: str) -> bool:
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
-async def parse_with_teacher(asks: Asks, text: str) -> Spec:
-    """Split a prompt, asking the teacher only when its text leaves doubt.
+def wants_teacher(spec: Spec, text: str) -> bool:
+    """Whether there is something in the prompt that the teacher is asked about. Never in a spec that was written."""
+    return (spec.confidence < SURE or any(doubt.about == "labels" for doubt in spec.doubts)) and spec_in(text) is None
 
-    The teacher's split counts only if every part of it stands in the prompt word for word; else, and when the teacher
-    fails, the text's own stands.
+
+async def parse_with_teacher(asks: Asks, text: str) -> Spec:
+    """Understand a prompt, asking the teacher only for what its text leaves open: the split, and then the labels.
+
+    What the teacher says counts only if every part of it stands in the prompt word for word; else, and when the teacher
+    fails, what the text alone gives stands. What contradicts itself is not asked: nobody but its author knows. Of a
+    spec that was written nothing is asked.
     """
+    text = clean(text)
     spec = parse(text)
-    if spec.confidence >= SURE:
+    if not wants_teacher(spec, text):
         return spec
-    filled = prompts.fill("parse", prompt=clean(text).strip(), shape=_SHAPE)
-    most = min(len(filled) // 2 + 500, _LONGEST_SPLIT)
-    request = Request.user(filled, max_tokens=most, temperature=coldest(asks, tag="parse"), tag="parse")
+    if spec.confidence < SURE:
+        most = len(text) // 2 + 500
+        spec = _read_split(await _asked(asks, "parse", text=text, shape=_SHAPE, most=most), text=text) or spec
+    if any(doubt.about == "labels" for doubt in spec.doubts):
+        spec = (
+            _read_labels(await _asked(asks, "parse_labels", text=text, shape=_LABELS, most=2_000), spec, text) or spec
+        )
+    return spec
+
+
+async def _asked(asks: Asks, prompt: str, *, text: str, shape: str, most: int) -> str:
+    """The teacher's answer; nothing when it fails."""
+    filled = prompts.fill(prompt, prompt=text.strip(), shape=shape)
+    request = Request.user(filled, max_tokens=min(most, _LONGEST_SPLIT), temperature=coldest(asks, tag="parse"), tag="parse")
     try:
-        reply = await asks.ask(request)
+        return (await asks.ask(request)).text
     except RequestFailed:
-        return spec
-    return _read_split(reply.text, text=clean(text)) or spec
+        return ""
+
+
+def _read_labels(answer: str, spec: Spec, text: str) -> Spec | None:
+    """The spec with the teacher's labels; None when they are unreadable, not the text's, or not the demonstrations'."""
+    labels = (_first_object(answer) or {}).get("labels")
+    if not isinstance(labels, list) or not all(isinstance(label, str) and label.strip() for label in labels):
+        return None
+    words = " ".join(text.split())
+    told = tuple(dict.fromkeys(" ".join(label.split()) for label in labels))
+    known = {plain(label) for label in told}
+    answers = [pair.output for pair in spec.demonstrations if pair.output.strip() != spec.empty_answer]
+    if (
+        len(known) < 2
+        or not all(label in words for label in told)
+        or not all(plain(given) in known for given in answers)
+    ):
+        return None
+    return derive(
+        spec.instruction,
+        spec.demonstrations,
+        layout=spec.layout,
+        confidence=spec.confidence,
+        places=spec.fields,
+        told=told,
+    )
 
 
 def _read_split(answer: str, *, text: str) -> Spec | None:
