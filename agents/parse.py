@@ -87,19 +87,27 @@ def parse(text: str) -> Spec:
     if found is None:
         instruction = layouts.instruction_of(text, None)
         announced = layouts.announces_examples(text)
-        return _spec(instruction, (), layout="plain", confidence=_HIDDEN_DEMONSTRATIONS if announced else 1.0)
+        return _spec(
+            instruction,
+            (),
+            layout="plain",
+            confidence=_HIDDEN_DEMONSTRATIONS if announced else 1.0,
+            places=layouts.fields_at_hand(text),
+        )
     instruction = layouts.instruction_of(text, found)
     return _spec(instruction, found.pairs, layout=found.layout, confidence=found.certainty)
 
 
-def _spec(instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence: float) -> Spec:
+def _spec(
+    instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence: float, places: tuple[str, ...] = ()
+) -> Spec:
     if pairs and not wording.says_something(instruction):
         raise UserError("the prompt holds only examples; add a sentence above them that says what shall be done")
     if not pairs and not wording.asks_for_something(instruction):
         raise UserError("the prompt holds no instruction; write in words what the model shall do with an input")
     if any(map(_is_broken, (instruction, *(side for pair in pairs for side in (pair.input, pair.output))))):
         raise UserError("the prompt's JSON holds half of a surrogate pair (such as \\ud800); write the whole character")
-    return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2))
+    return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2), places=places)
 
 
 def _is_broken(text: str) -> bool:

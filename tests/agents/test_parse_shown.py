@@ -47,7 +47,7 @@ def test_a_contradiction_is_shown_and_not_decided(tmp_path: Path) -> None:
     assert parse(CONTRADICTING).labels == ()
 
 
-def test_a_model_is_not_asked_where_nothing_is_open(tmp_path: Path) -> None:
+def test_a_model_is_not_asked_where_nothing_is_open() -> None:
     ran = in_this_process("parse", str(DATES), "--model", "openai/none-such")
 
     assert ran.code == 0
