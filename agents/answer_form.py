@@ -33,15 +33,20 @@ _ASKS_FOR_NUMBER = re.compile(
     r"luku\w*|lukumäärä\w*|arvo\w*|числ\w*|aantal|getal|antal|tal)\b|数字|数値|数量|多少|숫자",
     re.IGNORECASE,
 )
+_GIVES_NUMBER = re.compile(
+    r"\b(?:output|answer|return|respond|reply|report)\b(?: \w+){0,4} "
+    r"(?:an? (?:single )?(?:number|integer)|the number)\b(?! of)",
+    re.IGNORECASE,
+)
 _ASKS_FOR_CODE = re.compile(
     r"\b(?:code|python|javascript|typescript|java|c\+\+|rust|golang|sql|bash|shell|regex|regexp|regular expressions?|"
     r"functions?|scripts?|programs?|queries|query|html|css|latex|commands?|snippets?)\b|代码|コード|코드|код\w*",
     re.IGNORECASE,
 )
 _WRITES_CODE = re.compile(
-    r"\b(?:write|generate|produce|output|return|create|complete|convert\w*|translat\w*|implement|give|gener\w+|pars\w+|"
+    r"\b(?:write|generate|produce|output|return|create|complete|convert(?:s|ed|ing)?|translat\w*|implement|give|generat(?:e|es|ing)|pars(?:e|es|ing)|"
     r"answer|replac\w+|only)\b[^.\n]{0,80}?"
-    r"\b(?:(?:python|javascript|typescript|java|rust|golang|sql|bash|shell)(?: \w+)?|(?:line of )?code|"
+    r"\b(?:(?:python|javascript|typescript|java|rust|golang|sql|bash|shell)(?: \w+)?|(?:line of )?code(?! block)|"
     r"regex|regexp|regular expressions?|programs?|scripts?|sql quer(?:y|ies))\b|"
     r"(?:代码|コード|코드)[をで]?(?:生成|書|写)",
     re.IGNORECASE,
@@ -194,6 +199,8 @@ def _is_label(part: str) -> bool:
 
 def _as_number(instruction: str, outputs: Sequence[str], *, nothing: str | None) -> AnswerShape | None:
     """Numbers, where the demonstrations show nothing else and the instruction asks for such."""
+    if not outputs:
+        return AnswerShape("number") if _GIVES_NUMBER.search(instruction) else None
     if len(outputs) < 2 or not all(_ONE_NUMBER.fullmatch(output.strip()) for output in outputs):
         return None
     if not _ASKS_FOR_NUMBER.search(instruction):

@@ -5,6 +5,7 @@ Puts together what other files find out, each of which errs on the side of sayin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from agents.answer_form import AnswerShape, answer_shape
@@ -15,6 +16,8 @@ from agents.language import answers_language, inputs_language
 from agents.records import Pair, Spec
 
 __all__ = ["derive"]
+
+_LITERAL = re.compile(r"""\{\{-?\s*["']([^"'{}\n]{1,200})["']\s*-?\}\}""")
 
 
 def derive(
@@ -32,25 +35,26 @@ def derive(
     are the labels, where somebody has named them.
     """
     outputs = [pair.output for pair in pairs]
-    nothing = empty_answer(instruction, outputs)
-    odd = outside(instruction, outputs, nothing=nothing)
+    said = _LITERAL.sub(r"\1", instruction)  # what a template writes out is read as words
+    nothing = empty_answer(said, outputs)
+    odd = outside(said, outputs, nothing=nothing)
     if told:
         labels = as_shown(told, outputs, nothing=nothing)
     else:
         # Where the demonstrations break the instruction's list, neither is taken for the one that is meant.
-        labels = () if odd else labels_of(instruction, outputs, nothing=nothing)
+        labels = () if odd else labels_of(said, outputs, nothing=nothing)
     if labels:
         # In a closed set, a stray blank does not make another label.
         pairs = [Pair(pair.input, pair.output.strip()) for pair in pairs]
-    shape = AnswerShape("label") if labels else answer_shape(instruction, outputs, nothing=nothing)
-    found = contradictions(instruction, pairs, odd=odd, shape=shape, nothing=nothing)
+    shape = AnswerShape("label") if labels else answer_shape(said, outputs, nothing=nothing)
+    found = contradictions(said, pairs, odd=odd, shape=shape, nothing=nothing)
     doubts = (
         split_doubt(confidence, layout=layout),
-        None if odd else label_doubt(instruction, outputs, form=shape.form),
+        None if odd else label_doubt(said, outputs, form=shape.form),
         *found,
     )
     inputs = [pair.input for pair in pairs]
-    language = inputs_language(instruction, inputs)
+    language = inputs_language(said, inputs)
     return Spec(
         instruction=instruction,
         demonstrations=tuple(pairs),
@@ -62,8 +66,8 @@ def derive(
         output_schema=shape.schema,
         fields=fields_of(instruction, inputs) or tuple(places),
         language=language,
-        output_language=answers_language(instruction, outputs, inputs=language, is_text=shape.form == "text"),
-        extractive=is_extractive(instruction, pairs, form=shape.form, nothing=nothing),
+        output_language=answers_language(said, outputs, inputs=language, is_text=shape.form == "text"),
+        extractive=is_extractive(said, pairs, form=shape.form, nothing=nothing),
         layout=layout,
         confidence=confidence,
         doubts=tuple(doubt for doubt in doubts if doubt is not None),

@@ -47,7 +47,9 @@ def label_doubt(instruction: str, outputs: Sequence[str], *, form: AnswerForm) -
     shown = (
         f"the demonstrations show {_told(outputs)}, and more may be meant" if outputs else "no demonstration shows any"
     )
-    return Doubt("labels", f"the instruction asks for a class or label and lists none that fits; {shown}")
+    return Doubt(
+        "labels", f"the instruction asks for one of several answers and does not list them in a way that fits; {shown}"
+    )
 
 
 def contradictions(

@@ -11,9 +11,10 @@ from agents.records import AnswerForm, Pair
 
 __all__ = ["fields_of", "is_extractive", "places_in"]
 
+_NAME = r"[^\W\d_]\w{0,20}(?:[ _-]\w{1,20}){0,2}?(?:[ ]?\d{1,2})?"
 _FIELD = re.compile(
-    r"(?:^|(?<=[\n.;,|>?!\])\"']))[ \t]{0,8}[*_`#\[【'\"-]{0,4}(?P<name>[^\W\d_]\w{0,20}(?:[ _-]\w{1,20}){0,2}?)"
-    r"[ \t]?\d{0,2}[*_`\]】'\"]{0,4}[ \t]?[:：](?=[\s\w\"'\[(*“‘<{-]|\Z)"
+    r"(?:^|(?<=[\n.;,|>?!\])\"']))[ \t]{0,8}(?:[*_`#'\"-]{0,4}(?P<name>" + _NAME + r")[ \t]?[*_`'\"]{0,4}|"
+    r"[\[【(](?P<bracketed>" + _NAME + r")[\]】)])[ \t]?[:：](?=[\s\w\"'\[(*“‘<{-]|\Z)"
 )
 _MOST_SAMPLED = 200  # demonstrations looked at; more say the same
 _LONGEST_INPUT = 100_000
@@ -22,16 +23,19 @@ _LEAST_EXTRACTED = 2  # one answer may stand in its input by chance
 _PLACES = re.compile(
     r"\{\{-?\s*(?P<double>[A-Za-z_][\w.]{0,40})[^{}]{0,120}\}\}|"
     r"\$\{(?P<dollar>[A-Za-z_][\w .-]{0,40})(?::[^{}]{0,80})?\}"
-    r"|(?<![{\w])\{(?P<single>[A-Za-z_]\w{0,40})\}(?!\})|\[(?P<square>[A-Z][A-Z_ ]{2,30})\]"
+    r"|(?<![{A-Za-z0-9_])\{(?P<single>[A-Za-z_]\w{0,40})\}(?!\})|(?<![\w\])])\[(?P<square>[A-Z][A-Z_ ]{2,30}|[a-z][a-z_ ]{2,30})\]"
+    r"(?![(\w\[:])"
     r"|<(?P<angle>[A-Z][A-Z_]{2,30})>"
 )
+_SET = re.compile(r"\{%-?\s*(?:for|set)\s+([A-Za-z_]\w{0,40})")
 _NO_INPUTS = frozenset(("answer_choices", "answer", "label", "labels", "output", "options", "choices", "loop", "vars"))
 
 _TAKES_OUT = re.compile(
-    r"\b(?:extract\w*|verbatim|word[- ]for[- ]word|(?:exact |text )?spans?|substrings?|"
+    r"\b(?:extract(?:s|ed)?|verbatim|word[- ]for[- ]word|(?:exact |text )?spans?|substrings?|"
     r"(?:copy|copied|quoted?) (?:\w+ ){0,3}from|"
-    r"(?:find|identify|recogni[sz]e|locate|spot|pick|highlight|select) (?:out )?(?:all )?(?:the |an? )(?:\w+ ){0,4}?"
-    r"(?:words?|phrases?|names?|entit(?:y|ies)|terms?|person|location|organi[sz]ations?|mentions?|sentence)\b|"
+    r"(?:find|identify|recogni[sz]e|locate|spot|pick|highlight|select) (?:out )?(?:all )?(?:the |an? )"
+    r"(?:(?!of |in |from |for |and |or )\w+ ){0,4}?"
+    r"(?:words?|phrases?|names?|entit(?:y|ies)|terms?|person|location|organi[sz]ations?|mentions?)\b|"
     r"(?:contains|containing) the answer|extrahier\w*|extrai\w+|estrai\w+|poimi|извлек\w+)|抽出|提取|抽取|추출",
     re.IGNORECASE,
 )
@@ -40,6 +44,9 @@ _IS_WRITTEN_ANEW = re.compile(
     r"\b(?:summar\w+|paraphras\w+|rewrite\w*|translat\w+|generate (?:a|an) (?:title|response|question|story)|"
     r"categor\w+ of|classif\w+|topics?)\b",
     re.IGNORECASE,
+)
+_MAY_BE_ELSEWHERE = re.compile(
+    r"\b(?:or outside|not necessarily (?:a )?part|need not (?:be|appear|occur))\b", re.IGNORECASE
 )
 _PART = re.compile(r"\s*[,;|\n、，]\s*")
 _EDGES = " \t\n.\"'“”‘’«»`!?。"
@@ -68,7 +75,10 @@ def _keys(inputs: Sequence[str]) -> tuple[str, ...]:
 
 
 def _labels(inputs: Sequence[str]) -> tuple[str, ...]:
-    found = [[" ".join(match["name"].split()) for match in _FIELD.finditer(given)] for given in inputs]
+    found = [
+        [" ".join((match["name"] or match["bracketed"]).split()) for match in _FIELD.finditer(given)]
+        for given in inputs
+    ]
     counts = Counter(name.casefold() for names in found for name in dict.fromkeys(map(str.casefold, names)))
     led = [names[0].casefold() for names, given in zip(found, inputs, strict=True) if names and _begins(given)]
     common = {name for name, count in counts.items() if 2 * count > len(inputs)}
@@ -90,7 +100,11 @@ def places_in(text: str) -> tuple[str, ...]:
         match["double"] or match["dollar"] or match["single"] or match["square"] or match["angle"]
         for match in _PLACES.finditer(text)
     ]
-    return tuple(name for name in dict.fromkeys(names) if name.split(".")[0].casefold() not in _NO_INPUTS)
+    names = [name.rpartition(".")[0] if f"{name}(" in text else name for name in names]  # `text.split()` is of `text`
+    own = _NO_INPUTS | {match[1].casefold() for match in _SET.finditer(text)}
+    distinct = {name.casefold(): name for name in reversed(names)}
+    names = [distinct[name] for name in dict.fromkeys(map(str.casefold, names))]
+    return tuple(name for name in names if name.split(".")[0].casefold() not in own)
 
 
 def is_extractive(instruction: str, pairs: Sequence[Pair], *, form: AnswerForm, nothing: str | None) -> bool:
@@ -105,6 +119,8 @@ def is_extractive(instruction: str, pairs: Sequence[Pair], *, form: AnswerForm, 
     told = bool(_TAKES_OUT.search(instruction)) and not _IS_WRITTEN_ANEW.search(instruction)
     if not full:
         return told and not pairs
+    if _MAY_BE_ELSEWHERE.search(instruction):
+        return False
     stands = all(_stands_in(pair.output, pair.input) for pair in full)
     return stands and (told or len(full) >= _LEAST_EXTRACTED)
 

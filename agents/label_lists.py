@@ -16,7 +16,7 @@ _LABEL_NAMES = (
     r"klassen?|catégories?|étiquettes?|categorías?|etiquetas?|categorias?|categorie|luokat|luettelon|категори\w+|метк\w+"
 )
 _CUE = re.compile(
-    rf"\b(?:one of|{_LABEL_NAMES}|labell?ed|classif\w+|choose|types|eine[rs]? (?:der|von)|parmi|un[ae] de|"
+    rf"\b(?:one of|among|out of|{_LABEL_NAMES}|labell?ed|classif\w+|choose|types|eine[rs]? (?:der|von)|parmi|un[ae] de|"
     r"luokittele\w*|luokista)\b"
     r"|类别|标签|分类|之一|カテゴリ|ラベル",
     re.IGNORECASE,
@@ -25,7 +25,8 @@ _CLASSIFIES = re.compile(
     r"\b(?:classify|categori[sz]e|(?:which|what) (?:\w+ )?(?:label|category|class|intent|sentiment|topic)\b|"
     r"(?:assign|choose|predict|determine|give) (?:it |them |each \w+ )?(?:a|an|the|one)(?: \w+)? "
     r"(?:label|category|class|intent)\b|"
-    r"klassifizier\w+|kategorisier\w+|classer|classifie[rz]?|clasifi\w+|classifica\w*|luokittele)\b|"
+    r"klassifizier\w+|kategorisier\w+|classer|classifie[rz]?|clasifi(?:ca|car|que)|classificare?|luokittele|"
+    r"(?:detect|decide|determine|check|tell me|verify|judge|identify|predict|say) (?:if|whether))\b|"
     r"классифицир\w*|分类|分類|분류",
     re.IGNORECASE,
 )
@@ -66,6 +67,17 @@ CLOSED_FAMILIES = tuple(
 )  # fmt: skip
 """Label sets so common that two members of one in the demonstrations show it."""
 
+_SCALE = re.compile(
+    r"(?P<cue>\b(?:scale|range|rating|score|grade|stars?|level|skala|échelle|escala|scala)\b[^.\d\n]{0,30})?"
+    r"(?<![\d.,])(?P<low>[0-2])[ \t]{0,2}(?:to|through|and|bis|à|a|al|[-–—~至到])[ \t]{0,2}"
+    r"(?P<high>\d{1,2})(?![\d.,]\d|\d|%)",
+    re.IGNORECASE,
+)
+_RATES = re.compile(
+    r"\b(?:rat(?:e|es|ed|ing)|scor(?:e|es|ed|ing)|grad(?:e|es|ing)|bewerte\w*|évalu\w+|valora\w*)\b", re.IGNORECASE
+)
+_SCALE_REACH = 100
+_MOST_STEPS = 11
 _LAST_JOINT = re.compile(r"\b(?:or|oder|ou|o|или|tai|eller|lub|veya)\b|或|または|또는", re.IGNORECASE)
 _AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?"
 _OR = frozenset({"or", "and", "either", "only", "just", "oder", "ou", "o", "или", "tai"})
@@ -87,9 +99,10 @@ def listed_labels(instruction: str, *, known: frozenset[str], shown: bool) -> It
         _quoted(instruction, shown=shown),
         _enumerated(instruction, known=known),
         _families(instruction),
+        _scales(instruction, shown=shown),
     ):
         for items in proposals:
-            labels = tuple(dict.fromkeys(items))
+            labels = tuple(dict.fromkeys(_in_one_case(items) if not shown else items))
             if 2 <= len(labels) <= _MOST_LABELS and all(_is_label(label) for label in labels):
                 yield labels
 
@@ -215,8 +228,26 @@ def _families(instruction: str) -> Iterator[list[str]]:
             named = family & set(words)
             if len(named) < 2 or not _ends_clause(sentence, named):
                 continue
-            if set(words) <= named | _OR or _ANSWER_CUE.search(sentence) or _CUE.search(sentence):
+            asked = sentence.rstrip().endswith("?")  # "Is it positive or negative?"
+            if asked or set(words) <= named | _OR or _ANSWER_CUE.search(sentence) or _CUE.search(sentence):
                 yield from _enumerated(sentence.rstrip("?!) "), known=named)
+
+
+def _in_one_case(items: Sequence[str]) -> list[str]:
+    """ "Yes, no" as "Yes, No": where only the first is capitalised, it is because a sentence begins there."""
+    first, *others = items or [""]
+    begins = first[:1].isupper() and first[1:].islower() and others and all(item.islower() for item in others)
+    return [item.capitalize() for item in items] if begins else list(items)
+
+
+def _scales(instruction: str, *, shown: bool) -> Iterator[list[str]]:
+    """The steps of a scale ("rate it from 1 to 5"), if few; without demonstrations, only where words say that it is one."""
+    for match in _SCALE.finditer(instruction):
+        low, high = int(match["low"]), int(match["high"])
+        before = instruction[max(0, match.start() - _SCALE_REACH) : match.start()]
+        said = match["cue"] or _RATES.search(before)
+        if 0 < high - low < _MOST_STEPS and (shown or said):
+            yield [str(step) for step in range(low, high + 1)]
 
 
 def _ends_clause(sentence: str, labels: frozenset[str]) -> bool:

@@ -70,6 +70,6 @@ def announces_examples(text: str) -> bool:
     position = 0
     for line in text.split("\n"):
         position += len(line) + 1
-        if line.strip() and position < len(text) and lead_start(line, len(line)) < len(line.rstrip()):
+        if any(map(str.isalpha, line)) and position < len(text) and lead_start(line, len(line)) < len(line.rstrip()):
             return True
     return False

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from agents.layouts.found import Found
 from agents.layouts.frame import is_led
-from agents.layouts.markers import stem
+from agents.layouts.markers import markers, stem
 from agents.layouts.words import ASIDE_NAMES, INPUT_NAMES, INSTRUCTION_NAMES, OUTPUT_NAMES, PARTNERS, REASONING_NAMES
 from agents.records import Pair
 
@@ -161,7 +161,9 @@ def find_loose(text: str) -> Found | None:
         elif not led and line.strip().endswith((":", "：")):
             following = start + len(line) + 1
             led = following < len(text) and is_led(text, following)
-    return _rows(rows) if len(rows) > 1 else None
+    below = text[rows[-1][0] + len(rows[-1][1]) :] if rows else ""
+    named = any(mark.stem in OUTPUT_NAMES for mark in markers(below))  # then the example is there, and this its context
+    return _rows(rows) if len(rows) > 1 and not named else None
 
 
 def _rows(rows: Sequence[tuple[int, str]]) -> Found | None:

@@ -49,7 +49,7 @@ def instruction_around(text: str, *, start: int, end: int) -> str:
     """The instruction: what stands outside `text[start:end]`, less the words that only lead over."""
     # Where no examples follow, words that seem to announce some are the instruction's last, unless they end so.
     led = start < len(text) or text[:start].rstrip().endswith((":", "：", "...", "…"))
-    before = _unwrap(text[: lead_start(text, start)] if led else text[:start])
+    before = _unwrap(text[: lead_start(text, start) if led else _above_layout(text, start)])
     after = _after(text[end:], has_before=bool(before))
     return "\n\n".join(part for part in (before, after) if part)
 

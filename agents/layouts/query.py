@@ -19,6 +19,7 @@ _ONLY_PLACES = re.compile(rf"(?:[\"'“”‘’«»`]*{_PLACE}[\"'“”‘’�
 _WRAPPED_PLACE = re.compile(
     rf"(?:<(?P<tag>[\w-]{{1,30}})>\s*{_PLACE}\s*</(?P=tag)>|(?P<fence>`{{3,}}|\"\"\")\w{{0,12}}\s*{_PLACE}\s*(?P=fence))\s*"
 )
+_PLACE_NAME = re.compile(r"[\[{<$]\s*([A-Za-z_][\w.]{0,40})")
 _LONGEST_VALUE = 20_000
 _OWN = INPUT_NAMES - OUTPUT_NAMES - INSTRUCTION_NAMES
 
@@ -48,19 +49,21 @@ def _named(text: str) -> Query | None:
     is_place = last.stem in INPUT_NAMES and (not value.strip() or bool(_ONLY_PLACES.fullmatch(value.strip())))
     if not is_answer and not is_place:
         return None
-    chosen = _opening(text, marks[: -1 if is_answer else None], offset=offset)
+    if is_place and not value.strip() and len(marks) > 1 and _is_place(text, marks[-2], last, offset):
+        is_answer = True  # the fields above it are the input's, so this one is what is asked for
+    stop = offset + last.start if is_answer else len(text)
+    chosen = _opening(text, marks[: -1 if is_answer else None], offset=offset, stop=stop)
     if not chosen:
         return Query(offset + last.start) if is_answer and len(last.name) > 1 else None
     return Query(offset + chosen[0].start, tuple(_spelled(text, mark, offset) for mark in chosen))
 
 
-def _opening(text: str, marks: list[Marker], *, offset: int) -> list[Marker]:
+def _opening(text: str, marks: list[Marker], *, offset: int, stop: int) -> list[Marker]:
     """The fields of the input, the first one first: from the end up, as long as each is one that inputs have.
 
     Beyond an empty line a field belongs to them only if it is a place, or its name is an input's alone.
     """
     chosen: list[Marker] = []
-    stop = len(text)
     for mark in reversed(marks):
         value = text[offset + mark.end : stop]
         is_place = bool(_ONLY_PLACES.fullmatch(value.strip()))
@@ -70,6 +73,10 @@ def _opening(text: str, marks: list[Marker], *, offset: int) -> list[Marker]:
         chosen.insert(0, mark)
         stop = offset + mark.start
     return chosen
+
+
+def _is_place(text: str, mark: Marker, following: Marker, offset: int) -> bool:
+    return bool(_ONLY_PLACES.fullmatch(text[offset + mark.end : offset + following.start].strip()))
 
 
 def _spelled(text: str, mark: Marker, offset: int) -> str:
@@ -86,5 +93,5 @@ def _nameless(text: str) -> Query | None:
     for start in (*breaks[-1:], body.rfind("\n") + 1):
         tail = body[start:]
         if start and len(tail) < _LONGEST_VALUE and (_ONLY_PLACES.fullmatch(tail) or _WRAPPED_PLACE.fullmatch(tail)):
-            return Query(start)
+            return Query(start, tuple(dict.fromkeys(_PLACE_NAME.findall(tail))))
     return None
