@@ -13,7 +13,7 @@ from agents.json_shape import demonstrated_schema, told_schema
 from agents.label_lists import listed_labels
 from agents.records import AnswerForm
 
-__all__ = ["AnswerShape", "answer_shape", "asks_for_json"]
+__all__ = ["AnswerShape", "answer_shape", "asks_for_json", "asks_for_several"]
 
 _LEAST_LISTS = 4  # demonstrations before repetition alone makes a set of labels that may be combined
 _LONGEST_LABEL = 48
@@ -46,7 +46,8 @@ _ASKS_FOR_CODE = re.compile(
 _WRITES_CODE = re.compile(
     r"\b(?:write|generate|produce|output|return|create|complete|convert(?:s|ed|ing)?|translat\w*|implement|give|generat(?:e|es|ing)|pars(?:e|es|ing)|"
     r"answer|replac\w+|only)\b[^.\n]{0,80}?"
-    r"\b(?:(?:python|javascript|typescript|java|rust|golang|sql|bash|shell)(?: \w+)?|(?:line of )?code(?! block)|"
+    r"\b(?:(?:python|javascript|typescript|java|rust|golang|sql|bash|shell)(?: \w+)?|(?:line of )?"
+    r"(?<!calling )(?<!zip )(?<!area )(?<!country )(?<!postal )code(?! block)|"
     r"regex|regexp|regular expressions?|programs?|scripts?|sql quer(?:y|ies))\b|"
     r"(?:代码|コード|코드)[をで]?(?:生成|書|写)",
     re.IGNORECASE,
@@ -67,6 +68,12 @@ _FROM_JSON = re.compile(r"\b(?:input is|given|from|you (?:get|are given|receive)
 _SEVERAL = re.compile(
     r"\b(?:one or more|all (?:that|which) apply|every (?:label|categor\w+|tag)|any (?:number )?of|multiple|several|"
     r"multi-?label|zero or more|at least one)\b|多个|複数|여러",
+    re.IGNORECASE,
+)
+_SEVERAL_ASKED = re.compile(
+    r"\b(?:one or more (?:of|labels?|categor\w+|tags?|topics?)|all (?:that|which) apply|multiple (?:labels|categories|tags)|"
+    r"multi-?label|zero or more|at least one (?:label|category|tag)|all (?:the )?(?:relevant|applicable|matching) "
+    r"(?:labels|categories|tags|topics)|(?:labels|categories|tags|topics)\b[^.\n]{0,30}\bsep[ae]rated by)\b",
     re.IGNORECASE,
 )
 _SEPARATORS = (", ", "; ", " | ", "|", ",", ";", "\n", "、", "，", " / ")
@@ -166,16 +173,32 @@ def _also(nothing: str | None) -> list[str]:
 
 def _as_several_labels(instruction: str, outputs: Sequence[str], *, nothing: str | None) -> AnswerShape | None:
     """Labels joined by one and the same mark: a list in the instruction holds all, or they repeat themselves."""
+    if not outputs:
+        return _told_labels(instruction, nothing=nothing) if _SEVERAL_ASKED.search(instruction) else None
     for separator in _SEPARATORS:
         split = [[part.strip() for part in output.split(separator)] for output in outputs]
         parts = [part for row in split for part in row]
         if max(map(len, split), default=0) > 1 and all(map(_is_label, parts)):
             labels = _combined(instruction, split, parts=parts)
             if labels:
-                one = "|".join(re.escape(label) for label in sorted(labels, key=lambda label: (-len(label), label)))
-                several = f"(?:{one})(?:{re.escape(separator)}(?:{one}))*"
-                return AnswerShape("labels", "|".join([several, *_also(nothing)]))
+                return _several(labels, re.escape(separator), nothing=nothing)
     return None
+
+
+def _told_labels(instruction: str, *, nothing: str | None) -> AnswerShape | None:
+    """A list in an instruction that asks for several of its labels; how they are joined is left open."""
+    labels = next(listed_labels(instruction, known=frozenset(), shown=False), None)
+    return _several(labels, r"\s*[,;|\n]\s*", nothing=nothing) if labels else None
+
+
+def _several(labels: Sequence[str], joint: str, *, nothing: str | None) -> AnswerShape:
+    one = "|".join(re.escape(label) for label in sorted(labels, key=lambda label: (-len(label), label)))
+    return AnswerShape("labels", "|".join([f"(?:{one})(?:{joint}(?:{one}))*", *_also(nothing)]))
+
+
+def asks_for_several(instruction: str) -> bool:
+    """Whether the words ask for several labels at once."""
+    return bool(_SEVERAL_ASKED.search(instruction))
 
 
 def _combined(instruction: str, split: Sequence[Sequence[str]], *, parts: Sequence[str]) -> Sequence[str]:

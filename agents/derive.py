@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agents.answer_form import AnswerShape, answer_shape
+from agents.answer_form import AnswerShape, answer_shape, asks_for_several
 from agents.doubts import contradictions, label_doubt, split_doubt
 from agents.input_form import fields_of, is_extractive
 from agents.label_sets import as_shown, empty_answer, labels_of, outside
@@ -17,7 +17,7 @@ from agents.records import Pair, Spec
 
 __all__ = ["derive"]
 
-_LITERAL = re.compile(r"""\{\{-?\s*["']([^"'{}\n]{1,200})["']\s*-?\}\}""")
+_LITERAL = re.compile(r"""["']?\{\{-?\s*["']([^"'{}\n]{1,200})["']\s*-?\}\}["']?""")
 
 
 def derive(
@@ -35,14 +35,15 @@ def derive(
     are the labels, where somebody has named them.
     """
     outputs = [pair.output for pair in pairs]
-    said = _LITERAL.sub(r"\1", instruction)  # what a template writes out is read as words
+    said = _LITERAL.sub(r'"\1"', instruction)  # what a template writes out is read as words
     nothing = empty_answer(said, outputs)
     odd = outside(said, outputs, nothing=nothing)
     if told:
         labels = as_shown(told, outputs, nothing=nothing)
     else:
         # Where the demonstrations break the instruction's list, neither is taken for the one that is meant.
-        labels = () if odd else labels_of(said, outputs, nothing=nothing)
+        unsaid = odd or (not pairs and asks_for_several(said))
+        labels = () if unsaid else labels_of(said, outputs, nothing=nothing)
     if labels:
         # In a closed set, a stray blank does not make another label.
         pairs = [Pair(pair.input, pair.output.strip()) for pair in pairs]

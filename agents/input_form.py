@@ -23,7 +23,8 @@ _LEAST_EXTRACTED = 2  # one answer may stand in its input by chance
 _PLACES = re.compile(
     r"\{\{-?\s*(?P<double>[A-Za-z_][\w.]{0,40})[^{}]{0,120}\}\}|"
     r"\$\{(?P<dollar>[A-Za-z_][\w .-]{0,40})(?::[^{}]{0,80})?\}"
-    r"|(?<![{A-Za-z0-9_])\{(?P<single>[A-Za-z_]\w{0,40})\}(?!\})|(?<![\w\])])\[(?P<square>[A-Z][A-Z_ ]{2,30}|[a-z][a-z_ ]{2,30})\]"
+    r"|(?<![{A-Za-z0-9_])\{(?P<single>[A-Za-z_]\w{0,40})\}(?!\})|"
+    r"(?<![\w\])])\[(?P<square>[A-Z][A-Z_ ]{2,30}|[a-z][a-z_ /]{2,30})\]"
     r"(?![(\w\[:])"
     r"|<(?P<angle>[A-Z][A-Z_]{2,30})>"
 )
@@ -33,16 +34,17 @@ _NO_INPUTS = frozenset(("answer_choices", "answer", "label", "labels", "output",
 _TAKES_OUT = re.compile(
     r"\b(?:extract(?:s|ed)?|verbatim|word[- ]for[- ]word|(?:exact |text )?spans?|substrings?|"
     r"(?:copy|copied|quoted?) (?:\w+ ){0,3}from|"
-    r"(?:find|identify|recogni[sz]e|locate|spot|pick|highlight|select) (?:out )?(?:all )?(?:the |an? )"
+    r"(?:find|identify|recogni[sz]e|reconi[sz]e|locate|spot|pick|highlight|select) (?:out )?(?:all )?(?:the |an? )"
     r"(?:(?!of |in |from |for |and |or )\w+ ){0,4}?"
     r"(?:words?|phrases?|names?|entit(?:y|ies)|terms?|person|location|organi[sz]ations?|mentions?)\b|"
-    r"(?:contains|containing) the answer|extrahier\w*|extrai\w+|estrai\w+|poimi|извлек\w+)|抽出|提取|抽取|추출",
+    r"(?:contains|containing) the answer|extrahier\w*|extrai\w+|estrai\w+|poimi|"
+    r"tunnistaa\b[^.\n]{0,40}\b(?:nimi|nimen|nimet)|извлек\w+)|抽出|提取|抽取|추출",
     re.IGNORECASE,
 )
 _TAKES_ELEMENT = re.compile(r"\b(?:elements?|extract\w*|select|pick|which of|alkio\w*|elementin|copy)\b", re.IGNORECASE)
 _IS_WRITTEN_ANEW = re.compile(
     r"\b(?:summar\w+|paraphras\w+|rewrite\w*|translat\w+|generate (?:a|an) (?:title|response|question|story)|"
-    r"categor\w+ of|classif\w+|topics?)\b",
+    r"categor\w+ of|classif\w+|topics?|index)\b",
     re.IGNORECASE,
 )
 _MAY_BE_ELSEWHERE = re.compile(
