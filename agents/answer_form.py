@@ -71,7 +71,8 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _SEVERAL_ASKED = re.compile(
-    r"\b(?:one or more (?:of|labels?|categor\w+|tags?|topics?)|all (?:that|which) apply|multiple (?:labels|categories|tags)|"
+    r"\b(?:one or more (?:of|labels?|categor\w+|tags?|topics?)|all (?:that|which) apply|"
+    r"multiple (?:labels|categories|tags)|"
     r"multi-?label|zero or more|at least one (?:label|category|tag)|all (?:the )?(?:relevant|applicable|matching) "
     r"(?:labels|categories|tags|topics)|(?:labels|categories|tags|topics)\b[^.\n]{0,30}\bsep[ae]rated by)\b",
     re.IGNORECASE,

@@ -17,6 +17,7 @@ from agents.records import Pair, Spec
 
 __all__ = ["derive"]
 
+_MOST_READ = 100_000  # characters of an instruction; what answers look like is told earlier
 _LITERAL = re.compile(r"""["']?\{\{-?\s*["']([^"'{}\n]{1,200})["']\s*-?\}\}["']?""")
 
 
@@ -35,7 +36,7 @@ def derive(
     are the labels, where somebody has named them.
     """
     outputs = [pair.output for pair in pairs]
-    said = _LITERAL.sub(r'"\1"', instruction)  # what a template writes out is read as words
+    said = _LITERAL.sub(r'"\1"', instruction[:_MOST_READ])  # what a template writes out is read as words
     nothing = empty_answer(said, outputs)
     odd = outside(said, outputs, nothing=nothing)
     if told:
@@ -65,7 +66,7 @@ def derive(
         form=shape.form,
         output_pattern=shape.pattern,
         output_schema=shape.schema,
-        fields=fields_of(instruction, inputs) or tuple(places),
+        fields=fields_of(instruction[:_MOST_READ], inputs) or tuple(places),
         language=language,
         output_language=answers_language(said, outputs, inputs=language, is_text=shape.form == "text"),
         extractive=is_extractive(said, pairs, form=shape.form, nothing=nothing),

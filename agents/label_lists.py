@@ -85,7 +85,8 @@ _ANSWERS = (
 )
 _CASE = re.compile(
     rf"{_ANSWERS}(?:[ ,]{{1,2}}(?:it|the|your|answer|output|response|should|will|must|be|with|as|labell?ed))*"
-    rf"[ \t]+(?:[\"'“‘`]([^\s\"'”’`]{{1,16}}(?:[ ][^\s\"'”’`]{{1,12}})?)[\"'”’`]|([\w-]{{1,16}})(?=[ \t]+{_WORDS_OF_A_CASE}))"
+    rf"[ \t]+(?:[\"'“‘`]([^\s\"'”’`]{{1,16}}(?:[ ][^\s\"'”’`]{{1,12}})?)[\"'”’`]|"
+    rf"([\w-]{{1,16}})(?=[ \t]+{_WORDS_OF_A_CASE}))"
     rf"|\band[ \t]+[\"'“‘`]?([\w-]{{1,16}})[\"'”’`]?(?=[ \t]+{_WORDS_OF_A_CASE})",
     re.IGNORECASE,
 )

@@ -21,11 +21,12 @@ from engine.errors import RequestFailed, UserError
 from engine.messages import Request
 from engine.text import encoding_of
 
-__all__ = ["SURE", "clean", "parse", "parse_with_teacher", "read_prompt", "wants_teacher"]
+__all__ = ["MOST_BYTES", "SURE", "clean", "parse", "parse_with_teacher", "read_prompt", "too_long", "wants_teacher"]
 
 _SHAPE = '{"instruction": "...", "demonstrations": [{"input": "...", "output": "..."}]}'
 _LABELS = '{"labels": ["...", "..."]}'
 _LONGEST_PROMPT = 5_000_000  # characters; the largest context windows hold a fraction of it
+MOST_BYTES = 4 * _LONGEST_PROMPT + 5  # a character has four at most, and one more is too many
 _LONGEST_SPLIT = 8_000  # tokens of the teacher's answer; it repeats the prompt
 _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds any
 
@@ -33,6 +34,9 @@ _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds
 def read_prompt(path: Path) -> str:
     """The text of a prompt file; raises UserError when it cannot be read as text."""
     try:
+        size = path.stat().st_size
+        if size >= MOST_BYTES:
+            raise UserError(f"{path}: {too_long(f'{size:,} bytes')}")
         raw = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; give the path of a text file that holds the prompt") from None
@@ -65,13 +69,18 @@ def clean(text: str) -> str:
             f"the prompt holds a character that is none (at {error.start}); save it as UTF-8 text and try again"
         ) from None
     if len(plain) > _LONGEST_PROMPT:
-        raise UserError(
-            f"the prompt has {len(plain):,} characters, more than any model reads ({_LONGEST_PROMPT:,}); "
-            "give rows of data as a file of their own, and the prompt alone"
-        )
+        raise UserError(too_long(f"{len(plain):,} characters"))
     if not plain.strip():
         raise UserError("the prompt is empty; write what the model shall do, best with a few examples")
     return plain
+
+
+def too_long(size: str) -> str:
+    """What is wrong with a prompt of this size, and the way out."""
+    return (
+        f"the prompt has {size}, more than any model reads ({_LONGEST_PROMPT:,} characters); "
+        "give rows of data as a file of their own, and the prompt alone"
+    )
 
 
 def parse(text: str) -> Spec:

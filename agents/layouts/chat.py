@@ -21,9 +21,10 @@ _TURN = re.compile(
 )
 _END = re.compile(r"<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|end\|>|<\|endoftext\|>|<\|end_of_text\|>|</s>|<s>")
 _NOISE = re.compile(r"<\|begin_of_text\|>|<s>|<bos>")
-_INST = re.compile(r"\[INST\](?P<given>.*?)\[/INST\](?P<answer>.*?)(?=</s>|<s>|\[INST\]|\Z)", re.DOTALL)
+_INST = re.compile(r"\[INST\]|\[/INST\]|</s>|<s>")
 _SYSTEM = re.compile(r"\s*<<SYS>>(?P<system>.*?)<</SYS>>\s*", re.DOTALL)
 _SYSTEMS = frozenset(("system", "developer"))
+_OF_INST = {"[INST]": "user", "[/INST]": "assistant"}
 _ASKERS, _REPLIERS = frozenset(("user", "human")), frozenset(("assistant", "model", "gpt", "bot"))
 
 
@@ -48,20 +49,21 @@ def _of_turns(text: str) -> Found | None:
 
 def _of_inst(text: str) -> Found | None:
     """Of the dialect whose system turn stands inside the first user's."""
-    turns: list[tuple[str, str]] = []
-    first = None
-    system = ""
-    for match in _INST.finditer(text) if "[/INST]" in text else ():
-        first = match if first is None else first
-        given = match["given"]
-        if inner := _SYSTEM.match(given):
-            system = system or inner["system"].strip()
-            given = given[inner.end() :]
-        turns += [("user", given.strip()), ("assistant", match["answer"].strip())]
-    if first is None:
+    if "[/INST]" not in text:
         return None
-    above = _NOISE.sub("", text[: first.start()]).strip()
-    return _found(text, turns, start=first.start(), instruction=above or system)
+    marks = list(_INST.finditer(text))
+    turns: list[tuple[str, str]] = []
+    for number, mark in enumerate(marks):
+        stop = marks[number + 1].start() if number + 1 < len(marks) else len(text)
+        if mark[0] in _OF_INST:
+            turns.append((_OF_INST[mark[0]], text[mark.end() : stop].strip()))
+    start = next((mark.start() for mark in marks if mark[0] == "[INST]"), len(text))
+    system = ""
+    if turns and (inner := _SYSTEM.match(turns[0][1])) is not None:
+        system = inner["system"].strip()
+        turns[0] = (turns[0][0], turns[0][1][inner.end() :].strip())
+    above = _NOISE.sub("", text[:start]).strip()
+    return _found(text, turns, start=start, instruction=above or system)
 
 
 def _found(text: str, turns: Sequence[tuple[str, str]], *, start: int, instruction: str) -> Found | None:

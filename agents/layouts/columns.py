@@ -7,7 +7,6 @@ and never for certain.
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,8 +100,7 @@ def _below(
     text: str, start: int, header: str, *, separator: str, names: Sequence[str], columns: Columns
 ) -> Found | None:
     """The rows right below the header; the first that has not its cells ends them."""
-    body = text[start + len(header) + 1 :]
-    source = _Counting(body)
+    source = _Lines(text, start + len(header) + 1)
     pairs = []
     end = start + len(header)
     try:
@@ -110,7 +108,7 @@ def _below(
             if len(cells) != len(names):
                 break
             pairs.append(columns.pair([cell.strip() for cell in cells], header=names))
-            end = start + len(header) + 1 + source.position
+            end = source.position
     except csv.Error:
         return None
     full = tuple(pair for pair in pairs if pair.input and pair.output)
@@ -127,16 +125,18 @@ def _below(
     )
 
 
-class _Counting:
-    """Lines of a text, counting how far it was read: a quoted cell may hold line ends."""
+class _Lines:
+    """A text's lines from a place on, and how far they were read: a quoted cell may hold line ends."""
 
-    def __init__(self, text: str) -> None:
-        self._lines = io.StringIO(text)
-        self.position = 0
+    def __init__(self, text: str, position: int) -> None:
+        self._text = text
+        self.position = position
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            self.position += len(line)
+        while self.position < len(self._text):
+            stop = self._text.find("\n", self.position) + 1 or len(self._text)
+            line = self._text[self.position : stop]
+            self.position = stop
             yield line
 
 

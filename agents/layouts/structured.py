@@ -38,10 +38,11 @@ def find_json(text: str) -> Found | None:
         found = list(pairs_in(value))
         if not found:
             continue
-        begin = begin if pairs else start
+        if not pairs:
+            begin = start
+            instruction = None if text[:start].strip() else _instruction_in(value)
         pairs.extend(found)
         end = stop
-        instruction = instruction or (_instruction_in(value) if len(text[:start].strip()) == 0 else None)
     if not pairs:
         return None
     return Found(layout="json", pairs=tuple(pairs), start=begin, end=end, certainty=1.0, instruction=instruction)
