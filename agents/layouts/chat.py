@@ -44,7 +44,7 @@ def _of_turns(text: str) -> Found | None:
     above = _NOISE.sub("", text[: marks[0].start()]).strip() if marks else ""
     # Below an instruction, a system turn is none: it may be what somebody wrote into an example.
     system = "" if above else "\n\n".join(said for role, said in turns if role in _SYSTEMS and said)
-    return _found(text, turns, start=marks[0].start() if marks else 0, instruction=system or above)
+    return _found(text, turns, start=marks[0].start() if marks else 0, above=above, system=system)
 
 
 def _of_inst(text: str) -> Found | None:
@@ -63,15 +63,17 @@ def _of_inst(text: str) -> Found | None:
         system = inner["system"].strip()
         turns[0] = (turns[0][0], turns[0][1][inner.end() :].strip())
     above = _NOISE.sub("", text[:start]).strip()
-    return _found(text, turns, start=start, instruction=above or system)
+    return _found(text, turns, start=start, above=above, system=system)
 
 
-def _found(text: str, turns: Sequence[tuple[str, str]], *, start: int, instruction: str) -> Found | None:
+def _found(text: str, turns: Sequence[tuple[str, str]], *, start: int, above: str, system: str) -> Found | None:
+    """What stands above the transcript is the instruction, and only where nothing does, the system turn is."""
     pairs = tuple(
         Pair(given, answer)
         for (role, given), (next_role, answer) in pairwise(turns)
         if role in _ASKERS and next_role in _REPLIERS and given and answer
     )
-    if not pairs or not instruction:
+    if not pairs or not (above or system):
         return None
+    instruction = None if above else system
     return Found(layout="chat", pairs=pairs, start=start, end=len(text), certainty=1.0, instruction=instruction)
