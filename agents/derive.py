@@ -66,7 +66,7 @@ def derive(
         form=shape.form,
         output_pattern=shape.pattern,
         output_schema=shape.schema,
-        fields=fields_of(instruction[:_MOST_READ], inputs) or tuple(places),
+        fields=_without_twins((*fields_of(instruction[:_MOST_READ], inputs), *places)),
         language=language,
         output_language=answers_language(said, outputs, inputs=language, is_text=shape.form == "text"),
         extractive=is_extractive(said, pairs, form=shape.form, nothing=nothing),
@@ -74,3 +74,9 @@ def derive(
         confidence=confidence,
         doubts=tuple(doubt for doubt in doubts if doubt is not None),
     )
+
+
+def _without_twins(names: Sequence[str]) -> tuple[str, ...]:
+    """The names in order, of those that differ in case alone the first."""
+    first = {name.casefold(): name for name in reversed(names)}
+    return tuple(first[name] for name in dict.fromkeys(map(str.casefold, names)))

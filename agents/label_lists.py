@@ -76,6 +76,10 @@ _SCALE = re.compile(
 _RATES = re.compile(
     r"\b(?:rat(?:e|es|ed|ing)|scor(?:e|es|ed|ing)|grad(?:e|es|ing)|bewerte\w*|évalu\w+|valora\w*)\b", re.IGNORECASE
 )
+_LEADS_TO_STEPS = re.compile(
+    r"\b(?:output|answer|respond|return|reply)(?: (?:with|an?|the|integer|number|from|between|only))*\s*\Z",
+    re.IGNORECASE,
+)
 _SCALE_REACH = 100
 _MOST_STEPS = 11
 _WORDS_OF_A_CASE = r"(?:if|for|when|whenever|in case|otherwise|where|unless)\b"
@@ -92,8 +96,9 @@ _CASE = re.compile(
 )
 _CLAUSE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _DIGITS_LISTED = re.compile(r"(?<![\w.,])\d(?:[ \t]*,[ \t]*\d)*[ \t]*,?[ \t]*\bor\b[ \t]*\d(?![\w.]\w)")
-_OR_QUOTED = re.compile(r"\bor\b[ \t]*[\"'“‘`]")
+_OR_QUOTED = re.compile(r"\bor\b[ \t]*(?:an?[ \t]|the[ \t])?[\"'“‘`]")
 _LIST_IN_MARKS = re.compile(r"[\"“](?P<items>[^\"”\n{}]{3,2000},[^\"”\n{}]{3,400})[\"”]")
+_ENDS_JOINED = re.compile(r",[ \t]*(?:or|and)[ \t][^,]*\Z")
 _LIST_JOINT = re.compile(r"[ \t]*,[ \t]*(?:(?:or|and)[ \t]+)?")
 _FOLLOWS_LABELS = re.compile(r"(?:sentiment|tone|label|class|category|opinion|emotion|impact|connotation)s?\b\W*\Z")
 _LAST_JOINT = re.compile(r"\b(?:or|oder|ou|o|или|tai|eller|lub|veya)\b|或|または|또는", re.IGNORECASE)
@@ -204,7 +209,9 @@ def _listed_in_one_pair_of_marks(sentences: Sequence[str]) -> Iterator[list[str]
     """A whole list within one pair of quotation marks: `categories "a, b, c or d"`."""
     for sentence in sentences:
         for match in _LIST_IN_MARKS.finditer(sentence) if _CUE.search(sentence) else ():
-            yield [_bare(item) for item in _LIST_JOINT.split(match["items"]) if _bare(item)]
+            *items, last = _LIST_JOINT.split(match["items"])
+            pair = re.split(r"[ \t]+or[ \t]+", last) if not _ENDS_JOINED.search(match["items"]) else [last]
+            yield [_bare(item) for item in (*items, *pair) if _bare(item)]
 
 
 def _conditional(instruction: str) -> Iterator[list[str]]:
@@ -295,7 +302,7 @@ def _scales(instruction: str, *, shown: bool) -> Iterator[list[str]]:
     for match in _SCALE.finditer(instruction):
         low, high = int(match["low"]), int(match["high"])
         before = instruction[max(0, match.start() - _SCALE_REACH) : match.start()]
-        said = match["cue"] or _RATES.search(before)
+        said = match["cue"] or _RATES.search(before) or _LEADS_TO_STEPS.search(before)
         if 0 < high - low < _MOST_STEPS and (shown or said):
             yield [str(step) for step in range(low, high + 1)]
 

@@ -13,6 +13,7 @@ from agents import layouts, prompts
 from agents.asks import Asks, coldest
 from agents.derive import derive
 from agents.doubts import SURE
+from agents.input_form import places_in
 from agents.label_sets import plain
 from agents.layouts import wording
 from agents.records import Pair, Spec
@@ -101,7 +102,7 @@ def parse(text: str) -> Spec:
             (),
             layout="plain",
             confidence=_HIDDEN_DEMONSTRATIONS if announced else 1.0,
-            places=layouts.fields_at_hand(text),
+            places=layouts.fields_at_hand(text) or places_in(text[len(instruction) :]),
         )
     instruction = layouts.instruction_of(text, found)
     return _spec(instruction, found.pairs, layout=found.layout, confidence=found.certainty)

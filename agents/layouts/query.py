@@ -19,8 +19,26 @@ _ONLY_PLACES = re.compile(rf"(?:[\"'“”‘’«»`]*{_PLACE}[\"'“”‘’�
 _WRAPPED_PLACE = re.compile(
     rf"(?:<(?P<tag>[\w-]{{1,30}})>\s*{_PLACE}\s*</(?P=tag)>|(?P<fence>`{{3,}}|\"\"\")\w{{0,12}}\s*{_PLACE}\s*(?P=fence))\s*"
 )
-_PLACE_NAME = re.compile(r"[\[{<$]\s*([A-Za-z_][\w.]{0,40})")
 _LONGEST_VALUE = 20_000
+_MOST_NAME_WORDS = 3  # a longer one is a sentence that leads to the place
+_OFFERS = frozenset(
+    (
+        "options",
+        "option",
+        "choices",
+        "labels",
+        "categories",
+        "classes",
+        "intents",
+        "topics",
+        "answers",
+        "hint",
+        "optionen",
+    )
+)
+"""Fields of what may be answered, which the instruction needs."""
+
+_OFFERED = re.compile(r"\b(?:answer_choices|options|choices|labels|categories|classes|intents)\b", re.IGNORECASE)
 _OWN = INPUT_NAMES - OUTPUT_NAMES - INSTRUCTION_NAMES
 
 
@@ -66,9 +84,9 @@ def _opening(text: str, marks: list[Marker], *, offset: int, stop: int) -> list[
     chosen: list[Marker] = []
     for mark in reversed(marks):
         value = text[offset + mark.end : stop]
-        is_place = bool(_ONLY_PLACES.fullmatch(value.strip()))
+        is_place = bool(_ONLY_PLACES.fullmatch(value.strip())) and len(mark.name.split()) <= _MOST_NAME_WORDS
         paragraphs = len(EMPTY_LINES.findall(value.strip()))
-        if not (is_place or (mark.stem in _OWN and paragraphs == 0)):
+        if mark.stem in _OFFERS or not (is_place or (mark.stem in _OWN and paragraphs == 0)):
             break
         chosen.insert(0, mark)
         stop = offset + mark.start
@@ -92,6 +110,11 @@ def _nameless(text: str) -> Query | None:
     breaks = [match.end() for match in EMPTY_LINES.finditer(body)]
     for start in (*breaks[-1:], body.rfind("\n") + 1):
         tail = body[start:]
-        if start and len(tail) < _LONGEST_VALUE and (_ONLY_PLACES.fullmatch(tail) or _WRAPPED_PLACE.fullmatch(tail)):
-            return Query(start, tuple(dict.fromkeys(_PLACE_NAME.findall(tail))))
+        if (
+            start
+            and len(tail) < _LONGEST_VALUE
+            and not _OFFERED.search(tail)
+            and (_ONLY_PLACES.fullmatch(tail) or _WRAPPED_PLACE.fullmatch(tail))
+        ):
+            return Query(start)
     return None
