@@ -154,7 +154,9 @@ async def parse_with_teacher(asks: Asks, text: str) -> Spec:
 async def _asked(asks: Asks, prompt: str, *, text: str, shape: str, most: int) -> str:
     """The teacher's answer; nothing when it fails."""
     filled = prompts.fill(prompt, prompt=text.strip(), shape=shape)
-    request = Request.user(filled, max_tokens=min(most, _LONGEST_SPLIT), temperature=coldest(asks, tag="parse"), tag="parse")
+    request = Request.user(
+        filled, max_tokens=min(most, _LONGEST_SPLIT), temperature=coldest(asks, tag="parse"), tag="parse"
+    )
     try:
         return (await asks.ask(request)).text
     except RequestFailed:

@@ -183,6 +183,7 @@ def test_any_text_is_a_spec_or_refused_in_one_line(text: str) -> None:
 def test_a_spec_that_is_written_is_read_as_it_was(text: str, toml: bool) -> None:
     spec = spec_or_refusal(f"Translate it. {text}")
     assume(isinstance(spec, Spec))
+    assert isinstance(spec, Spec)
     written = text_of(spec, toml=toml)
 
     assert spec_in(written) == spec
