@@ -88,7 +88,7 @@ _ANSWERS = (
     r"indicate|otherwise|give|be)\b"
 )
 _CASE = re.compile(
-    rf"{_ANSWERS}(?:[ ,]{{1,2}}(?:it|the|your|answer|output|response|should|will|must|be|with|as|labell?ed))*"
+    rf"{_ANSWERS}(?:[ ,]{{1,2}}(?:it|the|your|answer|output|response|should|will|must|be|is|with|as|labell?ed))*"
     rf"[ \t]+(?:[\"'“‘`]([^\s\"'”’`]{{1,16}}(?:[ ][^\s\"'”’`]{{1,12}})?)[\"'”’`]|"
     rf"([\w-]{{1,16}})(?=[ \t]+{_WORDS_OF_A_CASE}))"
     rf"|\band[ \t]+[\"'“‘`]?([\w-]{{1,16}})[\"'”’`]?(?=[ \t]+{_WORDS_OF_A_CASE})",
