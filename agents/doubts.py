@@ -20,7 +20,9 @@ _WHY = {
     "two_lines": "they are told apart by their lines alone: an input, and below it its output",
     "two_scripts": "inputs and outputs are told apart by their script alone",
     "arrow_below": "there is one alone, and no heading says that it is an example",
-    "colons": "they are told apart by a colon alone",
+    "json": "they are told apart by the order of their fields alone, whose names say nothing",
+    "tags": "they are told apart by the order of their tags alone, whose names say nothing",
+    "table": "they are told apart by the order of their columns alone, whose names say nothing",
     "columns": "they are told apart by their columns alone, whose names say nothing",
 }
 _OTHERWISE = "other readings of the names around them are nearly as likely"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.layouts import arrows, chat, columns, fields, keyed, literals, loose, prose, query, structured
+from agents.layouts import arrows, chat, columns, fields, keyed, literals, loose, prose, query, structured, unnamed
 from agents.layouts.found import Found
 from agents.layouts.frame import instruction_around, lead_start
 from agents.layouts.wording import asks_for_something as says_enough
@@ -32,7 +32,7 @@ def find(text: str) -> Found | None:
     readings = [found for layout in _MARKED if (found := layout(text)) is not None]
     best = max(readings, key=lambda found: (len(found.pairs), found.certainty, found.end - found.start), default=None)
     if best is None:
-        return columns.find_loose(text) or loose.find(text)
+        return unnamed.find(text) or columns.find_loose(text) or loose.find(text)
     return next((outer for outer in readings if outer is not best and _holds(outer, best, text)), best)
 
 

@@ -5,17 +5,36 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeGuard
 
 from agents.layouts.columns import columns_of, joined, unnamed
 from agents.layouts.found import Found
 from agents.layouts.markers import stem
-from agents.layouts.words import EXAMPLE_WORDS, INPUT_NAMES, INSTRUCTION_NAMES, OUTPUT_NAMES
+from agents.layouts.words import (
+    ASIDE_NAMES,
+    EXAMPLE_WORDS,
+    INPUT_NAMES,
+    INSTRUCTION_NAMES,
+    OUTPUT_NAMES,
+    REASONING_NAMES,
+)
 from agents.records import Pair
 
-__all__ = ["find_attributes", "find_json", "find_table", "find_tags", "pair_of", "pairs_in"]
+__all__ = [
+    "LEAF",
+    "find_attributes",
+    "find_json",
+    "find_table",
+    "find_tags",
+    "pair_of",
+    "pairs_in",
+    "values_in",
+    "with_sections",
+]
 
 _JSON_START = re.compile(r"^[ \t]{0,12}(?:[-*•][ \t]+|\d{1,3}[.)][ \t]+)?(?=[\[{])", re.MULTILINE)
 _MOST_FAILURES = 60  # a hostile text may begin JSON on every line and never end it
@@ -25,6 +44,8 @@ _ATTRIBUTED = re.compile(
     r"<[^\W\d_][\w\-]{0,30}(?:\s{1,8}[^\W\d_][\w\-]{0,30}[ \t]?=[ \t]?(?:\"[^\"<]*\"|'[^'<]*')){2,8}\s{0,4}/?>"
     r"(?:\s{0,4}</\w{1,30}>)?"
 )
+LEAF = re.compile(r"<(?P<name>[^\W\d_][\w-]{0,30})>(?P<inner>[^<>]{1,4000})</(?P=name)>")
+_NO_FIELDS = ASIDE_NAMES | REASONING_NAMES | INSTRUCTION_NAMES
 _SECTION = re.compile(r"[ \t\n]*</?[\w\-]{1,30}(?:[ \t]+[^<>\n]{0,80})?>[ \t\n]*")
 _RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{1,80}:?[ \t]*(?:\|[ \t]*:?-{1,80}:?[ \t]*)*\|?[ \t]*")
 _CELL = re.compile(r"(?<!\\)\|")
@@ -34,7 +55,7 @@ def find_json(text: str) -> Found | None:
     """Demonstrations written as JSON: one object a line, an array, or a whole prompt in one object."""
     pairs: list[Pair] = []
     begin, end, instruction = 0, 0, None
-    for start, stop, value in _values(text):
+    for start, stop, value in values_in(text):
         found = list(pairs_in(value))
         if not found:
             continue
@@ -48,7 +69,8 @@ def find_json(text: str) -> Found | None:
     return Found(layout="json", pairs=tuple(pairs), start=begin, end=end, certainty=1.0, instruction=instruction)
 
 
-def _values(text: str) -> Iterator[tuple[int, int, object]]:
+def values_in(text: str) -> Iterator[tuple[int, int, object]]:
+    """Every JSON value that begins a line, with where it begins and ends."""
     decoder = json.JSONDecoder()
     failures, end = 0, 0
     for match in _JSON_START.finditer(text):
@@ -147,25 +169,46 @@ def _instruction_in(value: object) -> str | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A field's tag with what stands in it."""
+
+    name: str
+    start: int
+    inner: str
+    end: int
+
+
 def find_tags(text: str) -> Found | None:
     """Demonstrations in tags: `<example><input>…</input><output>…</output></example>`."""
-    fields = list(_tagged(text))
-    pairs: list[Pair] = []
-    begin, end = 0, 0
-    names: tuple[str, str] | None = None
-    for (name, start, given, _), (answer, _, output, stop) in pairwise(fields):
-        if stem(name) not in INPUT_NAMES or stem(answer) not in OUTPUT_NAMES or start < end:
-            continue
-        if names not in (None, (name, answer)) or not output.strip() or not given.strip():
-            continue
-        begin = begin if pairs else start
-        names = (name, answer)
-        pairs.append(Pair(given, output))
-        end = stop
-    if not pairs:
+    examples = list(_tagged_examples(_tagged(text)))
+    if not examples:
         return None
-    begin, end = _with_sections(text, begin, end)
-    return Found(layout="tags", pairs=tuple(pairs), start=begin, end=end, certainty=1.0, names=names)
+    # What only some have above their input is no part of it: a context for all of them, or the prompt around them.
+    parts = min(len(inputs) for inputs, _ in examples)
+    pairs = tuple(
+        Pair(joined([(tag.name, tag.inner) for tag in inputs[-parts:]]), output.inner) for inputs, output in examples
+    )
+    begin, end = examples[0][0][-parts].start, examples[-1][1].end
+    begin, end = with_sections(text, begin, end)
+    names = (examples[0][0][-1].name, examples[0][1].name)
+    return Found(layout="tags", pairs=pairs, start=begin, end=end, certainty=1.0, names=names)
+
+
+def _tagged_examples(tags: Iterable[_Tag]) -> Iterator[tuple[list[_Tag], _Tag]]:
+    """The inputs' tags in a row, and the output's that follows; of all examples the output has the same name."""
+    inputs: list[_Tag] = []
+    answer: str | None = None
+    for tag in tags:
+        is_answer = stem(tag.name) in OUTPUT_NAMES and inputs and tag.name not in {given.name for given in inputs}
+        if not tag.inner.strip():
+            inputs = []
+        elif is_answer and answer in (None, tag.name):
+            answer = tag.name
+            yield inputs, tag
+            inputs = []
+        elif stem(tag.name) not in OUTPUT_NAMES - INPUT_NAMES and tag.name != answer:
+            inputs.append(tag)
 
 
 def find_attributes(text: str) -> Found | None:
@@ -182,33 +225,39 @@ def find_attributes(text: str) -> Found | None:
         end = match.end()
     if not pairs:
         return None
-    begin, end = _with_sections(text, begin, end)
+    begin, end = with_sections(text, begin, end)
     return Found(layout="attributes", pairs=tuple(pairs), start=begin, end=end, certainty=1.0)
 
 
-def _tagged(text: str) -> Iterator[tuple[str, int, str, int]]:
-    """(name, start, content, stop) of every field's tag; sections such as `<example>` are looked into."""
+def _tagged(text: str) -> Iterator[_Tag]:
+    """Every field's tag; sections such as `<example>` are looked into. An unknown name is a field's if it recurs."""
+    leaves = Counter(leaf["name"] for leaf in LEAF.finditer(text))
     position = 0
     missing: set[str] = set()
     while (match := _TAG.search(text, position)) is not None:
         position = match.end()
         name = match["name"].casefold()
-        known = stem(name) in INPUT_NAMES or stem(name) in OUTPUT_NAMES
-        if not known or stem(name) in EXAMPLE_WORDS or name in missing:
+        if stem(name) in EXAMPLE_WORDS or name in missing:
+            continue
+        if stem(name) not in INPUT_NAMES | OUTPUT_NAMES:
+            leaf = LEAF.match(text, match.start())
+            if leaf and leaves[leaf["name"]] > 1 and stem(name) not in _NO_FIELDS:
+                position = leaf.end()
+                yield _Tag(name, leaf.start(), leaf["inner"].strip(), position)
             continue
         stop = text.find(f"</{match['name']}>", match.end())
         if stop < 0:
             missing.add(name)  # never look for it again: a text full of open tags must not cost its square
             continue
         position = stop + len(name) + 3
-        yield name, match.start(), _without_margins(text[match.end() : stop]), position
+        yield _Tag(name, match.start(), _without_margins(text[match.end() : stop]), position)
 
 
 def _without_margins(content: str) -> str:
     return content.strip("\n").strip() if "\n" in content else content
 
 
-def _with_sections(text: str, begin: int, end: int) -> tuple[int, int]:
+def with_sections(text: str, begin: int, end: int) -> tuple[int, int]:
     """The region with the tags around it that hold nothing else (`<examples>`, `<example>`)."""
     while (start := text.rfind("<", 0, begin)) >= 0:
         match = _SECTION.fullmatch(text, start, begin)

@@ -69,7 +69,10 @@ def test_several_labels_that_only_the_words_ask_for_may_be_joined_anyhow() -> No
 
 
 def test_a_schema_holds_what_every_answer_has_and_forbids_no_more() -> None:
-    rows = ({"name": "Bo", "age": 4, "tags": ["a"]}, {"name": "Al", "age": None, "tags": [], "nick": "A"})
+    rows: tuple[dict[str, object], ...] = (
+        {"name": "Bo", "age": 4, "tags": ["a"]},
+        {"name": "Al", "age": None, "tags": [], "nick": "A"},
+    )
     spec = answered("Say it in JSON.", *map(json.dumps, rows))
 
     assert spec.output_schema == {
@@ -142,7 +145,9 @@ def test_a_row_of_several_fields_stays_whole_with_their_names() -> None:
     lines = "\n".join(json.dumps(row) for row in rows)
     table = "| premise | hypothesis | label |\n|-|-|-|\n| a | b | yes |\n| c | d | no |"
 
-    for body in (lines, table, "premise,hypothesis,label\na,b,yes\nc,d,no"):
+    tags = "\n".join("".join(f"<{name}>{value}</{name}>" for name, value in row.items()) for row in rows)
+
+    for body in (lines, table, tags, "premise,hypothesis,label\na,b,yes\nc,d,no"):
         assert parse(f"Does it follow?\n\n{body}").demonstrations == (
             Pair("premise: a\nhypothesis: b", "yes"),
             Pair("premise: c\nhypothesis: d", "no"),
@@ -257,3 +262,20 @@ def test_what_is_left_open_is_said(text: str, about: str) -> None:
 
 def test_a_prompt_without_a_doubt_has_none() -> None:
     assert answered("Answer yes or no.", "yes", "no").doubts == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"country": "France", "capital": "Paris"}\n{"country": "Peru", "capital": "Lima"}',
+        "<country>France</country><capital>Paris</capital>\n<country>Peru</country><capital>Lima</capital>",
+        "| Country | Capital |\n| - | - |\n| France | Paris |\n| Peru | Lima |",
+        "Examples:\nFrance: Paris\nPeru: Lima",
+    ],
+    ids=["json", "tags", "table", "announced"],
+)
+def test_examples_whose_names_say_nothing_are_read_and_doubted(body: str) -> None:
+    spec = parse(f"Name the capital of the country.\n\n{body}")
+
+    assert spec.demonstrations == (Pair("France", "Paris"), Pair("Peru", "Lima"))
+    assert [doubt.about for doubt in spec.doubts] == ["demonstrations"]

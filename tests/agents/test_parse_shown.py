@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,22 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
 
     assert ran.code == 2
     assert says in ran.err
+
+
+def test_what_a_prompt_leaves_open_is_noted_in_a_run_and_warned_of_in_its_report(tmp_path: Path) -> None:
+    (tmp_path / "prompt.md").write_text(f"{DATES.read_text()}\n\nInput: 9/11/98\nOutput: 1998-11-09\n")
+
+    ran = in_this_process(
+        "generate",
+        str(tmp_path / "prompt.md"),
+        "--model",
+        "simulated/dates",
+        "--examples",
+        "20",
+        "--out",
+        str(tmp_path / "run"),
+    )
+    report = json.loads((tmp_path / "run" / "report.json").read_bytes())
+
+    assert "the prompt leaves something open (contradiction): demonstrations" in ran.out
+    assert any("the same input and different answers" in warning for warning in report["warnings"])
