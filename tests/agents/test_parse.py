@@ -220,6 +220,14 @@ def test_a_prompt_file_that_is_none_is_named(tmp_path: Path) -> None:
             read_prompt(tmp_path / name)
 
 
+def test_a_file_that_is_far_too_long_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "rows.txt").open("wb") as file:
+        file.truncate(50_000_000_000)  # takes no room on the disk, and would not fit into memory
+
+    with pytest.raises(UserError, match="rows.txt: the prompt has 50,000,000,000 bytes, more than any model reads"):
+        read_prompt(tmp_path / "rows.txt")
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from([*"ab \n:=\"'->{}[]<>|#*`.Q。", "Input", "Output", "Example", "For example, "])))
 def test_any_text_behind_an_instruction_gives_the_same_spec_twice(parts: list[str]) -> None:
