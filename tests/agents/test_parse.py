@@ -224,7 +224,7 @@ def test_a_file_that_is_far_too_long_is_refused_before_it_is_read(tmp_path: Path
     with (tmp_path / "rows.txt").open("wb") as file:
         file.truncate(50_000_000_000)  # takes no room on the disk, and would not fit into memory
 
-    with pytest.raises(UserError, match="rows.txt: the prompt has 50,000,000,000 bytes, more than any model reads"):
+    with pytest.raises(UserError, match="the prompt has 50,000,000,000 bytes, more than any model reads"):
         read_prompt(tmp_path / "rows.txt")
 
 
