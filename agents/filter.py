@@ -223,7 +223,7 @@ def find_format(row: Candidate, known: Known) -> str | None:
     """The label breaks the output format."""
     if row.output is None or known.spec.labels or fits_spec(row.output, known.spec):
         return None
-    return f"does not match {known.spec.output_pattern}"
+    return f"does not match {known.spec.output_pattern or 'the output schema'}"
 
 
 def find_context(row: Candidate, known: Known) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["CLOSED_FAMILIES", "listed_labels"]
+__all__ = ["CLOSED_FAMILIES", "listed_labels", "seems_to_classify"]
 
 _BULLET = re.compile(r"[ \t]{0,8}(?:[-*•+–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+(?=\S)")
 _LABEL_NAMES = (
@@ -16,9 +16,18 @@ _LABEL_NAMES = (
     r"klassen?|catégories?|étiquettes?|categorías?|etiquetas?|categorias?|categorie|luokat|luettelon|категори\w+|метк\w+"
 )
 _CUE = re.compile(
-    rf"\b(?:one of|{_LABEL_NAMES}|labell?ed|classif\w+|choose|types|eine[rs]? (?:der|von)|parmi|un[ae] de|"
-    r"luokittele\w*|luokista)\b"
+    rf"\b(?:one of|either|among|out of|{_LABEL_NAMES}|labell?ed|classif\w+|choose|types|eine[rs]? (?:der|von)|parmi|"
+    r"un[ae] de|luokittele\w*|luokista)\b"
     r"|类别|标签|分类|之一|カテゴリ|ラベル",
+    re.IGNORECASE,
+)
+_CLASSIFIES = re.compile(
+    r"\b(?:classify|categori[sz]e|(?:which|what) (?:\w+ )?(?:label|category|class|intent|sentiment|topic)\b|"
+    r"(?:assign|choose|predict|determine|give) (?:it |them |each \w+ )?(?:a|an|the|one)(?: \w+)? "
+    r"(?:label|category|class|intent)\b|"
+    r"klassifizier\w+|kategorisier\w+|classer|classifie[rz]?|clasifi(?:ca|car|que)|classificare?|luokittele|"
+    r"(?:detect|decide|determine|check|tell me|verify|judge|identify|predict|say) (?:if|whether))\b|"
+    r"классифицир\w*|分类|分類|분류",
     re.IGNORECASE,
 )
 _ANSWER_CUE = re.compile(
@@ -58,8 +67,42 @@ CLOSED_FAMILIES = tuple(
 )  # fmt: skip
 """Label sets so common that two members of one in the demonstrations show it."""
 
+_SCALE = re.compile(
+    r"(?P<cue>\b(?:scale|range|rating|score|grade|stars?|level|skala|échelle|escala|scala)\b[^.\d\n]{0,30})?"
+    r"(?<![\d.,])(?P<low>[0-2])[ \t]{0,2}(?:to|through|and|bis|à|a|al|[-–—~至到])[ \t]{0,2}"
+    r"(?P<high>\d{1,2})(?![\d.,]\d|\d|%)",
+    re.IGNORECASE,
+)
+_RATES = re.compile(
+    r"\b(?:rat(?:e|es|ed|ing)|scor(?:e|es|ed|ing)|grad(?:e|es|ing)|bewerte\w*|évalu\w+|valora\w*)\b", re.IGNORECASE
+)
+_LEADS_TO_STEPS = re.compile(
+    r"\b(?:output|answer|respond|return|reply)(?: (?:with|an?|the|integer|number|from|between|only))*\s*\Z",
+    re.IGNORECASE,
+)
+_SCALE_REACH = 100
+_MOST_STEPS = 11
+_WORDS_OF_A_CASE = r"(?:if|for|when|whenever|in case|otherwise|where|unless)\b"
+_ANSWERS = (
+    r"\b(?:outputs?|outpus|answers?|return|write|say|respond|reply|labell?ed|label|predict|"
+    r"indicate|otherwise|give|be)\b"
+)
+_CASE = re.compile(
+    rf"{_ANSWERS}(?:[ ,]{{1,2}}(?:it|the|your|answer|output|response|should|will|must|be|is|with|as|labell?ed))*"
+    rf"[ \t]+(?:[\"'“‘`]([^\s\"'”’`]{{1,16}}(?:[ ][^\s\"'”’`]{{1,12}})?)[\"'”’`]|"
+    rf"([\w-]{{1,16}})(?=[ \t]+{_WORDS_OF_A_CASE}))"
+    rf"|\band[ \t]+[\"'“‘`]?([\w-]{{1,16}})[\"'”’`]?(?=[ \t]+{_WORDS_OF_A_CASE})",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_DIGITS_LISTED = re.compile(r"(?<![\w.,])\d(?:[ \t]*,[ \t]*\d)*[ \t]*,?[ \t]*\bor\b[ \t]*\d(?![\w.]\w)")
+_OR_QUOTED = re.compile(r"\bor\b[ \t]*(?:an?[ \t]|the[ \t])?[\"'“‘`]")
+_LIST_IN_MARKS = re.compile(r"[\"“](?P<items>[^\"”\n{}]{3,2000},[^\"”\n{}]{3,400})[\"”]")
+_ENDS_JOINED = re.compile(r",[ \t]*(?:or|and)[ \t][^,]*\Z")
+_LIST_JOINT = re.compile(r"[ \t]*,[ \t]*(?:(?:or|and)[ \t]+)?")
+_FOLLOWS_LABELS = re.compile(r"(?:sentiment|tone|label|class|category|opinion|emotion|impact|connotation)s?\b\W*\Z")
 _LAST_JOINT = re.compile(r"\b(?:or|oder|ou|o|или|tai|eller|lub|veya)\b|或|または|또는", re.IGNORECASE)
-_AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?"
+_AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?。！？；"
 _OR = frozenset({"or", "and", "either", "only", "just", "oder", "ou", "o", "или", "tai"})
 _JSON_KEY = re.compile(r"[\"'][ \t]{0,4}:")
 _PLACEHOLDER = re.compile(r"YYYY|HH:|[{}\[\]<>]|\.\.\.|…")
@@ -79,11 +122,18 @@ def listed_labels(instruction: str, *, known: frozenset[str], shown: bool) -> It
         _quoted(instruction, shown=shown),
         _enumerated(instruction, known=known),
         _families(instruction),
+        _scales(instruction, shown=shown),
+        _conditional(instruction),
     ):
         for items in proposals:
-            labels = tuple(dict.fromkeys(items))
+            labels = tuple(dict.fromkeys(_in_one_case(items) if not shown else items))
             if 2 <= len(labels) <= _MOST_LABELS and all(_is_label(label) for label in labels):
                 yield labels
+
+
+def seems_to_classify(instruction: str) -> bool:
+    """Whether the words ask for one of a set of classes, whichever those are."""
+    return bool(_CLASSIFIES.search(instruction))
 
 
 def _is_label(item: str) -> bool:
@@ -91,7 +141,7 @@ def _is_label(item: str) -> bool:
 
 
 def _bare(item: str) -> str:
-    bare = item.strip(_AROUND)
+    bare = item.strip(_AROUND).removeprefix("- ").lstrip(_AROUND)
     return bare if "(" in bare else bare.rstrip(_AROUND + ")")
 
 
@@ -135,14 +185,47 @@ def _quoted(instruction: str, *, shown: bool) -> Iterator[list[str]]:
     """
     by_style: dict[str, list[str]] = {}
     for match in _QUOTED.finditer(instruction):
-        by_style.setdefault(match[0][0], []).append(_bare(match[0]))
+        if not _PLACEHOLDER.search(match[0]):
+            by_style.setdefault(match[0][0], []).append(_bare(match[0]))
     if shown:
         yield from by_style.values()
         yield [item for items in by_style.values() for item in items]
-    elif len(by_style) == 1 and not _JSON_KEY.search(instruction):
+    elif not _JSON_KEY.search(instruction):
         told = [sentence for sentence in _SENTENCE.split(instruction) if len(_QUOTED.findall(sentence)) > 1]
-        if any(_CUE.search(sentence) or _ANSWER_CUE.search(sentence) for sentence in told):
+        for sentence in told:
+            if _OR_QUOTED.search(sentence) and _tells_answers(sentence):
+                yield [_bare(match[0]) for match in _QUOTED.finditer(sentence) if not _PLACEHOLDER.search(match[0])]
+        if len(by_style) == 1 and any(map(_tells_answers, told)):
             yield from by_style.values()
+        yield from _listed_in_one_pair_of_marks(told or [instruction])
+
+
+def _tells_answers(sentence: str) -> bool:
+    asks = sentence.rstrip().endswith("?") and _OR_QUOTED.search(sentence)
+    return bool(asks or _CUE.search(sentence) or _ANSWER_CUE.search(sentence))
+
+
+def _listed_in_one_pair_of_marks(sentences: Sequence[str]) -> Iterator[list[str]]:
+    """A whole list within one pair of quotation marks: `categories "a, b, c or d"`."""
+    for sentence in sentences:
+        for match in _LIST_IN_MARKS.finditer(sentence) if _CUE.search(sentence) else ():
+            *items, last = _LIST_JOINT.split(match["items"])
+            pair = re.split(r"[ \t]+or[ \t]+", last) if not _ENDS_JOINED.search(match["items"]) else [last]
+            yield [_bare(item) for item in (*items, *pair) if _bare(item)]
+
+
+def _conditional(instruction: str) -> Iterator[list[str]]:
+    """Answers that are each told with their case: "Output 1 for spam, and 0 for ham", "'yes' if so, otherwise 'no'"."""
+    found: list[str] = []
+    for sentence in _CLAUSE.split(instruction):
+        for match in _CASE.finditer(sentence) if _ANSWER_CUE.search(sentence) or found else ():
+            found += [_bare(group) for group in match.groups() if group]
+    if len(set(map(str.casefold, found))) > 1:
+        yield found
+    for match in _DIGITS_LISTED.finditer(instruction):
+        line = instruction[max(0, match.start() - _SCALE_REACH) : match.start()]
+        if _ANSWER_CUE.search(_SENTENCE.split(line)[-1]):
+            yield re.findall(r"\d+", match[0])
 
 
 def _enumerated(instruction: str, *, known: frozenset[str]) -> Iterator[list[str]]:
@@ -202,12 +285,31 @@ def _families(instruction: str) -> Iterator[list[str]]:
             named = family & set(words)
             if len(named) < 2 or not _ends_clause(sentence, named):
                 continue
-            if set(words) <= named | _OR or _ANSWER_CUE.search(sentence) or _CUE.search(sentence):
+            asked = sentence.rstrip().endswith("?")  # "Is it positive or negative?"
+            if asked or set(words) <= named | _OR or _ANSWER_CUE.search(sentence) or _CUE.search(sentence):
                 yield from _enumerated(sentence.rstrip("?!) "), known=named)
+
+
+def _in_one_case(items: Sequence[str]) -> list[str]:
+    """ "Yes, no" as "Yes, No": where only the first is capitalised, it is because a sentence begins there."""
+    first, *others = items or [""]
+    begins = first[:1].isupper() and first[1:].islower() and others and all(item.islower() for item in others)
+    return [item.capitalize() for item in items] if begins else list(items)
+
+
+def _scales(instruction: str, *, shown: bool) -> Iterator[list[str]]:
+    """The steps of a scale ("rate it from 1 to 5"), if few; without demonstrations, only where words call it so."""
+    for match in _SCALE.finditer(instruction):
+        low, high = int(match["low"]), int(match["high"])
+        before = instruction[max(0, match.start() - _SCALE_REACH) : match.start()]
+        said = match["cue"] or _RATES.search(before) or _LEADS_TO_STEPS.search(before)
+        if 0 < high - low < _MOST_STEPS and (shown or said):
+            yield [str(step) for step in range(low, high + 1)]
 
 
 def _ends_clause(sentence: str, labels: frozenset[str]) -> bool:
     """Whether the last of the labels ends a clause: "is positive or negative", not "a positive or negative number"."""
     folded = sentence.casefold()
     end = max(folded.rfind(label) + len(label) for label in labels)
-    return not folded[end:].strip() or folded[end:].lstrip()[0] in ".,;:!?)\"'”"
+    rest = folded[end:].strip()
+    return not rest or rest[0] in ".,;:!?)\"'”" or bool(_FOLLOWS_LABELS.fullmatch(rest))

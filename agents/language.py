@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 
-__all__ = ["guess_language", "script_of"]
+__all__ = ["answers_language", "guess_language", "inputs_language", "script_of"]
 
 _SCRIPTS = {
     "HANGUL": "ko", "GREEK": "el", "HEBREW": "he", "THAI": "th", "DEVANAGARI": "hi", "BENGALI": "bn", "TAMIL": "ta",
@@ -18,9 +19,15 @@ _SCRIPTS = {
     "GEORGIAN": "ka", "ARMENIAN": "hy", "KHMER": "km", "LAO": "lo", "MYANMAR": "my", "ETHIOPIC": "am",
 }  # fmt: skip
 
+_LANGUAGE_SCRIPTS = {
+    **{language: script for script, language in _SCRIPTS.items()},
+    "zh": "CJK", "ja": "KANA", "ru": "CYRILLIC", "uk": "CYRILLIC", "ar": "ARABIC", "fa": "ARABIC", "ur": "ARABIC",
+}  # fmt: skip
+
 _STOP_WORDS = {
     "en": "the of and to in is that it was for on are with as at be this have from or had by not but what you your i "
-    "which there their can if will an",
+    "which there their can if will an a s t me my we us our he she his her they them its give make write about into no "
+    "do does did how when who why has had been was were given following list find",
     "de": "der die das und ist nicht ein eine zu den mit sich des auf für im dem von sie es ich wie auch wird oder",
     "fr": "le la les des est et une un du dans que qui pour pas au sur par avec ce il elle vous je sont ou aux",
     "es": "el la los las de que y en un una es por con para no se del al lo su como más o si qué usted una mi está",
@@ -54,6 +61,38 @@ _LETTERS_OF = {
 _WORD = re.compile(r"[^\W\d_]+")
 _MOST_LETTERS = 20_000
 _DEFAULT = "en"
+_MOST_TEXTS = 500  # inputs or answers looked at; more say the same
+_LEAST_LETTERS = 8  # of an answer's language: names are in no language
+
+_NAMES = {
+    name: code
+    for code, names in {
+        "en": "english", "de": "german deutsch", "fr": "french français", "es": "spanish español castilian",
+        "pt": "portuguese português", "it": "italian italiano", "nl": "dutch nederlands", "sv": "swedish",
+        "fi": "finnish suomi",
+        "da": "danish", "no": "norwegian", "pl": "polish", "cs": "czech", "tr": "turkish", "ro": "romanian",
+        "hu": "hungarian", "id": "indonesian", "vi": "vietnamese", "ru": "russian", "uk": "ukrainian", "el": "greek",
+        "he": "hebrew", "ar": "arabic", "fa": "persian farsi", "hi": "hindi", "bn": "bengali", "ta": "tamil",
+        "te": "telugu", "th": "thai", "zh": "chinese mandarin", "ja": "japanese", "ko": "korean", "gu": "gujarati",
+        "kn": "kannada", "ml": "malayalam", "pa": "punjabi panjabi", "ur": "urdu", "ka": "georgian", "hy": "armenian",
+    }.items()
+    for name in names.split()
+}  # fmt: skip
+_ANY_NAME = "|".join(_NAMES)
+_TEXTS = (
+    r"(?:texts?|strings?|sentences?|questions?|phrases?|words?|reviews?|tweets?|passages?|documents?|articles?|paragraphs?|"
+    r"inputs?|poems?|messages?|quer(?:y|ies)|stackoverflow|comments?|names?|posts?|emails?|utterances?|headlines?)"
+)
+_TAKES = re.compile(
+    rf"\bfrom (?:\w+ )?({_ANY_NAME})\b|(?<!to )(?<!into )(?<!in )\b({_ANY_NAME}) (?:\w+ )?{_TEXTS}\b|"
+    rf"\b{_TEXTS} (?:that is |are |is )?(?:written )?in ({_ANY_NAME})\b",
+    re.IGNORECASE,
+)
+_GIVES = re.compile(
+    rf"\btranslat\w*\b[^.\n]{{0,80}}?\b(?:in)?to (?:\w+ )?({_ANY_NAME})\b|"
+    rf"\b(?:answer|respond|reply|write|output|summari[sz]e)\b[^.\n]{{0,40}}? in ({_ANY_NAME})\b|\binto ({_ANY_NAME})\b",
+    re.IGNORECASE,
+)
 
 
 def guess_language(text: str) -> str:
@@ -95,3 +134,45 @@ def _latin(sample: str) -> str:
         return _DEFAULT
     best = max(scores.values())
     return _DEFAULT if scores[_DEFAULT] == best else min(name for name, score in scores.items() if score == best)
+
+
+def inputs_language(instruction: str, inputs: Sequence[str]) -> str:
+    """The language of the inputs: guessed from them, or else named or spoken by the instruction."""
+    if inputs:
+        return guess_language("\n".join(inputs[:_MOST_TEXTS]))
+    return _named(_TAKES, instruction) or guess_language(_without_places(instruction))
+
+
+def answers_language(instruction: str, outputs: Sequence[str], *, inputs: str, is_text: bool) -> str | None:
+    """The language of the answers where it is another than the inputs'; None where it is the same or cannot be told.
+
+    Words of one script are too few in an answer to tell languages apart: then the instruction must name it.
+    """
+    if not is_text:
+        return None
+    text = "\n".join(outputs[:_MOST_TEXTS])
+    spoken = guess_language(text) if sum(map(str.isalpha, text[:_MOST_LETTERS])) >= _LEAST_LETTERS else None
+    other_script = spoken is not None and _script_of_language(spoken) != _script_of_language(inputs)
+    named = _named(_GIVES, instruction)
+    if outputs and spoken is not None and named is not None and named != spoken and not _may_be(named, spoken):
+        named = None
+    found = spoken if other_script else named
+    return found if found != inputs else None
+
+
+def _may_be(named: str, spoken: str) -> bool:
+    """Whether a text that was guessed to be in one language may be in the other: only scripts tell for certain."""
+    return _script_of_language(named) == _script_of_language(spoken)
+
+
+def _script_of_language(language: str) -> str:
+    return _LANGUAGE_SCRIPTS.get(language, "LATIN")
+
+
+def _named(pattern: re.Pattern[str], instruction: str) -> str | None:
+    match = pattern.search(instruction[:_MOST_LETTERS])
+    return _NAMES[next(group for group in match.groups() if group).casefold()] if match else None
+
+
+def _without_places(text: str) -> str:
+    return re.sub(r"\{\{[^{}]*\}\}|\{%[^{}]*%\}|\{\w*\}", " ", text[: 2 * _MOST_LETTERS])

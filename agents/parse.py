@@ -12,19 +12,22 @@ from pathlib import Path
 from agents import layouts, prompts
 from agents.asks import Asks, coldest
 from agents.derive import derive
+from agents.doubts import SURE
+from agents.input_form import places_in
+from agents.label_sets import plain
 from agents.layouts import wording
 from agents.records import Pair, Spec
+from agents.specs import spec_in
 from engine.errors import RequestFailed, UserError
 from engine.messages import Request
 from engine.text import encoding_of
 
-__all__ = ["SURE", "clean", "parse", "parse_with_teacher", "read_prompt"]
-
-SURE = 0.8
-"""Below this confidence, the teacher is asked."""
+__all__ = ["MOST_BYTES", "SURE", "clean", "parse", "parse_with_teacher", "read_prompt", "too_long", "wants_teacher"]
 
 _SHAPE = '{"instruction": "...", "demonstrations": [{"input": "...", "output": "..."}]}'
+_LABELS = '{"labels": ["...", "..."]}'
 _LONGEST_PROMPT = 5_000_000  # characters; the largest context windows hold a fraction of it
+MOST_BYTES = 4 * _LONGEST_PROMPT + 5  # a character has four at most, and one more is too many
 _LONGEST_SPLIT = 8_000  # tokens of the teacher's answer; it repeats the prompt
 _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds any
 
@@ -32,6 +35,9 @@ _HIDDEN_DEMONSTRATIONS = 0.5  # the words announce examples, and no layout finds
 def read_prompt(path: Path) -> str:
     """The text of a prompt file; raises UserError when it cannot be read as text."""
     try:
+        size = path.stat().st_size
+        if size >= MOST_BYTES:
+            raise UserError(f"{path}: {too_long(f'{size:,} bytes')}")
         raw = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; give the path of a text file that holds the prompt") from None
@@ -64,39 +70,54 @@ def clean(text: str) -> str:
             f"the prompt holds a character that is none (at {error.start}); save it as UTF-8 text and try again"
         ) from None
     if len(plain) > _LONGEST_PROMPT:
-        raise UserError(
-            f"the prompt has {len(plain):,} characters, more than any model reads ({_LONGEST_PROMPT:,}); "
-            "give rows of data as a file of their own, and the prompt alone"
-        )
+        raise UserError(too_long(f"{len(plain):,} characters"))
     if not plain.strip():
         raise UserError("the prompt is empty; write what the model shall do, best with a few examples")
     return plain
 
 
-def parse(text: str) -> Spec:
-    """Split a prompt into its instruction and its demonstrations, and say how sure that is.
+def too_long(size: str) -> str:
+    """What is wrong with a prompt of this size, and the way out."""
+    return (
+        f"the prompt has {size}, more than any model reads ({_LONGEST_PROMPT:,} characters); "
+        "give rows of data as a file of their own, and the prompt alone"
+    )
 
-    Pure: the same text gives the same spec, in time proportional to its length. Raises UserError for a text without a
-    recognisable instruction.
+
+def parse(text: str) -> Spec:
+    """Split a prompt into its instruction and its demonstrations, derive what follows, and say what is not sure.
+
+    A spec that was written and perhaps edited is taken as it says. Pure: the same text gives the same spec, in time
+    proportional to its length. Raises UserError for a text without a recognisable instruction.
     """
     text = clean(text)
+    if (written := spec_in(text)) is not None:
+        return written
     found = layouts.find(text)
     if found is None:
         instruction = layouts.instruction_of(text, None)
         announced = layouts.announces_examples(text)
-        return _spec(instruction, (), layout="plain", confidence=_HIDDEN_DEMONSTRATIONS if announced else 1.0)
+        return _spec(
+            instruction,
+            (),
+            layout="plain",
+            confidence=_HIDDEN_DEMONSTRATIONS if announced else 1.0,
+            places=layouts.fields_at_hand(text) or places_in(text[len(instruction) :]),
+        )
     instruction = layouts.instruction_of(text, found)
     return _spec(instruction, found.pairs, layout=found.layout, confidence=found.certainty)
 
 
-def _spec(instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence: float) -> Spec:
+def _spec(
+    instruction: str, pairs: tuple[Pair, ...], *, layout: str, confidence: float, places: tuple[str, ...] = ()
+) -> Spec:
     if pairs and not wording.says_something(instruction):
         raise UserError("the prompt holds only examples; add a sentence above them that says what shall be done")
     if not pairs and not wording.asks_for_something(instruction):
         raise UserError("the prompt holds no instruction; write in words what the model shall do with an input")
     if any(map(_is_broken, (instruction, *(side for pair in pairs for side in (pair.input, pair.output))))):
         raise UserError("the prompt's JSON holds half of a surrogate pair (such as \\ud800); write the whole character")
-    return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2))
+    return derive(instruction, pairs, layout=layout, confidence=round(confidence, 2), places=places)
 
 
 def _is_broken(text: str) -> bool:
@@ -104,23 +125,67 @@ def _is_broken(text: str) -> bool:
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
-async def parse_with_teacher(asks: Asks, text: str) -> Spec:
-    """Split a prompt, asking the teacher only when its text leaves doubt.
+def wants_teacher(spec: Spec, text: str) -> bool:
+    """Whether there is something in the prompt that the teacher is asked about. Never in a spec that was written."""
+    return (spec.confidence < SURE or any(doubt.about == "labels" for doubt in spec.doubts)) and spec_in(text) is None
 
-    The teacher's split counts only if every part of it stands in the prompt word for word; else, and when the teacher
-    fails, the text's own stands.
+
+async def parse_with_teacher(asks: Asks, text: str) -> Spec:
+    """Understand a prompt, asking the teacher only for what its text leaves open: the split, and then the labels.
+
+    What the teacher says counts only if every part of it stands in the prompt word for word; else, and when the teacher
+    fails, what the text alone gives stands. What contradicts itself is not asked: nobody but its author knows. Of a
+    spec that was written nothing is asked.
     """
+    text = clean(text)
     spec = parse(text)
-    if spec.confidence >= SURE:
+    if not wants_teacher(spec, text):
         return spec
-    filled = prompts.fill("parse", prompt=clean(text).strip(), shape=_SHAPE)
-    most = min(len(filled) // 2 + 500, _LONGEST_SPLIT)
-    request = Request.user(filled, max_tokens=most, temperature=coldest(asks, tag="parse"), tag="parse")
+    if spec.confidence < SURE:
+        most = len(text) // 2 + 500
+        spec = _read_split(await _asked(asks, "parse", text=text, shape=_SHAPE, most=most), text=text) or spec
+    if any(doubt.about == "labels" for doubt in spec.doubts):
+        spec = (
+            _read_labels(await _asked(asks, "parse_labels", text=text, shape=_LABELS, most=2_000), spec, text) or spec
+        )
+    return spec
+
+
+async def _asked(asks: Asks, prompt: str, *, text: str, shape: str, most: int) -> str:
+    """The teacher's answer; nothing when it fails."""
+    filled = prompts.fill(prompt, prompt=text.strip(), shape=shape)
+    request = Request.user(
+        filled, max_tokens=min(most, _LONGEST_SPLIT), temperature=coldest(asks, tag="parse"), tag="parse"
+    )
     try:
-        reply = await asks.ask(request)
+        return (await asks.ask(request)).text
     except RequestFailed:
-        return spec
-    return _read_split(reply.text, text=clean(text)) or spec
+        return ""
+
+
+def _read_labels(answer: str, spec: Spec, text: str) -> Spec | None:
+    """The spec with the teacher's labels; None when they are unreadable, not the text's, or not the demonstrations'."""
+    labels = (_first_object(answer) or {}).get("labels")
+    if not isinstance(labels, list) or not all(isinstance(label, str) and label.strip() for label in labels):
+        return None
+    words = " ".join(text.split())
+    told = tuple(dict.fromkeys(" ".join(label.split()) for label in labels))
+    known = {plain(label) for label in told}
+    answers = [pair.output for pair in spec.demonstrations if pair.output.strip() != spec.empty_answer]
+    if (
+        len(known) < 2
+        or not all(label in words for label in told)
+        or not all(plain(given) in known for given in answers)
+    ):
+        return None
+    return derive(
+        spec.instruction,
+        spec.demonstrations,
+        layout=spec.layout,
+        confidence=spec.confidence,
+        places=spec.fields,
+        told=told,
+    )
 
 
 def _read_split(answer: str, *, text: str) -> Spec | None:

@@ -155,7 +155,9 @@ async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Sp
         spec = await parse_with_teacher(engine, folder.prompt_text())
         write_spec(folder.spec, spec)
     engine.finish(tag="parse")
-    kind = f"{len(spec.labels)} labels" if spec.labels else "text"
+    for doubt in spec.doubts:
+        events.emit(Noted(f"the prompt leaves something open ({doubt.about}): {doubt.why}"))
+    kind = f"{len(spec.labels)} labels" if spec.labels else spec.form
     events.emit(StageFinished("parse", f"{len(spec.demonstrations)} demonstrations, answers are {kind}"))
     return spec
 

@@ -5,13 +5,33 @@ Nothing here decides anything or talks to anyone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Draft", "Example", "Pair", "Provenance", "Reject", "RejectReason", "Spec", "TaskKind", "Vote"]
+__all__ = [
+    "AnswerForm",
+    "Doubt",
+    "DoubtKind",
+    "Draft",
+    "Example",
+    "Pair",
+    "Provenance",
+    "Reject",
+    "RejectReason",
+    "Spec",
+    "TaskKind",
+    "Vote",
+]
 
 TaskKind = Literal["classification", "text"]
 """What the answer is: one of a closed set of labels, or text."""
+
+AnswerForm = Literal["code", "date", "json", "label", "labels", "number", "text"]
+"""What an answer looks like: one label, several of them, a number, a date or time, JSON, code, or any text."""
+
+DoubtKind = Literal["demonstrations", "labels", "contradiction"]
+"""What a prompt leaves open: where its examples are, what its label set is, or which of two things it says is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +42,27 @@ class Pair:
     output: str
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that the prompt leaves open, and why, in words for whoever wrote it."""
+
+    about: DoubtKind
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """The prompt, understood.
 
     `labels` is the closed label set of a classification task, in order of first mention, otherwise empty.
     `empty_answer` is what is answered when there is nothing to find ("N/A"), if the demonstrations show one.
-    `output_pattern` is a regular expression that every right answer matches in full, if one could be derived.
-    `confidence` (0 to 1) is how sure the parser is of the split; `layout` names how it was found.
+    `form` is what an answer looks like. `output_pattern` is a regular expression that every right answer matches in
+    full, and `output_schema` a JSON schema that it fits, if one could be derived.
+    `fields` are the names of an input's parts ("Premise", "Hypothesis"), in order, if it has named ones.
+    `language` and `output_language` are those of the inputs and, where they differ, of the answers.
+    `extractive` says that an answer stands in its input word for word.
+    `confidence` (0 to 1) is how sure the parser is of the split; `layout` names how it was found. `doubts` are what a
+    person should look at.
     """
 
     instruction: str
@@ -37,10 +70,16 @@ class Spec:
     kind: TaskKind = "text"
     labels: tuple[str, ...] = ()
     empty_answer: str | None = None
+    form: AnswerForm = "text"
     output_pattern: str | None = None
+    output_schema: Mapping[str, object] | None = field(default=None, hash=False)
+    fields: tuple[str, ...] = ()
     language: str = "en"  # ISO 639-1, of the inputs
+    output_language: str | None = None  # ISO 639-1; None is that of the inputs
+    extractive: bool = False
     layout: str = "plain"
     confidence: float = 1.0
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

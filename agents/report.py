@@ -204,6 +204,7 @@ def warnings(
         )
     if not spec.demonstrations:
         found.append("The prompt has no demonstrations: the data was made from the instruction alone.")
+    found += [f"The prompt leaves something open ({doubt.about}): {doubt.why}." for doubt in spec.doubts]
     return tuple(found)
 
 

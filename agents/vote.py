@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
+from agents.json_shape import fits
 from agents.records import Spec, Vote
 from engine.errors import UserError
 
@@ -50,14 +51,16 @@ def normaliser(spec: Spec) -> Callable[[str], str]:
 
 
 def fits_spec(label: str, spec: Spec) -> bool:
-    """Whether a label is in the label set, matches the output pattern in full, or is the empty answer.
+    """Whether a label is in the label set, matches the output pattern in full and its schema, or is the empty answer.
 
-    Without a label set and without a pattern everything fits. Raises UserError for a pattern that is no regular
+    Without a label set, a pattern and a schema everything fits. Raises UserError for a pattern that is no regular
     expression.
     """
     if label in _known_answers(spec):
         return True
     if spec.labels:
+        return False
+    if spec.output_schema is not None and not fits(label, spec.output_schema):
         return False
     return spec.output_pattern is None or _compiled(spec.output_pattern).fullmatch(label) is not None
 

@@ -1,4 +1,4 @@
-"""The commands that make data and students: run, resume, generate, annotate, parse, models, datasets."""
+"""The commands that make data and students: run, resume, generate, annotate, models, datasets."""
 
 from __future__ import annotations
 
@@ -39,11 +39,10 @@ from agents.cli.options import (
     VotesOption,
     YesOption,
 )
-from agents.cli.output import print_json, say_aside, say_block, say_facts, say_table
+from agents.cli.output import print_json, say_aside, say_table
 
 if TYPE_CHECKING:
     from agents.config import Configuration, Models
-    from agents.records import Spec
     from agents.run_folder import RunFolder
 
 __all__ = ["register"]
@@ -61,7 +60,6 @@ def register(app: typer.Typer) -> None:
         epilog="Example: smelt annotate prompt.md --inputs tickets.csv --model openai/gpt-5.4-mini --budget 5, "
         "and then: smelt export runs/prompt --format csv --out labels.csv"
     )(annotate)
-    app.command(epilog="Example: smelt parse prompt.md --json")(parse)
     app.command(epilog="Example: smelt models prompt.md")(models)
     app.command(epilog="Example: smelt datasets prompt.md")(datasets)
 
@@ -274,34 +272,6 @@ def _carry_out(folder: RunFolder, configuration: Configuration, *, json: bool, q
     from agents.cli.watching import watched_run
 
     return watched_run(folder, configuration, json=json, quiet=quiet)
-
-
-def parse(prompt: PromptArgument, json: JsonOption = False) -> None:
-    """Show how a prompt is understood. Its instruction, demonstrations, labels and output format."""
-    from agents.cli.prompt_files import read_prompt
-    from agents.parse import parse as parse_prompt
-    from agents.specs import table_of
-
-    spec = parse_prompt(read_prompt(prompt).text)
-    if json:
-        print_json(table_of(spec))
-        return
-    say_block("instruction:", spec.instruction)
-    say_facts(_facts(spec))
-    say_table("demonstrations", [{"input": pair.input, "output": pair.output} for pair in spec.demonstrations])
-
-
-def _facts(spec: Spec) -> dict[str, str]:
-    """What was derived from a prompt, as far as there is something to say."""
-    kind = f"one of {len(spec.labels)} labels: {', '.join(spec.labels)}" if spec.labels else "text"
-    facts = {
-        "answers": kind,
-        "nothing to find": spec.empty_answer,
-        "output pattern": spec.output_pattern,
-        "language": spec.language,
-        "layout": f"{spec.layout} (confidence {spec.confidence:.2f})",
-    }
-    return {name: value for name, value in facts.items() if value is not None}
 
 
 def models(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,

@@ -34,8 +34,11 @@ def read_prompt(argument: str) -> PromptSource:
 
 
 def _from_standard_input() -> str:
+    raw = sys.stdin.buffer.read(parse.MOST_BYTES)
+    if len(raw) == parse.MOST_BYTES:
+        raise UserError(parse.too_long(f"{len(raw):,} bytes and more"))
     try:
-        return parse.clean(sys.stdin.buffer.read().decode("utf-8-sig"))
+        return parse.clean(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UserError(f"standard input is not UTF-8 text (byte {error.start}); a prompt is text") from error
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from agents.layouts import arrows, fields, keyed, loose, prose, structured
+from agents.layouts import arrows, chat, columns, fields, keyed, literals, loose, prose, query, structured, unnamed
 from agents.layouts.found import Found
 from agents.layouts.frame import instruction_around, lead_start
+from agents.layouts.wording import asks_for_something as says_enough
 
-__all__ = ["Found", "announces_examples", "find", "instruction_of"]
+__all__ = ["Found", "announces_examples", "fields_at_hand", "find", "instruction_of"]
+
+_CERTAIN = 0.95
 
 _MARKED = (
+    chat.find,
     structured.find_json,
+    literals.find,
     structured.find_tags,
+    structured.find_attributes,
     structured.find_table,
+    columns.find,
     keyed.find,
     fields.find,
     arrows.find,
@@ -24,16 +31,36 @@ def find(text: str) -> Found | None:
     """The demonstrations, in the layout that explains most of them; None when there are none."""
     readings = [found for layout in _MARKED if (found := layout(text)) is not None]
     best = max(readings, key=lambda found: (len(found.pairs), found.certainty, found.end - found.start), default=None)
-    return best or loose.find(text)
+    if best is None:
+        return unnamed.find(text) or columns.find_loose(text) or loose.find(text)
+    return next((outer for outer in readings if outer is not best and _holds(outer, best, text)), best)
+
+
+def _holds(outer: Found, inner: Found, text: str) -> bool:
+    """Whether what one reading takes for examples stands inside a single value of another: then it is content."""
+    region = text[inner.start : inner.end].strip()
+    return (
+        outer.certainty >= _CERTAIN
+        and len(outer.pairs) > 1
+        and any(region in pair.input or region in pair.output for pair in outer.pairs)
+    )
 
 
 def instruction_of(text: str, found: Found | None) -> str:
-    """What is left of the text when the demonstrations and the words around them are gone."""
+    """What is left of the text when the demonstrations, the words around them and the place for an input are gone."""
     if found is None:
-        return instruction_around(text, start=len(text), end=len(text))
+        place = query.find(text)
+        above = text if place is None else text[: place.start]
+        return instruction_around(above, start=len(above), end=len(above)) if says_enough(above) else text.strip()
     if found.instruction is not None:
         return found.instruction
     return instruction_around(text, start=found.start, end=found.end)
+
+
+def fields_at_hand(text: str) -> tuple[str, ...]:
+    """The names of the fields that stand ready for the input at hand, where there are no demonstrations."""
+    place = query.find(text)
+    return () if place is None or not says_enough(text[: place.start]) else place.fields
 
 
 def announces_examples(text: str) -> bool:
@@ -43,6 +70,6 @@ def announces_examples(text: str) -> bool:
     position = 0
     for line in text.split("\n"):
         position += len(line) + 1
-        if line.strip() and position < len(text) and lead_start(line, len(line)) < len(line.rstrip()):
+        if any(map(str.isalpha, line)) and position < len(text) and lead_start(line, len(line)) < len(line.rstrip()):
             return True
     return False

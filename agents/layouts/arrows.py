@@ -10,6 +10,7 @@ from itertools import pairwise
 from agents.layouts.found import Found, unquote_all
 from agents.layouts.frame import is_led
 from agents.layouts.tail import EXAMPLE_HEADING, drop_blank_lines, tail_start, trim_end
+from agents.layouts.words import EXAMPLE_WORDS, any_of
 from agents.records import Pair
 
 __all__ = ["find"]
@@ -17,7 +18,11 @@ __all__ = ["find"]
 _ARROW = re.compile(r"(?:-{1,3}>|={1,3}>|→|⇒|⟶|➔|➜|⟹|>>>)")
 _INLINE_ARROW = re.compile(rf" ?{_ARROW.pattern} ?(?=[ \t]{{0,20}}\S)")
 _LEADING_ARROW = re.compile(rf"^[ \t]{{0,8}}{_ARROW.pattern}(?:[ \t]{{3,}}| ?)(?=[ \t]*\S)", re.MULTILINE)
-_BULLET = re.compile(r"[ \t]*(?:[-*•+]|\(?\d{1,4}[.):])[ \t]+")
+_BULLET = re.compile(
+    r"[ \t]*(?:(?:[-*•+]|\(?\d{1,4}[.):])[ \t]+|"
+    rf"(?:{any_of(EXAMPLE_WORDS)})[ \t]?[#№]?\d{{0,4}}[ \t]?[:：.)][ \t]{{0,3}})",
+    re.IGNORECASE,
+)
 _FIELD = re.compile(r"[ \t]*([^\W\d_][\w ]{0,24})[ \t]?[:：]")
 
 _QUERY = re.compile(rf"\S.*{_ARROW.pattern}[ \t]*")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agents.layouts.tail import EMPTY_LINES, EXAMPLE_HEADING, is_closing
-from agents.layouts.words import EXAMPLE_WORDS, INSTRUCTION_NAMES
+from agents.layouts.words import EXAMPLE_WORDS, INSTRUCTION_NAMES, any_of
 
 __all__ = ["announces", "instruction_around", "is_led", "lead_start"]
 
@@ -37,12 +37,19 @@ _TAG = re.compile(r"\s*<([A-Za-z_][\w-]{0,30})>")
 _PREAMBLE = re.compile(
     r"(?=[^\n]*\binstruction\b)[^\n]{20,300}\n\s*(?=#{1,6} Instructions?\b[^\n]{0,3}\n)", re.IGNORECASE
 )
+_INLINE_NAME = re.compile(
+    rf"[*_#\[ \t]{{0,6}}(?:{any_of(INSTRUCTION_NAMES - {'goal', 'description', 'definition'})})"
+    r"[\]*_ \t]{0,4}[:：][*_]{0,2}[ \t]+(?=\S)",
+    re.IGNORECASE,
+)
 _QUERY_LINE = re.compile(r".{0,2000}(?:->|=>|→|⇒)[ \t]*")
 
 
 def instruction_around(text: str, *, start: int, end: int) -> str:
     """The instruction: what stands outside `text[start:end]`, less the words that only lead over."""
-    before = _unwrap(text[: lead_start(text, start)])
+    # Where no examples follow, words that seem to announce some are the instruction's last, unless they end so.
+    led = start < len(text) or text[:start].rstrip().endswith((":", "：", "...", "…"))
+    before = _unwrap(text[: lead_start(text, start) if led else _above_layout(text, start)])
     after = _after(text[end:], has_before=bool(before))
     return "\n\n".join(part for part in (before, after) if part)
 
@@ -121,6 +128,7 @@ def _unwrap(text: str) -> str:
 
     A line above such a heading that only says that an instruction follows goes, too.
     """
+    text = _INLINE_NAME.sub("", text.strip(), count=1)
     bare = _PREAMBLE.sub("", text.strip(), count=1) if _PREAMBLE.match(text.strip()) else text.strip()
     tag = _TAG.match(bare)
     closing = f"</{tag[1]}>" if tag else ""

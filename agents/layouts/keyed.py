@@ -21,6 +21,8 @@ _LIST = re.compile(r"^(?P<name>[^\W\d_][\w -]{0,30}):[ \t]*\n(?P<items>[ \t]*-[ 
 _ENTRY = re.compile(r"(?P<name>[^\W\d_][\w -]{0,30}):(?:[ \t]+(?P<value>.*))?")
 _BLOCK = re.compile(r"(?P<style>[|>])[+-]?[ \t]*")
 _ITEM = re.compile(r"(?P<indent>[ \t]*)-[ \t]+")
+_FLOW = re.compile(r"\{(?P<inner>[^{}\n]*)\}")
+_FLOW_JOINT = re.compile(r",[ \t]*(?=[^\W\d_][\w -]{0,30}:[ \t])")
 _BEYOND = ("[", "{", "&", "*", "!", "@", "%")  # flow lists, anchors and tags: more YAML than people write by hand
 
 
@@ -68,6 +70,9 @@ def _items(block: str) -> list[str]:
 
 
 def _row(item: str) -> dict[str, str] | None:
+    if (flow := _FLOW.fullmatch(item.strip())) is not None:
+        entries = _entries(_FLOW_JOINT.sub("\n", flow["inner"].strip()))
+        return None if entries is None else dict(entries)
     entries = _entries(item)
     return None if entries is None else dict(entries)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from agents.layouts.found import unquote
 from agents.layouts.markers import stem
-from agents.layouts.words import INPUT_NAMES, OUTPUT_NAMES
+from agents.layouts.words import HANDING_OVER, INPUT_NAMES, OUTPUT_NAMES, PLEASE, YOUR_TURN
 
 __all__ = ["without_leads", "without_wrapping"]
 
@@ -21,6 +21,10 @@ _NAMES = (INPUT_NAMES - OUTPUT_NAMES) - {"context", "premise", "name", "in", "gi
 _VERBS = frozenset(
     ("answer", "classify", "complete", "continue", "convert", "do", "handle", "label", "predict", "process", "solve")
 )
+_LEAD = re.compile(r"[*_#>\- \t]{0,6}(?P<lead>[^\n:：.?。？]{2,80})(?:[:：][*_]{0,2}(?=\s)|：)\s*(?=\S)")
+_MOST_LEAD_WORDS = 9
+_STEM = 5  # letters that two forms of a word share
+_UNSPACED = "\u0590"  # from here on, scripts put no blanks between words, or glue particles to them
 _LABEL = re.compile(
     r"[*_`\[#>\- \t]{0,8}(?P<name>[^\W\d_][\w'’-]{0,24}(?:[ \t][\w'’-]{1,24}){0,2}?)[*_`\] \t]{0,4}"
     r"[:：][*_`]{0,3}(?!\d)"
@@ -58,7 +62,34 @@ def without_leads(text: str, *, prompt: str, own: str, inputs: Sequence[str], la
     sentence = _SENTENCE.match(bare)
     if sentence and _hands_over(sentence, prompt) and not any(_SENTENCE.match(shown.strip()) for shown in inputs):
         bare = bare[sentence.end() :].strip() or bare
+    elif (lead := _foreign_lead(bare, prompt)) and not any(_foreign_lead(shown.strip(), prompt) for shown in inputs):
+        bare = bare[lead:].strip() or bare
     return _without_name(bare, own=own, inputs=inputs)
+
+
+def _foreign_lead(text: str, prompt: str) -> int:
+    """How much of the text is a sentence in another language than English that hands it over; 0 if nothing is.
+
+    It ends in a colon, and says "the following" or "please" with a word of the prompt, or that it is one's turn.
+    """
+    match = _LEAD.match(text)
+    if match is None or len(match["lead"].split()) > _MOST_LEAD_WORDS:
+        return 0
+    said = f" {' '.join(re.sub('[,!]', ' ', match['lead'].casefold()).split())} "
+    if said.strip() in YOUR_TURN:
+        return match.end()
+    hands = any(word in said if word[0] >= _UNSPACED else f" {word} " in said for word in HANDING_OVER | PLEASE)
+    return match.end() if hands and _shares_a_word(said, prompt.casefold()) else 0
+
+
+def _shares_a_word(said: str, prompt: str) -> bool:
+    """Whether a word of both begins alike; in scripts without blanks, two neighbouring letters that are no grammar."""
+    if any(len(word) >= _STEM and re.search(rf"\b{re.escape(word[:_STEM])}", prompt) for word in said.split()):
+        return True
+    for word in HANDING_OVER | PLEASE:
+        said = said.replace(word, " ") if word[0] >= _UNSPACED else said
+    bare = [said[at : at + 2] for at in range(len(said) - 1)]
+    return any(pair.strip() == pair and min(pair) >= _UNSPACED and pair in prompt for pair in bare)
 
 
 def _hands_over(sentence: re.Match[str], prompt: str) -> bool:

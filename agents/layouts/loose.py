@@ -18,6 +18,7 @@ _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
 _LABEL_LINE = re.compile(r"[*_#\[ \t]*([^\W\d_][\w ]{0,24}?)[\]*_ \t]*[:：][*_ \t]*")
 _ARROW_ROW = re.compile(r"\S.{0,400}?\S ?(?:-{1,2}>|={1,2}>|→|⇒) ?\S.{0,400}")
 _COLON_ROW = re.compile(r"[ \t]*(?:[-*•][ \t]+)?[^:：\n]{1,80}[:：][ \t]+[^\n.]{1,40}")
+_PLACE = re.compile(r"\{\{[^{}]{0,120}\}\}|\{[A-Za-z_]\w{0,40}\}")
 _SCRIPT_SHARE = 0.8
 _MOST_ROWS = 50
 
@@ -38,6 +39,8 @@ def looks_listed(text: str) -> bool:
     """Whether the last paragraph looks like examples in a layout that may as well be rules: `a: b`, `a => b`, `a,b`."""
     lines = [match[0] for match in _PARAGRAPH.finditer(text)][-1:]
     rows = lines[0].split("\n")[-_MOST_ROWS:] if lines else []
+    if any(_PLACE.search(row) for row in rows):
+        return False  # a template, not examples
     if rows and all(_ARROW_ROW.fullmatch(row) for row in rows[-1:]):
         return True
     return len(rows) > 1 and (

@@ -15,16 +15,18 @@ _EXAMPLE = any_of(EXAMPLE_WORDS)
 
 # Every repetition is bounded, so that a line of any length costs a bounded number of steps.
 _MARKER = re.compile(
-    r"^[ \t]{0,12}(?:(?:[-*•+>]|\d{1,3}[.)]|\(\d{1,3}\)|\#{1,6})[ \t]{1,4}|\#{1,6}){0,2}"
+    r"^[ \t\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,12}"
+    r"(?:(?:[-*•+>]|\d{1,3}[.)]|\(\d{1,3}\)|\#{1,6})[ \t]{1,4}|\#{1,6}){0,2}"
     rf"(?:(?:{_EXAMPLE})[ \t]{{0,2}}[#№]?\d{{0,4}}[ \t]{{0,2}}[:：.)\-–][ \t]{{1,3}})?"
     r"[*_`\[<\"'(【{]{0,4}"
     r"(?P<name>[^\W\d_][^\n:：=*`\[\]<>{}\"|【】]{0,40}?)"
     r"[ \t]?[*_`\]>\"')】]{0,4}"
-    r"(?:[ \t]{0,4}(?P<separator>[:：]|=(?![=>]))[*_`]{0,3}|[ \t]{0,8}$)",
+    r"(?:[ \t]{0,4}(?P<separator>[:：]|=(?![=>]))[*_`]{0,3}|(?<=[\]】])[ \t]?(?=\S)|[ \t]{0,8}$)",
     re.MULTILINE | re.IGNORECASE,
 )
 _INLINE = re.compile(
-    r"(?:[ \t]|[,;|/])[ \t]{0,3}[*_`\[]{0,3}(?P<name>[^\W\d_]\w{0,20})[*_`\]]{0,3}[ \t]?(?P<separator>[:：=])[*_]{0,2}"
+    r"(?:[ \t]|[,;|/，；。、])[ \t]{0,3}[*_`\[]{0,3}(?P<name>[^\W\d_]\w{0,20})[*_`\]]{0,3}[ \t]?"
+    r"(?P<separator>[:：=])[*_]{0,2}"
 )
 _PREFIX = re.compile(rf"^(?:{_EXAMPLE}|test|the|your)[ \t]+(?:[#№]?\d+[ \t]+)?", re.IGNORECASE)
 _SUFFIX = re.compile(r"(?:[ \t]*\([^)]*\)?|[ \t]*[#№]?\d+|[ \t]+(?:string|text|here))$", re.IGNORECASE)

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeGuard
 
+from agents.layouts.columns import columns_of, joined, unnamed
 from agents.layouts.found import Found
 from agents.layouts.markers import stem
-from agents.layouts.words import EXAMPLE_WORDS, INPUT_NAMES, INSTRUCTION_NAMES, OUTPUT_NAMES
+from agents.layouts.words import (
+    ASIDE_NAMES,
+    EXAMPLE_WORDS,
+    INPUT_NAMES,
+    INSTRUCTION_NAMES,
+    OUTPUT_NAMES,
+    REASONING_NAMES,
+)
 from agents.records import Pair
 
-__all__ = ["find_json", "find_table", "find_tags", "pair_of"]
+__all__ = [
+    "LEAF",
+    "find_attributes",
+    "find_json",
+    "find_table",
+    "find_tags",
+    "pair_of",
+    "pairs_in",
+    "values_in",
+    "with_sections",
+]
 
 _JSON_START = re.compile(r"^[ \t]{0,12}(?:[-*•][ \t]+|\d{1,3}[.)][ \t]+)?(?=[\[{])", re.MULTILINE)
 _MOST_FAILURES = 60  # a hostile text may begin JSON on every line and never end it
 _TAG = re.compile(r"<(?P<name>[^\W\d_][\w\-]{0,30})(?:[ \t]+[^<>\n]{0,80})?>")
+_ATTRIBUTE = re.compile(r"([^\W\d_][\w\-]{0,30})[ \t]*=[ \t]*([\"'])(.*?)\2", re.DOTALL)
+_ATTRIBUTED = re.compile(
+    r"<[^\W\d_][\w\-]{0,30}(?:\s{1,8}[^\W\d_][\w\-]{0,30}[ \t]?=[ \t]?(?:\"[^\"<]*\"|'[^'<]*')){2,8}\s{0,4}/?>"
+    r"(?:\s{0,4}</\w{1,30}>)?"
+)
+LEAF = re.compile(r"<(?P<name>[^\W\d_][\w-]{0,30})>(?P<inner>[^<>]{1,4000})</(?P=name)>")
+_NO_FIELDS = ASIDE_NAMES | REASONING_NAMES | INSTRUCTION_NAMES
 _SECTION = re.compile(r"[ \t\n]*</?[\w\-]{1,30}(?:[ \t]+[^<>\n]{0,80})?>[ \t\n]*")
-_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*")
+_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{1,80}:?[ \t]*(?:\|[ \t]*:?-{1,80}:?[ \t]*)*\|?[ \t]*")
 _CELL = re.compile(r"(?<!\\)\|")
 
 
@@ -26,20 +55,22 @@ def find_json(text: str) -> Found | None:
     """Demonstrations written as JSON: one object a line, an array, or a whole prompt in one object."""
     pairs: list[Pair] = []
     begin, end, instruction = 0, 0, None
-    for start, stop, value in _values(text):
-        found = list(_pairs_in(value))
+    for start, stop, value in values_in(text):
+        found = list(pairs_in(value))
         if not found:
             continue
-        begin = begin if pairs else start
+        if not pairs:
+            begin = start
+            instruction = None if text[:start].strip() else _instruction_in(value)
         pairs.extend(found)
         end = stop
-        instruction = instruction or (_instruction_in(value) if len(text[:start].strip()) == 0 else None)
     if not pairs:
         return None
     return Found(layout="json", pairs=tuple(pairs), start=begin, end=end, certainty=1.0, instruction=instruction)
 
 
-def _values(text: str) -> Iterator[tuple[int, int, object]]:
+def values_in(text: str) -> Iterator[tuple[int, int, object]]:
+    """Every JSON value that begins a line, with where it begins and ends."""
     decoder = json.JSONDecoder()
     failures, end = 0, 0
     for match in _JSON_START.finditer(text):
@@ -55,25 +86,31 @@ def _values(text: str) -> Iterator[tuple[int, int, object]]:
         yield match.start(), end, value
 
 
-def _pairs_in(value: object) -> Iterator[Pair]:
-    """The pairs in a decoded value, at most two levels down."""
-    if isinstance(value, list):
-        messages = _pairs_of_messages(value)
-        for item in messages or value:
-            if isinstance(item, Pair):
-                yield item
-            elif isinstance(item, dict):
-                yield from _pairs_in(item)
-            elif isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
-                yield Pair(item[0], item[1])
+def pairs_in(value: object, *, loose: bool = False) -> Iterator[Pair]:
+    """The pairs in a decoded value, at most two levels down. `loose`: a list of two texts alone is one, too."""
+    if loose and _is_two_texts(value):
+        yield Pair(*value)
+    elif isinstance(value, list):
+        yield from _pairs_of_messages(value) or _pairs_of_items(value)
     elif isinstance(value, dict):
-        pair = pair_of(value)
-        if pair is not None:
+        if (pair := pair_of(value)) is not None:
             yield pair
             return
         for name, inner in value.items():
             if isinstance(inner, list) and (stem(str(name)) in EXAMPLE_WORDS or str(name).casefold() in _LISTS):
-                yield from _pairs_in(inner)
+                yield from pairs_in(inner)
+
+
+def _pairs_of_items(items: Sequence[object]) -> Iterator[Pair]:
+    for item in items:
+        if isinstance(item, dict):
+            yield from pairs_in(item)
+        elif _is_two_texts(item):
+            yield Pair(*item)
+
+
+def _is_two_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
 
 
 _LISTS = frozenset(
@@ -82,16 +119,16 @@ _LISTS = frozenset(
 
 
 def pair_of(row: Mapping[str, object]) -> Pair | None:
-    """The row's input and output by the names of its fields; None unless both are plain."""
-    names = {stem(str(name)): str(name) for name in reversed(list(row)) if row[name] not in (None, "")}
-    outputs = [name for short, name in names.items() if short in OUTPUT_NAMES]
-    inputs = [name for short, name in names.items() if short in INPUT_NAMES and name not in outputs[:1]]
-    both = [name for name in outputs if stem(name) in INPUT_NAMES]
-    answer = next((name for name in outputs if name not in both), None) or (outputs[0] if outputs else None)
-    question = next((name for name in inputs if name != answer), None)
-    if answer is None or question is None:
+    """The row's input and output by the names of its fields; None unless both are there.
+
+    An input of several fields keeps their names ("Premise: …"), unless one of them is called the input.
+    """
+    names = [str(name) for name in row if row[name] not in (None, "")]
+    columns = columns_of([stem(name) for name in names])
+    if columns is None:
         return None
-    return Pair(_plain(row[question]), _plain(row[answer]))
+    given = [(names[at], _plain(row[names[at]])) for at in columns.inputs]
+    return Pair(joined(given), _plain(row[names[columns.answer]]))
 
 
 def _plain(value: object) -> str:
@@ -132,50 +169,95 @@ def _instruction_in(value: object) -> str | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A field's tag with what stands in it."""
+
+    name: str
+    start: int
+    inner: str
+    end: int
+
+
 def find_tags(text: str) -> Found | None:
     """Demonstrations in tags: `<example><input>…</input><output>…</output></example>`."""
-    fields = list(_tagged(text))
+    examples = list(_tagged_examples(_tagged(text)))
+    if not examples:
+        return None
+    # What only some have above their input is no part of it: a context for all of them, or the prompt around them.
+    parts = min(len(inputs) for inputs, _ in examples)
+    pairs = tuple(
+        Pair(joined([(tag.name, tag.inner) for tag in inputs[-parts:]]), output.inner) for inputs, output in examples
+    )
+    begin, end = examples[0][0][-parts].start, examples[-1][1].end
+    begin, end = with_sections(text, begin, end)
+    names = (examples[0][0][-1].name, examples[0][1].name)
+    return Found(layout="tags", pairs=pairs, start=begin, end=end, certainty=1.0, names=names)
+
+
+def _tagged_examples(tags: Iterable[_Tag]) -> Iterator[tuple[list[_Tag], _Tag]]:
+    """The inputs' tags in a row, and the output's that follows; of all examples the output has the same name."""
+    inputs: list[_Tag] = []
+    answer: str | None = None
+    for tag in tags:
+        is_answer = stem(tag.name) in OUTPUT_NAMES and inputs and tag.name not in {given.name for given in inputs}
+        if not tag.inner.strip():
+            inputs = []
+        elif is_answer and answer in (None, tag.name):
+            answer = tag.name
+            yield inputs, tag
+            inputs = []
+        elif stem(tag.name) not in OUTPUT_NAMES - INPUT_NAMES and tag.name != answer:
+            inputs.append(tag)
+
+
+def find_attributes(text: str) -> Found | None:
+    """Demonstrations in one tag each: `<example input="…" output="…"/>`."""
     pairs: list[Pair] = []
     begin, end = 0, 0
-    names: tuple[str, str] | None = None
-    for (name, start, given, _), (answer, _, output, stop) in pairwise(fields):
-        if stem(name) not in INPUT_NAMES or stem(answer) not in OUTPUT_NAMES or start < end:
+    for match in _ATTRIBUTED.finditer(text):
+        row = {name: html.unescape(value) for name, _, value in _ATTRIBUTE.findall(match[0])}
+        pair = pair_of(row)
+        if pair is None:
             continue
-        if names not in (None, (name, answer)) or not output.strip() or not given.strip():
-            continue
-        begin = begin if pairs else start
-        names = (name, answer)
-        pairs.append(Pair(given, output))
-        end = stop
+        begin = begin if pairs else match.start()
+        pairs.append(pair)
+        end = match.end()
     if not pairs:
         return None
-    begin, end = _with_sections(text, begin, end)
-    return Found(layout="tags", pairs=tuple(pairs), start=begin, end=end, certainty=1.0, names=names)
+    begin, end = with_sections(text, begin, end)
+    return Found(layout="attributes", pairs=tuple(pairs), start=begin, end=end, certainty=1.0)
 
 
-def _tagged(text: str) -> Iterator[tuple[str, int, str, int]]:
-    """(name, start, content, stop) of every field's tag; sections such as `<example>` are looked into."""
+def _tagged(text: str) -> Iterator[_Tag]:
+    """Every field's tag; sections such as `<example>` are looked into. An unknown name is a field's if it recurs."""
+    leaves = Counter(leaf["name"] for leaf in LEAF.finditer(text))
     position = 0
     missing: set[str] = set()
     while (match := _TAG.search(text, position)) is not None:
         position = match.end()
         name = match["name"].casefold()
-        known = stem(name) in INPUT_NAMES or stem(name) in OUTPUT_NAMES
-        if not known or stem(name) in EXAMPLE_WORDS or name in missing:
+        if stem(name) in EXAMPLE_WORDS or name in missing:
+            continue
+        if stem(name) not in INPUT_NAMES | OUTPUT_NAMES:
+            leaf = LEAF.match(text, match.start())
+            if leaf and leaves[leaf["name"]] > 1 and stem(name) not in _NO_FIELDS:
+                position = leaf.end()
+                yield _Tag(name, leaf.start(), leaf["inner"].strip(), position)
             continue
         stop = text.find(f"</{match['name']}>", match.end())
         if stop < 0:
             missing.add(name)  # never look for it again: a text full of open tags must not cost its square
             continue
         position = stop + len(name) + 3
-        yield name, match.start(), _without_margins(text[match.end() : stop]), position
+        yield _Tag(name, match.start(), _without_margins(text[match.end() : stop]), position)
 
 
 def _without_margins(content: str) -> str:
     return content.strip("\n").strip() if "\n" in content else content
 
 
-def _with_sections(text: str, begin: int, end: int) -> tuple[int, int]:
+def with_sections(text: str, begin: int, end: int) -> tuple[int, int]:
     """The region with the tags around it that hold nothing else (`<examples>`, `<example>`)."""
     while (start := text.rfind("<", 0, begin)) >= 0:
         match = _SECTION.fullmatch(text, start, begin)
@@ -220,8 +302,9 @@ def find_table(text: str) -> Found | None:
 
 
 def _table(lines: Sequence[str], header: int, *, start: int) -> Found | None:
-    names = [stem(name.strip("*_` ")) for name in _cells(lines[header])]
-    columns = _columns(names)
+    header_names = [name.strip("*_` ") for name in _cells(lines[header])]
+    names = [stem(name) for name in header_names]
+    columns = columns_of(names) or unnamed(names)
     if columns is None:
         return None
     pairs = []
@@ -230,28 +313,15 @@ def _table(lines: Sequence[str], header: int, *, start: int) -> Found | None:
         cells = _cells(line)
         if "|" not in line or len(cells) != len(names):
             break
-        pairs.append(Pair(_unescape(cells[columns[0]]), _unescape(cells[columns[1]])))
+        pairs.append(columns.pair(list(map(_unescape, cells)), header=header_names))
         end += 1 + len(line)
     full = tuple(pair for pair in pairs if pair.input and pair.output)
     if not full:
         return None
     return Found(
-        layout="table", pairs=full, start=start, end=end, certainty=1.0 if _is_known(names, columns) else 0.75,
-        names=(names[columns[0]], names[columns[1]]),
+        layout="table", pairs=full, start=start, end=end, certainty=1.0 if columns.is_known else 0.75,
+        names=(names[columns.inputs[0]], names[columns.answer]),
     )  # fmt: skip
-
-
-def _is_known(names: Sequence[str], columns: tuple[int, int]) -> bool:
-    return names[columns[0]] in INPUT_NAMES and names[columns[1]] in OUTPUT_NAMES
-
-
-def _columns(names: Sequence[str]) -> tuple[int, int] | None:
-    outputs = [number for number, name in enumerate(names) if name in OUTPUT_NAMES]
-    for answer in reversed(outputs):
-        given = next((number for number, name in enumerate(names) if name in INPUT_NAMES and number != answer), None)
-        if given is not None:
-            return given, answer
-    return None
 
 
 def _cells(line: str) -> list[str]:

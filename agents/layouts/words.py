@@ -14,12 +14,15 @@ __all__ = [
     "CLOSING_OPENERS",
     "CONNECTORS",
     "EXAMPLE_WORDS",
+    "HANDING_OVER",
     "INPUT_NAMES",
     "INSTRUCTION_NAMES",
     "OPENERS",
     "OUTPUT_NAMES",
     "PARTNERS",
+    "PLEASE",
     "REASONING_NAMES",
+    "YOUR_TURN",
     "any_of",
 ]
 
@@ -160,3 +163,27 @@ CLOSING_OPENERS = (
     "では", "それでは", "이제",
 )  # fmt: skip
 """How the words begin that lead from the examples to the input at hand."""
+
+HANDING_OVER = _words(
+    "folgende, folgenden, folgendes, folgender, diese, diesen, dieses, hier ist, hier kommt, suivant, "
+    "suivante, suivants, voici, siguiente, siguientes, aquí está, aquí tienes, seguinte, seguintes, "
+    "aqui está, seguente, seguenti, ecco, volgende, hier is, seuraava, seuraavan, tässä on, följande, "
+    "här är, følgende, her er, następujący, następującą, następujące, oto, následující, zde je, aşağıdaki, "
+    "işte, următorul, următoarea, iată, következő, íme, berikut, sau, đây là, следующее, следующий, "
+    "следующую, следующие, вот, наступне, наступний, ось, ακόλουθο, ορίστε, 以下, 下面, 下列, 这是, 這是, 次の, "
+    "こちら, 다음, 아래, التالي, التالية, الآتي, إليك, زیر, הבא, הבאה, הנה, निम्नलिखित, ต่อไปนี้"
+)
+"""Words of a sentence that hands over the input at hand, in other languages than English."""
+
+PLEASE = _words(
+    "bitte, s'il te plaît, s'il vous plaît, veuillez, por favor, per favore, alstublieft, ole hyvä, snälla, "
+    "vennligst, venligst, proszę, prosím, lütfen, te rog, vă rog, kérlek, kérem, tolong, mohon, vui lòng, "
+    "пожалуйста, будь ласка, παρακαλώ, 请, 請, ください, お願いします, 해주세요, 세요, من فضلك, رجاء, لطفا, "
+    "בבקשה, कृपया, โปรด, กรุณา"
+)
+
+YOUR_TURN = _words(
+    "jetzt du, jetzt sie, du bist dran, à toi, à vous, c'est à toi, ahora tú, te toca, tu turno, sua vez, "
+    "agora você, tocca a te, jouw beurt, nu jij, sinun vuorosi, nyt sinä, din tur, twoja kolej, teď ty, "
+    "sıra sende, твоя очередь, теперь ты, 轮到你, 輪到你, 轮到你了, あなたの番, 네 차례, دورك, תורך, अब आप"
+)

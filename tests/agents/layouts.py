@@ -86,6 +86,55 @@ LAYOUTS = {
     + "\n</examples>",
     "table": f"{INSTRUCTION}\n\n| Input | Output |\n| --- | --- |\n"
     + "\n".join(f"| {p.input} | {p.output} |" for p in PAIRS),
+    "commas": f"{INSTRUCTION}\n\ninput,output\n" + "\n".join(f'"{p.input}","{p.output}"' for p in PAIRS),
+    "tabs": f"{INSTRUCTION}\n\nExamples:\n```\ntext\tlabel\n"
+    + "\n".join(f"{p.input}\t{p.output}" for p in PAIRS)
+    + "\n```",
+    "numbered table": f"{INSTRUCTION}\n\n| # | Text | Label |\n|---|:--|:-:|\n"
+    + "\n".join(f"| {n} | {p.input} | {p.output} |" for n, p in enumerate(PAIRS, 1)),
+    "announced rows": f"{INSTRUCTION}\n\nExamples:\n" + "\n".join(f"{p.input} | {p.output}" for p in PAIRS),
+    "attributes": f"{INSTRUCTION}\n\n<examples>\n"
+    + "\n".join(f'<example input="{p.input}" output="{p.output}"/>' for p in PAIRS)
+    + "\n</examples>",
+    "yaml in braces": f"{INSTRUCTION}\n\nexamples:\n"
+    + "\n".join(f'  - {{input: "{p.input}", output: "{p.output}"}}' for p in PAIRS),
+    "python": f"{INSTRUCTION}\n\nexamples = [\n"
+    + "".join(f"    {{'input': {p.input!r}, 'output': {p.output!r}}},\n" for p in PAIRS)
+    + "]",
+    "tuples": f"{INSTRUCTION}\n\n" + "\n".join(repr((p.input, p.output)) for p in PAIRS),
+    "transcript": f"<|im_start|>system\n{INSTRUCTION}<|im_end|>\n"
+    + "".join(f"<|im_start|>user\n{p.input}<|im_end|>\n<|im_start|>assistant\n{p.output}<|im_end|>\n" for p in PAIRS),
+    "transcript with headers": f"<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n{INSTRUCTION}<|eot_id|>"
+    + "".join(
+        f"<|start_header_id|>user<|end_header_id|>\n\n{p.input}<|eot_id|>"
+        f"<|start_header_id|>assistant<|end_header_id|>\n\n{p.output}<|eot_id|>"
+        for p in PAIRS
+    ),
+    "transcript in brackets": f"<s>[INST] <<SYS>>\n{INSTRUCTION}\n<</SYS>>\n\n"
+    + "</s><s>[INST] ".join(f"{p.input} [/INST] {p.output} " for p in PAIRS)
+    + "</s>",
+    "speakers": f"System: {INSTRUCTION}\n" + fields("User: ", "Assistant: ", between="\n"),
+    "chinese brackets": f"{INSTRUCTION}\n\n{fields('【输入】', '【输出】')}",
+    "chinese in a line": f"{INSTRUCTION}\n\n" + "\n".join(f"输入：{p.input}，输出：{p.output}" for p in PAIRS),
+    "chinese arrows": f"{INSTRUCTION}\n\n"
+    + "\n".join(f"例{n}：{p.input} → {p.output}" for n, p in enumerate(PAIRS, 1)),
+    "arabic": f"{INSTRUCTION}\n\n{fields(chr(0x200F) + 'المدخل: ', chr(0x200F) + 'المخرج: ')}",
+    "hebrew": f"{INSTRUCTION}\n\n{fields('קלט: ', 'פלט: ')}",
+    "fine-tuning rows": "\n".join(
+        json.dumps(
+            {
+                "messages": [
+                    {"role": "system", "content": INSTRUCTION},
+                    {"role": "user", "content": p.input},
+                    {"role": "assistant", "content": p.output},
+                ]
+            }
+        )
+        for p in PAIRS
+    ),
+    "instruction rows": "\n".join(
+        json.dumps({"instruction": INSTRUCTION, "input": p.input, "output": p.output}) for p in PAIRS
+    ),
     "closing words": f"{INSTRUCTION}\n\n{fields('Input: ', 'Output: ')}\n\nNow, complete the following input:",
     "place for the input": f"{INSTRUCTION}\n\n{fields('Input: ', 'Output: ')}\n\nInput: {{input}}\nOutput:",
     "windows line ends": f"\ufeff{INSTRUCTION}\n\n{fields('Input: ', 'Output: ')}".replace("\n", "\r\n"),

@@ -102,8 +102,8 @@ def test_one_arrow_is_an_example_when_an_open_one_follows() -> None:
     "listed",
     [
         "cheese: fromage\nbread: pain\ndog: chien",
-        "input,output\nI loved it,good\nI hated it,bad",
-        "text\tlabel\nI loved it\tgood\nI hated it\tbad",
+        "film,mood\nI loved it,good\nI hated it,bad",
+        "film\tmood\nI loved it\tgood\nI hated it\tbad",
         "I loved it => good",
     ],
 )
@@ -180,8 +180,8 @@ def test_announced_examples_that_no_layout_finds_lower_the_confidence() -> None:
         pytest.param("<!-- translate the text -->", "no instruction", id="a comment"),
         pytest.param("# My Task\n\n## Rules\n\n## Output Format", "no instruction", id="titles"),
         pytest.param("VGhpcyBpcyBhIGxvbmcgYmFzZTY0IHN0cmluZw==\nQUJD", "no instruction", id="an encoded file"),
-        pytest.param("text,label\ngood film,pos\nbad film,neg", "no instruction", id="a table"),
-        pytest.param('text,label\n"good, if long",pos\nbad film,neg', "no instruction", id="a table with quotes"),
+        pytest.param("text,label\ngood film,pos\nbad film,neg", "only examples", id="a table"),
+        pytest.param('text,label\n"good, if long",pos\nbad film,neg', "only examples", id="a table with quotes"),
         pytest.param("Input: a\nOutput: b\n\nInput: c\nOutput: d", "only examples", id="only examples"),
         pytest.param("Task:\n\nInput: a\nOutput: b\n\nInput: c\nOutput: d", "only examples", id="only a name"),
         pytest.param("word " * 1_100_000, "more than any model reads", id="a data file"),
@@ -218,6 +218,14 @@ def test_a_prompt_file_that_is_none_is_named(tmp_path: Path) -> None:
     for name in ("missing", "binary", "empty", "."):
         with pytest.raises(UserError, match=re.escape(str(tmp_path / name))):
             read_prompt(tmp_path / name)
+
+
+def test_a_file_that_is_far_too_long_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "rows.txt").open("wb") as file:
+        file.truncate(50_000_000_000)  # takes no room on the disk, and would not fit into memory
+
+    with pytest.raises(UserError, match="the prompt has 50,000,000,000 bytes, more than any model reads"):
+        read_prompt(tmp_path / "rows.txt")
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,6 +9,7 @@ import pytest
 
 from agents.parse import parse, parse_with_teacher
 from agents.records import Spec
+from agents.specs import text_of
 from engine.errors import ProviderUnavailable
 from engine.messages import Reply, Request, Usage
 from tests.agents.layouts import LAYOUTS
@@ -81,3 +82,50 @@ def test_a_teacher_that_fails_leaves_the_texts_own_split() -> None:
             raise ProviderUnavailable("no luck")
 
     assert asyncio.run(parse_with_teacher(Failing(), DOUBTFUL)) == parse(DOUBTFUL)
+
+
+OPEN = "Classify each ticket, as the team does: hardware for what breaks, software for what crashes. Text follows."
+
+
+def named(*labels: object) -> str:
+    return json.dumps({"labels": labels})
+
+
+def test_the_teacher_names_the_labels_that_the_words_only_hint_at() -> None:
+    teacher = Teacher(named("hardware", "software"))
+    spec = ask(teacher, OPEN)
+
+    assert (spec.kind, spec.labels, spec.doubts) == ("classification", ("hardware", "software"), ())
+    assert spec.instruction == OPEN
+    assert [request.tag for request in teacher.asked] == ["parse"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(named("hardware", "network"), id="not in the text"),
+        pytest.param(named("hardware"), id="one alone"),
+        pytest.param(named("hardware", "hardware"), id="the same twice"),
+        pytest.param(named(), id="open"),
+        pytest.param(named("hardware", 2), id="no text"),
+        pytest.param("hardware, software", id="no JSON"),
+    ],
+)
+def test_labels_that_the_text_does_not_hold_are_passed_over(answer: str) -> None:
+    assert ask(Teacher(answer), OPEN) == parse(OPEN)
+
+
+def test_labels_that_leave_out_a_demonstrated_answer_are_passed_over() -> None:
+    text = f"{OPEN}\n\nInput: it smokes\nOutput: hardware\n\nInput: who knows\nOutput: other"
+
+    assert ask(Teacher(named("hardware", "software")), text) == parse(text)
+
+
+def test_nothing_is_asked_about_a_contradiction_or_of_a_written_spec() -> None:
+    contradicting = "Answer yes or no.\n\nInput: a\nOutput: yes\n\nInput: b\nOutput: no\n\nInput: a\nOutput: no"
+    teacher = Teacher(named("yes", "no"))
+
+    assert parse(contradicting).doubts
+    for text in (contradicting, text_of(parse(OPEN)), text_of(parse(DOUBTFUL), toml=True)):
+        assert ask(teacher, text) == parse(text)
+    assert teacher.asked == []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from agents.parse import parse, read_prompt
 from agents.records import Pair, Spec
+from agents.specs import text_of
 from agents.unprompt import bare_input
 from engine.errors import UserError
 from engine.messages import Message
@@ -29,6 +30,8 @@ PROMPTS = {
     "prose": 'Reverse it. For example, "abc" should give "cba".',
     "tags": "Reverse it.\n\n<example><input>abc</input><output>cba</output></example>",
     "no examples": "Reverse the text that you are given.",
+    "a place": "Reverse the text that you are given.\n\nText: {{text}}\nAnswer:",
+    "a written spec": text_of(parse("Reverse it.\n\nInput: abc\nOutput: cba\n\nInput: de f\nOutput: f ed"), toml=True),
 }
 INPUTS = (
     "due 3 May",
@@ -224,3 +227,66 @@ def test_real_prompts_come_off_real_inputs() -> None:
             right += sum(bare == text for bare in found)
 
     assert right >= 0.99 * tried
+
+
+@pytest.mark.parametrize(
+    ("prompt", "leads"),
+    [
+        (
+            "Klassifiziere die Nachricht als Lob oder Tadel.",
+            (
+                "Bitte klassifiziere: {}",
+                "Klassifiziere die folgende Nachricht: {}",
+                "Hier ist die Nachricht:\n{}",
+                "Jetzt du: {}",
+            ),
+        ),
+        (
+            "Classe le message : éloge ou critique.",
+            ("Classe le message suivant : {}", "Voici le message :\n{}", "À toi : {}"),
+        ),
+        (
+            "Clasifica el mensaje como elogio o queja.",
+            ("Por favor, clasifica: {}", "Clasifica el siguiente mensaje: {}"),
+        ),
+        ("Классифицируй сообщение.", ("Классифицируй следующее сообщение: {}", "Пожалуйста, классифицируй: {}")),
+        ("把消息分类为表扬或投诉。", ("请分类：{}", "请对以下消息进行分类：\n{}", "下面是消息：{}", "轮到你：{}")),
+        (
+            "メッセージを称賛か苦情に分類してください。",
+            ("次のメッセージを分類してください：{}", "以下を分類してください：\n{}"),
+        ),
+        ("메시지를 칭찬 또는 불만으로 분류하세요.", ("다음 메시지를 분류하세요: {}",)),
+        ("صنف الرسالة: مدح أو شكوى.", ("صنف الرسالة التالية: {}",)),
+        ("Luokittele viesti kehuksi tai valitukseksi.", ("Luokittele seuraava viesti: {}", "Ole hyvä, luokittele: {}")),
+    ],
+    ids=["de", "fr", "es", "ru", "zh", "ja", "ko", "ar", "fi"],
+)
+def test_a_sentence_that_hands_it_over_is_taken_off_in_other_languages_too(prompt: str, leads: tuple[str, ...]) -> None:
+    spec = parse(prompt)
+
+    for lead in leads:
+        assert bare_input(spec, prompt, [Message("system", prompt), *user(lead.format("xyz 12"))]) == "xyz 12", lead
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Bitte: um drei",
+        "Die folgende Regel: nie lügen",
+        "Termin: 5. Mai",
+        "请注意：下雨",
+        "12:30 Uhr",
+        "Hinweis: bitte lesen",
+    ],
+)
+def test_what_only_sounds_like_handing_over_stays(given: str) -> None:
+    prompt = "Klassifiziere die Nachricht als Lob oder Tadel. 把消息分类。"
+
+    assert bare_input(parse(prompt), prompt, [Message("system", prompt), *user(given)]) == given
+
+
+def test_a_template_that_was_filled_gives_the_bare_input() -> None:
+    prompt = PROMPTS["a place"]
+
+    for text in ("xyz", "several\nlines"):
+        assert bare_input(parse(prompt), prompt, user(prompt.replace("{{text}}", text))) == text
