@@ -94,16 +94,18 @@ class Known:
     fields: tuple[str, ...] = ()
     language: str | None = None
     horizon: int | None = None
+    filtered: bool = True
 
     def at(self, horizon: int) -> Known:
         """The same, as it was when so many rows had been accepted."""
         return replace(self, horizon=horizon)
 
 
-def make_known(spec: Spec, *, withheld: Iterable[str] = ()) -> Known:
+def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = True) -> Known:
     """What to judge a task's rows by, nothing accepted yet. Demonstrations are withheld too.
 
-    A check that the user's own demonstrations would fail is not made: a task about templates has brackets.
+    A check that the user's own demonstrations would fail is not made: a task about templates has brackets. What is not
+    to be `filtered` is checked for emptiness and for being there already, and for nothing else.
     """
     inputs = [pair.input for pair in spec.demonstrations]
     outputs = [pair.output for pair in spec.demonstrations]
@@ -117,6 +119,7 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = ()) -> Known:
         refusals=_unknown_to(own_texts, REFUSALS),
         placeholders=_unknown_to(own_texts, PLACEHOLDERS),
         boilerplate=_unknown_to(own_texts, BOILERPLATE),
+        filtered=filtered,
     )
 
 
@@ -258,6 +261,8 @@ def _first_match(patterns: Sequence[re.Pattern[str]], row: Candidate) -> str | N
     return next((repr(match[0][:80]) for match in found if match), None)
 
 
+ALWAYS_CHECKED: frozenset[RejectReason] = frozenset({"unreadable", "empty", "leak", "duplicate"})
+
 Check = Callable[[Candidate, Known], str | None]
 
 INPUT_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
@@ -291,5 +296,6 @@ def judge_row(row: Candidate, known: Known) -> Finding | None:
 
 
 def _first_finding(checks: Sequence[tuple[RejectReason, Check]], row: Candidate, known: Known) -> Finding | None:
-    found = (Finding(reason, detail) for reason, check in checks if (detail := check(row, known)) is not None)
+    made = checks if known.filtered else [check for check in checks if check[0] in ALWAYS_CHECKED]
+    found = (Finding(reason, detail) for reason, check in made if (detail := check(row, known)) is not None)
     return next(found, None)

@@ -8,10 +8,10 @@ from functools import partial
 
 from agents.asks import Asks, attempt, question_of
 from agents.chance import chance
-from agents.lists import quoted, read_inputs
+from agents.lists import quoted, read_inputs, read_pairs
 from agents.plan import Target
 from agents.prompts import fill, opening
-from agents.records import Draft, Provenance, RejectReason, Spec
+from agents.records import Draft, Pair, Provenance, RejectReason, Spec
 from engine.errors import ContentFiltered, RequestFailed, SmeltError
 from engine.messages import Reply, Request
 
@@ -24,24 +24,36 @@ MOST_TOKENS = 8192  # above what some models may answer with at all; the list is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """What one generating request is to say; `number` counts the requests of a run from 0."""
+    """What one generating request is to say; `number` counts the requests of a run from 0.
+
+    `count` inputs are asked for in each of so many `completions`. With `rows`, the answers are asked for too, and these
+    rows are shown in place of bare inputs.
+    """
 
     number: int
     count: int
     target: Target | None = None
+    attributes: tuple[str, ...] = ()  # what the inputs are asked to be
     seeds: tuple[str, ...] = ()
+    rows: tuple[Pair, ...] | None = None
+    completions: int = 1
     temperature: float | None = None  # None: the endpoint takes none
-    attributes: tuple[str, ...] = ()  # what the inputs are asked to be, where it takes none
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs are asked for in all."""
+        return self.count * self.completions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What came of an assignment: drafts, or a reason and a detail, and the error if one ended it."""
+    """What came of an assignment: drafts, or a reason and a detail, and the error if one ended it; what it was paid."""
 
     drafts: tuple[Draft, ...] = ()
     reason: RejectReason | None = None
     detail: str = ""
     error: SmeltError | None = None
+    cost_usd: float = 0.0
 
 
 def draw_seeds(
@@ -60,20 +72,31 @@ def draw_seeds(
 
 def build_request(spec: Spec, assignment: Assignment) -> Request:
     """The request for an assignment; its max_tokens follow from how long the shown inputs are."""
-    prompt = fill(
-        "generate",
-        instruction=spec.instruction,
-        inputs="\n".join(quoted(seed) for seed in assignment.seeds),
-        count=str(assignment.count),
-        target="\n".join(filter(None, [_target_line(assignment.target), _so_line(assignment.attributes)])),
-    )
     return Request.user(
-        prompt,
+        _prompt(spec, assignment),
         max_tokens=_tokens_needed(assignment),
         temperature=assignment.temperature,
+        n=assignment.completions,
         tag="generate",
-        stable=len(opening("generate", instruction=spec.instruction)),
+        stable=len(opening(_template(assignment), instruction=spec.instruction)),
     )
+
+
+def _template(assignment: Assignment) -> str:
+    return "generate" if assignment.rows is None else "generate_rows"
+
+
+def _prompt(spec: Spec, assignment: Assignment) -> str:
+    wishes = (_target_line(assignment.target), _so_line(assignment.attributes))
+    common = {
+        "instruction": spec.instruction,
+        "count": str(assignment.count),
+        "target": "\n".join(filter(None, wishes)),
+    }
+    if assignment.rows is None:
+        return fill("generate", inputs="\n".join(quoted(seed) for seed in assignment.seeds), **common)
+    rows = "\n".join(f'{{"input": {quoted(row.input)}, "output": {quoted(row.output)}}}' for row in assignment.rows)
+    return fill("generate_rows", rows=rows, **common)
 
 
 def _target_line(target: Target | None) -> str:
@@ -92,7 +115,8 @@ def most_inputs(seeds: Sequence[str]) -> int:
 
 
 def _tokens_needed(assignment: Assignment) -> int:
-    return min(MOST_TOKENS, TOKENS_AROUND + assignment.count * _tokens_each(assignment.seeds))
+    shown = assignment.seeds if assignment.rows is None else [f"{row.input} {row.output}" for row in assignment.rows]
+    return min(MOST_TOKENS, TOKENS_AROUND + assignment.count * _tokens_each(shown))
 
 
 def _tokens_each(seeds: Sequence[str]) -> int:
@@ -106,7 +130,8 @@ async def generate(asks: Asks, request: Request, assignment: Assignment) -> Gene
     outcome = await attempt(asks, request)
     match outcome.error:
         case None:
-            return _read_reply(outcome.unwrap(), request, assignment)
+            reply = outcome.unwrap()
+            return replace(_read_reply(reply, request, assignment), cost_usd=reply.paid_usd)
         case ContentFiltered() as error:
             return Generated(reason="refusal", detail=str(error))
         case RequestFailed() as error:
@@ -116,6 +141,8 @@ async def generate(asks: Asks, request: Request, assignment: Assignment) -> Gene
 
 
 def _read_reply(reply: Reply, request: Request, assignment: Assignment) -> Generated:
+    if assignment.rows is not None:
+        return _read_rows(reply, request, assignment)
     listing = read_inputs(reply.text)
     if not listing.inputs:
         refused = reply.finish_reasons[0] in ("refusal", "filtered")
@@ -124,6 +151,17 @@ def _read_reply(reply: Reply, request: Request, assignment: Assignment) -> Gener
     inputs = listing.inputs[: assignment.count]
     told = partial(replace, model=reply.model, question=question_of(request), cost_usd=reply.paid_usd / len(inputs))
     return Generated(drafts=tuple(Draft(text, told(provenance(assignment, at))) for at, text in enumerate(inputs)))
+
+
+def _read_rows(reply: Reply, request: Request, assignment: Assignment) -> Generated:
+    """The rows of all completions, each of which may be cut to what was asked for."""
+    pairings = [read_pairs(text) for text in reply.texts]
+    pairs = [pair for pairing in pairings for pair in pairing.pairs[: assignment.count]]
+    if not pairs:
+        return Generated(reason="unreadable", detail=pairings[0].problem)
+    told = partial(replace, model=reply.model, question=question_of(request), cost_usd=reply.paid_usd / len(pairs))
+    drafts = (Draft(text, told(provenance(assignment, at)), output) for at, (text, output) in enumerate(pairs))
+    return Generated(drafts=tuple(drafts))
 
 
 def provenance(assignment: Assignment, position: int = 0) -> Provenance:

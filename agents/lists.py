@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Listing", "numbered", "quoted", "read_inputs", "read_labels"]
+__all__ = ["Listing", "Pairing", "numbered", "quoted", "read_inputs", "read_labels", "read_pairs"]
 
+MOST_OBJECTS = 10_000  # opening braces looked at in a reply
 ARRAYS_TRIED = 50  # opening brackets looked at before a reply counts as no array
 
 _DECODER = json.JSONDecoder(strict=False)  # raw line breaks inside strings are common
@@ -98,6 +99,33 @@ def read_inputs(text: str) -> Listing:
         if any(inputs):
             return Listing(inputs)
     return Listing(problem=f"no list in the reply: {text.strip()[:200]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """The inputs found in a reply, each with its output; when there are none, `problem` says why."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+def read_pairs(text: str) -> Pairing:
+    """The objects with an input and an output in a reply, wherever they stand; a cut one is left out. Never raises."""
+    found: list[tuple[str, str]] = []
+    position = text.find("{")
+    for _ in range(MOST_OBJECTS):
+        if position < 0:
+            break
+        try:
+            item, end = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            item, end = None, position + 1
+        if isinstance(item, dict) and isinstance(item.get("input"), str) and isinstance(item.get("output"), str):
+            found.append((item["input"].strip(), item["output"]))
+        position = text.find("{", end)
+    if any(written for written, _ in found):
+        return Pairing(tuple(found))
+    return Pairing(problem=f"no row in the reply: {text.strip()[:200]!r}" if text.strip() else "the reply is empty")
 
 
 def _read_array(text: str) -> list[str]:

@@ -42,12 +42,15 @@ class Quota:
     share: float
 
 
-def make_plan(spec: Spec) -> tuple[Quota, ...]:
+def make_plan(spec: Spec, *, balanced: bool = True) -> tuple[Quota, ...]:
     """The shares that a spec calls for; they sum up to 1.
 
     There are three cases: labels get equal shares; text with an empty answer gets the share of it that the
-    demonstrations show, within 0.1 and 0.5, and the rest of anything else; other text is left free.
+    demonstrations show, within 0.1 and 0.5, and the rest of anything else; other text is left free. What is not to be
+    `balanced` is left free too.
     """
+    if not balanced:
+        return (Quota(None, 1.0),)
     if spec.labels:
         return tuple(Quota(Target(label), 1 / len(spec.labels)) for label in spec.labels)
     if spec.empty_answer is not None:

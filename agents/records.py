@@ -104,10 +104,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An input proposed by the teacher, not yet labelled."""
+    """An input proposed by the teacher, not yet labelled, unless it came with an `output` of its own."""
 
     input: str
     provenance: Provenance
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

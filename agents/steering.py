@@ -7,20 +7,21 @@ request and everything that follows from it. Called in the order of the groups, 
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agents.annealing import SHARES, Happened, examples_shown, make_schedule
 from agents.annotate import Annotation, Voting
+from agents.axes import choose_attributes
 from agents.ballots import inputs_per_call
-from agents.filter import Candidate, Known, judge_row, make_known
+from agents.filter import Candidate, Known, judge_row, make_known, same_text
 from agents.generate import Assignment, Generated, build_request, draw_seeds, most_inputs, provenance
 from agents.plan import Target, choose_target, make_plan
-from agents.records import Draft, Example, Reject, RejectReason, Spec, Vote
+from agents.records import Draft, Example, Pair, Reject, RejectReason, Spec, Vote
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from agents.variation import attributes_asked, draw_attributes
-from agents.vote import Trust, normaliser
+from agents.vote import Trust, normaliser, tally
 from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
@@ -64,6 +65,7 @@ class Counted:
     outputs: Counter[str] = field(default_factory=Counter)  # accepted rows by answer
     asked: Counter[Target | None] = field(default_factory=Counter)  # requests by target
     pending: Counter[Target | None] = field(default_factory=Counter)  # inputs asked for and not judged yet, by target
+    attributes: Counter[str] = field(default_factory=Counter)  # requests by what their inputs were asked to be
     questions: Counter[bytes] = field(default_factory=Counter)  # how often a request read just so
     votes_asked: int = 0
     votes_failed: int = 0
@@ -78,8 +80,8 @@ class Steering:
     def __init__(self, spec: Spec, settings: Settings, withheld: tuple[str, ...]) -> None:
         self._spec = spec
         self._settings = settings
-        self._known = make_known(spec, withheld=withheld)
-        self._plan = make_plan(spec)
+        self._known = make_known(spec, withheld=withheld, filtered=settings.filtered)
+        self._plan = make_plan(spec, balanced=settings.balanced)
         self._anchors = [pair.input for pair in spec.demonstrations]
         # Of a temperature, or where the endpoint takes none of how few examples are shown and how much is asked for.
         self._schedule = make_schedule(settings.annealing, band=settings.temperatures or SHARES)
@@ -92,6 +94,8 @@ class Steering:
         self._built = 0
         self._examples: list[Example] = []
         self._inputs: list[str] = []  # of the examples
+        self._answers = {pair.input: pair.output for pair in spec.demonstrations}  # and of the examples
+        self._ballots: defaultdict[str, list[str]] = defaultdict(list)  # of inputs that came with answers, each time
         self._rejects: list[Reject] = []
         self._labellings: list[Labelling] = []
         self._temperatures: list[float | None] = []
@@ -156,12 +160,14 @@ class Steering:
             count=min(count, most_inputs(seeds)),
             target=target,
             seeds=seeds,
-            temperature=None if self._settings.temperatures is None else self._heat,
             attributes=self._next_attributes(),
+            rows=self._rows(seeds) if settings.joint else None,
+            completions=settings.completions if settings.joint else 1,
+            temperature=None if settings.temperatures is None else self._heat,
         )
         self._built += 1
         counted.asked[target] += 1
-        counted.pending[target] += assignment.count
+        counted.pending[target] += assignment.inputs
         return Group(
             assignment=assignment,
             request=self._told_apart(build_request(self._spec, assignment)),
@@ -190,9 +196,17 @@ class Steering:
         )
 
     def _next_attributes(self) -> tuple[str, ...]:
-        if self._settings.temperatures is not None:
-            return ()
-        return draw_attributes(self._heat, seed=self._settings.seed, number=self._built)
+        """What it is asked to be, and where no temperature may be sent, more; counted, so that each value has its turn."""
+        settings = self._settings
+        chosen = choose_attributes(settings.axes, self._counted.attributes, seed=settings.seed, number=self._built)
+        self._counted.attributes.update(chosen)
+        if settings.temperatures is not None:
+            return chosen
+        return (*chosen, *draw_attributes(self._heat, seed=settings.seed, number=self._built))
+
+    def _rows(self, seeds: Sequence[str]) -> tuple[Pair, ...]:
+        """The seeds with their answers."""
+        return tuple(Pair(seed, self._answers[seed]) for seed in seeds)
 
     @property
     def _examples_shown(self) -> int:
@@ -210,18 +224,20 @@ class Steering:
     def apply(self, brought: Brought) -> list[Event]:
         """Take in a group: rows are kept or left out, and what comes next may change. Returns what there is to tell."""
         assignment = brought.group.assignment
-        self._counted.pending[assignment.target] -= assignment.count
+        self._counted.pending[assignment.target] -= assignment.inputs
         self._error = self._error or brought.generated.error
         kept, left_out = len(self._examples), len(self._rejects)
         if brought.generated.reason is not None:
             where = provenance(assignment)
             self._rejects.append(Reject("", None, brought.generated.reason, where, brought.generated.detail))
         for draft, ended in brought.drafts:
+            if draft.output is not None:
+                self._ballots[same_text(draft.input)].append(draft.output)
             if not self._is_enough:
                 self._judge(draft, ended)
         examples, rejects = self._examples[kept:], self._rejects[left_out:]
         reasons = [reject.reason for reject in rejects]
-        self._asked.append(assignment.count)
+        self._asked.append(assignment.inputs)
         self._yields.append(len(examples))
         self._temperatures.append(assignment.temperature)
         self._anneal(kept=len(examples), reasons=reasons)
@@ -253,6 +269,7 @@ class Steering:
         self._known.seen.add(draft.input)
         self._counted.outputs[vote.winner] += 1
         self._inputs.append(draft.input)
+        self._answers[draft.input] = vote.winner
         self._examples.append(Example(draft.input, vote.winner, vote, draft.provenance))
         return True
 
@@ -302,7 +319,7 @@ class Steering:
         if error is not None and not isinstance(error, BudgetReached | ProviderRefused):
             raise error
         return Synthesis(
-            examples=tuple(self._examples),
+            examples=tuple(map(self._voted_again, self._examples)),
             rejects=tuple(self._rejects),
             labellings=tuple(self._labellings),
             stop=stop,
@@ -315,6 +332,14 @@ class Steering:
             votes_asked=self._counted.votes_asked,
             votes_failed=self._counted.votes_failed,
         )
+
+    def _voted_again(self, example: Example) -> Example:
+        """An example that came with its answer, by the vote of all answers that came with its input."""
+        ballots = self._ballots.get(same_text(example.input), ())
+        if len(ballots) < 2:
+            return example
+        vote = tally(ballots, normaliser(self._spec) if self._settings.filtered else str.strip)
+        return replace(example, output=vote.winner, vote=vote)
 
     def _calls(self) -> str:
         """How many items share a call by now, and why, in a sentence."""

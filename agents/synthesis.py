@@ -7,6 +7,7 @@ from typing import Literal
 
 from agents.annealing import DEFAULT_BAND, Band
 from agents.annotate import Voting
+from agents.axes import Axis
 from agents.records import Example, Reject
 from engine.errors import BudgetReached, ProviderRefused
 from engine.providers import Capabilities
@@ -27,7 +28,12 @@ class Settings:
     `per_request` inputs are asked for at a time to begin with, later fewer or up to `growth` times as many, as the
     replies are. `labels_per_call` is the most inputs that are labelled in one call, where sharing one pays; 1 labels
     each alone. With `sampled`, votes are the n completions of one request (see `Voting`). Temperatures of None mean
-    that the endpoint takes none. The run stops as stuck when `patience` groups in a row brought no row.
+    that the endpoint takes none. Each request asks for inputs of some kind on the `axes`, if there are any. The run stops as stuck when `patience` groups in a row brought no row.
+
+    The last four are there to compare with. With `joint`, inputs come with their answers, as in Prompt2Model, and are
+    not labelled again; the answers of an input that comes several times are put to the vote. `completions` is how many
+    replies a generating request asks for then. Without `balanced`, no answer is asked for; without `filtered`, only
+    what is there already is left out.
     """
 
     examples: int = 2000
@@ -42,7 +48,12 @@ class Settings:
     seeds_shown: int = 6
     demonstrations_shown: int = 8
     patience: int = 12
+    axes: tuple[Axis, ...] = ()
     seed: int = 0
+    joint: bool = False
+    completions: int = 1
+    balanced: bool = True
+    filtered: bool = True
 
     @property
     def lag(self) -> int:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import nullcontext
 
-from agents.annotate import annotate_all
+from agents.annotate import Annotation, annotate_all
 from agents.asks import Asks
 from agents.filter import judge_input, same_text
 from agents.generate import generate
@@ -20,6 +21,7 @@ from agents.label_money import LabelMoney, Purse
 from agents.records import Draft, Reject, Spec
 from agents.steering import Brought, Group, Steering
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
+from agents.vote import normaliser, tally
 from engine.events import Events, Noted
 
 __all__ = ["Labelling", "Settings", "StopReason", "Synthesis", "synthesize"]
@@ -63,6 +65,8 @@ async def synthesize(
 async def _run(asks: Asks, group: Group, label_money: LabelMoney | None) -> Brought:
     generated = await generate(asks, group.request, group.assignment)
     refused = [_reject_at_sight(draft, generated.drafts[:at], group) for at, draft in enumerate(generated.drafts)]
+    if group.assignment.rows is not None:
+        return Brought(group=group, generated=generated, drafts=_with_own_labels(generated.drafts, refused, group))
     good = [draft.input for draft, reject in zip(generated.drafts, refused, strict=True) if reject is None]
     with nullcontext() if label_money is None else label_money.labelling(len(good)):
         annotations = iter(await annotate_all(asks, group.spec, good, group.voting))
@@ -70,6 +74,18 @@ async def _run(asks: Asks, group: Group, label_money: LabelMoney | None) -> Brou
         (draft, reject or next(annotations)) for draft, reject in zip(generated.drafts, refused, strict=True)
     )
     return Brought(group=group, generated=generated, drafts=drafts)
+
+
+def _with_own_labels(
+    drafts: Sequence[Draft], refused: Sequence[Reject | None], group: Group
+) -> tuple[tuple[Draft, Reject | Annotation], ...]:
+    """Drafts that came with their answers: each is the one vote on its input."""
+    normalise = normaliser(group.spec) if group.known.filtered else str.strip
+    votes = [tally([draft.output or ""], normalise) for draft in drafts]
+    return tuple(
+        (draft, reject or Annotation(input=draft.input, asked=0, vote=vote, first=vote.winner))
+        for draft, vote, reject in zip(drafts, votes, refused, strict=True)
+    )
 
 
 def _reject_at_sight(draft: Draft, earlier: tuple[Draft, ...], group: Group) -> Reject | None:

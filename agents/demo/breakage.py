@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
-__all__ = ["break_array", "break_label", "break_list", "refuse", "written_list"]
+__all__ = ["break_array", "break_label", "break_list", "break_rows", "refuse", "written_list"]
 
 _REFUSALS = (
     "I'm sorry, but I can't help with that.",
@@ -88,6 +88,17 @@ _ARRAY_FORMS: tuple[Callable[[Sequence[str]], str], ...] = (
     _wrapped,
     _unescaped,
 )
+
+
+def break_rows(items: Sequence[str], rng: Random) -> str:
+    """The JSON objects in a form that is no JSON array, or not only one."""
+    array = f"[{', '.join(items)}]"
+    way = rng.randrange(4)
+    if way == 0:
+        return f"```json\n{array}\n```"
+    if way == 1:
+        return f"Here are the new rows:\n\n{array}"
+    return "\n".join(items) if way == 2 else _cut(array, rng)
 
 
 def break_list(items: Mapping[int, str], rng: Random) -> str:

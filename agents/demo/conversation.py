@@ -21,6 +21,7 @@ __all__ = [
     "Describe",
     "Generate",
     "Split",
+    "Vary",
     "demonstrations_in",
     "read_conversation",
 ]
@@ -28,7 +29,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
-    """Write `count` new inputs, perhaps such that the right answer is (or, not `wanted`, is not) `target`."""
+    """Write `count` new inputs, perhaps such that the right answer is (or, not `wanted`, is not) `target`.
+
+    With `joint`, each with its answer. `attributes` are what the inputs shall be.
+    """
 
     task: str
     shown: tuple[str, ...]
@@ -36,6 +40,7 @@ class Generate:
     target: str | None = None
     wanted: bool = True
     attributes: tuple[str, ...] = ()  # what the inputs shall be
+    joint: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,14 @@ class Split:
     prompt: str
 
 
-Conversation = Generate | Annotate | AnnotateMany | Describe | Split
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vary:
+    """Say what inputs of a task differ in."""
+
+    task: str
+
+
+Conversation = Generate | Annotate | AnnotateMany | Describe | Split | Vary
 
 _COUNT = re.compile(r"\bwrite (\d{1,6})\b", re.IGNORECASE)
 _TARGET = re.compile(r"^.*\bright answer is( not)?: (.+)$", re.MULTILINE)
@@ -109,6 +121,8 @@ def _read_single(text: str) -> Conversation | None:
     if inputs is not None:
         return _read_generate(text, task=task, inputs=inputs)
     asks = text.rpartition("</task>")[2]
+    if "respects in which" in asks:
+        return Vary(task=task)
     if "model card" in asks:
         return Describe(task=task, what="model")
     return Describe(task=task, what="dataset") if "data set" in asks else None
@@ -120,14 +134,15 @@ def _read_generate(text: str, *, task: str, inputs: str) -> Generate | None:
     count = _COUNT.search(asks)
     if count is None:
         return None
-    target = _TARGET.search(asks)
+    target, so = _TARGET.search(asks), _SO.search(asks)
     return Generate(
         task=task,
         shown=tuple(_json_lines(inputs)),
         count=int(count[1]),
         target=target[2].strip() if target else None,
         wanted=not (target and target[1]),
-        attributes=tuple(so[1].split("; ")) if (so := _SO.search(asks)) else (),
+        attributes=tuple(so[1].split("; ")) if so else (),
+        joint="JSON objects" in asks,
     )
 
 
@@ -169,6 +184,8 @@ def _unquoted(line: str) -> str:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return line
+    if isinstance(value, dict) and isinstance(value.get("input"), str):
+        return str(value["input"])
     return value if isinstance(value, str) else line
 
 

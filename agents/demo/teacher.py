@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, Final, Protocol, TypeVar
 
-from agents.demo.breakage import break_array, break_label, break_list, refuse, written_list
+from agents.demo.breakage import break_array, break_label, break_list, break_rows, refuse, written_list
 from agents.demo.conversation import (
     Annotate,
     AnnotateMany,
@@ -22,6 +22,7 @@ from agents.demo.conversation import (
     Describe,
     Generate,
     Split,
+    Vary,
     demonstrations_in,
     read_conversation,
 )
@@ -228,6 +229,8 @@ class Teacher:
         subject = self._subject_of(asked) if asked else None
         if asked is None or subject is None:
             return f"I am not sure what you are asking. I am a simulated teacher and know only my task: {self.name}."
+        if isinstance(asked, Vary):
+            return json.dumps(self._axes(subject), ensure_ascii=False)
         if isinstance(asked, Describe):
             return subject.about[asked.what]
         if isinstance(asked, Annotate):
@@ -236,12 +239,17 @@ class Teacher:
             return self._labels(asked, subject, rng, mood, temperature=temperature)
         return self._inputs(asked, subject, rng, temperature=temperature)
 
+    def _axes(self, subject: Subject) -> Mapping[str, Sequence[str]]:  # noqa: ARG002  # others know some
+        """What its inputs differ in, and how: this teacher has not thought about it."""
+        return {}
+
     def _label(self, text: str, subject: Subject, rng: Random, *, temperature: float, trouble: float = 1.0) -> str:
         vices, hot = self.vices, heat(temperature)
         if rng.random() < vices.refusal * hot:
             return refuse(rng)
         risk = min(vices.worst_label, vices.wrong_label * hot * trouble * subject.hardness(text))
-        label = subject.wrong(text, rng) if rng.random() < risk else subject.right(text)
+        label = "" if rng.random() < risk else subject.right(text)
+        label = label or subject.wrong(text, rng)  # also where nothing would be right
         return break_label(label, rng) if rng.random() < vices.broken_label * hot else label
 
     def _labels(self, asked: AnnotateMany, subject: Subject, rng: Random, mood: Random, *, temperature: float) -> str:
@@ -278,9 +286,24 @@ class Teacher:
         written: list[str] = []
         for _ in range(count):
             written.append(self._input(asked, subject, rng, written=written, temperature=temperature))
+        if asked.joint:
+            return self._rows(asked, written, subject, rng, temperature=temperature)
         if rng.random() < vices.broken_array * hot:
             return break_array(written, rng)
         return json.dumps(written, ensure_ascii=False)
+
+    def _rows(
+        self, asked: Generate, written: Sequence[str], subject: Subject, rng: Random, *, temperature: float
+    ) -> str:
+        """Every input with the label that its writer has for it."""
+        rows = [(text, self._own_label(asked, text, subject, rng, temperature=temperature)) for text in written]
+        items = [json.dumps({"input": text, "output": label}, ensure_ascii=False) for text, label in rows]
+        if rng.random() < self.vices.broken_array * heat(temperature):
+            return break_rows(items, rng)
+        return f"[{', '.join(items)}]"
+
+    def _own_label(self, asked: Generate, text: str, subject: Subject, rng: Random, *, temperature: float) -> str:  # noqa: ARG002  # what was asked for may matter to others
+        return self._label(text, subject, rng, temperature=temperature)
 
     def _input(
         self, asked: Generate, subject: Subject, rng: Random, *, written: Sequence[str], temperature: float

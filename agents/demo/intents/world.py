@@ -112,10 +112,10 @@ class World(Teacher):
     """Knows one task: the intent of a message to a parcel company."""
 
     def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES) -> None:
-        super().__init__("intents", seed=seed, vices=vices, subject_of=_subject_of)
+        super().__init__("intents", seed=seed, vices=vices, subject_of=subject_of)
 
 
-def _subject_of(asked: Conversation) -> Subject | None:
+def subject_of(asked: Conversation) -> Subject | None:
     """Our messages when the task names most of our intents, else nothing we know."""
     if isinstance(asked, Split):
         return None

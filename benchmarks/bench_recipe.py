@@ -1,0 +1,255 @@
+"""Claims: at the same budget, with the same teacher and the same student, our rows teach at least 15 points more exact
+matches than those of the published recipe where that loses a class, and in no world fewer; a dollar buys at least twice
+as many different rows; voting raises the accuracy of labels by at least 3 points over single ones, at no more than 60 %
+of the samples that five votes each would take.
+
+Three worlds of different kind: `countries` (normalisation; two in five real rows have nothing to find), `intents`
+(classification; what comes to a teacher's mind is skewed) and `passages` (answers copied from a text). Their teachers
+write as gpt-3.5-turbo was seen to write for Prompt2Model: few ideas again and again, slips of form, answers that are not
+in the text, by temperature (docs/reference/worlds.md has the fit). What they say when labels are asked for alone was not
+measured, and is as in the demo worlds.
+
+The published recipe asks for one row, input and answer together, five completions a request, with the temperature
+rising from 0.3 to 1.4 as rows come in; it leaves out exact repetitions and puts the answers of equal inputs to the vote.
+It is told how many rows its budget buys, so that its schedule gets to its end. Ours is what `smelt generate` does.
+Students are those that learn in seconds (`linear`, and the spans of benchmarks/spans.py), since the question is the
+rows; they are judged on rows of the world without a fault, in their true shares.
+
+The ablations turn off one mechanism of ours at a time. All of it runs on a clock that does not wait, so no figure
+depends on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from importlib.resources import files
+from pathlib import Path
+
+from agents.annealing import Band
+from agents.axes import Axis
+from agents.demo.author import Author, Written
+from agents.demo.countries.world import Sentences
+from agents.demo.countries.world import World as Countries
+from agents.demo.held_out import held_out
+from agents.demo.intents.measured import Tickets
+from agents.demo.intents.measured import World as Intents
+from agents.demo.passages.world import Passages
+from agents.demo.passages.world import World as Questions
+from agents.parse import parse, read_prompt
+from agents.records import Example, Spec
+from agents.synthesis import Settings, Synthesis
+from agents.synthesize import synthesize
+from benchmarks.spans import train_spans
+from engine import Budget, Engine, Events, SystemClock
+from engine.fakes import virtual_time
+from engine.providers.simulated import Simulated
+from engine.training import Row, train
+
+SEEDS = (0, 1, 2, 3, 4)
+HELD_OUT = 500
+MANY = 4000  # rows: more than any budget here buys
+LEAST_GAIN = 0.15  # of the exact matches, where the published recipe loses a class
+LEAST_CHEAPER = 2.0
+LEAST_VOTING_GAIN = 0.03
+MOST_SAMPLES = 0.6  # of five for each input
+
+PUBLISHED = Settings(
+    joint=True,
+    per_request=1,
+    completions=5,
+    growth=1,
+    balanced=False,
+    filtered=False,
+    annealing="linear",
+    temperatures=Band(low=0.3, high=1.4),
+    seeds_shown=4,
+    patience=10**9,  # it never gives up
+)
+OURS = Settings(axes=(Axis("asked of the teacher", ()),))
+ABLATIONS: Mapping[str, Settings] = {
+    "no quotas": replace(OURS, balanced=False),
+    "no axes": replace(OURS, axes=()),
+    "no votes": replace(OURS, votes=1),
+    "no filters": replace(OURS, filtered=False),
+    "one label a call": replace(OURS, labels_per_call=1),
+    "inputs in eights": replace(OURS, growth=1),
+    "joint": replace(OURS, joint=True),
+    "linear annealing": replace(OURS, annealing="linear"),
+    "constant heat": replace(OURS, annealing="constant"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A world, what it takes to make rows of it and to judge them. `rows` are those that the budget buys published."""
+
+    make: Callable[[int], Author]
+    subject: Written
+    prompt: str
+    usd: float
+    rows: int
+    pattern: str | None = None  # of the answers, as a user would write it into the spec
+    loses: str | None = None  # the answer that the published recipe loses
+
+
+WORLDS: Mapping[str, World] = {
+    "countries": World(
+        make=Countries, subject=Sentences(), prompt="countries", usd=0.2, rows=2500,
+        pattern="[A-Z]{2}|N/A", loses="N/A",
+    ),
+    "intents": World(make=Intents, subject=Tickets(), prompt="intents", usd=0.2, rows=2000),
+    "passages": World(make=Questions, subject=Passages(), prompt="passages", usd=0.2, rows=1300),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What one recipe made of one budget, in one world with one seed.
+
+    `different` are the rows of which none is a rewording of another. `single` and `voted` are the shares of right
+    labels among the inputs that have a right one, `samples` the votes for each as a share of five.
+    """
+
+    exact_match: float
+    rows: int
+    different: int
+    usd: float
+    different_per_usd: float
+    labels_right: float
+    lost_share: float
+    single: float
+    voted: float
+    samples: float
+    requests: int
+    hottest: float
+
+
+def main() -> None:
+    chosen = sys.argv[1:]
+    seeds = tuple(int(word) for word in chosen if word.isdigit()) or SEEDS
+    worlds = {name: world for name, world in WORLDS.items() if name in chosen or not WORLDS.keys() & set(chosen)}
+    table = {
+        name: {"published": runs(world, PUBLISHED, seeds), "ours": runs(world, OURS, seeds)}
+        for name, world in worlds.items()
+    }
+    for name, rows in table.items():
+        if "short" not in chosen:
+            rows |= {way: runs(worlds[name], settings, seeds[:2]) for way, settings in ABLATIONS.items()}
+        print_rows(name, rows)
+    verdicts = [verdict for name, rows in table.items() for verdict in judged(name, rows)]
+    for claim, holds in verdicts:
+        print(f"{claim}: {'holds' if holds else 'DOES NOT HOLD'}")
+    figures = {name: {way: means(made) for way, made in rows.items()} for name, rows in table.items()}
+    print(json.dumps({"benchmark": "recipe", "seeds": seeds, "holds": all(holds for _, holds in verdicts), **figures}))
+
+
+def judged(name: str, rows: Mapping[str, Sequence[Made]]) -> list[tuple[str, bool]]:
+    ours, published = rows["ours"], rows["published"]
+    gain = mean(ours, "exact_match") - mean(published, "exact_match")
+    least = LEAST_GAIN if WORLDS[name].loses else 0.0
+    cheaper = mean(ours, "different_per_usd") / mean(published, "different_per_usd")
+    voting, samples = mean(ours, "voted") - mean(ours, "single"), mean(ours, "samples")
+    return [
+        (f"{name}: {gain:+.3f} exact match, at least {least:+.2f}", gain >= least),
+        (
+            f"{name}: {cheaper:.2f} x the different rows for a dollar, at least {LEAST_CHEAPER}",
+            cheaper >= LEAST_CHEAPER,
+        ),
+        (
+            f"{name}: voting {voting:+.3f} at {samples:.0%} of the samples of five votes, "
+            f"at least {LEAST_VOTING_GAIN:+.2f} at {MOST_SAMPLES:.0%}",
+            voting >= LEAST_VOTING_GAIN and samples <= MOST_SAMPLES,
+        ),
+    ]
+
+
+def runs(world: World, settings: Settings, seeds: Sequence[int]) -> list[Made]:
+    return [virtual_time.run(run(world, replace(settings, seed=seed), seed=seed)) for seed in seeds]
+
+
+async def run(world: World, settings: Settings, *, seed: int) -> Made:
+    spec = parse(read_prompt(Path(str(files("agents.demo") / world.prompt)) / "prompt.md"))
+    spec = replace(spec, output_pattern=world.pattern)
+    axes = tuple(Axis(name, tuple(values)) for name, values in world.subject.axes.items())
+    settings = replace(
+        settings, axes=axes if settings.axes else (), examples=world.rows if settings.completions > 1 else MANY
+    )
+    teacher = world.make(seed)
+    async with Engine(Simulated(teacher, SystemClock()), budget=Budget(usd=world.usd), seed=seed) as engine:
+        synthesis = await synthesize(engine, spec, settings=settings, events=Events(), purse=engine)
+        usd = engine.statistics().cost_usd
+    return measured(world, spec, synthesis, usd=float(usd), seed=seed)
+
+
+def measured(world: World, spec: Spec, synthesis: Synthesis, *, usd: float, seed: int) -> Made:
+    subject, rows = world.subject, synthesis.examples
+    different = len({subject.gist(row.input) for row in rows})
+    known = [each for each in synthesis.labellings if subject.right(each.input)]
+    votes = [len(row.vote.samples) for row in rows]
+    return Made(
+        exact_match=exact_match(subject, spec, rows, seed=seed),
+        rows=len(rows),
+        different=different,
+        usd=usd,
+        different_per_usd=different / usd,
+        labels_right=share(row.output == subject.right(row.input) for row in rows),
+        lost_share=share(row.output == world.loses for row in rows),
+        single=share(each.first == subject.right(each.input) for each in known),
+        voted=share(each.winner == subject.right(each.input) for each in known),
+        samples=synthesis.votes_asked / (5 * max(1, len(synthesis.labellings))) if votes else 0.0,
+        requests=synthesis.requests,
+        hottest=max((each for each in synthesis.temperatures if each is not None), default=0.0),
+    )
+
+
+def share(truths: Sequence[bool] | object) -> float:
+    found = list(truths)  # type: ignore[call-overload]
+    return sum(found) / len(found) if found else 0.0
+
+
+def exact_match(subject: Written, spec: Spec, rows: Sequence[Example], *, seed: int) -> float:
+    judges = held_out(subject, count=HELD_OUT)
+    lesson = [Row(row.input, row.output) for row in rows]
+    answers = answers_of(subject, lesson, [pair.input for pair in judges], seed=seed)
+    return share(answer == pair.output for answer, pair in zip(answers, judges, strict=True))
+
+
+def answers_of(subject: Written, lesson: Sequence[Row], inputs: Sequence[str], *, seed: int) -> list[str]:
+    if isinstance(subject, Passages):
+        spans = train_spans(lesson, seed=seed)
+        return spans.predict(inputs) if spans else [""] * len(inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        student = train("linear", lesson, [], Path(folder) / "student", seed=seed, threads=1)
+        return [prediction.output for prediction in student.predict(inputs)]
+
+
+def mean(made: Sequence[Made], name: str) -> float:
+    return statistics.mean(float(getattr(each, name)) for each in made)
+
+
+def means(made: Sequence[Made]) -> dict[str, float]:
+    return {field.name: round(mean(made, field.name), 4) for field in fields(Made)}
+
+
+def print_rows(world: str, rows: Mapping[str, Sequence[Made]]) -> None:
+    print(
+        f"{world:<17} {'exact match':>11} {'of the seeds':>14} {'rows':>6} {'differ':>6} {'USD':>6} {'a USD':>6} "
+        f"{'right':>6} {'empty':>6} {'1 vote':>6} {'voted':>6} {'of 5':>5} {'calls':>6} {'hot':>5}"
+    )
+    for way, made in rows.items():
+        spread = f"{min(each.exact_match for each in made):.3f} to {max(each.exact_match for each in made):.3f}"
+        m = means(made)
+        print(
+            f"{way:<17} {m['exact_match']:>11.3f} {spread:>14} {m['rows']:>6.0f} {m['different']:>6.0f} {m['usd']:>6.3f} "
+            f"{m['different_per_usd']:>6.0f} {m['labels_right']:>6.3f} {m['lost_share']:>6.3f} {m['single']:>6.3f} "
+            f"{m['voted']:>6.3f} {m['samples']:>5.2f} {m['requests']:>6.0f} {m['hottest']:>5.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
