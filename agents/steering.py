@@ -286,8 +286,8 @@ class Steering:
         self._heat = self._schedule.next(self._heat, happened)
 
     def _taste(self, brought: Brought, reasons: Sequence[RejectReason]) -> None:
-        """Let the sizes of calls know what these were like. A refusal or a failed call says nothing about its size."""
-        if brought.generated.reason not in ("refusal", "failed"):
+        """Let the sizes of calls know what these were like. What failed or was refused says nothing about them."""
+        if brought.generated.error is None and brought.generated.reason not in ("refusal", "failed"):
             asked = brought.group.assignment.count
             self._inputs_at_once.notify(asked=asked, taste=_taste_of(len(brought.drafts), asked, reasons))
         annotations = [ended for _, ended in brought.drafts if isinstance(ended, Annotation)]
