@@ -28,7 +28,8 @@ class Settings:
     `per_request` inputs are asked for at a time to begin with, later fewer or up to `growth` times as many, as the
     replies are. `labels_per_call` is the most inputs that are labelled in one call, where sharing one pays; 1 labels
     each alone. With `sampled`, votes are the n completions of one request (see `Voting`). Temperatures of None mean
-    that the endpoint takes none. Each request asks for inputs of some kind on the `axes`, if there are any. The run stops as stuck when `patience` groups in a row brought no row.
+    that the endpoint takes none. Each request asks for inputs of some kind on the `axes`, if there are any. The run
+    stops as stuck when `patience` groups in a row brought no row.
 
     The last four are there to compare with. With `joint`, inputs come with their answers, as in Prompt2Model, and are
     not labelled again; the answers of an input that comes several times are put to the vote. `completions` is how many

@@ -75,8 +75,8 @@ class Author(Teacher):
         subject: Subject,
         rng: Random,
         *,
-        written: Sequence[str],
-        temperature: float,  # noqa: ARG002  # it does not look back
+        written: Sequence[str],  # noqa: ARG002  # it does not look back
+        temperature: float,
     ) -> str:
         own, writing = self._known(asked), self.writing
         kind = self._aim(asked, subject, rng)

@@ -40,6 +40,12 @@ def reworded(text: str, rng: Random) -> str:
 def gist(text: str) -> str:
     """What two texts have in common when one is only the other, reworded."""
     plain = _plain(text)
+    while (less := _less(plain)) != plain:
+        plain = less
+    return plain
+
+
+def _less(plain: str) -> str:
     for word in _BEFORE_PLAIN:
         plain = plain.removeprefix(word)
     for word in _AFTER_PLAIN:

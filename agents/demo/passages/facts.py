@@ -124,7 +124,7 @@ RELATIONS: Final = (
 )  # fmt: skip
 
 FILLERS: Final = (
-    "It is a popular place for school trips.", "Many locals are proud of it.", "A small fee is charged at the entrance.",
+    "It is a popular place for school trips.", "Many locals are proud of it.", "A small fee is charged.",
     "The view in autumn is said to be splendid.", "Postcards of it are sold everywhere.", "Dogs are not allowed.",
     "There have been several plans to restore it.", "A song was written about it.", "Birds nest under its roof.",
     "It appears in two novels and a film.", "The town council meets nearby.", "Guided tours take an hour.",
