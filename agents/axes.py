@@ -18,7 +18,7 @@ from agents.records import Example, Spec
 from engine.errors import RequestFailed
 from engine.messages import Request
 
-__all__ = ["Axis", "choose_attributes", "coverage", "propose_axes", "read_axes"]
+__all__ = ["AXES_A_REQUEST", "Axis", "choose_attributes", "coverage", "propose_axes", "read_axes"]
 
 MOST_AXES, MOST_VALUES = 6, 24
 LONGEST_VALUE = 60  # characters; what is longer is a sentence, and no value
@@ -71,13 +71,15 @@ def _values(found: Iterable[object]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if 0 < len(text) <= LONGEST_VALUE))[:MOST_VALUES]
 
 
-def choose_attributes(axes: Sequence[Axis], asked: Mapping[str, int], *, seed: int, number: int) -> tuple[str, ...]:
-    """What request `number` asks its inputs to be: on two axes drawn by chance, the value asked for least so far.
+def choose_attributes(
+    axes: Sequence[Axis], asked: Mapping[str, int], *, seed: int, number: int, most: int = AXES_A_REQUEST
+) -> tuple[str, ...]:
+    """What request `number` asks its inputs to be: on so many axes, drawn by chance, the value asked for least.
 
     Ties are drawn by chance too, so that values of two axes do not always come in the same pairs.
     """
     draw = chance(seed, "axes", number)
-    chosen = sorted(draw.sample(range(len(axes)), min(AXES_A_REQUEST, len(axes))))
+    chosen = sorted(draw.sample(range(len(axes)), min(most, len(axes))))
     return tuple(min(axes[place].values, key=lambda value: (asked.get(value, 0), draw.random())) for place in chosen)
 
 

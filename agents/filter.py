@@ -20,6 +20,7 @@ from agents.language import guess_language
 from agents.records import RejectReason, Spec
 from agents.stock_phrases import BOILERPLATE, PLACEHOLDERS, REFUSALS
 from agents.vote import fits_spec
+from engine.duplicates import NearDuplicates
 
 __all__ = ["Candidate", "Finding", "Known", "Seen", "judge_input", "judge_row", "make_known", "same_text"]
 
@@ -59,12 +60,27 @@ class Seen:
     """The inputs accepted so far, each with its number, so that one may also ask what was known at an earlier point."""
 
     _numbers: dict[str, int] = field(default_factory=dict)
+    _near: NearDuplicates = field(default_factory=NearDuplicates)
 
     def __len__(self) -> int:
         return len(self._numbers)
 
+    @property
+    def kept(self) -> int:
+        """How many of them are not nearly another."""
+        return len(self._near)
+
     def add(self, text: str) -> None:
         self._numbers.setdefault(same_text(text), len(self._numbers))
+
+    def add_nearly(self, text: str) -> None:
+        """Add it, and all that is nearly the same."""
+        self.add(text)
+        self._near.sift([text])
+
+    def nearly_holds(self, text: str, *, before: int | None = None) -> bool:
+        """Whether nearly the same text was added nearly; with `before`, whether it was among the first so many kept."""
+        return self._near.knows(text, before=before)
 
     def holds(self, text: str, *, before: int | None = None) -> bool:
         """Whether an equal text was added; with `before`, whether it was among the first so many."""
@@ -94,11 +110,16 @@ class Known:
     fields: tuple[str, ...] = ()
     language: str | None = None
     horizon: int | None = None
+    near_horizon: int | None = None
     filtered: bool = True
 
     def at(self, horizon: int) -> Known:
         """The same, as it was when so many rows had been accepted."""
         return replace(self, horizon=horizon)
+
+    def now(self) -> Known:
+        """The same, as it is by now, whatever is accepted later."""
+        return replace(self, horizon=len(self.seen), near_horizon=self.seen.kept)
 
 
 def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = True) -> Known:
@@ -215,6 +236,11 @@ def find_duplicate(row: Candidate, known: Known) -> str | None:
     return "accepted before" if known.seen.holds(row.input, before=known.horizon) else None
 
 
+def find_near_duplicate(row: Candidate, known: Known) -> str | None:
+    """Nearly the same input was accepted before: of the same numbers, and seven tenths of the same groups of letters."""
+    return "nearly accepted before" if known.seen.nearly_holds(row.input, before=known.near_horizon) else None
+
+
 def find_label(row: Candidate, known: Known) -> str | None:
     """The label is not in the label set."""
     if row.output is None or not known.spec.labels or fits_spec(row.output, known.spec):
@@ -261,8 +287,6 @@ def _first_match(patterns: Sequence[re.Pattern[str]], row: Candidate) -> str | N
     return next((repr(match[0][:80]) for match in found if match), None)
 
 
-ALWAYS_CHECKED: frozenset[RejectReason] = frozenset({"unreadable", "empty", "leak", "duplicate"})
-
 Check = Callable[[Candidate, Known], str | None]
 
 INPUT_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
@@ -276,12 +300,21 @@ INPUT_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
     ("language", find_language),
     ("leak", find_leak),
     ("duplicate", find_duplicate),
+    ("duplicate", find_near_duplicate),
 )
 LABEL_CHECKS: tuple[tuple[RejectReason, Check], ...] = (
     ("label", find_label),
     ("format", find_format),
     ("context", find_context),
     ("agreement", find_agreement),
+)
+
+
+ALWAYS_MADE: tuple[tuple[RejectReason, Check], ...] = (
+    ("unreadable", find_unreadable),
+    ("empty", find_empty),
+    ("leak", find_leak),
+    ("duplicate", find_duplicate),
 )
 
 
@@ -296,6 +329,6 @@ def judge_row(row: Candidate, known: Known) -> Finding | None:
 
 
 def _first_finding(checks: Sequence[tuple[RejectReason, Check]], row: Candidate, known: Known) -> Finding | None:
-    made = checks if known.filtered else [check for check in checks if check[0] in ALWAYS_CHECKED]
+    made = checks if known.filtered else [check for check in checks if check in ALWAYS_MADE]
     found = (Finding(reason, detail) for reason, check in made if (detail := check(row, known)) is not None)
     return next(found, None)

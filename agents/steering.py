@@ -12,22 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from agents.annealing import SHARES, Happened, examples_shown, make_schedule
-from agents.annotate import Annotation, Voting
-from agents.axes import choose_attributes
+from agents.annotate import Annotation
+from agents.axes import AXES_A_REQUEST, choose_attributes
 from agents.ballots import inputs_per_call
-from agents.filter import Candidate, Known, judge_row, make_known, same_text
-from agents.generate import Assignment, Generated, build_request, draw_seeds, most_inputs, provenance
+from agents.filter import Candidate, judge_row, make_known, same_text
+from agents.generate import Assignment, build_request, draw_seeds, most_inputs, provenance
+from agents.groups import Brought, Group
 from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Pair, Reject, RejectReason, Spec, Vote
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from agents.variation import attributes_asked, draw_attributes
 from agents.vote import Trust, normaliser, tally
+from agents.worth import Worth
 from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
 from engine.messages import Request
 
-__all__ = ["Brought", "Group", "Steering"]
+__all__ = ["Steering"]
 
 STAGE = "generate"
 YIELD_WINDOW = 32  # applied groups from which the yield of the next ones is expected
@@ -36,26 +38,6 @@ LEAST_WHOLE = 0.75  # of the inputs asked for; with fewer a reply is not whole
 MOST_REPEATED = 1 / 3  # of a group's votes, asked for again because shared calls could not be used
 
 REPEATS: frozenset[RejectReason] = frozenset({"duplicate", "leak"})  # the teacher says what is there already
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Everything a group needs, fixed when it is built."""
-
-    assignment: Assignment
-    request: Request
-    spec: Spec
-    known: Known
-    voting: Voting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
-    """What a group brings home: each draft is rejected at sight or has its annotation, in order of position."""
-
-    group: Group
-    generated: Generated
-    drafts: tuple[tuple[Draft, Reject | Annotation], ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,13 +66,17 @@ class Steering:
         self._plan = make_plan(spec, balanced=settings.balanced)
         self._anchors = [pair.input for pair in spec.demonstrations]
         # Of a temperature, or where the endpoint takes none of how few examples are shown and how much is asked for.
-        self._schedule = make_schedule(settings.annealing, band=settings.temperatures or SHARES)
+        band = settings.temperatures or SHARES
+        self._schedule, self._hottest = make_schedule(settings.annealing, band=band), band.high
         self._heat = self._schedule.first
         self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
         self._labels_at_once = Appetite(start=settings.labels_per_call, most=settings.labels_per_call)
         self._counted = Counted()
         self._trust = Trust()
         self._normalise = normaliser(spec)
+        self._worth = Worth(lag=settings.lag)
+        self._has_changed = False  # the way of asking, because rows had become too dear
+        self._is_too_dear = False
         self._built = 0
         self._examples: list[Example] = []
         self._inputs: list[str] = []  # of the examples
@@ -120,7 +106,7 @@ class Steering:
         After an error that others got round it does: it may have been paid for. What the user must mend ends it all.
         """
         if self._error is None or self._is_enough:
-            return self._is_enough or self._is_stuck
+            return self._is_enough or self._is_stuck or self._is_too_dear
         return not isinstance(self._error, BudgetReached | ProviderRefused | Interrupted)
 
     @property
@@ -172,7 +158,7 @@ class Steering:
             assignment=assignment,
             request=self._told_apart(build_request(self._spec, assignment)),
             spec=self._spec,
-            known=self._known.at(len(self._known.seen)),
+            known=self._known.now(),
             voting=replace(settings.voting, together=self._labels_at_once.size, weights=self._trust.weights),
         )
 
@@ -189,16 +175,22 @@ class Steering:
     def _next_seeds(self) -> tuple[str, ...]:
         return draw_seeds(
             self._anchors,
-            self._inputs,
+            () if self._has_changed else self._inputs,
             count=self._examples_shown,
             seed=self._settings.seed,
             number=self._built,
         )
 
     def _next_attributes(self) -> tuple[str, ...]:
-        """What it is asked to be, and where no temperature may be sent, more; counted, so that each value has its turn."""
+        """What it is asked to be, each value of the axes in its turn; where no temperature may be sent, more than that."""
         settings = self._settings
-        chosen = choose_attributes(settings.axes, self._counted.attributes, seed=settings.seed, number=self._built)
+        chosen = choose_attributes(
+            settings.axes,
+            self._counted.attributes,
+            seed=settings.seed,
+            number=self._built,
+            most=len(settings.axes) if self._has_changed else AXES_A_REQUEST,
+        )
         self._counted.attributes.update(chosen)
         if settings.temperatures is not None:
             return chosen
@@ -241,6 +233,7 @@ class Steering:
         self._yields.append(len(examples))
         self._temperatures.append(assignment.temperature)
         self._anneal(kept=len(examples), reasons=reasons)
+        self._heed(brought, rows=len(examples))
         self._taste(brought, reasons)
         return self._news(examples, rejects)
 
@@ -266,7 +259,7 @@ class Steering:
         if (finding := judge_row(row, self._known)) is not None:
             self._rejects.append(Reject(draft.input, vote.winner, finding.reason, draft.provenance, finding.detail))
             return False
-        self._known.seen.add(draft.input)
+        self._known.seen.add_nearly(draft.input)
         self._counted.outputs[vote.winner] += 1
         self._inputs.append(draft.input)
         self._answers[draft.input] = vote.winner
@@ -283,14 +276,22 @@ class Steering:
             duplicates=repeated,
             rejects=bad,
         )
-        self._heat = self._schedule.next(self._heat, happened)
+        self._heat = self._hottest if self._has_changed else self._schedule.next(self._heat, happened)
+
+    def _heed(self, brought: Brought, *, rows: int) -> None:
+        """Ask in another way, or stop, when rows have become too dear. What an error ended says nothing about it."""
+        if brought.error is not None:
+            return
+        advice = self._worth.notify(rows=rows, usd=brought.cost_usd)
+        self._has_changed = self._has_changed or advice == "change"
+        self._is_too_dear = self._is_too_dear or advice == "stop"
 
     def _taste(self, brought: Brought, reasons: Sequence[RejectReason]) -> None:
         """Let the sizes of calls know what these were like. What failed or was refused says nothing about them."""
         if brought.generated.error is None and brought.generated.reason not in ("refusal", "failed"):
             asked = brought.group.assignment.count
             self._inputs_at_once.notify(asked=asked, taste=_taste_of(len(brought.drafts), asked, reasons))
-        annotations = [ended for _, ended in brought.drafts if isinstance(ended, Annotation)]
+        annotations = brought.annotations
         votes = sum(annotation.asked for annotation in annotations)
         if len(annotations) > 1:
             repeats = sum(annotation.repeats for annotation in annotations)
@@ -363,6 +364,8 @@ class Steering:
             return "budget", f"the budget is reached: {made}"
         if self._error is not None:
             return "refused", f"{self._error}: {made}"
+        if self._is_too_dear and not self._is_stuck:
+            return "yield", f"{self._worth.why}: {made}"
         return "nothing new", f"the last {self._settings.patience} requests brought no new row{self._mostly()}: {made}"
 
     def _mostly(self) -> str:

@@ -17,9 +17,10 @@ from agents.annotate import Annotation, annotate_all
 from agents.asks import Asks
 from agents.filter import judge_input, same_text
 from agents.generate import generate
+from agents.groups import Brought, Group
 from agents.label_money import LabelMoney, Purse
 from agents.records import Draft, Reject, Spec
-from agents.steering import Brought, Group, Steering
+from agents.steering import Steering
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from agents.vote import normaliser, tally
 from engine.events import Events, Noted

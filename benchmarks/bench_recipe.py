@@ -41,7 +41,7 @@ from agents.demo.intents.measured import World as Intents
 from agents.demo.passages.world import Passages
 from agents.demo.passages.world import World as Questions
 from agents.parse import parse, read_prompt
-from agents.records import Example, Spec
+from agents.records import Example
 from agents.synthesis import Settings, Synthesis
 from agents.synthesize import synthesize
 from benchmarks.spans import train_spans
@@ -163,7 +163,7 @@ def judged(name: str, rows: Mapping[str, Sequence[Made]]) -> list[tuple[str, boo
         ),
         (
             f"{name}: voting {voting:+.3f} at {samples:.0%} of five votes each, "
-            + f"at least {LEAST_VOTING_GAIN:+.2f} at {MOST_SAMPLES:.0%}",
+            f"at least {LEAST_VOTING_GAIN:+.2f} at {MOST_SAMPLES:.0%}",
             voting >= LEAST_VOTING_GAIN and samples <= MOST_SAMPLES,
         ),
     ]

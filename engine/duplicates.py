@@ -117,6 +117,14 @@ class NearDuplicates:
             found.extend(self._numbers[other] if other < len(self._numbers) else None for other in known)
         return found
 
+    def knows(self, text: str, *, before: int | None = None) -> bool:
+        """Whether the text is nearly one of the first `before` kept ones, by default of all. It is not kept itself.
+
+        What is kept later changes nothing about the answer for an earlier `before`.
+        """
+        limit = len(self) if before is None else before
+        return any(other < limit for _, other in self._index.pairs(_signed([text]), most=None))
+
     def _sift(self, texts: Sequence[str], kinds: Sequence[str]) -> list[int | None]:
         signed = _signed(texts, kinds)
         before = len(self._numbers)
@@ -162,16 +170,16 @@ class _Index:
         self._size = 0
         self._runs: list[_Run] = []
 
-    def pairs(self, signed: _Signed) -> Iterator[tuple[int, int]]:
+    def pairs(self, signed: _Signed, *, most: int | None = MOST_ALIKE) -> Iterator[tuple[int, int]]:
         """Each row of the block with each number that it is nearly like: of what was added, or of its own block.
 
         Rows of the block count on from what was added, and only earlier ones are told. In order of the rows, and of
-        the numbers within a row.
+        the numbers within a row. Of a full bucket, `most` are looked at: the first ones of each run.
         """
         import numpy as np
 
         own = _Run.of(signed.keys, range(self._size, self._size + len(signed.short)))
-        found = [run.matches(signed.keys) for run in (*self._runs, own)]
+        found = [run.matches(signed.keys, most=most) for run in (*self._runs, own)]
         rows, others = (np.concatenate(side) for side in zip(*found, strict=True))
         earlier = others < self._size + rows
         many = self._size + len(signed.short)
@@ -235,13 +243,14 @@ class _Run:
 
         return self._sorted(np.concatenate([self.keys, other.keys]), np.concatenate([self.numbers, other.numbers]))
 
-    def matches(self, keys: Words) -> tuple[Numbers, Numbers]:
+    def matches(self, keys: Words, *, most: int | None) -> tuple[Numbers, Numbers]:
         """Which row of the keys meets which number here, once for each band; of a full bucket, the first ones."""
         import numpy as np
 
         flat = keys.ravel()
         low = np.searchsorted(self.keys, flat, side="left")
-        count = np.minimum(np.searchsorted(self.keys, flat, side="right") - low, MOST_ALIKE)
+        count = np.searchsorted(self.keys, flat, side="right") - low
+        count = count if most is None else np.minimum(count, most)
         rows = np.repeat(np.arange(len(flat)) // BANDS, count)
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return rows, self.numbers[np.repeat(low, count) + within].astype(np.int64)
