@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.asks import Asks
+from agents.asks import Asks, coldest
 from agents.chance import chance
 from agents.lists import quoted
 from agents.prompts import fill
@@ -37,14 +37,14 @@ class Axis:
     values: tuple[str, ...]
 
 
-async def propose_axes(asks: Asks, spec: Spec, *, temperature: float | None = None) -> tuple[Axis, ...]:
+async def propose_axes(asks: Asks, spec: Spec) -> tuple[Axis, ...]:
     """What the teacher says that inputs of this task differ in; none when it has nothing usable to say.
 
     One request. Raises what ends more than a request: the budget, a refused key.
     """
     shown = "\n".join(f"{quoted(pair.input)} -> {quoted(pair.output)}" for pair in spec.demonstrations[:EXAMPLES_SHOWN])
     prompt = fill("axes", instruction=spec.instruction, examples=shown)
-    request = Request.user(prompt, max_tokens=ANSWER_TOKENS, temperature=temperature, tag="generate")
+    request = Request.user(prompt, max_tokens=ANSWER_TOKENS, temperature=coldest(asks), tag="parse")
     try:
         reply = await asks.ask(request)
     except RequestFailed:

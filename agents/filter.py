@@ -237,7 +237,7 @@ def find_duplicate(row: Candidate, known: Known) -> str | None:
 
 
 def find_near_duplicate(row: Candidate, known: Known) -> str | None:
-    """Nearly the same input was accepted before: of the same numbers, and seven tenths of the same groups of letters."""
+    """Nearly the same input was accepted before, with the same numbers in it."""
     return "nearly accepted before" if known.seen.nearly_holds(row.input, before=known.near_horizon) else None
 
 

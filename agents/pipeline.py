@@ -20,6 +20,7 @@ from agents.interrupts import drained_by_signals
 from agents.models import models_told, open_engine, targets_told
 from agents.outlook import Outlook, OutOfMoney, out_of_money, under
 from agents.parse import parse_with_teacher
+from agents.plan_file import Plan, plan_for
 from agents.records import Example, Pair, Spec, TaskKind
 from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, make_report, write_report
 from agents.retrieve import Retrieval, model_table, retrieve
@@ -119,8 +120,9 @@ async def make_data(
         with drained_by_signals(engine.drain):
             try:
                 spec = await understand(folder, engine, events=events)
+                plan = await plan_rows(folder, spec, engine, events=events)
                 retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
-                synthesis = await synthesize_rows(spec, configuration, engine, withheld=withheld, events=events)
+                synthesis = await synthesize_rows(spec, plan, configuration, engine, withheld=withheld, events=events)
             except BudgetReached as error:
                 raise out_of_money(error, as_written(folder, engine)) from error
             figures = as_written(folder, engine)
@@ -154,12 +156,21 @@ async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Sp
     else:
         spec = await parse_with_teacher(engine, folder.prompt_text())
         write_spec(folder.spec, spec)
-    engine.finish(tag="parse")
     for doubt in spec.doubts:
         events.emit(Noted(f"the prompt leaves something open ({doubt.about}): {doubt.why}"))
     kind = f"{len(spec.labels)} labels" if spec.labels else spec.form
     events.emit(StageFinished("parse", f"{len(spec.demonstrations)} demonstrations, answers are {kind}"))
     return spec
+
+
+async def plan_rows(folder: RunFolder, spec: Spec, engine: Engine, *, events: Events) -> Plan:
+    """What inputs shall differ in, and how many of each answer there shall be; as edited, where it was."""
+    plan = await plan_for(engine, spec, folder.plan)
+    engine.finish(tag="parse")
+    if plan.axes:
+        axes = ", ".join(f"{axis.name} ({len(axis.values)})" for axis in plan.axes)
+        events.emit(Noted(f"inputs are asked to differ in: {axes}"))
+    return plan
 
 
 async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events) -> Retrieval:
@@ -178,7 +189,7 @@ def ranking_told(retrieval: Retrieval) -> str:
 
 
 async def synthesize_rows(
-    spec: Spec, configuration: Configuration, engine: Engine, *, withheld: Sequence[Pair], events: Events
+    spec: Spec, plan: Plan, configuration: Configuration, engine: Engine, *, withheld: Sequence[Pair], events: Events
 ) -> Synthesis:
     wanted = rows_wanted(configuration, spec)
     events.emit(StageStarted("generate", wanted, "rows"))
@@ -189,6 +200,8 @@ async def synthesize_rows(
         votes=configuration.votes,
         sampled=configuration.sampled_votes,
         annealing=configuration.annealing,
+        axes=plan.axes,
+        shares=plan.shares,
         seed=configuration.seed,
     ).within(engine.capabilities_of("generate"), labelling=engine.capabilities_of("annotate"))
     if settings.temperatures is None:

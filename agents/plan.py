@@ -42,26 +42,32 @@ class Quota:
     share: float
 
 
-def make_plan(spec: Spec, *, balanced: bool = True) -> tuple[Quota, ...]:
+def make_plan(spec: Spec, *, shares: Mapping[str, float] | None = None, balanced: bool = True) -> tuple[Quota, ...]:
     """The shares that a spec calls for; they sum up to 1.
 
     There are three cases: labels get equal shares; text with an empty answer gets the share of it that the
-    demonstrations show, within 0.1 and 0.5, and the rest of anything else; other text is left free. What is not to be
-    `balanced` is left free too.
+    demonstrations show, within 0.1 and 0.5, and the rest of anything else; other text is left free. Other `shares`
+    may be wanted: of labels in any unit, labels that are not named get none; of the empty answer between 0 and 1. What
+    is not to be `balanced` is left free.
     """
     if not balanced:
         return (Quota(None, 1.0),)
+    if spec.labels and shares:
+        return tuple(Quota(Target(label), share / sum(shares.values())) for label, share in shares.items() if share)
     if spec.labels:
         return tuple(Quota(Target(label), 1 / len(spec.labels)) for label in spec.labels)
     if spec.empty_answer is not None:
-        return _empty_quotas(spec.empty_answer, spec.demonstrations)
+        stated = (shares or {}).get(spec.empty_answer)
+        share = _empty_share(spec.empty_answer, spec.demonstrations) if stated is None else stated
+        empty = Target(spec.empty_answer)
+        quotas = (Quota(empty, share), Quota(Target(spec.empty_answer, negated=True), 1 - share))
+        return tuple(quota for quota in quotas if quota.share)
     return (Quota(None, 1.0),)
 
 
-def _empty_quotas(empty: str, demonstrations: Sequence[Pair]) -> tuple[Quota, ...]:
+def _empty_share(empty: str, demonstrations: Sequence[Pair]) -> float:
     found = sum(pair.output == empty for pair in demonstrations) / max(1, len(demonstrations))
-    share = min(MOST_EMPTY, max(LEAST_EMPTY, found))
-    return Quota(Target(empty), share), Quota(Target(empty, negated=True), 1 - share)
+    return min(MOST_EMPTY, max(LEAST_EMPTY, found))
 
 
 def choose_target(

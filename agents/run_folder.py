@@ -62,6 +62,10 @@ class RunFolder:
         return self.path / "student"
 
     @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

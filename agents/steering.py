@@ -63,7 +63,7 @@ class Steering:
         self._spec = spec
         self._settings = settings
         self._known = make_known(spec, withheld=withheld, filtered=settings.filtered)
-        self._plan = make_plan(spec, balanced=settings.balanced)
+        self._plan = make_plan(spec, shares=settings.shares, balanced=settings.balanced)
         self._anchors = [pair.input for pair in spec.demonstrations]
         # Of a temperature, or where the endpoint takes none of how few examples are shown and how much is asked for.
         band = settings.temperatures or SHARES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -50,6 +51,7 @@ class Settings:
     demonstrations_shown: int = 8
     patience: int = 12
     axes: tuple[Axis, ...] = ()
+    shares: Mapping[str, float] | None = None  # of the rows, by answer; None: those that the spec calls for
     seed: int = 0
     joint: bool = False
     completions: int = 1

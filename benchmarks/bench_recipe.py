@@ -162,8 +162,7 @@ def judged(name: str, rows: Mapping[str, Sequence[Made]]) -> list[tuple[str, boo
             cheaper >= LEAST_CHEAPER,
         ),
         (
-            f"{name}: voting {voting:+.3f} at {samples:.0%} of five votes each, "
-            f"at least {LEAST_VOTING_GAIN:+.2f} at {MOST_SAMPLES:.0%}",
+            f"{name}: voting {voting:+.3f}, at least {LEAST_VOTING_GAIN:+.2f}, at {samples:.0%} of five votes each",
             voting >= LEAST_VOTING_GAIN and samples <= MOST_SAMPLES,
         ),
     ]
@@ -246,8 +245,8 @@ def print_rows(world: str, rows: Mapping[str, Sequence[Made]]) -> None:
         m = means(made)
         print(
             f"{way:<17} {m['exact_match']:>11.3f} {spread:>14} {m['rows']:>6.0f} {m['different']:>6.0f} "
-            f"{m['usd']:>6.3f} {m['different_per_usd']:>6.0f} {m['labels_right']:>6.3f} {m['lost_share']:>6.3f} {m['single']:>6.3f} "
-            f"{m['voted']:>6.3f} {m['samples']:>5.2f} {m['requests']:>6.0f} {m['hottest']:>5.2f}"
+            f"{m['usd']:>6.3f} {m['different_per_usd']:>6.0f} {m['labels_right']:>6.3f} "
+            f"{m['lost_share']:>6.3f} {m['single']:>6.3f} {m['voted']:>6.3f} {m['samples']:>5.2f} {m['requests']:>6.0f} {m['hottest']:>5.2f}"
         )
 
 

@@ -42,7 +42,7 @@ def test_a_change_that_helps_is_forgiven() -> None:
     advice = advised(worth, rows=0, times=WINDOW) + advised(worth, rows=20, times=2 * WINDOW)
 
     assert advice.count("change") == 1
-    assert [each for each in advised(worth, rows=0, times=2 * WINDOW) if each != "go on"][0] == "change"
+    assert next(each for each in advised(worth, rows=0, times=2 * WINDOW) if each != "go on") == "change"
 
 
 def test_where_nothing_costs_anything_requests_count() -> None:
