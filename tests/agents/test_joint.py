@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -37,7 +38,7 @@ class Writes:
         self.asked.append(request)
         rows = [self.rows[(start + at) % len(self.rows)] for at in range(request.n)]
         texts = tuple(json.dumps([{"input": text, "output": label}]) for text, label in rows)
-        return Reply(texts=texts, finish_reasons=("stop",) * request.n, usage=Usage(1, 1), model="m")
+        return Reply(texts=texts, finish_reasons=tuple("stop" for _ in texts), usage=Usage(1, 1), model="m")
 
 
 def make(teacher: Writes, how: Settings = JOINT) -> Synthesis:
@@ -114,14 +115,8 @@ def test_answers_of_an_input_that_comes_again_are_put_to_the_vote() -> None:
 def test_what_is_filtered_is_left_out_and_what_is_not_stays() -> None:
     rows = [("in Ulm", "Ulm == N/A"), ("in [city]", "DE"), *different(40)]
 
-    filtered, unfiltered = (
-        make(Writes(*rows), Settings(**{**vars_of(JOINT), "filtered": each})) for each in (True, False)
-    )
+    filtered, unfiltered = (make(Writes(*rows), replace(JOINT, filtered=each)) for each in (True, False))
 
     assert {reject.reason for reject in filtered.rejects} >= {"format", "placeholder"}
     assert {"in Ulm", "in [city]"} <= {row.input for row in unfiltered.examples}
     assert "Ulm == N/A" in {row.output for row in unfiltered.examples}
-
-
-def vars_of(how: Settings) -> dict[str, object]:
-    return {name: getattr(how, name) for name in how.__dataclass_fields__}

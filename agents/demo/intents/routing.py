@@ -6,6 +6,7 @@ A message may touch on several intents; what it comes to last is what the custom
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["LABELS", "NONE", "SLIPS", "intents_in", "route"]
@@ -82,9 +83,15 @@ def route(text: str) -> str:
 
 def intents_in(text: str) -> list[str]:
     """The intents that the message touches on, in the order in which it comes to each last."""
-    plain = _SLIP.sub(lambda slip: _MEANT[slip[0]], text[:_READ_AT_MOST].lower().replace("\u2019", "'"))
+    return list(_intents_in(text[:_READ_AT_MOST]))
+
+
+@lru_cache(maxsize=4096)
+def _intents_in(text: str) -> tuple[str, ...]:
+    # Whoever answers looks at the same text several times: for its right answer, a wrong one, and how hard it is.
+    plain = _SLIP.sub(lambda slip: _MEANT[slip[0]], text.lower().replace("\u2019", "'"))
     ends = {label: _last_end(pattern, plain) for label, pattern in _PATTERNS}
-    return sorted((label for label in ends if ends[label] >= 0), key=ends.__getitem__)
+    return tuple(sorted((label for label in ends if ends[label] >= 0), key=ends.__getitem__))
 
 
 def _last_end(pattern: re.Pattern[str], text: str) -> int:
