@@ -25,6 +25,7 @@ LONGEST_VALUE = 60  # characters; what is longer is a sentence, and no value
 EXAMPLES_SHOWN = 6
 ANSWER_TOKENS = 800
 AXES_A_REQUEST = 2
+TAG = "parse"  # it is about the task, and one question: not for a batch
 
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -44,7 +45,7 @@ async def propose_axes(asks: Asks, spec: Spec) -> tuple[Axis, ...]:
     """
     shown = "\n".join(f"{quoted(pair.input)} -> {quoted(pair.output)}" for pair in spec.demonstrations[:EXAMPLES_SHOWN])
     prompt = fill("axes", instruction=spec.instruction, examples=shown)
-    request = Request.user(prompt, max_tokens=ANSWER_TOKENS, temperature=coldest(asks), tag="parse")
+    request = Request.user(prompt, max_tokens=ANSWER_TOKENS, temperature=coldest(asks, tag=TAG), tag=TAG)
     try:
         reply = await asks.ask(request)
     except RequestFailed:

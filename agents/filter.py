@@ -22,7 +22,7 @@ from agents.stock_phrases import BOILERPLATE, PLACEHOLDERS, REFUSALS
 from agents.vote import fits_spec
 from engine.duplicates import NearDuplicates
 
-__all__ = ["Candidate", "Finding", "Known", "Seen", "judge_input", "judge_row", "make_known", "same_text"]
+__all__ = ["Candidate", "Finding", "Known", "Seen", "declines", "judge_input", "judge_row", "make_known", "same_text"]
 
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
 LEAST_AGREEMENT = 0.5  # the winner's share of the votes must lie above
@@ -185,6 +185,11 @@ def find_empty(row: Candidate, known: Known) -> str | None:
 def find_refusal(row: Candidate, known: Known) -> str | None:
     """The teacher declined instead of writing or labelling."""
     return _first_match(known.refusals, row)
+
+
+def declines(text: str) -> bool:
+    """Whether a reply is a polite no."""
+    return any(pattern.search(text) for pattern in REFUSALS)
 
 
 def find_placeholder(row: Candidate, known: Known) -> str | None:

@@ -8,6 +8,7 @@ from functools import partial
 
 from agents.asks import Asks, attempt, question_of
 from agents.chance import chance
+from agents.filter import declines
 from agents.lists import quoted, read_inputs, read_pairs
 from agents.plan import Target
 from agents.prompts import fill, opening
@@ -145,7 +146,7 @@ def _read_reply(reply: Reply, request: Request, assignment: Assignment) -> Gener
         return _read_rows(reply, request, assignment)
     listing = read_inputs(reply.text)
     if not listing.inputs:
-        refused = reply.finish_reasons[0] in ("refusal", "filtered")
+        refused = reply.finish_reasons[0] in ("refusal", "filtered") or declines(reply.text)
         return Generated(reason="refusal" if refused else "unreadable", detail=listing.problem)
     # More than asked for is padding or a runaway; the first ones are those that were asked for.
     inputs = listing.inputs[: assignment.count]

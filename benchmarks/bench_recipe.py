@@ -15,8 +15,8 @@ vote. It makes 5,000 rows, as its authors did, and the budget is what that costs
 Students are those that learn in seconds (`linear`, and the spans of benchmarks/spans.py), since the question is the
 rows; they are judged on rows of the world without a fault, in their true shares.
 
-The ablations turn off one mechanism of ours at a time, the last two turn one up. All of it runs on a clock that does not wait, so no figure
-depends on the machine.
+The ablations turn off one mechanism of ours at a time, the last two turn one up. All of it runs on a clock that does
+not wait, so no figure depends on the machine.
 """
 
 from __future__ import annotations
