@@ -38,7 +38,7 @@ class Bad:
         self.asked += 1
         says = self.writes if request.tag == "generate" else self.labels
         paid = 0.01 if request.tag == "generate" else 0.0001
-        return Reply((says(request),), ("stop",), Usage(100, 10), model="m", paid_usd=paid)
+        return Reply(texts=(says(request),), finish_reasons=("stop",), usage=Usage(100, 10), model="m", paid_usd=paid)
 
 
 def make(teacher: Bad, spec: Spec = SPEC) -> Synthesis:
