@@ -182,7 +182,7 @@ class Steering:
         )
 
     def _next_attributes(self) -> tuple[str, ...]:
-        """What it is asked to be, each value of the axes in its turn; where no temperature may be sent, more than that."""
+        """What it is asked to be: values of the axes in their turn, and where no temperature may be sent, more."""
         settings = self._settings
         chosen = choose_attributes(
             settings.axes,
