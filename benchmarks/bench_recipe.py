@@ -141,17 +141,14 @@ def main() -> None:
     seeds = tuple(int(word) for word in chosen if word.isdigit()) or SEEDS
     worlds = [name for name in WORLDS if name in chosen] or list(WORLDS)
     ways = [*RECIPES, *(() if "short" in chosen else ABLATIONS)]
-    jobs = [
-        (world, way, seed)
-        for world in worlds
-        for way in ways
-        for seed in (seeds if way in RECIPES else seeds[:ABLATION_SEEDS])
-    ]
+    jobs = [(world, way, seed) for way in ways for world in worlds for seed in seeds_of(way, seeds)]
+    found: dict[tuple[str, str, int], Made] = {}
     with ProcessPoolExecutor(CORES) as pool:
-        found = dict(zip(jobs, pool.map(run, *zip(*jobs, strict=True)), strict=True))
+        for job, made in zip(jobs, pool.map(run, *zip(*jobs, strict=True)), strict=True):
+            found[job] = made
+            print(*job, json.dumps(asdict(made)), file=sys.stderr, flush=True)  # it takes minutes: show that it moves
     table = {
-        world: {way: [made for job, made in found.items() if job[:2] == (world, way)] for way in ways}
-        for world in worlds
+        world: {way: [found[world, way, seed] for seed in seeds_of(way, seeds)] for way in ways} for world in worlds
     }
     for name, rows in table.items():
         print_rows(name, rows)
@@ -160,6 +157,10 @@ def main() -> None:
         print(f"{claim}: {'holds' if holds else 'DOES NOT HOLD'}")
     figures = {name: {way: means(made) for way, made in rows.items()} for name, rows in table.items()}
     print(json.dumps({"benchmark": "recipe", "seeds": seeds, "holds": all(holds for _, holds in verdicts), **figures}))
+
+
+def seeds_of(way: str, seeds: tuple[int, ...]) -> tuple[int, ...]:
+    return seeds if way in RECIPES else seeds[:ABLATION_SEEDS]
 
 
 def judged(name: str, rows: Mapping[str, Sequence[Made]]) -> list[tuple[str, bool]]:
