@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 
 from agents.annotate import Annotation, annotate_all
 from agents.asks import Asks
@@ -19,7 +20,7 @@ from agents.filter import judge_input, same_text
 from agents.generate import generate
 from agents.groups import Brought, Group
 from agents.label_money import LabelMoney, Purse
-from agents.records import Draft, Reject, Spec
+from agents.records import Draft, Reject, Spec, Vote
 from agents.steering import Steering
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from agents.vote import normaliser, tally
@@ -82,11 +83,17 @@ def _with_own_labels(
 ) -> tuple[tuple[Draft, Reject | Annotation], ...]:
     """Drafts that came with their answers: each is the one vote on its input."""
     normalise = normaliser(group.spec) if group.known.filtered else str.strip
-    votes = [tally([draft.output or ""], normalise) for draft in drafts]
+    votes = [_own_vote(draft, normalise) for draft in drafts]
     return tuple(
         (draft, reject or Annotation(input=draft.input, asked=0, vote=vote, first=vote.winner))
         for draft, vote, reject in zip(drafts, votes, refused, strict=True)
     )
+
+
+def _own_vote(draft: Draft, normalise: Callable[[str], str]) -> Vote:
+    """The label that came with an input, as a vote of whoever wrote it, paid with the input."""
+    source = draft.provenance
+    return replace(tally([draft.output or ""], normalise), models=(source.model,), questions=(source.question,))
 
 
 def _reject_at_sight(draft: Draft, earlier: tuple[Draft, ...], group: Group) -> Reject | None:
