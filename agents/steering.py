@@ -340,7 +340,8 @@ class Steering:
         if len(ballots) < 2:
             return example
         vote = tally(ballots, normaliser(self._spec) if self._settings.filtered else str.strip)
-        return replace(example, output=vote.winner, vote=replace(vote, models=(example.provenance.model,) * len(ballots)))
+        models = (example.provenance.model,) * len(ballots)
+        return replace(example, output=vote.winner, vote=replace(vote, models=models))
 
     def _calls(self) -> str:
         """How many items share a call by now, and why, in a sentence."""
