@@ -89,7 +89,10 @@ def _steering() -> Iterator[Finding]:
     from engine.providers.surroundings import variables_set
 
     for variable in variables_set(os.environ):
-        yield Finding(variable.name, True, f"leads to {variable.leads_to}: {variable.read_by}")
+        detail = f"leads to {variable.leads_to}: {variable.read_by}"
+        if not variable.is_usable:
+            detail = "is no proxy address, so the model hub is not asked; unset it, or write http://host:port"
+        yield Finding(variable.name, variable.is_usable, detail)
 
 
 async def _servers() -> list[Finding]:

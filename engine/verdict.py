@@ -343,4 +343,5 @@ LONGEST_MESSAGE = 300
 
 def _cleaned(message: str) -> str:
     """One line without keys or control characters, short enough to read."""
-    return clean(KEYS.sub("[key]", message), LONGEST_MESSAGE)
+    # Cleaned before as well: what cannot be seen parts a key only until it is left out.
+    return clean(KEYS.sub("[key]", clean(message, 4 * LONGEST_MESSAGE)), LONGEST_MESSAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -9,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from engine.errors import UserError
 
 __all__ = ["Address"]
+
+_PLACE = re.compile(r"(?:\[[^\[\]]+\]|[^\[\]:\\]+)(?::\d*)?")  # what urlsplit takes beyond it, nobody connects to
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,12 @@ def _split(text: str) -> SplitResult:
         raise UserError("the base URL holds spaces or control characters; write it as https://host/v1")
     try:
         parts = urlsplit(text)
-        _ = parts.port  # raises when it is no port
+        port = parts.port  # raises when it is no port
+        (parts.hostname or "").encode("idna")  # raises when no name can be looked up so
     except ValueError as error:
         raise UserError(f"the base URL cannot be read ({error}); write it as https://host/v1") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UserError("the base URL needs a scheme and a host; write it as https://host/v1")
+    if port == 0 or _PLACE.fullmatch(parts.netloc.rpartition("@")[2]) is None:
+        raise UserError("the base URL names no host and port; write it as https://host/v1 or https://host:8000/v1")
     return parts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, get_args
@@ -20,7 +22,18 @@ Period = Literal["second", "minute", "day"]
 _OF_A_MODEL: Final = (
     "temperature", "n", "seed", "stop", "output_cap", "schema", "send", "cache_mark", "cache_from", "cached_counts",
 )  # fmt: skip
-_OURS: Final = ("model", "messages", "n", "stream", "temperature", "seed", "stop", "response_format")
+_CAPS: Final = (
+    "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens_to_sample", "max_gen_len",
+    "max_length", "maxOutputTokens", "maxTokens", "n_predict", "num_predict",
+)  # fmt: skip
+# What is asked, how often and of whom: it was counted when money was set aside, and a dialect may not say otherwise.
+_OURS: Final = (
+    "model", "models", "fallbacks", "messages", "prompt", "input", "system", "n", "best_of", "temperature", "seed",
+    "stop", "stop_sequences", "response_format", "output_config", "stream", "stream_options", "tools", "tool_choice",
+    "functions", "function_call", "web_search_options", "mcp_servers",
+)  # fmt: skip
+_OF_JSON: Final = "a table of what JSON can say: texts, finite numbers, true, false, lists and tables"
+_MOST: Final = 10**6  # stop sequences, or tokens of a prompt
 _KINDS: Final = sorted(str(kind) for kind in Kind if kind is not Kind.PROTOCOL)  # which is no word of a server's
 
 
@@ -37,6 +50,8 @@ def checked(where: str, name: str, value: object) -> object:
         return check(value)
     except _NotMeantError as error:
         raise UserError(f"{where}: {name} must be {error} (got {value!r})") from None
+    except UserError as error:  # of a table within
+        raise UserError(f"{where}: {error}") from None
 
 
 def meant(word: object, known: Mapping[str, object]) -> str:
@@ -91,8 +106,8 @@ def _share(value: object) -> float | None:
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise _NotMeantError("a whole number, 0 for none")
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise _NotMeantError(f"a whole number, 0 for none, at most {_MOST:,}")
     return value
 
 
@@ -105,26 +120,47 @@ def _places(value: object) -> tuple[str, ...]:
 def _is_place(place: object) -> bool:
     if not isinstance(place, str):
         return False
-    return place[1:].isdecimal() if place.startswith(":") else bool(place) and "://" not in place
+    if place.startswith(":"):
+        return re.fullmatch(r":[0-9]{1,5}", place) is not None and 0 < int(place[1:]) < 2**16
+    return bool(place) and "://" not in place
+
+
+def _cap(value: object) -> str:
+    text = _text(value)
+    is_name = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text) is not None
+    _must(is_name and text not in _OURS, f'the field that bounds the answer, as in "{_CAPS[0]}" or "{_CAPS[1]}"')
+    return text
 
 
 def _table(value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         raise _NotMeantError("a table")
-    return MappingProxyType(value)
+    return MappingProxyType(dict(value))
 
 
 def _sent(value: object) -> Mapping[str, object]:
     table = _table(value)
-    taken = ", ".join(name for name in _OURS if name in table)
+    taken = ", ".join(name for name in (*_OURS, *_CAPS) if name in table)
     _must(not taken, f"a table of what else is sent; Smelt itself says {taken}")
+    _must(_is_json(table), _OF_JSON)
     return table
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and _is_json(inner) for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, str | int)
 
 
 def _mark(value: object) -> Mapping[str, object]:
     table = _table(value)
     taken = ", ".join(name for name in ("type", "text") if name in table)
     _must(not taken, f"a table of what a block of text says beside its text; Smelt itself says {taken}")
+    _must(_is_json(table), _OF_JSON)
     return table
 
 
@@ -169,7 +205,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "n": _truth,
     "seed": _truth,
     "stop": _count,
-    "output_cap": _text,
+    "output_cap": _cap,
     "schema": _one_of(get_args(SchemaMethod)),
     "send": _sent,
     "limits": _limits,

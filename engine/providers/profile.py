@@ -64,6 +64,13 @@ class Profile:
     batch: float | None = 1.0  # the share of the price; None: there are no batches
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: _NONE, hash=False)
 
+    def __post_init__(self) -> None:
+        """However it was made: what it sends must leave alone what money was set aside for."""
+        where = f"dialects.{self.name}"
+        checked(where, "output_cap", self.output_cap)
+        checked(where, "send", self.send)
+        _check_cap_alone(where, self)
+
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -165,13 +172,23 @@ def profile_of(name: str, table: object, *, known: Mapping[str, Profile] | None 
         raise UserError(f"{where} must be a table, as in [{where}] (got {table!r})")
     others = profiles() if known is None else known
     like = table.get("like")
-    if like is not None and like not in others:
+    if like is not None and not (isinstance(like, str) and like in others):
         raise UserError(f"{where}: like names no dialect (got {like!r}; there are: {', '.join(others)})")
     values: dict[str, Any] = {field: checked(where, field, value) for field, value in table.items() if field != "like"}
     if like is not None and others[like].batch is not None:
         values.setdefault("batch", 1.0)  # a discount is the service's own, and not that of whoever is like it
     profile = dataclasses.replace(others[like], name=name, **values) if like else Profile(name=name, **values)
     return dataclasses.replace(profile, headers=MappingProxyType({**_dated(profile.limits), **profile.headers}))
+
+
+def _check_cap_alone(where: str, profile: Profile) -> None:
+    """What bounds the answer is said once: whatever else is sent under that name would take its place."""
+    own: Mapping[str, Any] = {"output_cap": profile.output_cap, "send": profile.send}
+    everywhere = (own, *profile.models.values())
+    caps = {table["output_cap"] for table in everywhere if "output_cap" in table}
+    sent = {name for table in everywhere for name in table.get("send", ())}
+    if taken := caps & sent:
+        raise UserError(f"{where}: send must not say {', '.join(sorted(taken))}, which is the output_cap")
 
 
 def _dated(limits: Mapping[str, str]) -> dict[str, str]:

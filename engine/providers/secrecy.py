@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +23,12 @@ SHORTEST_IN_ANSWERS: Final = 12
 
 _SIGNS_OF_JSON_ESCAPES: Final = (b"\\u00", b"\\/")
 _ESCAPED_IN_JSON: Final = b'"\\/'
+_LONGEST_DISGUISE: Final = 2**16  # of an error; longer ones are looked through for the plain ways alone
+_QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # open at the end, too: so it takes one look
+_OF_HTML: Final = re.compile(r"&#?[0-9A-Za-z]{1,40};?")
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_JSON_ESCAPE: Final = re.compile(r"\\+u([0-9a-fA-F]{4})")
+_UNSEEN: Final = re.compile(r"\\+[bfnrt]?|[^!-~]")  # also what JSON writes for it
 _BACKSLASHES: Final = rb"\\{1,8}"  # JSON three times over; without an end, a reply of nothing else would take hours
 
 
@@ -29,7 +37,8 @@ class Secrecy:
 
     It is found as it is, with any of its characters escaped as in a URL or in JSON (and that within JSON again), in
     either case, and inside of any base64. A key of under 12 characters is left in successful replies,
-    one of under 4 in all.
+    one of under 4 in all. A longer one is found in errors in disguise, too: with blanks, colours or what cannot be seen
+    inside, which showing it would leave out, as HTML writes it, in wide letters, and in hexadecimal digits.
     """
 
     def __init__(self, key: str | None) -> None:
@@ -39,18 +48,39 @@ class Secrecy:
         self._signs_of_escapes = (b"\\",) if has_quotes else _SIGNS_OF_JSON_ESCAPES
         self._encoded = _encoded_forms(key) if key else []
         self._pattern = re.compile(b"|".join(_patterns(key, self._encoded))) if key else None
+        bare = (_bare(key or ""), (key or "").encode().hex())
+        self._bare = [form for form in bare if len(form) >= SHORTEST_IN_ANSWERS]
 
     def __repr__(self) -> str:
         return "<Secrecy>"
 
     def conceal(self, raw: RawReply) -> RawReply:
         """The reply with `[key]` wherever the key was."""
-        shortest = SHORTEST_IN_ANSWERS if 200 <= raw.status < 300 else SHORTEST_IN_ERRORS
-        if self._pattern is None or self._length < shortest:
+        is_error = not 200 <= raw.status < 300
+        if self._pattern is None or self._length < (SHORTEST_IN_ERRORS if is_error else SHORTEST_IN_ANSWERS):
             return raw
         headers = self._without_key(raw.headers)
         body = self._pattern.sub(SHOWN, raw.body) if self._may_be_in(raw.body) else raw.body
+        if is_error and self._length >= SHORTEST_IN_ANSWERS:
+            headers, body = self._undisguised(headers), self._without_disguise(body)
         return raw if headers is raw.headers and body == raw.body else replace(raw, headers=headers, body=body)
+
+    def _without_disguise(self, body: bytes) -> bytes:
+        """The body of an error with `[key]` in place of each text that holds the key in disguise, or of all of it."""
+        if not self._in_disguise(body):
+            return body
+        body = _QUOTED.sub(lambda text: b'"' + SHOWN + b'"' if self._in_disguise(text[0]) else text[0], body)
+        return SHOWN if self._in_disguise(body) else body
+
+    def _undisguised(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        disguised = {name: SHOWN.decode() for name, text in headers.items() if self._in_disguise(_bytes_of(text))}
+        return {**headers, **disguised} if disguised else headers
+
+    def _in_disguise(self, text: bytes) -> bool:
+        if not self._length <= len(text) <= _LONGEST_DISGUISE:
+            return False
+        bare = _bare(text.decode("utf-8", "ignore"))
+        return any(form in bare for form in self._bare)
 
     def _may_be_in(self, text: bytes) -> bool:
         """False when it surely is not: nearly no reply holds the key, and the pattern takes twenty times as long."""
@@ -72,6 +102,13 @@ class Secrecy:
 
 def _concealed(pattern: re.Pattern[bytes], text: str) -> str:
     return pattern.sub(SHOWN, _bytes_of(text)).decode("utf-8", "surrogateescape")
+
+
+def _bare(text: str) -> str:
+    """What is left of a text once it is shown: small letters, digits and signs of ASCII, and nothing in between."""
+    text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    text = _OF_HTML.sub(lambda written: html.unescape(written[0]), text)
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", _COLOUR.sub("", text))).lower()
 
 
 def _bytes_of(text: str) -> bytes:

@@ -41,6 +41,7 @@ class Variable(NamedTuple):
     name: str
     leads_to: str
     read_by: str
+    is_usable: bool = True  # False: it names no proxy that anybody could go through
 
     def __str__(self) -> str:
         return f"{self.name} is set to {self.leads_to} ({self.read_by})"
@@ -49,7 +50,11 @@ class Variable(NamedTuple):
 def variables_set(environment: Mapping[str, str]) -> list[Variable]:
     """Those that are set, in either case, as proxies may be written."""
     names = [(name, read_by) for known, read_by in _STEERING.items() for name in (known, known.lower())]
-    return [Variable(name, _place(environment[name]), read_by) for name, read_by in names if environment.get(name)]
+    return [
+        Variable(name, _place(value), read_by, read_by != _PROXIES or _is_proxy(value))
+        for name, read_by in names
+        if (value := environment.get(name))
+    ]
 
 
 def target_told(model: str, *, base_url: Address | None, profile: Profile | None) -> str | None:
@@ -61,6 +66,17 @@ def target_told(model: str, *, base_url: Address | None, profile: Profile | None
     stands = profile or recognised(address, api="openai" if provider == "openai" else "anthropic")
     readable = "" if address.loopback or address.url.startswith("https") else " (plain http: others can read it)"
     return f"{model} is asked at {address}{readable}, as {stands.told()}"
+
+
+def _is_proxy(value: str) -> bool:
+    """Whether the model hub's client could go through it."""
+    import httpx
+
+    try:
+        httpx.Client(proxy=value if "://" in value else f"http://{value}", trust_env=False).close()
+    except (ValueError, httpx.InvalidURL, ImportError):  # no address, no kind of proxy, or nothing installed for it
+        return False
+    return True
 
 
 def _place(value: str) -> str:

@@ -47,14 +47,19 @@ def dataset_place(dataset: str, *, online: Callable[[], bool] | None = None, cac
 def hub_answers() -> bool:
     """Whether the hub can be asked: HF_HUB_OFFLINE does not forbid it, and it answered within 2 s.
 
-    The first answer holds for the whole process.
+    It does not where the proxy or the certificates that the environment names cannot be used. The first answer holds
+    for the whole process.
     """
     import httpx
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return False
-    with httpx.Client(timeout=_HUB_TIMEOUT_S) as client:
+    try:
+        client = httpx.Client(timeout=_HUB_TIMEOUT_S)
+    except (ValueError, httpx.InvalidURL, ImportError, OSError):  # its proxy is none, or needs what is not installed
+        return False
+    with client:
         return _answers(constants.ENDPOINT, client)
 
 

@@ -65,6 +65,19 @@ def test_whatever_else_listens_there_is_no_server_of_ours(answer: httpx.Response
     assert "--base-url http://127.0.0.1:11434/v1" in found.detail
 
 
+@pytest.mark.parametrize("proxy", ["http://user:hidden@[::1", "socks9://user:hidden@127.0.0.1:1"])
+def test_a_proxy_that_is_none_is_told_without_its_password(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:3128")
+
+    findings = {finding.what: finding for finding in examine()}
+
+    assert findings["HTTP_PROXY"].found
+    assert not findings["HTTPS_PROXY"].found
+    assert "is no proxy address" in findings["HTTPS_PROXY"].detail
+    assert "hidden" not in repr(findings)
+
+
 def test_everything_worth_knowing_is_said_and_no_key_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)

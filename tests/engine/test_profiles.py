@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -162,7 +163,8 @@ def test_the_most_exact_place_counts_and_users_tables_have_places_too() -> None:
         ),
         ({"temperature": True}, "temperature must be the highest"),
         ({"n": 1}, "n must be true or false (got 1)"),
-        ({"stop": -1}, "stop must be a whole number, 0 for none (got -1)"),
+        ({"stop": -1}, "stop must be a whole number, 0 for none, at most 1,000,000 (got -1)"),
+        ({"stop": 10**29}, "stop must be a whole number, 0 for none, at most 1,000,000"),
         ({"stop": True}, "stop must be a whole number"),
         ({"schema": "xml"}, "schema must be one of json_schema, output_config, prompt (got 'xml')"),
         ({"auth": "basic"}, "auth must be one of bearer"),
@@ -170,13 +172,21 @@ def test_the_most_exact_place_counts_and_users_tables_have_places_too() -> None:
         ({"at": "x"}, "at must be a list of hosts and ports"),
         ({"at": ["https://x"]}, "at must be a list of hosts and ports"),
         ({"at": [":http"]}, "at must be a list of hosts and ports"),
+        ({"at": [":0"]}, "at must be a list of hosts and ports"),
+        ({"at": [":99999999999999999999999"]}, "at must be a list of hosts and ports"),
         ({"send": {"messages": []}}, "send must be a table of what else is sent; Smelt itself says messages"),
+        ({"send": {"x": date(2020, 1, 1)}}, "send must be a table of what JSON can say"),
+        ({"send": {"x": [{"y": float("nan")}]}}, "send must be a table of what JSON can say"),
+        ({"send": {"x": float("inf")}}, "send must be a table of what JSON can say"),
+        ({"cache_mark": {"x": time(12)}}, "cache_mark must be a table of what JSON can say"),
         ({"limits": {"requests": "hour"}}, "limits must be a table as in"),
         ({"errors": {"busy": "wait"}}, "errors must be a table of codes, and each means auth, config"),
         ({"headers": {"x": 1}}, "headers must be a table of names"),
         ({"models": {"a*": {"path": "/x"}}}, "models must be tables by pattern"),
         ({"models": {"a*": {"n": "no"}}}, "n must be true or false"),
         ({"like": "vlm"}, "like names no dialect (got 'vlm'"),
+        ({"like": ["vllm"]}, "like names no dialect (got ['vllm']"),
+        ({"like": {"a": 1}}, "like names no dialect (got {'a': 1}"),
         ("vllm", "dialects.mine must be a table, as in [dialects.mine]"),
     ],
 )
@@ -186,6 +196,38 @@ def test_a_field_that_cannot_be_meant_is_told_in_one_line(table: object, says: s
 
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+CAPS = ["max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict"]
+OURS = ["model", "messages", "n", "temperature", "seed", "stop", "stop_sequences", "system", "stream", "tools"]
+
+
+@pytest.mark.parametrize("name", [*CAPS, *OURS, "response_format", "output_config"])
+@pytest.mark.parametrize("of_models", [False, True])
+def test_what_was_counted_when_money_was_set_aside_is_not_a_dialect_s_to_say(name: str, of_models: bool) -> None:
+    """A longer answer than was reserved for would pass the cap."""
+    table: dict[str, object] = {"send": {name: 4000}}
+
+    with pytest.raises(UserError, match=f"Smelt itself says {name}"):
+        profile_of("ours", {"models": {"*": table}} if of_models else table)
+    with pytest.raises(UserError, match=f"dialects.ours: .*Smelt itself says {name}"):
+        Profile(name="ours", send={name: 4000}).for_model("m")
+
+
+@pytest.mark.parametrize("name", ["", " ", "max tokens", 'a"b', *OURS])
+def test_what_bounds_the_answer_is_a_field_of_its_own(name: str) -> None:
+    with pytest.raises(UserError, match='output_cap must be the field that bounds the answer, as in "max_tokens"'):
+        profile_of("ours", {"output_cap": name})
+
+
+def test_what_bounds_the_answer_is_not_said_twice() -> None:
+    for table in (
+        {"output_cap": "max_new", "send": {"max_new": 9}},
+        {"output_cap": "max_new", "models": {"a*": {"send": {"max_new": 9}}}},
+        {"send": {"max_new": 9}, "models": {"a*": {"output_cap": "max_new"}}},
+    ):
+        with pytest.raises(UserError, match="send must not say max_new, which is the output_cap"):
+            profile_of("ours", table)
 
 
 def test_a_name_that_is_nearly_right_is_asked_back() -> None:

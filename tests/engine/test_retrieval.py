@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.retrieval import Index, dataset_place, load_datasets, load_models, model_place, tokenize
-from engine.retrieval.reach import _answers
+from engine.retrieval.reach import _answers, hub_answers
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -234,6 +234,15 @@ def test_a_hub_that_is_not_there_does_not_answer() -> None:
 
     with httpx.Client(transport=httpx.MockTransport(refuse)) as client:
         assert not _answers("https://hub.test", client)
+
+
+@pytest.mark.parametrize("proxy", ["http://user:pw@[::1", "socks9://127.0.0.1:1", "http://h:99999"])
+def test_a_hub_behind_a_proxy_that_is_none_does_not_answer(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run goes on without it, as when it is out of reach."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+
+    assert not hub_answers.__wrapped__()
 
 
 @pytest.mark.slow

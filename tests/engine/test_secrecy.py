@@ -30,6 +30,18 @@ def inside_json(text: str) -> str:
     return json.dumps(text)[1:-1]
 
 
+# As a person would see it joined, or nearly so, once what cannot be seen is left out.
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "a zero-width space": lambda key: key[:10] + "\u200b" + key[10:],
+    "a colour": lambda key: key[:10] + "\x1b[0m" + key[10:],
+    "a line break": lambda key: key[:16] + "\r\n" + key[16:],
+    "a blank after each": " ".join,
+    "HTML": lambda key: "".join(f"&#{ord(letter)};" for letter in key),
+    "HTML, hexadecimal": lambda key: "".join(f"&#x{ord(letter):x}" for letter in key),
+    "wide letters": lambda key: "".join(chr(ord(letter) + 0xFEE0) for letter in key),
+    "hexadecimal digits": lambda key: key.encode().hex(),
+}
+
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": lambda key: key,
     "upper case": str.upper,
@@ -56,6 +68,39 @@ def test_a_key_is_found_however_it_is_written(form: str, key: str) -> None:
     assert "[key]" in concealed.headers["location"]
     assert written[4:-4] not in concealed.body.decode() + concealed.headers["location"]
     assert concealed.headers["x"] == "1"
+
+
+@pytest.mark.parametrize("written", [json.dumps, lambda text: json.dumps(text, ensure_ascii=False), str])
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_key_in_disguise_is_taken_out_of_errors(disguise: str, written: Callable[[str], str]) -> None:
+    told = written(DISGUISES[disguise](KEY))
+    body = f'{{"error": {{"message": {told}, "code": "invalid_api_key"}}}}'.encode()
+    raw = RawReply(401, {"location": DISGUISES[disguise](KEY), "x": "1"}, body, 0.0)
+
+    concealed = Secrecy(KEY).conceal(raw)
+
+    assert concealed.headers == {"location": "[key]", "x": "1"}
+    assert told.encode() not in concealed.body
+    assert b"[key]" in concealed.body
+    if told.startswith('"'):
+        assert json.loads(concealed.body) == {"error": {"message": "[key]", "code": "invalid_api_key"}}
+
+
+def test_a_key_in_an_error_of_another_encoding_is_taken_out() -> None:
+    assert Secrecy(KEY).conceal(RawReply(401, {}, f"bad {KEY}".encode("utf-16le"), 0.0)).body == b"[key]"
+
+
+def test_an_answer_is_not_looked_through_for_disguises() -> None:
+    raw = RawReply(200, {}, DISGUISES["a zero-width space"](KEY).encode(), 0.0)
+
+    assert Secrecy(KEY).conceal(raw) is raw
+
+
+@pytest.mark.parametrize("filling", ["&#" + "1" * 9_000, '\\"', '"', "&#", "\x1b[0", "\ufdfa", "\\u00"])
+def test_an_error_of_nothing_but_signs_is_looked_through_at_once(filling: str) -> None:
+    body = (DISGUISES["wide letters"](KEY) + '"' + filling * (40_000 // len(filling.encode()))).encode()
+
+    assert Secrecy(KEY).conceal(RawReply(401, {}, body, 0.0)).body.startswith(b"[key]")
 
 
 @pytest.mark.parametrize("filling", [b"\\", b"%", b"\\u00", b"p", b"cGFz"])
