@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.errors import AnswerCut, SchemaMissed, UserError
 from engine.text import clean
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError
 
 __all__ = ["read_json", "told"]
 
@@ -24,8 +24,14 @@ __all__ = ["read_json", "told"]
 # it is about, wherever the endpoint has no field to say so.
 _TOLD: Final = "Answer with one JSON value that fits this JSON schema, and with nothing else:\n"
 
+# What a model can say in one answer stays far below these. Reading holds up everybody else, so that what goes beyond
+# them is refused: all of it together is half a second of work at most, whoever wrote it.
 _DEEPEST: Final = 100  # levels; an answer of more is none, and would be the end of whoever walks through it
-_MOST_STEPS: Final = 500_000  # of looking for JSON in a text: about a second
+_MOST_PARTS: Final = 50_000  # values in a value
+_LONGEST_SEARCHED: Final = 1_000_000  # characters of a text that is not JSON as it stands
+_MOST_STEPS: Final = 200_000  # of looking for JSON in a text: signs, strings, numbers and words
+_STEPS_TO_BEGIN: Final = 10  # what it takes to begin at a bracket and to check what was found
+_MOST_COMPARED: Final = 1_000  # values in a value all of whose misfits are weighed; of a larger one the first is told
 _LONGEST_PROBLEM: Final = 200
 
 _STEP: Final = re.compile(
@@ -38,6 +44,8 @@ _STEP: Final = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_BRACKET: Final = re.compile(r"[\[{]")
+_NOTHING_MORE: Final = re.compile(r"\s*+\Z")
 _AS_JSON: Final = {"True": "true", "False": "false", "None": "null"}
 _CLOSES: Final = {"[": "]", "{": "}"}
 
@@ -52,6 +60,8 @@ def read_json(text: str, *, schema: Mapping[str, object], is_cut: bool = False) 
 
     What is not JSON as it stands may have fences and prose around it, trailing commas, single quotes, Python's names of
     true, false and null, and line breaks within strings. Of several values the one that fits the schema counts.
+    The work grows with the text and is bounded: an answer of more than 50,000 values is refused, and so is one that is
+    not JSON as it stands and has more than a million characters or some 200,000 steps to look through.
 
     Raises AnswerCut when the end is missing, SchemaMissed when it is something else, UserError when the schema is none.
     """
@@ -68,24 +78,18 @@ def read_json(text: str, *, schema: Mapping[str, object], is_cut: bool = False) 
 
 class _Found(NamedTuple):
     value: object
+    parts: int  # values in it, however deep
 
 
 def _fitting(found: list[_Found], validator: Draft202012Validator) -> object:
     """The one of them that fits the schema; the same value twice is one."""
-    fits: list[object] = []
-    for value in (one.value for one in found):
-        if _problem(value, validator) is None and not any(_is_same(value, other) for other in fits):
-            fits.append(value)
+    different = {json.dumps(one.value, sort_keys=True): one for one in found}  # not ==: 1, 1.0 and true are three
+    fits = [one.value for one in different.values() if _problem(one, validator) is None]
     if len(fits) == 1:
         return fits[0]
     if fits:
         raise SchemaMissed(f"the answer holds {len(fits)} different values that fit the schema")
-    raise SchemaMissed(_problem(found[-1].value, validator) or "the answer does not fit the schema")
-
-
-def _is_same(one: object, other: object) -> bool:
-    # Not ==, for which 1, 1.0 and true are one.
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    raise SchemaMissed(_problem(found[-1], validator) or "the answer does not fit the schema")
 
 
 def _may_go_on(value: object) -> bool:
@@ -106,23 +110,22 @@ def _unfenced(text: str) -> str:
 
 def _inside(text: str) -> tuple[list[_Found], bool]:
     """Every object and list that stands in a text, outermost ones alone; and whether the last one never ends."""
+    if len(text) > _LONGEST_SEARCHED:
+        raise SchemaMissed(f"the answer is no JSON as it stands, and {len(text):,} characters are too many to search")
     found: list[_Found] = []
     steps, at = _MOST_STEPS, 0
-    while (start := _next_bracket(text, at)) is not None and steps > 0:
-        walk = _walk(text, start, steps)
-        steps -= walk.steps
+    while (bracket := _BRACKET.search(text, at)) is not None:
+        walk = _walk(text, bracket.start(), steps)
+        steps -= walk.steps + _STEPS_TO_BEGIN
         if walk.is_open:
             return found, True
+        if steps < 0:  # what was found so far need not be all there is
+            raise SchemaMissed("the answer holds more brackets than can be looked through")
         value = None if walk.written is None else _strict(walk.written)
         if value is not None:
             found.append(value)
         at = walk.end  # behind it: a part of what could not be read is no answer
     return found, False
-
-
-def _next_bracket(text: str, at: int) -> int | None:
-    places = [place for sign in "[{" if (place := text.find(sign, at)) >= 0]
-    return min(places, default=None)
 
 
 class _Walk(NamedTuple):
@@ -156,7 +159,7 @@ def _walk(text: str, start: int, most: int) -> _Walk:
             return _Walk("".join(pieces), at, len(pieces))
         if len(closing) > _DEEPEST or len(pieces) > most:
             return _Walk(None, len(text), len(pieces))
-    return _Walk(None, at, len(pieces), is_open=not text[at:].strip())
+    return _Walk(None, at, len(pieces), is_open=_NOTHING_MORE.match(text, at) is not None)
 
 
 def _steps(text: str, at: int) -> Iterator[re.Match[str]]:
@@ -188,18 +191,28 @@ def _strict(text: str) -> _Found | None:
     """The text as JSON and nothing else; None when it is not, or holds what no JSON can say."""
     try:
         value = json.loads(text, parse_constant=_refused, parse_float=_finite, object_pairs_hook=_once_each)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        text.encode()  # half a surrogate pair is no text
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
-    is_deep = text.count("[") + text.count("{") > _DEEPEST and _levels(value) > _DEEPEST
-    return None if is_deep else _Found(value)
+    levels, parts = _size(value)
+    return None if levels > _DEEPEST else _Found(value, parts)
 
 
-def _levels(value: object) -> int:
-    levels, row = 0, [value]
+class _Size(NamedTuple):
+    levels: int
+    parts: int
+
+
+def _size(value: object) -> _Size:
+    """How deep and how large it is. Raises SchemaMissed when nobody should walk through so much."""
+    levels, parts, row = 0, 0, [value]
     while row := [part for whole in row for part in _parts(whole)]:
-        levels += 1
-    return levels
+        levels, parts = levels + 1, parts + len(row)
+        if parts > _MOST_PARTS:
+            raise SchemaMissed(f"the answer holds more than {_MOST_PARTS:,} values")
+    return _Size(levels, parts)
 
 
 def _parts(value: object) -> list[object]:
@@ -241,20 +254,51 @@ def _validator(schema: str) -> Draft202012Validator:
     except SchemaError as error:
         raise UserError(f"the schema is no JSON schema: {clean(error.message, _LONGEST_PROBLEM)}") from None
     # Its own registry of nothing: a schema that refers elsewhere is not fetched.
-    return Draft202012Validator(found, registry=Registry())
+    return _kind_of_validator()(found, registry=Registry())
 
 
-def _problem(value: object, validator: Draft202012Validator) -> str | None:
+@cache
+def _kind_of_validator() -> type[Draft202012Validator]:
+    """The library's own, but for the one keyword whose work there grows with the square of a list."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    found: type[Draft202012Validator] = extend(Draft202012Validator, {"uniqueItems": _unique_items})
+    return found
+
+
+def _unique_items(_: object, is_wanted: object, value: object, __: object) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    if is_wanted and isinstance(value, list):
+        different = {json.dumps(_as_compared(item), sort_keys=True) for item in value}
+        if len(different) < len(value):
+            yield ValidationError(f"{value!r} has non-unique elements")
+
+
+def _as_compared(value: object) -> object:
+    """With 1.0 as 1: to a schema they are the same number."""
+    if isinstance(value, dict):
+        return {name: _as_compared(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_as_compared(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _problem(found: _Found, validator: Draft202012Validator) -> str | None:
     """Where a value does not fit, and how; None when it does."""
     from jsonschema.exceptions import best_match
     from referencing.exceptions import Unresolvable
 
     try:
-        error = best_match(validator.iter_errors(value))
+        misfits = validator.iter_errors(found.value)
+        error = best_match(misfits) if found.parts <= _MOST_COMPARED else next(misfits, None)
     except Unresolvable as missing:
         raise UserError(f"the schema refers to what is not in it: {missing.ref!r}") from None
     except RecursionError:
         raise UserError("the schema refers to itself without an end") from None
+    except OverflowError:  # multipleOf: 0.1 and a number of four hundred digits
+        return "the answer holds a number that is too large to be checked"
     if error is None:
         return None
     place = "".join(f"/{part}" for part in error.absolute_path) or "its top"

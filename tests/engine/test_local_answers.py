@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import sys
@@ -16,7 +17,9 @@ from engine.errors import (
 )
 from engine.fakes.checkpoints import TEMPLATE_WITHOUT_SYSTEM, save_tokenizer
 from engine.messages import Message
+from engine.providers.local import Local
 from engine.providers.local.asking import job_of
+from engine.providers.local.codec import PIECE, UNTOLD, Codec, read_tokenizer
 from engine.providers.local.model import Model
 from tests.engine.local_models import KINDS, answered, asked, done, opened, saved
 
@@ -132,9 +135,58 @@ def test_without_a_template_the_texts_follow_one_another(models: dict[str, Model
     assert codec.decode(codec.encode((Message("system", "Translate."), Message("user", "Hi")))) == "Translate.\n\nHi"
 
 
-def test_a_template_without_a_system_message_gets_it_before_the_users(tmp_path: Path) -> None:
-    from engine.providers.local.codec import Codec, read_tokenizer
+class Counting:
+    """A tokenizer that counts the characters it is given; so many of them are a token, and blanks are none."""
 
+    chat_template = None
+
+    def __init__(self, *, characters: int = 1) -> None:
+        self.characters = characters
+        self.given = 0
+
+    def __call__(self, text: str, *, add_special_tokens: bool) -> dict[str, list[int]]:
+        self.given += len(text)
+        return {"input_ids": [7] * (-(-len(text.replace(" ", "")) // self.characters) + add_special_tokens)}
+
+
+@pytest.mark.parametrize("context", [100, 4096, None])
+def test_of_a_text_that_no_model_reads_hardly_more_than_fits_is_encoded(context: int | None) -> None:
+    tokenizer = Counting()
+
+    with pytest.raises(ContextOverflow, match="tokens, and"):
+        Codec(tokenizer, context=context).encode((Message("user", "x" * 10_000_000),))
+    assert tokenizer.given <= 2 * (context or UNTOLD) + 2 * PIECE
+
+
+@pytest.mark.parametrize(
+    ("text", "characters", "tokens"),
+    [
+        pytest.param("x" * 300_000, 100, 3001, id="long words"),
+        pytest.param(" " * 3_000_000 + "x", 1, 2, id="blanks that a normalizer takes away"),
+        pytest.param("x" * 5000, 1, 5001, id="a little too long: counted exactly"),
+    ],
+)
+def test_a_long_text_of_few_tokens_is_encoded_whole(text: str, characters: int, tokens: int) -> None:
+    codec = Codec(Counting(characters=characters), context=4096)
+
+    assert len(codec.encode((Message("user", text),))) == tokens
+
+
+@KINDS
+def test_a_request_far_beyond_any_context_is_refused_and_counts_nothing(folders: dict[str, Path], kind: str) -> None:
+    async def main() -> None:
+        local = Local(str(folders[kind]))
+        await local.send(asked("Hi"), timeout_s=60.0)
+        book = asked("x" * 10_000_000)
+        assert local.input_tokens(book) is None
+        with pytest.raises(ContextOverflow):
+            await local.send(book, timeout_s=60.0)
+        await local.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_template_without_a_system_message_gets_it_before_the_users(tmp_path: Path) -> None:
     save_tokenizer(tmp_path, template=TEMPLATE_WITHOUT_SYSTEM)
     codec = Codec(read_tokenizer(tmp_path))
     tokens = codec.encode((Message("system", "Be brief."), Message("user", "Hi")))
@@ -143,8 +195,6 @@ def test_a_template_without_a_system_message_gets_it_before_the_users(tmp_path: 
 
 
 def test_a_template_that_refuses_is_told(tmp_path: Path) -> None:
-    from engine.providers.local.codec import Codec, read_tokenizer
-
     save_tokenizer(tmp_path, template="{{ raise_exception('never') }}")
 
     with pytest.raises(RequestRejected, match="refuses this conversation: never"):

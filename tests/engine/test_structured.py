@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -200,6 +203,108 @@ def test_no_text_is_too_strange_to_read(text: str) -> None:
 def test_reading_is_bounded_however_it_is_written(text: str) -> None:
     with pytest.raises(RequestFailed):
         read_json(text, schema=POINT)
+
+
+def calls_to_read(text: str, schema: dict[str, object]) -> int:
+    """How much work reading is, in calls of functions: the same on every machine."""
+    counted = 0
+
+    def count(_: FrameType, event: str, __: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    with suppress(RequestFailed):
+        read_json(text, schema=schema)  # once before: packages are imported, the schema is checked
+    sys.setprofile(count)
+    try:
+        with suppress(RequestFailed):
+            read_json(text, schema=schema)
+    finally:
+        sys.setprofile(None)
+    return counted
+
+
+def objects(count: int, *, before: str = "", between: str = ",", after: str = "") -> str:
+    return before + between.join(f'{{"x":{number}}}' for number in range(count)) + after
+
+
+@pytest.mark.parametrize(
+    ("made", "schema"),
+    [
+        pytest.param(lambda size: objects(size, between=""), POINT, id="different values that fit"),
+        pytest.param(lambda size: '{"x":1}' * size, POINT, id="the same value"),
+        pytest.param(lambda size: objects(size, between=" "), {"type": "string"}, id="values that do not fit"),
+        pytest.param(lambda size: "{x" * size, POINT, id="brackets without an end"),
+        pytest.param(lambda size: '{"a' * size, POINT, id="quotation marks between brackets"),
+        pytest.param(lambda size: "[]" * size, POINT, id="empty lists"),
+        pytest.param(
+            lambda size: objects(size, before="[", after="]"), {"uniqueItems": True}, id="a list of nothing twice"
+        ),
+        pytest.param(
+            lambda size: f"[{'1,' * size}1]", {"items": {"type": "integer"}}, id="a list of what it should be"
+        ),
+    ],
+)
+def test_the_work_of_reading_grows_with_the_text_and_no_faster(
+    made: Callable[[int], str], schema: dict[str, object]
+) -> None:
+    assert calls_to_read(made(400), schema) < 2.5 * calls_to_read(made(200), schema) + 100
+
+
+def test_of_a_large_value_the_first_misfit_is_told_and_the_rest_is_not_looked_for() -> None:
+    schema: dict[str, object] = {"items": {"type": "string"}}
+    wrong = f"[{'1,' * 40_000}1]"
+
+    with pytest.raises(SchemaMissed, match="at /0: 1 is not of type 'string'"):
+        read_json(wrong, schema=schema)
+    assert calls_to_read(wrong, schema) < 5 * 40_000  # to count its parts; every misfit takes a hundred
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(objects(30_000, before="[", after="]"), "more than 50,000 values", id="values"),
+        pytest.param('{"x":1} ' * 20_000, "more brackets than can be looked through", id="values one by one"),
+        pytest.param("{x" * 30_000, "more brackets than can be looked through", id="brackets"),
+        pytest.param(f"[{'1,' * 110_000}]", "more brackets than can be looked through", id="a list to mend"),
+        pytest.param('Here: {"x":1}' + " " * 1_000_000 + ".", "are too many to search", id="prose"),
+        pytest.param('{"a' * 1_000_000, "are too many to search", id="brackets without an end"),
+    ],
+)
+def test_what_is_beyond_the_bounds_is_refused_even_if_a_part_would_fit(text: str, says: str) -> None:
+    with pytest.raises(SchemaMissed, match=says):
+        read_json(text, schema=POINT)
+
+
+def test_within_the_bounds_an_answer_may_be_long() -> None:
+    large = [{"x": number} for number in range(24_000)]
+
+    assert read_json(json.dumps(large)[:-1] + ",]", schema={"items": POINT}) == large
+    assert read_json(json.dumps("x" * 3_000_000), schema=ANY) == "x" * 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("items", "is_unique"),
+    [
+        ("[1, 1.0]", False),
+        ('[1, true, 0, false, null, "1"]', True),
+        ('[{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}]', False),
+        ("[[1], [true]]", True),
+        ("[0, -0.0]", False),
+    ],
+)
+def test_items_are_the_same_when_a_schema_says_so(items: str, is_unique: bool) -> None:
+    schema: dict[str, object] = {"uniqueItems": True}
+    if is_unique:
+        assert read_json(items, schema=schema) == json.loads(items)
+        return
+    with pytest.raises(SchemaMissed, match="non-unique"):
+        read_json(items, schema=schema)
+
+
+def test_a_number_that_is_too_large_to_be_checked_does_not_fit() -> None:
+    with pytest.raises(SchemaMissed, match="too large to be checked"):
+        read_json("1" * 400, schema={"multipleOf": 0.1})
 
 
 # -- through the engine

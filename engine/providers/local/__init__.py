@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.clock import Clock, SystemClock
-from engine.errors import MissingExtra, RequestRejected, UserError
+from engine.errors import ContextOverflow, MissingExtra, RequestRejected, UserError
 from engine.messages import RawReply, Request
 from engine.prices import FREE, Price
 from engine.providers import AttemptTimedOut, Capabilities, Reading
@@ -91,7 +91,7 @@ class Local:
             return None
         try:
             return len(worker.model.result().codec.encode(request.messages))
-        except RequestRejected:  # it will be told so when it is asked
+        except (ContextOverflow, RequestRejected):  # it will be told so when it is asked
             return None
 
     async def send(self, request: Request, *, timeout_s: float) -> RawReply:

@@ -57,7 +57,9 @@ def open_model(checkpoint: Checkpoint, *, dtype: str | None = None) -> Model:
         raise UserError(f"{checkpoint.folder} cannot be loaded ({type(error).__name__}: {error})") from error
     if "past_key_values" not in inspect.signature(tensors.forward).parameters:
         raise UserError(f"{checkpoint.folder}: models of the kind {type(tensors).__name__} are not known here")
-    return Model(tensors.eval().to(device), Codec(read_tokenizer(checkpoint.folder)), kind=checkpoint.kind)
+    context = getattr(tensors.config, "max_position_embeddings", None)
+    codec = Codec(read_tokenizer(checkpoint.folder), context=context)
+    return Model(tensors.eval().to(device), codec, kind=checkpoint.kind)
 
 
 class Model:
@@ -74,7 +76,7 @@ class Model:
         self.default_temperature = 0.0 if advice.do_sample is False else advice.temperature or DEFAULT_TEMPERATURE
         self.vocabulary = int(tensors.get_output_embeddings().weight.shape[0])
         self.grammars = Grammars(codec.tokenizer, vocabulary=self.vocabulary, ends=self.ends)
-        self.context: int | None = getattr(tensors.config, "max_position_embeddings", None)
+        self.context = codec.context
         self.tie = TIE.get(str(tensors.dtype).removeprefix("torch."), max(TIE.values()))
         # What remembers a text in a state of fixed size has no place for filling.
         self.is_single = bool(getattr(tensors, "_is_stateful", False))
