@@ -19,7 +19,6 @@ from engine.fakes.prompt_cache import PromptCache
 from engine.fakes.rules import Judge, Rule
 from engine.messages import SIMULATED_HEADER
 from engine.prices import PICO_PER_USD
-from engine.providers.foreign import encode
 from engine.providers.simulated import Answered, World
 
 __all__ = ["Moment", "Service"]
@@ -209,7 +208,7 @@ class Service:
             raise Refusal("quota", _BROKE)
 
     def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
-        if not self._gates.told:
+        if not self._gates.limits.any:
             return
         charge = _charge(asked)
         gate = self._gates.of(asked.model)
@@ -245,7 +244,7 @@ class Service:
     def _headers(self, dialect: Dialect, entry: Entry, moment: Moment) -> dict[str, str]:
         """What stands at the head of a reply: who is asked, and how the limits stand."""
         headers = _named(dialect, entry)
-        if self._gates.told and self.behaviour.tells_limits:
+        if self._gates.limits.any and self.behaviour.tells_limits:
             standings = self._gates.of(entry.model).standings()
             headers.update(dialect.limit_headers(standings, wall=moment.wall))
         return headers
@@ -253,9 +252,6 @@ class Service:
     def models(self, dialect: Dialect) -> bytes:
         """The list of models: the world's name, though any name is answered to."""
         return dialect.models([self.world.name])
-
-    def audit_body(self, *, since: int) -> bytes:
-        return encode(self.audit.as_record(since=since))
 
 
 def _charge(asked: Asked) -> Charge:
