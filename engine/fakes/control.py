@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -31,7 +30,7 @@ from engine.fakes.rule_forms import record_of_rule, rules_of
 __all__ = ["behaviour_from", "mishaps_record", "record_of_behaviour"]
 
 _PARTS: Final[Mapping[str, type[Any]]] = {"limits": RateLimits, "faults": FaultRates, "batches": BatchBehaviour}
-_APART: Final = MappingProxyType(dict.fromkeys((*_PARTS, "rules", "changes")))
+_APART: Final = (*_PARTS, "rules", "changes")
 
 
 def behaviour_from(body: bytes, *, now: Behaviour, in_part: bool) -> Behaviour:
