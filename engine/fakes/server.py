@@ -193,9 +193,7 @@ class FakeProvider:
 
     async def _batch_call(self, request: web.BaseRequest) -> web.StreamResponse:
         call = await call_of(request, now=self._clock.time(), origin=f"http://{HOST}:{self.port}")
-        reply = self._batch_paths.answer(call)
-        served = Served(reply.status, reply.headers, reply.body, ending=reply.ending)
-        return await send(request, served, clock=self._clock)
+        return await send(request, self._batch_paths.answer(call), clock=self._clock)
 
     async def _control(self, request: web.BaseRequest) -> web.Response:
         """Look at and change what holds. What cannot be meant is a line under 400."""
