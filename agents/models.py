@@ -62,10 +62,10 @@ def targets_told(configuration: Configuration) -> str | None:
     None where all there is to say is a model in this process.
     """
     roles = {"teacher": configuration.order, **configuration.by_role}
-    if len(roles) == 1 and len(configuration.order) == 1:
-        told = _target(configuration)
-        return None if told is None else _beside_surroundings([told])
-    return _beside_surroundings([_role_told(role, order) for role, order in roles.items()])
+    told = [_role_told(role, order) for role, order in roles.items()]
+    if len(roles) == len(configuration.order) == 1:
+        told = [target] if (target := _target(configuration)) else []
+    return "; ".join([*told, *map(str, variables_set(os.environ))]) if told else None
 
 
 def _role_told(role: str, order: Sequence[Configuration]) -> str:
@@ -75,10 +75,6 @@ def _role_told(role: str, order: Sequence[Configuration]) -> str:
 
 def _target(said: Configuration) -> str | None:
     return target_told(said.model, base_url=said.endpoint, profile=said.profile)
-
-
-def _beside_surroundings(told: list[str]) -> str:
-    return "; ".join([*told, *map(str, variables_set(os.environ))])
 
 
 def _in_order(order: Sequence[Configuration]) -> str:

@@ -117,10 +117,10 @@ class AnthropicSide:
         message = f"This request would exceed your organization's rate limit of {limit} (org: fake, model: {model})."
         if denial.is_ramp:
             message = "This request would exceed your organization's acceleration limit: scale up more gradually."
-            return Refusal("ramp", message, code="ramp_limit_exceeded", headers=_waiting(denial))
+            return Refusal("ramp", message, code="ramp_limit_exceeded", headers=denial.headers)
         if math.isinf(denial.retry_after_s):
             return Refusal("rate", message)
-        return Refusal("rate", message, headers=_waiting(denial))
+        return Refusal("rate", message, headers=denial.headers)
 
     def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]:
         headers = {}
@@ -141,10 +141,6 @@ class AnthropicSide:
         data = [{"type": "model", "id": name, "display_name": name, "created_at": created_at} for name in names]
         ends = {"first_id": names[0], "last_id": names[-1]} if names else {"first_id": None, "last_id": None}
         return encode({"data": data, "has_more": False, **ends})
-
-
-def _waiting(denial: Denial) -> dict[str, str]:
-    return {"retry-after": str(max(1, math.ceil(denial.retry_after_s)))}
 
 
 def _check_names(fields: Mapping[str, object], version: str) -> None:
@@ -188,7 +184,7 @@ def _model(fields: Mapping[str, object]) -> str:
 
 
 def _max_tokens(told: object) -> int:
-    if not is_integer(told) or not isinstance(told, int):
+    if not is_integer(told):
         raise Refusal("invalid", "max_tokens: Input should be a valid integer")
     if told < 1:
         raise Refusal("invalid", "max_tokens: Input should be greater than or equal to 1")
@@ -198,7 +194,7 @@ def _max_tokens(told: object) -> int:
 def _temperature(told: object) -> float | None:
     if told is None:
         return None
-    if not is_number(told) or not isinstance(told, (int, float)):
+    if not is_number(told):
         raise Refusal("invalid", "temperature: Input should be a valid number")
     if not 0 <= told <= 1:
         raise Refusal("invalid", "temperature: range: 0..1")

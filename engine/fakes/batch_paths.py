@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from engine.fakes.anthropic_batches import AnthropicBatchSide
 from engine.fakes.anthropic_side import AnthropicSide
 from engine.fakes.batches import Jobs
+from engine.fakes.case import Served
 from engine.fakes.dialect import Dialect, Headers, Refusal
 from engine.fakes.openai_batches import OpenAIBatchSide
 from engine.fakes.openai_side import OpenAISide
-from engine.fakes.service import Service
-from engine.messages import SIMULATED_HEADER
+from engine.fakes.service import Service, named
 
 __all__ = ["LARGEST_BODY", "BatchPaths", "Call", "Upload", "is_batch_path"]
 
@@ -49,15 +49,6 @@ class Call:
     origin: str  # the scheme and host that the caller sees
 
 
-class Reply(NamedTuple):
-    """What to send; `ending` as for any other reply."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    ending: Literal["whole", "reset"] = "whole"
-
-
 class BatchPaths:
     """Answers every call on files and batches."""
 
@@ -68,11 +59,10 @@ class BatchPaths:
         self._anthropic = AnthropicBatchSide(jobs)
         self._calls = 0
 
-    def answer(self, call: Call) -> Reply:
+    def answer(self, call: Call) -> Served:
         self._calls += 1
         dialect: Dialect = AnthropicSide() if call.path.startswith(_MESSAGE_BATCHES) else OpenAISide()
-        name, value = dialect.request_id(self._calls)
-        headers = {"content-type": "application/json", SIMULATED_HEADER: "1", name: value}
+        headers = named(dialect, self._calls)
         self.jobs.advance(call.now)
         try:
             self._service.check_key(dialect.key(call.headers))
@@ -81,19 +71,19 @@ class BatchPaths:
             body = self._meant(call)()
         except Refusal as refusal:
             status, body = dialect.refuse(refusal, number=self._calls)
-            return Reply(status, headers, body)
-        return Reply(200, headers, body)
+            return Served(status, headers, body)
+        return Served(200, headers, body)
 
-    def _create(self, call: Call, headers: dict[str, str]) -> Reply:
+    def _create(self, call: Call, headers: dict[str, str]) -> Served:
         if self.jobs.is_unheard():
-            return Reply(200, {}, b"", "reset")
+            return Served(200, {}, b"", ending="reset")
         self._service.check_quota()
         if call.path == _BATCHES:
             body = self._openai.create(call.body, call.headers, now=call.now)
         else:
             url = f"{call.origin}{_MESSAGE_BATCHES}"
             body = self._anthropic.create(call.body, call.headers, now=call.now, url=url)
-        return Reply(200, headers, body, "reset" if self.jobs.is_lost() else "whole")
+        return Served(200, headers, body, ending="reset" if self.jobs.is_lost() else "whole")
 
     def _meant(self, call: Call) -> Callable[[], bytes]:
         root = next(root for root in (_FILES, _MESSAGE_BATCHES, _BATCHES) if call.path.startswith(root))

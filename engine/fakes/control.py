@@ -1,12 +1,5 @@
 """The behaviour over the wire: as JSON has it, whole or in part, and back. Pure.
 
-    GET   /control/behaviour    what holds now
-    PATCH /control/behaviour    {"rules": [...], "latency_s": 0.2}: these fields change, the others stay
-    PUT   /control/behaviour    the same, and every other field goes back to its default
-    POST  /control/reset        nothing was ever seen, billed, counted or stored; the behaviour stays
-    GET   /control/audit        what was seen and billed
-    GET   /control/mishaps      what rules can do, with settings and defaults
-
 The key is never told, and cannot be set this way.
 """
 
@@ -14,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -31,11 +23,14 @@ from engine.fakes.rule_forms import record_of_rule, rules_of
 __all__ = ["behaviour_from", "mishaps_record", "record_of_behaviour"]
 
 _PARTS: Final[Mapping[str, type[Any]]] = {"limits": RateLimits, "faults": FaultRates, "batches": BatchBehaviour}
-_APART: Final = MappingProxyType(dict.fromkeys((*_PARTS, "rules", "changes")))
+_APART: Final = (*_PARTS, "rules", "changes")
 
 
 def behaviour_from(body: bytes, *, now: Behaviour, in_part: bool) -> Behaviour:
-    """The behaviour that a control body asks for. Raises UserError, in one line, for what cannot be meant."""
+    """The behaviour that a control body asks for; `in_part`, what it leaves out stays, else it is as by default.
+
+    Raises UserError, in one line, for what cannot be meant.
+    """
     try:
         told = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -52,6 +52,10 @@ class RateLimits:
         if not 0 <= self.quantum_s <= _MINUTE:
             raise UserError(f"quantum_s must lie between 0 and 60 seconds (got {self.quantum_s})")
 
+    @property
+    def any(self) -> bool:
+        return any(limit is not None for limit in (self.rpm, self.tpm, self.itpm, self.otpm, self.ramp))
+
 
 @dataclass(frozen=True, slots=True)
 class Charge:
@@ -74,6 +78,11 @@ class Denial:
     requested: int
     retry_after_s: float
     is_ramp: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to come back, in whole seconds."""
+        return {"retry-after": str(max(1, math.ceil(self.retry_after_s)))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +143,6 @@ class Gate:
         for name in before.keys() & self._buckets.keys():
             before[name].refill(now)
             self._buckets[name].level = min(before[name].level, self._buckets[name].limit)
-
-    @property
-    def told(self) -> bool:
-        """Whether there is any limit at all."""
-        return bool(self._buckets) or self.limits.ramp is not None
 
     def admit(self, charge: Charge, *, now: float, denied_counts: bool) -> Denial | None:
         """Take what the request counts, or say why not. With `denied_counts` a denied one still takes a request."""
@@ -233,7 +237,6 @@ class Gates:
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
-        self.told = Gate(limits).told  # whether there is any limit at all
         self._gates: dict[str, Gate] = {}
 
     def of(self, model: str) -> Gate:
@@ -244,7 +247,7 @@ class Gates:
 
     def change(self, limits: RateLimits, *, now: float) -> None:
         """From now on other limits hold; a model that comes anew begins with all of them."""
-        self.limits, self.told = limits, Gate(limits).told
+        self.limits = limits
         for gate in self._gates.values():
             gate.change(limits, now=now)
 

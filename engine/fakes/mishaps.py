@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
 from engine.fakes.body_faults import BODY_FAULTS
-from engine.fakes.case import Case, Mishap, Served, Spoilt
+from engine.fakes.case import Mishap, Spoilt
 from engine.fakes.connection_faults import CONNECTION_FAULTS, DELAYS, UNREAD
 from engine.fakes.error_rows import ERROR_ROWS
 from engine.fakes.header_faults import HEADER_FAULTS, REDIRECTS
@@ -18,15 +17,11 @@ from engine.fakes.usage_faults import CHOICE_FAULTS, USAGE_FAULTS
 __all__ = ["FAMILIES", "MISHAPS"]
 
 
-def _as_it_is(_: Case, served: Served) -> Served:
-    return replace(served)
-
-
 FAMILIES: Final[Mapping[str, Mapping[str, Mishap]]] = MappingProxyType(
     {
         "nothing": {
             "answer": Spoilt(about="a good answer: for rules that only set headers, or spare what others meet",
-                             spoil=_as_it_is)
+                             spoil=lambda _, served: served)
         },
         "connections": {**UNREAD, **CONNECTION_FAULTS},
         "delays": DELAYS,

@@ -132,7 +132,7 @@ class OpenAISide:
     def deny(self, denial: Denial, *, model: str) -> Refusal:
         if denial.is_ramp:
             message = "Slow down: your traffic rose too fast. Please come back to your former rate, and rise slowly."
-            return Refusal("ramp", message, headers=_waiting(denial))
+            return Refusal("ramp", message, headers=denial.headers)
         limit, kind = _LIMITS[denial.dimension]
         where = f"for {model} in organization org-fake on {limit}: Limit {denial.limit}"
         if math.isinf(denial.retry_after_s):
@@ -143,7 +143,7 @@ class OpenAISide:
             "rate",
             f"Rate limit reached {where}, Used {denial.used}, Requested {denial.requested}. {advice}",
             code=kind,
-            headers=_waiting(denial),
+            headers=denial.headers,
         )
 
     def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]:  # noqa: ARG002 - spans here, not dates
@@ -161,10 +161,6 @@ class OpenAISide:
     def models(self, names: Sequence[str]) -> bytes:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "smelt"} for name in names]
         return encode({"object": "list", "data": data})
-
-
-def _waiting(denial: Denial) -> dict[str, str]:
-    return {"retry-after": str(max(1, math.ceil(denial.retry_after_s)))}
 
 
 def go_duration(seconds: float) -> str:

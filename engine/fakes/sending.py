@@ -36,8 +36,7 @@ async def _oddly(request: web.BaseRequest, served: Served, *, clock: Clock) -> w
     if served.ending == "hang":
         await asyncio.get_running_loop().create_future()  # until the client has had enough
     if served.ending == "reset":
-        reset(request)
-        return web.Response()  # goes nowhere
+        return reset(request)
     if served.ending == "breaks_when_reused":
         return web.Response(status=served.status, headers=served.headers, body=served.body)
     if served.pace is not None:
@@ -52,14 +51,15 @@ _LENGTHS: Final[dict[str, Callable[[int], tuple[int, int]]]] = {  # what is told
 }
 
 
-def reset(request: web.BaseRequest) -> None:
-    """Break the connection so that the peer sees a reset, not an orderly end."""
-    transport = request.transport
-    if transport is None:
-        return
-    peer: socket.socket = transport.get_extra_info("socket")
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
+def reset(request: web.BaseRequest) -> web.Response:
+    """Break the connection so that the peer sees a reset, not an orderly end; what is returned goes nowhere."""
+    from aiohttp import web
+
+    if request.transport is not None:
+        peer: socket.socket = request.transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+    return web.Response()
 
 
 async def _slowly(request: web.BaseRequest, served: Served, pace: Pace, *, clock: Clock) -> web.StreamResponse:

@@ -140,7 +140,7 @@ class FakeProvider:
     async def _answer(self, request: web.BaseRequest, dialect: Dialect) -> web.StreamResponse:
         service = self._service
         if (service.judge.watches or self._wears_out) and self._breaks(request, service, dialect):
-            return _nothing(request)
+            return reset(request)
         body = await body_of(request)
         try:
             if body is None:
@@ -193,9 +193,7 @@ class FakeProvider:
 
     async def _batch_call(self, request: web.BaseRequest) -> web.StreamResponse:
         call = await call_of(request, now=self._clock.time(), origin=f"http://{HOST}:{self.port}")
-        reply = self._batch_paths.answer(call)
-        served = Served(reply.status, reply.headers, reply.body, ending=reply.ending)
-        return await send(request, served, clock=self._clock)
+        return await send(request, self._batch_paths.answer(call), clock=self._clock)
 
     async def _control(self, request: web.BaseRequest) -> web.Response:
         """Look at and change what holds. What cannot be meant is a line under 400."""
@@ -208,21 +206,21 @@ class FakeProvider:
             return _json(encode({"error": f"there is no {request.method} {request.path}"}), status=404)
 
     def _controlled(self, request: web.BaseRequest, body: bytes) -> dict[str, object]:
-        what = f"{request.method} {request.path.removeprefix('/control/')}"
-        if what in {"PATCH behaviour", "PUT behaviour"}:
-            self.behave(behaviour_from(body, now=self.behaviour, in_part=request.method == "PATCH"))
-        if what == "POST reset":
-            self.reset()
-        since = request.query.get("since", "0")
-        calls: dict[str, Callable[[], dict[str, object]]] = {
-            "GET audit": lambda: self.audit.as_record(since=int(since) if since.isdecimal() else 0),
-            "GET mishaps": mishaps_record,
-            "POST reset": lambda: record_of_behaviour(self.behaviour),
-            **dict.fromkeys(
-                ("GET behaviour", "PATCH behaviour", "PUT behaviour"), lambda: record_of_behaviour(self.behaviour)
-            ),
-        }
-        return calls[what]()
+        match request.method, request.path.removeprefix("/control/"):
+            case "GET", "audit":
+                since = request.query.get("since", "0")
+                return self.audit.as_record(since=int(since) if since.isdecimal() else 0)
+            case "GET", "mishaps":
+                return mishaps_record()
+            case "GET", "behaviour":
+                pass
+            case "PATCH" | "PUT", "behaviour":
+                self.behave(behaviour_from(body, now=self.behaviour, in_part=request.method == "PATCH"))
+            case "POST", "reset":
+                self.reset()
+            case _:
+                raise LookupError(request.path)
+        return record_of_behaviour(self.behaviour)
 
     def _moment(self) -> Moment:
         return Moment(self._clock.monotonic() - self._began, self._clock.time())
@@ -247,11 +245,3 @@ def _json(body: bytes, *, status: int = 200) -> web.Response:
     from aiohttp import web
 
     return web.Response(status=status, body=body, content_type="application/json")
-
-
-def _nothing(request: web.BaseRequest) -> web.Response:
-    """The connection breaks, and nothing is said."""
-    from aiohttp import web
-
-    reset(request)
-    return web.Response()  # goes nowhere

@@ -19,10 +19,9 @@ from engine.fakes.prompt_cache import PromptCache
 from engine.fakes.rules import Judge, Rule
 from engine.messages import SIMULATED_HEADER
 from engine.prices import PICO_PER_USD
-from engine.providers.foreign import encode
 from engine.providers.simulated import Answered, World
 
-__all__ = ["Moment", "Service"]
+__all__ = ["Moment", "Service", "named"]
 
 _REFUSALS: Final[Mapping[Fault, tuple[RefusalKind, str]]] = {
     "error": ("server", "Internal error"),
@@ -95,7 +94,7 @@ class Service:
             denial = self._count_gate.admit(Charge(0, 0), now=moment.elapsed, denied_counts=dialect.denied_counts)
             if denial is not None:
                 raise dialect.deny(denial, model="any")
-            served = Served(200, _named(dialect, entry), counted)
+            served = Served(200, named(dialect, entry.number), counted)
         except Refusal as refusal:
             served = self._refused(dialect, refusal, entry, None)
         entry.status = served.status
@@ -209,7 +208,7 @@ class Service:
             raise Refusal("quota", _BROKE)
 
     def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
-        if not self._gates.told:
+        if not self._gates.limits.any:
             return
         charge = _charge(asked)
         gate = self._gates.of(asked.model)
@@ -239,13 +238,13 @@ class Service:
     def _refused(self, dialect: Dialect, refusal: Refusal, entry: Entry, moment: Moment | None) -> Served:
         """No. Limits are told with it, unless it has nothing to do with them."""
         status, body = dialect.refuse(refusal, number=entry.number)
-        headers = _named(dialect, entry) if moment is None else self._headers(dialect, entry, moment)
+        headers = named(dialect, entry.number) if moment is None else self._headers(dialect, entry, moment)
         return Served(status, {**headers, **(refusal.headers if self.behaviour.tells_limits else {})}, body)
 
     def _headers(self, dialect: Dialect, entry: Entry, moment: Moment) -> dict[str, str]:
         """What stands at the head of a reply: who is asked, and how the limits stand."""
-        headers = _named(dialect, entry)
-        if self._gates.told and self.behaviour.tells_limits:
+        headers = named(dialect, entry.number)
+        if self._gates.limits.any and self.behaviour.tells_limits:
             standings = self._gates.of(entry.model).standings()
             headers.update(dialect.limit_headers(standings, wall=moment.wall))
         return headers
@@ -254,14 +253,12 @@ class Service:
         """The list of models: the world's name, though any name is answered to."""
         return dialect.models([self.world.name])
 
-    def audit_body(self, *, since: int) -> bytes:
-        return encode(self.audit.as_record(since=since))
-
 
 def _charge(asked: Asked) -> Charge:
     return Charge(asked.counted_tokens, asked.n * asked.max_tokens)
 
 
-def _named(dialect: Dialect, entry: Entry) -> dict[str, str]:
-    name, value = dialect.request_id(entry.number)
+def named(dialect: Dialect, number: int) -> dict[str, str]:
+    """The headers of any reply: its number, and that no model has given it."""
+    name, value = dialect.request_id(number)
     return {"content-type": "application/json", SIMULATED_HEADER: "1", name: value}

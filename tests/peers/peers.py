@@ -18,7 +18,7 @@ from engine.fakes.faults import FaultRates
 from engine.fakes.server import FakeProvider
 from engine.providers.profile import Profile, profile_named, profile_of
 from engine.providers.simulated import World
-from tests.peers.processes import HOME, asked, free_port, serving, version_in
+from tests.peers.processes import HOME, asked, free_port, is_installed, serving
 from tests.peers.script import fixtures
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "Weather",
     "in_anthropics_dialect",
     "missing",
-    "mocklimit_at",
+    "mocklimit",
 ]
 
 KEY: Final = "sk-peer-0123456789abcdef"
@@ -81,10 +81,8 @@ class Peer:
 
 # -- aimock: says what it was told to say, or hands on what it was told nothing about
 
-CHAOS: Final = {
-    # It throws dice without a seed: six failures of one row in a row are as good as impossible, and so is none in all.
-    Weather.STORM: {"dropRate": 0.05, "malformedRate": 0.02, "disconnectRate": 0.02},
-}
+# It throws dice without a seed: six failures of one row in a row are as good as impossible, and so is none in all.
+CHAOS: Final = {"dropRate": 0.05, "malformedRate": 0.02, "disconnectRate": 0.02}
 
 
 @contextmanager
@@ -102,7 +100,7 @@ def aimock(folder: Path) -> Iterator[Peer]:
 
     @asynccontextmanager
     async def under(weather: Weather, world: World) -> AsyncIterator[Count]:
-        asked(f"{root}/__aimock/chaos", key=KEY, body=CHAOS.get(weather, {}))
+        asked(f"{root}/__aimock/chaos", key=KEY, body=CHAOS if weather is Weather.STORM else {})
         before = questions()
         async with FakeProvider(world, port=behind, api_key=BEHIND_KEY, latency_scale=0.0):
             yield lambda: questions() - before
@@ -177,7 +175,7 @@ FREE: Final = Limited(
 
 
 @contextmanager
-def mocklimit_at(folder: Path, policy: Limited, *, name: str = "mocklimit") -> Iterator[Peer]:
+def mocklimit(folder: Path, policy: Limited = FREE) -> Iterator[Peer]:
     port = free_port()
     root = f"http://127.0.0.1:{port}"
     spec, limits = folder / "spec.json", folder / "limits.json"
@@ -185,16 +183,8 @@ def mocklimit_at(folder: Path, policy: Limited, *, name: str = "mocklimit") -> I
     operation = {"responses": {"200": {"description": "", "content": content}}}
     spec.write_text(json.dumps({"servers": [{"url": "/v1"}], "paths": {policy.path: {"post": operation}}}))
     limits.write_text(json.dumps(_limits(policy)))
-    command = (
-        HOME / "mocklimit" / "bin" / "mocklimit",
-        "serve",
-        "--spec",
-        spec,
-        "--rate-config",
-        limits,
-        "--port",
-        port,
-    )
+    program = HOME / "mocklimit" / "bin" / "mocklimit"
+    command = (program, "serve", "--spec", spec, "--rate-config", limits, "--port", port)
 
     def questions() -> int:
         return sum(key["total_requests"] for at in asked(f"{root}/mocklimit/stats").values() for key in at.values())
@@ -207,7 +197,7 @@ def mocklimit_at(folder: Path, policy: Limited, *, name: str = "mocklimit") -> I
     kin = "plain" if policy.api == "openai" else "anthropic-plain"
     with serving(command, ready=f"{root}/mocklimit/stats", log=folder / "log"):
         yield Peer(
-            name=name, url=f"{root}/v1", model="mock", key=KEY, under=under,
+            name="mocklimit", url=f"{root}/v1", model="mock", key=KEY, under=under,
             dialect=profile_of("mocklimit", {"like": kin, "n": False}),
             api=policy.api,
             cannot={
@@ -233,12 +223,6 @@ def _limits(policy: Limited) -> dict[str, Any]:
         "policies": {"all": {**rules, **dress}},
         "endpoints": {policy.path: {"methods": ["POST"], "policy": "all", "resources": resources}},
     }
-
-
-@contextmanager
-def mocklimit(folder: Path) -> Iterator[Peer]:
-    with mocklimit_at(folder, FREE) as peer:
-        yield peer
 
 
 # -- LiteLLM's proxy, with our own fake behind it
@@ -345,5 +329,5 @@ def missing(name: str) -> str | None:
         is_here = (AIMOCK / "package.json").exists()
     else:
         package = {"transformers-serve": "transformers"}.get(name, name)
-        is_here = version_in(HOME / package, package) is not None
+        is_here = is_installed(package, environment=HOME / package)
     return None if is_here else f"{name} is not installed in {HOME}: make peers"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["HOME", "asked", "free_port", "serving", "version_in"]
+__all__ = ["HOME", "asked", "free_port", "is_installed", "serving"]
 
 HOME: Final = Path(
     os.environ.get("SMELT_PEERS") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smelt-peers"
@@ -82,7 +82,6 @@ def asked(url: str, *, key: str | None = None, body: object = None, method: str 
     return json.loads(text) if text.startswith(("{", "[")) else text
 
 
-def version_in(environment: Path, package: str) -> str | None:
-    """The version of a package in somebody else's virtual environment; None when it is not there."""
-    found = sorted(environment.glob(f"lib/python3*/site-packages/{package}-*.dist-info"))
-    return found[0].name.removesuffix(".dist-info").partition("-")[2] if found else None
+def is_installed(package: str, *, environment: Path) -> bool:
+    """Whether a package stands in somebody else's virtual environment."""
+    return any(environment.glob(f"lib/python3*/site-packages/{package}-*.dist-info"))

@@ -8,6 +8,7 @@ import pytest
 
 from engine import Message, Reply, Request
 from engine.errors import AnswerCut, SchemaMissed
+from tests.peers.conftest import Started
 from tests.peers.peers import RATE, Peer, Weather
 from tests.peers.script import BRIEF, CITY, CITY_SCHEMA, LONG, PLAIN, STOPPED, Scripted, heard
 
@@ -84,9 +85,9 @@ def test_json_is_what_the_schema_says_wherever_the_schema_was_told(peer: Peer) -
     assert reply.parsed == {"city": "Vigo", "people": 292000}
 
 
-def test_json_that_is_none_is_told_apart_from_json_that_was_cut(started: object) -> None:
+def test_json_that_is_none_is_told_apart_from_json_that_was_cut(started: Started) -> None:
     """A model of random weights is the worst of teachers, and costs one row."""
-    peer: Peer = started("transformers-serve")  # type: ignore[operator]
+    peer = started("transformers-serve")
 
     (reply,), _ = answers(peer, Request.user(CITY, schema=CITY_SCHEMA, max_tokens=24))
 
@@ -94,8 +95,8 @@ def test_json_that_is_none_is_told_apart_from_json_that_was_cut(started: object)
         _ = reply.parsed
 
 
-def test_another_dialects_model_behind_the_proxy_answers_in_ours(started: object) -> None:
-    peer: Peer = started("litellm")  # type: ignore[operator]
+def test_another_dialects_model_behind_the_proxy_answers_in_ours(started: Started) -> None:
+    peer = started("litellm")
 
     async def ask() -> Reply:
         async with peer.under(Weather.CALM, Scripted()), peer.engine(model="anthropic-behind") as engine:

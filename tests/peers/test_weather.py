@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine import Limits, Request, Statistics
-from tests.peers.peers import MESSAGE, Limited, Peer, Weather, missing, mocklimit_at
+from tests.peers.peers import MESSAGE, Limited, Peer, Weather, missing, mocklimit
 from tests.peers.script import PLAIN, Scripted
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers]
@@ -97,7 +97,7 @@ SILENT = Limited(
 def limited(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Peer]:
     if reason := missing("mocklimit"):
         pytest.skip(reason)
-    with mocklimit_at(tmp_path, request.param) as peer:
+    with mocklimit(tmp_path, request.param) as peer:
         yield peer
 
 
