@@ -207,7 +207,6 @@ class Attempts:
         finally:
             if ending is None:  # given up: what it cost nobody knows, unless it had not left
                 ending = Ending(bound if question.is_sent else 0, question.is_sent, News.NONE)
-            question.is_sent = False
             question.was_cut = question.was_cut or ending.is_cut
             if ending.reading is not None:
                 self.learn(request, ending.reading, input_bound=question.input_bound)
@@ -227,6 +226,7 @@ class Attempts:
                 is_cut=ending.is_cut,
             )
         finally:
+            question.is_sent = False  # not before: an answer that is being written down must come home
             self._settle_money(question, reservation, ending)
 
     async def _send(self, question: Question, request: Request, bound: int) -> Ending:
