@@ -25,7 +25,7 @@ from engine.bounds import Count, allowance, input_bound, was_cut
 from engine.budget import Budget
 from engine.clock import Clock
 from engine.concurrency import News
-from engine.errors import RequestRejected, SmeltError, UnreadableReply
+from engine.errors import Interrupted, RequestRejected, SmeltError, UnreadableReply
 from engine.events import Events, RequestSent
 from engine.journal import Journal, Stored
 from engine.ledger import Ledger, Reservation
@@ -64,7 +64,8 @@ class Question:
     """A request on its way. `bound` is the most that one attempt can cost, in pico-dollars.
 
     Its time begins to run when it is first sent: a long line is no failure of whoever stands in it. `allowed` is how
-    many tokens its answer may have where money is short; once it `was_cut` for that, it is all that was asked for.
+    many tokens its answer may have where money is short; once it `was_cut` for that, it is all that was asked for. Once
+    it `is_given_up` it is not sent any more.
     """
 
     request: Request
@@ -76,6 +77,7 @@ class Question:
     deadline: float = math.inf
     attempts: int = 0
     is_sent: bool = False
+    is_given_up: bool = False
     allowed: int = 0
     was_cut: bool = False
     race: Race | None = None
@@ -233,6 +235,8 @@ class Attempts:
         # Between this look and the sending nothing else runs: whoever stops us finds us either here or under way.
         if error := self.stopped():
             return Ending(0, False, News.NONE, error=error)
+        if question.is_given_up:  # whoever asks is about to hear so
+            return Ending(0, False, News.NONE, error=Interrupted("given up before it was sent"))
         if question.attempts == 0:
             question.deadline = self.clock.monotonic() + self.deadline_s
         question.is_sent = True

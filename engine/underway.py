@@ -195,6 +195,10 @@ class Held(Scope):
     def is_sent(self) -> bool:
         return self.question.is_sent
 
+    def _end(self, unless: Callable[[], bool] | None) -> None:
+        super()._end(unless)
+        self.question.is_given_up = self.given_up
+
     def give_up_for(self, reason: SmeltError | None, *, unless: Callable[[], bool] | None = None) -> None:
         if not self.given_up:  # of several reasons the last: what it was spared for before says nothing any more
             self._reason = reason

@@ -341,7 +341,8 @@ def test_what_was_paid_for_is_found_when_one_that_can_do_less_is_named_to_fall_b
     asyncio.run(main())
 
 
-def test_what_is_sent_comes_home_whatever_switch_happens_meanwhile() -> None:
+@pytest.mark.parametrize("hedge", [False, True])
+def test_what_is_sent_comes_home_whatever_switch_happens_meanwhile(*, hedge: bool) -> None:
     """Both go out and come back at different times: nothing that has left is cancelled, so nothing is paid twice."""
 
     def out_every_other(seconds: float) -> Fate:
@@ -349,7 +350,7 @@ def test_what_is_sent_comes_home_whatever_switch_happens_meanwhile() -> None:
 
     first, second = Teller("a", out_every_other(40)), Teller("b", out_every_other(70))
 
-    run = ask_in_turn(first, second, rows=1500, concurrency=5)
+    run = ask_in_turn(first, second, rows=1500, concurrency=5, hedge=hedge)
 
     assert not run.errors
     assert sum("answers again" in note for note in run.notes) > 1

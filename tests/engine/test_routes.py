@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Budget, Capabilities, Engine, Interrupted, Model, Request
+from engine import Budget, Capabilities, Engine, Interrupted, Model, Price, Request
 from engine.batches import Timing
 from engine.events import Events, RequestSent
 from engine.fakes.batches import BatchBehaviour
@@ -49,7 +49,8 @@ def test_what_several_can_do_is_what_none_of_them_objects_to(can: list[Capabilit
 
 
 def at(fake: FakeProvider, name: str) -> Model:
-    return Model(f"openai/{name}", base_url=fake.url, api_key="nobody-s-key-at-all", price=EchoWorld().price)
+    price = Price(input="0.25", output=2, batch="0.5")  # the fake's, in batches too
+    return Model(f"openai/{name}", base_url=fake.url, api_key="nobody-s-key-at-all", price=price)
 
 
 def opened(folder: Path, **settings: Any) -> Engine:
