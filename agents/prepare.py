@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +14,11 @@ from agents.parse import SURE, parse
 from agents.records import Spec
 from agents.rows import read_rows
 from engine.clock import SystemClock
-from engine.errors import MissingExtra, UserError
+from engine.errors import MissingExtra, UnknownPrice, UserError
+from engine.providers import Provider
 from engine.providers.auto import Found, auto
 
-__all__ = ["checked", "prepare"]
+__all__ = ["checked", "prepare", "provider_of"]
 
 SIMULATED_BUDGET = "5"
 
@@ -57,6 +58,8 @@ def checked(configuration: Configuration) -> Configuration:
         models=None if configuration.models is None else _by_role_found(configuration.models),
         test=_checked_test(configuration.test),
     )
+    for order in (settled.order, *settled.by_role.values()):
+        _check_distinct(order)
     settled = dataclasses.replace(settled, budget=_checked_budget(settled))
     _check_kept(settled)
     return settled
@@ -135,6 +138,19 @@ def _check_kept(configuration: Configuration) -> None:
             )
 
 
+def _check_distinct(order: Sequence[Configuration]) -> None:
+    said = [(each.model, each.base_url) for each in order]
+    if twice := [model for i, (model, url) in enumerate(said) if (model, url) in said[:i]]:
+        raise UserError(f"{twice[0]} stands twice in one fall-back order: name each model once")
+
+
+def provider_of(said: Configuration) -> Provider:
+    """Whoever is asked by that name, there. Raises UserError when it cannot be asked so."""
+    from engine.providers.resolve import resolve
+
+    return resolve(said.model, base_url=said.endpoint, clock=SystemClock(), seed=said.seed, dialect=said.profile)
+
+
 def _checked_budget(configuration: Configuration) -> str | None:
     """The budget, or what stands for it. Also asks providers and the price table whether they know the models."""
     if configuration.batch and len(configuration.order) > 1:
@@ -155,11 +171,8 @@ def _checked_budget(configuration: Configuration) -> str | None:
 def _checked_model(said: Configuration, configuration: Configuration) -> Bill:
     """What asking it costs. Raises UserError when it cannot be asked so."""
     from engine.providers.choice import known_price
-    from engine.providers.resolve import resolve
 
-    provider = resolve(
-        said.model, base_url=said.endpoint, clock=SystemClock(), seed=configuration.seed, dialect=said.profile
-    )
+    provider = provider_of(said)
     labels = said in configuration.by_role.get("annotator", ())
     if configuration.batch and (said is configuration or labels):
         from engine.batches import check_batch
@@ -167,4 +180,13 @@ def _checked_model(said: Configuration, configuration: Configuration) -> Bill:
         check_batch(True, provider=provider, journal="journal.db", hedge=configuration.hedge)
     if provider.simulated:
         return "simulated"
-    return "nothing" if known_price(provider, told=said.price).is_free else "real"
+    try:
+        return "nothing" if known_price(provider, told=said.price).is_free else "real"
+    except UnknownPrice as error:
+        if said is configuration:
+            raise
+        raise UnknownPrice(  # the flags are the teacher's
+            f"no price is known for {said.model!r}: name it as a table, as in {{ model = {said.model!r}, "
+            "price_in = 0.25, price_out = 2 }, in the file for --config, or under [options] in the run.toml of a run "
+            "that goes on"
+        ) from error

@@ -7,8 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.config import Configuration
+from agents.prepare import provider_of
+from agents.synthesis import Settings
+from engine.errors import UserError
+from engine.providers import Capabilities
+from engine.providers.choice import common
 
-__all__ = ["succeeded"]
+__all__ = ["check_asked_alike", "succeeded"]
 
 # Said of the one before: who comes after is somewhere else, costs something else, and is as fast as it is.
 OF_A_TEACHER = (
@@ -40,3 +45,31 @@ def succeeded(configuration: Configuration, changes: Mapping[str, object], *, as
         forgotten["formers"] = tuple(asked) or None
     values: dict[str, Any] = {**forgotten, **changes}
     return dataclasses.replace(configuration, **values)
+
+
+def check_asked_alike(before: Configuration, now: Configuration) -> None:
+    """Raise UserError when others to fall back on would change what the teacher of a run is asked.
+
+    Then nothing that was paid for would be found again. Another teacher is asked in its own way in any case.
+    """
+    is_another = (now.model, now.base_url) != (before.model, before.base_url)
+    asked = _settings(before)
+    if is_another or _settings(now) == asked:
+        return
+    each_alone = [dataclasses.replace(now, fallback=(said,)) for said in now.fallback or ()]
+    told = " and ".join(one.order[1].model for one in each_alone if _settings(one) != asked)
+    raise UserError(
+        f"--fallback: {told} cannot be asked as this run has asked so far (temperatures, completions a request), so "
+        "all that was paid for would be paid for again: name another"
+    )
+
+
+def _settings(configuration: Configuration) -> Settings:
+    """How rows are asked for, as far as it depends on who is asked."""
+    labelling = configuration.by_role.get("annotator", configuration.order)
+    usual = Settings(sampled=configuration.sampled_votes)
+    return usual.within(_capabilities(configuration.order), labelling=_capabilities(labelling))
+
+
+def _capabilities(order: Sequence[Configuration]) -> Capabilities:
+    return common(provider_of(said).capabilities for said in order)

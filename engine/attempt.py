@@ -25,7 +25,7 @@ from engine.bounds import Count, allowance, input_bound, was_cut
 from engine.budget import Budget
 from engine.clock import Clock
 from engine.concurrency import News
-from engine.errors import RequestRejected, SmeltError, UnreadableReply
+from engine.errors import Interrupted, RequestRejected, SmeltError, UnreadableReply
 from engine.events import Events, RequestSent
 from engine.journal import Journal, Stored
 from engine.ledger import Ledger, Reservation
@@ -64,7 +64,8 @@ class Question:
     """A request on its way. `bound` is the most that one attempt can cost, in pico-dollars.
 
     Its time begins to run when it is first sent: a long line is no failure of whoever stands in it. `allowed` is how
-    many tokens its answer may have where money is short; once it `was_cut` for that, it is all that was asked for.
+    many tokens its answer may have where money is short; once it `was_cut` for that, it is all that was asked for. Once
+    it `is_given_up` it is not sent any more.
     """
 
     request: Request
@@ -76,6 +77,7 @@ class Question:
     deadline: float = math.inf
     attempts: int = 0
     is_sent: bool = False
+    is_given_up: bool = False
     allowed: int = 0
     was_cut: bool = False
     race: Race | None = None
@@ -207,7 +209,6 @@ class Attempts:
         finally:
             if ending is None:  # given up: what it cost nobody knows, unless it had not left
                 ending = Ending(bound if question.is_sent else 0, question.is_sent, News.NONE)
-            question.is_sent = False
             question.was_cut = question.was_cut or ending.is_cut
             if ending.reading is not None:
                 self.learn(request, ending.reading, input_bound=question.input_bound)
@@ -227,12 +228,15 @@ class Attempts:
                 is_cut=ending.is_cut,
             )
         finally:
+            question.is_sent = False  # not before: an answer that is being written down must come home
             self._settle_money(question, reservation, ending)
 
     async def _send(self, question: Question, request: Request, bound: int) -> Ending:
         # Between this look and the sending nothing else runs: whoever stops us finds us either here or under way.
         if error := self.stopped():
             return Ending(0, False, News.NONE, error=error)
+        if question.is_given_up:  # whoever asks is about to hear so
+            return Ending(0, False, News.NONE, error=Interrupted("given up before it was sent"))
         if question.attempts == 0:
             question.deadline = self.clock.monotonic() + self.deadline_s
         question.is_sent = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -88,6 +88,7 @@ class Branch:
         self.tallies: dict[str, Tally] = {}
         self.on_failure: OnFailure = lambda _error, _delay_s: None
         self.is_simulated = self.provider.simulated
+        self.elsewhere: tuple[Branch, ...] = ()
         self._standing = Standing()
         self._replies = 0
         self._recalled = 0
@@ -106,6 +107,20 @@ class Branch:
     def has_batches(self) -> bool:
         """Whether it can be asked in batches at all."""
         return choice.batches_of(self.provider) is not None
+
+    def objection(self, request: Request) -> str | None:
+        """What of this request it cannot take, in words that name it."""
+        objection = self.capabilities.objection(request)
+        return None if objection is None else f"{self.name}: {objection}"
+
+    def known(self, request: Request) -> None:
+        """Nothing more than it will be asked."""
+
+    def meet(self, others: Iterable[Branch]) -> None:
+        """These ask the same model, on other routes: what one of them is asking, the others wait for."""
+        for other in others:
+            self.elsewhere += (other,)
+            other.elsewhere += (self,)
 
     def __repr__(self) -> str:
         return f"<Branch {self.asked_of} [{self.admission!r}]>"
@@ -171,15 +186,22 @@ class Branch:
         key = self.key_of(request) if key is None else key
         if reply := self.recall(request, key):
             return reply
-        while twin := self.underway.twin_of(key):
-            error = await asyncio.shield(twin)
-            if error is not None:
-                raise error.again()
+        while True:
+            if twin := self.underway.twin_of(key):
+                if error := await asyncio.shield(twin):
+                    raise error.again()
+            elif twin := self._twin_elsewhere(key):
+                await asyncio.shield(twin)  # why it failed there, if so, need not hold here
+            else:
+                break
             if reply := self.recall(request, key):
                 return reply
         question = self._opened().question(request, key, self.tally(request.tag))
         with self.underway.holding(question):
             return await self._persist(question)
+
+    def _twin_elsewhere(self, key: bytes) -> asyncio.Future[SmeltError | None] | None:
+        return next(filter(None, (other.underway.twin_of(key) for other in self.elsewhere)), None)
 
     def is_asking(self, key: bytes) -> bool:
         """Whether this question is under way here, or out in a batch."""

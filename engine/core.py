@@ -296,18 +296,23 @@ class Engine:
             return Outcome(request, error=error)
 
     async def _answer(self, request: Request) -> Reply:
-        """What all who may be asked can take is what is asked, so that the question is the same whoever answers."""
+        """What all who may be asked can take is what is asked, so that the question is the same whoever answers.
+
+        What one of them alone was asked before, in its own form, is not asked again in that of all.
+        """
         if flaw := request.flaw:
             raise RequestRejected(flaw)
         asked = self._routes.asked(request.tag)
         can = asked.capabilities
+        if can.objection(request) is None:
+            return await asked.answer(request)
+        if reply := asked.known(request):
+            return reply
         if request.n > 1 and not can.n:
             return await in_parts(request, self._answer)
         if request.schema is not None and not can.schema:
             return await self._answer(request.with_schema_told())
-        if objection := can.objection(request):
-            raise UserError(f"{asked.name}: {objection}")
-        return await asked.answer(request)
+        raise UserError(asked.objection(request))
 
     def _opened(self) -> Journal:
         if self._journal is None:

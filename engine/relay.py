@@ -80,6 +80,18 @@ class Relay:
         self._shut_until = [-math.inf] * len(self.branches)
         self._none_answers = False
 
+    def objection(self, request: Request) -> str | None:
+        """What of this request one of them cannot take, in words that name it."""
+        return next(filter(None, (branch.objection(request) for branch in self.branches)), None)
+
+    def known(self, request: Request) -> Reply | None:
+        """What one of them has said before to the question as it alone would be asked it."""
+        for branch in self.branches:
+            own = request if branch.capabilities.schema else request.with_schema_told()
+            if branch.objection(own) is None and (reply := branch.recall(own, branch.key_of(own))):
+                return reply
+        return None
+
     async def answer(self, request: Request) -> Reply:
         """The answer: what any of them has said before, else that of the first who answers now."""
         keys = [branch.key_of(request) for branch in self.branches]

@@ -35,6 +35,14 @@ class Asked(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    def objection(self, request: Request) -> str | None:
+        """Who cannot take this request, and why, in words."""
+        ...
+
+    def known(self, request: Request) -> Reply | None:
+        """What the journal knows of a request that has another form here than for one of them alone."""
+        ...
+
     async def answer(self, request: Request) -> Reply: ...
 
 
@@ -72,6 +80,9 @@ class Routes:
 
     def _asked(self, models: Sequence[Model], *, batch: bool | Collection[str]) -> Asked:
         branches = [self._branch(model, batch=batch) for model in models]
+        _check_distinct(models, branches)
+        for branch in branches:
+            branch.meet(each for each in self.branches if each.asked_of == branch.asked_of)
         self.branches += branches
         if len(branches) == 1:
             return branches[0]
@@ -163,6 +174,16 @@ class Routes:
         """What each has come to, in the order in which they were named."""
         standings = {id(branch): relay.standing(branch) for relay in self._relays for branch in relay.branches}
         return tuple(branch.statistics(standing=standings.get(id(branch), "asked")) for branch in self.branches)
+
+
+def _check_distinct(models: Sequence[Model], branches: Sequence[Branch]) -> None:
+    """Who has refused need not be asked again; another key may well be another account."""
+    met: list[tuple[str, object]] = []
+    for model, branch in zip(models, branches, strict=True):
+        said = (branch.asked_of, model.api_key if isinstance(model.name, str) else id(model.name))
+        if said in met:
+            raise UserError(f"{branch.name} stands twice in one fall-back order: name each model once")
+        met.append(said)
 
 
 def _distinct(orders: Iterable[tuple[Model, ...]]) -> list[tuple[Model, ...]]:

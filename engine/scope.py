@@ -7,6 +7,7 @@ one kind share a single timer.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -20,12 +21,11 @@ class Scope:
     those who know it: finding it out takes a system call (Python 3.11).
     """
 
-    __slots__ = ("_cancellations", "_is_ending", "_loop", "_task", "given_up")
+    __slots__ = ("_cancellations", "_loop", "_task", "given_up")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.given_up = False
         self._loop = loop
-        self._is_ending = False
         self._task: asyncio.Task[object] | None = None  # inside of the block
         self._cancellations = 0
 
@@ -47,15 +47,17 @@ class Scope:
         if isinstance(error, asyncio.CancelledError):
             raise TimeoutError from error
 
-    def give_up(self) -> None:
-        """End the block at its next await. Outside of the block, and a second time, it does nothing."""
-        if self._task is not None and not self._is_ending:
-            self._is_ending = True
-            # Not at once: a task that cancelled itself and then left the block would be cancelled outside of it.
-            self._task.get_loop().call_soon(self._end)
+    def give_up(self, *, unless: Callable[[], bool] | None = None) -> None:
+        """End the block at its next await. Outside of the block, and a second time, it does nothing.
 
-    def _end(self) -> None:
-        if self._task is not None:
+        `unless` is asked at the moment of the end: what it spares goes on, and may be given up again.
+        """
+        if self._task is not None and not self.given_up:
+            # Not at once: a task that cancelled itself and then left the block would be cancelled outside of it.
+            self._task.get_loop().call_soon(self._end, unless)
+
+    def _end(self, unless: Callable[[], bool] | None) -> None:
+        if self._task is not None and not self.given_up and not (unless is not None and unless()):
             self.given_up = True
             self._task.cancel()
 

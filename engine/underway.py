@@ -94,10 +94,13 @@ class Underway:
             self._is_suspended, self._refusal = False, None
 
     def send_away(self, error: SmeltError, *, at_most: int | None = None) -> None:
-        """End the waiting of so many that have not been sent, or of all: for who knows where they fare better."""
+        """End the waiting of so many that have not been sent, or of all: for who knows where they fare better.
+
+        What leaves while it is about to end is at the provider then, and comes home.
+        """
         waiting = (held for held in self._held.values() if not held.question.is_sent)
         for held in islice(waiting, at_most):
-            held.give_up_for(error)
+            held.give_up_for(error, unless=held.is_sent)
 
     def _refuse(self, error: SmeltError) -> None:
         self._refusal = error
@@ -189,9 +192,17 @@ class Held(Scope):
             self._ended = asyncio.get_running_loop().create_future()
         return self._ended
 
-    def give_up_for(self, reason: SmeltError | None) -> None:
-        self._reason = self._reason or reason
-        self.give_up()
+    def is_sent(self) -> bool:
+        return self.question.is_sent
+
+    def _end(self, unless: Callable[[], bool] | None) -> None:
+        super()._end(unless)
+        self.question.is_given_up = self.given_up
+
+    def give_up_for(self, reason: SmeltError | None, *, unless: Callable[[], bool] | None = None) -> None:
+        if not self.given_up:  # of several reasons the last: what it was spared for before says nothing any more
+            self._reason = reason
+        self.give_up(unless=unless)
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -209,7 +220,7 @@ class Held(Scope):
                 error = stopped
                 raise error from None
         except TimeoutError:
-            if self._reason is None:
+            if self._reason is None or not self.given_up:
                 raise
             error = self._reason.again()
             raise error from None

@@ -246,7 +246,7 @@ def resume(
     """Continue a run where it stopped, also with another model. What was paid for is not paid again."""
     from agents.prepare import prepare
     from agents.run_folder import Reread, RunFolder
-    from agents.succession import succeeded
+    from agents.succession import check_asked_alike, succeeded
     from engine.errors import UserError
 
     told = {
@@ -263,8 +263,10 @@ def resume(
     configuration = run_folder.configuration() if budget is None else run_folder.with_budget(budget)
     prompt = run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
     if changes:
-        now = succeeded(configuration, changes, asked=run_folder.asked())
-        configuration = prepare(now, prompt=prompt, note=say_aside)
+        asked, before = run_folder.asked(), configuration
+        configuration = prepare(succeeded(before, changes, asked=asked), prompt=prompt, note=say_aside)
+        if asked and fallback:
+            check_asked_alike(before, configuration)
     return _carry_out(run_folder, configuration, json=json, quiet=quiet)
 
 

@@ -138,14 +138,12 @@ class Races:
     def _end(self, race: _Race, ending: Ending) -> None:
         """Tell the asker what came of it, once that is known: the first answer, or the last failure."""
         has_failed = race.out == 1 and not race.is_over
+        # While somebody is out for it, or the asker is about to hear the answer, nobody may give it up.
+        race.first.is_sent = not has_failed
         if ending.answers or has_failed:
-            if has_failed:
-                race.first.is_sent = False
             if not race.finish.done():
                 race.finish.set_result(ending)
             return
-        if not race.is_over:
-            race.first.is_sent = True  # somebody is out for it: who stops the engine must let it come back
         if ending.verdict is not None:
             self._notify_failure(race.first, ending.verdict)
 

@@ -126,8 +126,14 @@ def test_every_model_is_asked_for_its_price_before_anything_is_written(tmp_path:
         tmp_path, 'model = "simulated/dates"\nfallback = { model = "openai/x", base_url = "http://localhost/v1" }'
     )
 
-    with pytest.raises(UnknownPrice, match="no price is known for 'openai/x'"):
+    with pytest.raises(UnknownPrice, match=r"no price is known for 'openai/x': name it as a table.* run\.toml"):
         checked(unpriced)
+
+
+@pytest.mark.parametrize("order", ['["simulated/dates"]', '["simulated/intents", "simulated/intents"]'])
+def test_a_model_that_stands_twice_in_one_order_is_refused(tmp_path: Path, order: str) -> None:
+    with pytest.raises(UserError, match="stands twice in one fall-back order"):
+        checked(read(tmp_path, f'model = "simulated/dates"\nfallback = {order}'))
 
 
 def test_real_money_anywhere_needs_a_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +148,7 @@ def test_real_money_anywhere_needs_a_budget(tmp_path: Path, monkeypatch: pytest.
 
 def test_batches_and_fallback_exclude_each_other() -> None:
     with pytest.raises(UserError, match="batches go to one model"):
-        checked(Configuration(model="simulated/dates", batch=True, fallback=models_said("", "simulated/dates")))
+        checked(Configuration(model="simulated/dates", batch=True, fallback=models_said("", "simulated/intents")))
 
 
 def test_the_engine_asks_each_role_its_own_models_within_their_own_limits(tmp_path: Path) -> None:

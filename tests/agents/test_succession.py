@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.config import Configuration, checked_options
 from agents.models import models_told
 from agents.run_folder import RunFolder
-from agents.succession import succeeded
+from agents.succession import check_asked_alike, succeeded
 from engine.errors import UserError
 from tests.agents.commands import in_this_process
 
@@ -90,3 +93,32 @@ def test_a_teacher_that_cannot_be_meant_leaves_the_run_as_it_is(
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert said in ran.err
     assert folder.configuration() == BEGUN
+
+
+def begun_with(fallback: str = "", **settings: Any) -> Configuration:
+    table = tomllib.loads(f"fallback = [{fallback}]") if fallback else {}
+    return Configuration(**(dataclasses.asdict(BEGUN) | checked_options(table) | settings))
+
+
+ALIKE = '{ model = "openai/b", base_url = "http://127.0.0.1:2/v1" }'
+WITHOUT_TEMPERATURE = '{ model = "anthropic/b", base_url = "http://127.0.0.1:2", dialect = "anthropic-2026-10-21" }'
+
+
+@pytest.mark.parametrize("settings", [{}, {"sampled_votes": True}])
+def test_a_fall_back_that_is_asked_alike_may_join_a_run(settings: dict[str, Any]) -> None:
+    check_asked_alike(begun_with(**settings), begun_with(ALIKE, **settings))
+
+
+def test_a_fall_back_that_would_change_what_the_run_asks_is_refused_by_name() -> None:
+    with pytest.raises(UserError, match="anthropic/b cannot be asked as this run has asked") as caught:
+        check_asked_alike(begun_with(), begun_with(f"{ALIKE}, {WITHOUT_TEMPERATURE}"))
+
+    assert "openai/b" not in str(caught.value)
+
+
+def test_another_teacher_is_asked_in_its_own_way_whoever_falls_back() -> None:
+    check_asked_alike(begun_with(), begun_with(WITHOUT_TEMPERATURE, model="openai/c"))
+
+
+def test_a_run_that_began_so_goes_on_so() -> None:
+    check_asked_alike(begun_with(WITHOUT_TEMPERATURE), begun_with(f"{ALIKE}, {WITHOUT_TEMPERATURE}"))

@@ -302,6 +302,93 @@ def test_what_is_asked_is_what_all_of_them_can_take() -> None:
     assert virtual_time.run(main()) == (second.capabilities, 3)
 
 
+def test_an_objection_names_the_model_that_has_it() -> None:
+    limited = Teller("b", capabilities=Capabilities(max_temperature=None))
+
+    async def main() -> None:
+        async with Engine(Teller("a"), fallback=[limited], budget=GENEROUS) as engine:
+            with pytest.raises(UserError, match="test/b: no temperature"):
+                await engine.ask(Request.user("row", temperature=0.5))
+
+    virtual_time.run(main())
+
+
+OWN_FORMS = {
+    "several completions": Request.user("row", n=3, max_tokens=20),
+    "a schema": Request.user("row", schema={"type": "object"}, max_tokens=20),
+    "both": Request.user("row", n=2, schema={"type": "object"}, max_tokens=20),
+    "a temperature": Request.user("row", temperature=1.5, max_tokens=20),
+}
+
+
+@pytest.mark.parametrize("request_", OWN_FORMS.values(), ids=OWN_FORMS)
+def test_what_was_paid_for_is_found_when_one_that_can_do_less_is_named_to_fall_back_on(
+    tmp_path: Path, request_: Request
+) -> None:
+    first = Teller("a", latency_s=0.0)
+    limited = Teller("b", capabilities=Capabilities(n=False, max_temperature=1.0, schema=False))
+
+    async def main() -> None:
+        books: dict[str, Any] = {"budget": GENEROUS, "journal": tmp_path / "journal.db"}
+        async with Engine(first, **books) as engine:
+            before = await engine.ask(request_)
+        async with Engine(first, fallback=[limited], **books) as engine:
+            after = await engine.ask(request_)
+            assert nothing_is_left(engine)
+        assert (after.texts, after.from_journal) == (before.texts, True)
+        assert (len(first.seen), limited.seen) == (1, [])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("hedge", [False, True])
+def test_what_is_sent_comes_home_whatever_switch_happens_meanwhile(*, hedge: bool) -> None:
+    """Both go out and come back at different times: nothing that has left is cancelled, so nothing is paid twice."""
+
+    def out_every_other(seconds: float) -> Fate:
+        return lambda _: refusal(503) if int(now() / seconds) % 2 else None
+
+    first, second = Teller("a", out_every_other(40)), Teller("b", out_every_other(70))
+
+    run = ask_in_turn(first, second, rows=1500, concurrency=5, hedge=hedge)
+
+    assert not run.errors
+    assert sum("answers again" in note for note in run.notes) > 1
+    assert run.statistics.assumed == 0
+    assert run.statistics.spent == first.billed + second.billed
+    assert not first.asked.keys() & second.asked.keys()
+
+
+def test_one_model_on_two_routes_is_asked_the_same_question_once() -> None:
+    both, spare = Teller("a"), Teller("b")
+    rows = [Request.user("row", tag=tag, max_tokens=20) for tag in ("", "label") * 5]
+
+    run = virtual_time.run(asked((both, spare), rows, by_tag={"label": both}))
+
+    assert not run.errors
+    assert (both.asked.total(), spare.asked.total()) == (1, 0)
+
+
+def test_what_failed_on_one_route_is_asked_on_the_other() -> None:
+    """A fall-back order that was left for another model says nothing of a route that has this one alone."""
+    both, spare = Teller("a", out_between(0, 100)), Teller("b", out_between(0, 50))
+    rows = [Request.user("row", tag=tag, max_tokens=20) for tag in ("", "label") * 5]
+
+    run = virtual_time.run(asked((both, spare), rows, by_tag={"label": both}))
+
+    assert not run.errors
+    assert both.asked.total() == 1
+
+
+def test_a_model_that_stands_twice_in_one_order_is_refused_but_not_one_with_another_key() -> None:
+    one, other = (Model("openai/x", api_key=key, price=Price(input=1, output=1)) for key in ("k1", "k2"))
+
+    for order in ((teller := Teller("a"), Teller("b"), teller), (one, other, one)):
+        with pytest.raises(UserError, match="stands twice in one fall-back order"):
+            Engine(order[0], fallback=order[1:], budget=GENEROUS)
+    Engine(one, fallback=[other], budget=GENEROUS)
+
+
 def test_the_same_question_asked_twice_at_once_is_paid_once_though_it_moves() -> None:
     first, second = Teller("a", refused_from(0, 402)), Teller("b")
 

@@ -216,3 +216,22 @@ def test_closed_deadlines_let_go_of_their_timer() -> None:
         return now()
 
     assert virtual_time.run(main()) == 5
+
+
+def test_what_is_spared_at_the_moment_of_its_end_goes_on_and_may_be_given_up_again() -> None:
+    async def main() -> float:
+        scope, spared = Scope(), [False]
+
+        async def spared_once() -> None:
+            scope.give_up(unless=lambda: spared[0])
+            spared[0] = True  # only after it was given up
+            await asyncio.sleep(3)
+            assert not scope.given_up
+            scope.give_up(unless=lambda: not spared[0])
+            await asyncio.sleep(60)
+
+        with pytest.raises(TimeoutError), scope:
+            await spared_once()
+        return now()
+
+    assert virtual_time.run(main()) == 3
