@@ -109,7 +109,9 @@ def tally(samples: Sequence[str], normalise: Callable[[str], str], *, weights: S
     counts = _counted(labels, weights)
     # The order of adding must not decide: sums of the same weights in another order differ in their last digit.
     winner = min(counts, key=lambda label: (-round(counts[label], 9), len(label), labels.index(label)))
-    return Vote(winner=winner, agreement=counts[winner] / sum(counts.values()), samples=tuple(samples))
+    # Rounded: weights that are equal but for the order in which they were learnt shall give equal rows.
+    agreement = round(counts[winner] / sum(counts.values()), 9)
+    return Vote(winner=winner, agreement=agreement, samples=tuple(samples))
 
 
 def votes_to_ask(labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None) -> int:

@@ -256,9 +256,9 @@ def resume(
     }  # fmt: skip
     changes = {name: value for name, value in told.items() if value is not None}
     if reparse and (budget is not None or changes):
-        raise UserError(
-            "--reparse pays for nothing; leave out the options that say whom to ask, or leave out --reparse"
-        )
+        given = [*changes, *(["budget"] if budget is not None else [])]
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UserError(f"--reparse asks nobody and pays for nothing; leave out {options}, or leave out --reparse")
     run_folder = Reread(folder) if reparse else RunFolder(folder)
     configuration = run_folder.configuration() if budget is None else run_folder.with_budget(budget)
     prompt = run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun

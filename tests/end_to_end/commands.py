@@ -129,6 +129,17 @@ def data_of(run: Path) -> dict[str, bytes]:
     return {part: (run / "data" / f"{part}.parquet").read_bytes() for part in PARTS}
 
 
+def rows_in(data: dict[str, bytes]) -> dict[str, list[dict[str, object]]]:
+    """The rows, but for who answered and at which price."""
+    from pyarrow import BufferReader, parquet
+
+    who = {"model", "vote_models", "cost_usd", "vote_cost_usd"}
+    tables = {part: parquet.read_table(BufferReader(content)) for part, content in data.items()}
+    return {
+        part: table.drop_columns(sorted(who & set(table.column_names))).to_pylist() for part, table in tables.items()
+    }
+
+
 @contextlib.asynccontextmanager
 async def teacher(world: Watched, *, latency_scale: float = 0.1) -> AsyncIterator[FakeProvider]:
     async with FakeProvider(world, latency_scale=latency_scale) as fake:

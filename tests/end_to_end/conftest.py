@@ -33,7 +33,7 @@ def routed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
         async with FakeProvider(world_named("intents", seed=0), latency_scale=0.02) as fake:
             return await smelt(
                 "run", INTENTS / "prompt.md", "--model", "openai/intents", "--base-url", fake.url, "--price-in", "0.25",
-                "--price-out", "2", "--budget", "5", "--examples", 300, "--test", INTENTS / "test.jsonl", "--out", run,
+                "--price-out", "2", "--budget", "5", "--examples", 600, "--test", INTENTS / "test.jsonl", "--out", run,
                 "--json",
             )  # fmt: skip
 

@@ -15,6 +15,7 @@ import pytest
 from engine import Budget, Engine, Price
 from engine.fakes.checkpoints import TEMPLATE, save_causal
 from engine.fakes.faults import FaultRates
+from engine.fakes.limits import RateLimits
 from engine.fakes.server import FakeProvider
 from engine.providers.profile import Profile, profile_named, profile_of
 from engine.providers.simulated import World
@@ -232,7 +233,7 @@ BEHIND: Final[Mapping[Weather, Mapping[str, Any]]] = {
     Weather.STORM: {"faults": FaultRates(error=0.08, overloaded=0.02, reset=0.04, garbled=0.02, error_under_200=0.02)},
     Weather.RUSH: {"faults": FaultRates(too_fast=0.02)},
     Weather.NARROW: {"context_tokens": 10},
-    Weather.TOLD: {"rpm": 6000, "tpm": 600_000},
+    Weather.TOLD: {"limits": RateLimits(rpm=6000, tpm=600_000)},
 }
 
 
