@@ -79,7 +79,11 @@ def test_formers_that_name_nobody_are_refused(told: object) -> None:
         ),
         pytest.param(("--model", "openia/b"), "did you mean 'openai'?", id="no such provider"),
         pytest.param(("--base-url", "somewhere"), "write it as https://host/v1", id="no address"),
-        pytest.param(("--reparse", "--model", "openai/b"), "--reparse pays for nothing", id="nobody is asked"),
+        pytest.param(
+            ("--reparse", "--model", "openai/b"),
+            "--reparse asks nobody and pays for nothing; leave out --model",
+            id="nobody is asked",
+        ),
     ],
 )
 def test_a_teacher_that_cannot_be_meant_leaves_the_run_as_it_is(
