@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def cancel_after(steps: int, provider: Callable[[], Scripted], journal: Path | N
             tasks = [loop.create_task(engine.ask(question(f"{i}"))) for i in range(3)]
             for _ in range(steps):
                 await asyncio.sleep(0)
+                time.sleep(0)  # noqa: ASYNC251 - lets the journal's thread run, which a loop that only turns would keep waiting
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
@@ -110,4 +112,4 @@ def test_cancelling_at_any_step_leaves_nothing_behind_on_disk(tmp_path: Path) ->
     while not ended:
         ended = bool(asyncio.run(cancel_after(steps, zero_latency, tmp_path / f"{steps}" / "journal.db")()))  # type: ignore[arg-type]
         steps += 1 + steps // 2
-        assert steps < 5_000_000  # some seconds of turning: on a crowded machine the disk keeps the loop waiting
+        assert steps < 20_000
