@@ -7,7 +7,6 @@ the same bytes. The files of rows appear when the last row has been labelled.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 from agents.annotate import Voting
@@ -15,38 +14,26 @@ from agents.annotation_report import AnnotationReport, card_of, facts_of, verdic
 from agents.collect import storable
 from agents.config import Configuration
 from agents.inputs import Examined, examine, parts_of
-from agents.interrupts import drained_by_signals
 from agents.labelled import Tally, written_to
 from agents.labelling import Labelled, Unlabelled, label_inputs
-from agents.models import models_told, open_engine
-from agents.outlook import OutOfMoney, out_of_money
+from agents.models import models_told
+from agents.money import money_of
+from agents.outlook import out_of_money
 from agents.parse import parse
-from agents.pipeline import OnEngine, as_written, money_of, tell_target, understand
 from agents.records import Spec
-from agents.report import as_json, write_page
+from agents.report import write_report
 from agents.run_folder import RunFolder, write_whole
+from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.synthesis import Settings
 from agents.truth import truth_of
 from engine import Engine
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Event, Events, RowAccepted, RowRejected, StageFinished, StageProgressed, StageStarted
 
-__all__ = ["STAGES", "Annotated", "annotate_file"]
+__all__ = ["STAGES", "annotate_file"]
 
 STAGES = ("parse", "annotate", "report")
 TOLD_EVERY = 32  # rows
-
-
-@dataclass(frozen=True, slots=True)
-class Annotated:
-    """A file that was labelled as far as it could be. `error` is what kept rows from being asked about."""
-
-    report: AnnotationReport
-    error: BudgetReached | ProviderRefused | None = None
-
-    @property
-    def exit_code(self) -> int:
-        return self.error.exit_code if self.error else 0
 
 
 def annotate_file(
@@ -55,20 +42,18 @@ def annotate_file(
     *,
     events: Events,
     on_engine: OnEngine = lambda _: None,
-) -> Annotated:
+) -> Ended[AnnotationReport]:
     """Label the inputs of a run, or go on from where that stopped.
 
     Raises SmeltError when there is nothing to show for it, or the inputs are not those that the run began with.
     """
     configuration = configuration or folder.configuration()
     examined = _examined(configuration, parse(folder.prompt_text()))
-    annotated = asyncio.run(_ask(folder, configuration, examined, events=events, on_engine=on_engine))
+    ended = asyncio.run(_ask(folder, configuration, examined, events=events, on_engine=on_engine))
     events.emit(StageStarted("report"))
-    table = as_json(annotated.report)
-    folder.write_json(folder.report_json, table)
-    write_page(table, folder, template="annotation.html")
+    write_report(ended.report, folder, template="annotation.html")
     events.emit(StageFinished("report", str(folder.report_html)))
-    return annotated
+    return ended
 
 
 def _examined(configuration: Configuration, spec: Spec) -> Examined:
@@ -85,27 +70,21 @@ def _examined(configuration: Configuration, spec: Spec) -> Examined:
 
 async def _ask(
     folder: RunFolder, configuration: Configuration, examined: Examined, *, events: Events, on_engine: OnEngine
-) -> Annotated:
+) -> Ended[AnnotationReport]:
     """Understand the prompt and label the rows: all that asks the teacher."""
-    folder.check_journal()
-    async with open_engine(folder, configuration, events=events) as engine:
-        folder.keep(configuration)  # now that the journal is ours: nobody else is carrying the run
-        on_engine(engine)
-        tell_target(configuration, events=events)
-        with drained_by_signals(engine.drain):
-            try:
-                spec = await understand(folder, engine, events=events)
-            except BudgetReached as error:
-                raise out_of_money(error, as_written(folder, engine)) from error
-            return await _label(folder, configuration, engine, examined, spec, events=events)
+    async with asking(folder, configuration, events=events, on_engine=on_engine) as engine:
+        spec = await understand(folder, engine, events=events)
+        return await _label(folder, configuration, engine, examined, spec, events=events)
 
 
 async def _label(
     folder: RunFolder, configuration: Configuration, engine: Engine, examined: Examined, spec: Spec, *, events: Events
-) -> Annotated:
+) -> Ended[AnnotationReport]:
     events.emit(StageStarted("annotate", examined.rows, "rows"))
     world = engine.world
-    tally = Tally(spec=spec, truth=lambda text: None if world is None else truth_of(world, spec, text))
+    tally = Tally(
+        spec=spec, seed=configuration.seed, truth=lambda text: None if world is None else truth_of(world, spec, text)
+    )
     with written_to(folder.data) as written:
 
         def take(ended: Labelled | Unlabelled) -> None:
@@ -123,7 +102,7 @@ async def _label(
         report, ended_by = _report(folder, configuration, engine, examined, tally, error)
     write_whole(folder.data / "README.md", storable(card_of(report)).encode())
     events.emit(StageFinished("annotate", f"{tally.labelled} of {tally.rows} rows have a label"))
-    return Annotated(report, ended_by)
+    return Ended(report, ended_by)
 
 
 def _voting(configuration: Configuration, engine: Engine) -> Voting:
@@ -166,8 +145,7 @@ def _report(
     ended_by = error
     if isinstance(error, BudgetReached):
         ended_by = out_of_money(error, figures, accepted=tally.labelled, wanted=_wanted(tally), yields=tally.yields)
-    outlook = ended_by.outlook if isinstance(ended_by, OutOfMoney) else None
-    money = money_of(figures, accepted=tally.labelled, outlook=outlook)
+    money = money_of(figures, accepted=tally.labelled, error=ended_by)
     facts = facts_of(tally, file=str(examined.inputs.path), votes=configuration.votes)
     report = AnnotationReport(
         name=folder.path.resolve().name,

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.data_card import table_text
+from agents.data_facts import Answer, answers_of
 from agents.labelled import Tally
+from agents.money import Money
 from agents.records import Spec
-from agents.report import NOTHING, LabelAccuracy, Money
+from agents.report import SIMULATED, RunReport, about_prompt
+from agents.shown import Shown
+from agents.truth import LabelAccuracy
+from agents.variety import Variety, variety_of
 from engine.errors import BudgetReached, ProviderRefused
 from engine.evaluation import wilson
 from engine.text import clean, visible
 
 __all__ = ["AnnotationReport", "InputFacts", "card_of", "facts_of", "verdict", "warnings"]
 
-MOST_FREQUENT = 20
+MOST_STRANGE = 20
 SHOWN_STRANGE = 5
 ENOUGH_AGREEMENT = 0.8  # below it, a task or a teacher is not clear
 
@@ -28,6 +34,7 @@ class InputFacts:
     is what as many votes for every input would have asked more, `votes_kept` the share of winners that these would have
     given too, at least. `given` counts labelled rows that came with a label of
     their own, `as_given` those of them that got the same; `strange` has the labels of the file that the task lacks.
+    The balance is compared with that of `anchors` rows: the demonstrations, and rows that came with labels.
     """
 
     file: str
@@ -35,7 +42,9 @@ class InputFacts:
     labelled: int
     unlabelled: Mapping[str, int]
     same_text: int
-    balance: tuple[tuple[str, int], ...]
+    balance: tuple[Answer, ...]
+    anchors: int
+    variety: Variety
     agreement: float
     agreements: tuple[int, ...]
     asked_about: int
@@ -46,34 +55,30 @@ class InputFacts:
     as_given: int
     strange: tuple[tuple[str, int], ...]
     label_accuracy: LabelAccuracy | None
+    shown: tuple[Shown, ...]
+    shown_unlabelled: tuple[Shown, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotationReport:
+class AnnotationReport(RunReport):
     """Everything that a reader needs to trust the labels, or not to."""
 
-    name: str
-    teacher: str
-    simulated: bool
-    seed: int
-    spec: Spec
     inputs: InputFacts
-    money: Money
-    verdict: tuple[str, ...]
-    warnings: tuple[str, ...]
-    folder: str
 
 
 def facts_of(tally: Tally, *, file: str, votes: int) -> InputFacts:
     """The figures; `votes` is how many a fixed vote would have asked for each input."""
     accuracy = LabelAccuracy.of(single=tally.single, voted=tally.voted, inputs=tally.known) if tally.known else None
+    anchors = Counter(pair.output for pair in tally.spec.demonstrations) + tally.given_answers
     return InputFacts(
         file=file,
         rows=tally.rows,
         labelled=tally.labelled,
         unlabelled=dict(tally.unlabelled.most_common()),
         same_text=tally.shared,
-        balance=tuple(tally.answers.most_common(MOST_FREQUENT)),
+        balance=answers_of(tally.answers, anchors=anchors, spec=tally.spec),
+        anchors=anchors.total(),
+        variety=variety_of(tally.inputs.things()),
         agreement=tally.agreement / max(1, tally.labelled),
         agreements=tuple(tally.agreements[tenth] for tenth in range(11)),
         asked_about=tally.asked_about,
@@ -82,8 +87,10 @@ def facts_of(tally: Tally, *, file: str, votes: int) -> InputFacts:
         votes_kept=tally.lasting / tally.labelled if tally.labelled else 1.0,
         given=tally.given,
         as_given=tally.as_given,
-        strange=tuple(tally.strange.most_common(MOST_FREQUENT)),
+        strange=tuple(tally.strange.most_common(MOST_STRANGE)),
         label_accuracy=accuracy,
+        shown=tuple(tally.shown.things()),
+        shown_unlabelled=tuple(tally.shown_unlabelled.things()),
     )
 
 
@@ -92,8 +99,7 @@ def verdict(
 ) -> tuple[str, ...]:
     """The outcome in a few sentences."""
     teacher = "a simulated teacher" if simulated else "the teacher"
-    assumed = "" if money.assumed == NOTHING else f", {money.assumed} of it assumed"
-    sentences = [f"{facts.labelled:,} of {facts.rows:,} rows were labelled by {teacher} for {money.charged}{assumed}."]
+    sentences = [f"{facts.labelled:,} of {facts.rows:,} rows were labelled by {teacher} for {money.told()}."]
     if error is not None and money.outlook is not None:
         sentences.append(money.outlook.told())
     if facts.unlabelled:
@@ -121,9 +127,7 @@ def warnings(facts: InputFacts, spec: Spec, *, simulated: bool) -> tuple[str, ..
     """What a reader must know before trusting the labels."""
     found = []
     if simulated:
-        found.append(
-            "The teacher is simulated: its answers, prices and latencies are made up, and so are these labels."
-        )
+        found.append(SIMULATED)
     if facts.strange:
         shown = ", ".join(repr(clean(label, 60)) for label, _ in facts.strange[:SHOWN_STRANGE])
         more = "" if len(facts.strange) <= SHOWN_STRANGE else ", ..."
@@ -136,9 +140,7 @@ def warnings(facts: InputFacts, spec: Spec, *, simulated: bool) -> tuple[str, ..
             f"Votes agree in {facts.agreement:.0%} only: the prompt leaves much open, or the teacher is not up to it. "
             "Look at labelled.parquet where agreement is low."
         )
-    if not spec.demonstrations:
-        found.append("The prompt has no demonstrations: the teacher had the instruction alone.")
-    return tuple(found)
+    return (*found, *about_prompt(spec))
 
 
 def card_of(report: AnnotationReport) -> str:
@@ -153,7 +155,7 @@ def card_of(report: AnnotationReport) -> str:
         "## The columns",
         _COLUMNS,
         "## The answers",
-        table_text(("answer", "rows"), facts.balance),
+        table_text(("answer", "rows"), [(each.answer, each.rows) for each in facts.balance]),
     ]
     return "\n\n".join(parts) + "\n"
 

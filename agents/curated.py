@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import heapq
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,29 +12,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self
 
 import orjson
 
 from agents.balance import MOST_LABELS
-from agents.conflicts import digest
 from agents.filter import Finding
+from agents.page import render_html
 from agents.records import Pair, Spec
-from agents.report import as_json, render_html
+from agents.report import as_json
 from agents.roles import Roles, Row
 from agents.run_folder import write_whole
+from agents.shown import SAMPLED, SHOWN, Sample, Shown, cut
 from agents.survey import Survey
 from agents.variety import Variety, variety_of
 from engine.errors import UserError
 
 __all__ = ["Curated", "Tally", "Writer"]
 
-SHOWN = 20  # rows of each kind in the report
-SAMPLED = 1000  # inputs whose variety is measured
 MOST_ANSWERS = 10_000  # different ones that are counted; labels are fewer, and text has no balance
 BATCH = 1024  # rows written at a time
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,30 +54,11 @@ class Curated:
     told: Sequence[str]
     answers: int  # different ones among the rows read; -1 for more than are counted
     balance: Sequence[Answer]
+    anchors: int  # how many there are
     variety_read: Variety
     variety_kept: Variety
-    rows: Sequence[Mapping[str, object]]
-    rejects: Sequence[Mapping[str, object]]
-
-
-class Sample(Generic[T]):
-    """So many of the things that go by, each with the same chance, and the same ones in whatever order they come."""
-
-    def __init__(self, size: int, *, seed: int) -> None:
-        self._size = size
-        self._seed = seed
-        self._drawn: list[tuple[int, int, T]] = []
-
-    def add(self, number: int, thing: T) -> None:
-        drawn = (-digest(f"{self._seed} {number}"), number, thing)
-        if len(self._drawn) < self._size:
-            heapq.heappush(self._drawn, drawn)
-        elif drawn[0] > self._drawn[0][0]:
-            heapq.heapreplace(self._drawn, drawn)
-
-    def things(self) -> list[T]:
-        """In the order of their numbers."""
-        return [thing for _, _, thing in sorted(self._drawn, key=lambda drawn: drawn[1])]
+    rows: Sequence[Shown]
+    rejects: Sequence[Shown]
 
 
 @dataclass(slots=True)
@@ -98,13 +75,13 @@ class Tally:
     def __post_init__(self) -> None:
         self.inputs_read = Sample[str](SAMPLED, seed=self.seed)
         self.inputs_kept = Sample[str](SAMPLED, seed=self.seed)
-        self.rows = Sample[Mapping[str, object]](SHOWN, seed=self.seed)
-        self.rejects = Sample[Mapping[str, object]](SHOWN, seed=self.seed)
+        self.rows = Sample[Shown](SHOWN, seed=self.seed)
+        self.rejects = Sample[Shown](SHOWN, seed=self.seed)
 
     inputs_read: Sample[str] = field(init=False)
     inputs_kept: Sample[str] = field(init=False)
-    rows: Sample[Mapping[str, object]] = field(init=False)
-    rejects: Sample[Mapping[str, object]] = field(init=False)
+    rows: Sample[Shown] = field(init=False)
+    rejects: Sample[Shown] = field(init=False)
 
     def read(self, row: Row) -> None:
         self.seen += 1
@@ -114,17 +91,28 @@ class Tally:
     def keep(self, row: Row) -> None:
         self.kept += 1
         self.inputs_kept.add(row.number, row.input[:20_000])
-        self.rows.add(row.number, _columns(row))
+        self.rows.add(row.number, _shown(row))
         _count(self.answers_kept, row)
 
     def reject(self, row: Row, finding: Finding) -> None:
         self.rejected[finding.reason] += 1
-        self.rejects.add(row.number, {**_columns(row), "reason": finding.reason, "detail": finding.detail})
+        self.rejects.add(row.number, _shown(row, finding))
 
 
 def _count(counts: Counter[str], row: Row) -> None:
     if row.output is not None and (len(counts) < MOST_ANSWERS or row.output in counts):
         counts[row.output] += 1
+
+
+def _shown(row: Row, finding: Finding | None = None) -> Shown:
+    return Shown(
+        input=cut(row.input),
+        output=cut(row.output or ""),
+        context=cut(row.context or ""),
+        about=f"row {row.number}",
+        reason="" if finding is None else finding.reason,
+        detail="" if finding is None else cut(finding.detail),
+    )
 
 
 def _columns(row: Row) -> dict[str, object]:
@@ -253,6 +241,7 @@ def _curated(
         told=[*(f"{source}: {columns.told()}" for source, columns in roles.items()), found.told()],
         answers=-1 if len(tally.answers_read) >= MOST_ANSWERS else len(tally.answers_read),
         balance=_balance(tally, Counter(pair.output for pair in shown)),
+        anchors=len(shown),
         variety_read=variety_of(tally.inputs_read.things()),
         variety_kept=variety_of(tally.inputs_kept.things()),
         rows=tally.rows.things(),
@@ -264,7 +253,7 @@ def _balance(tally: Tally, anchors: Counter[str]) -> list[Answer]:
     """The most frequent answers, and every one that an anchor has; all of them where they are labels."""
     names = [name for name, _ in tally.answers_read.most_common(SHOWN if _is_text(tally) else MOST_LABELS)]
     return [
-        Answer(answer=name, read=tally.answers_read[name], kept=tally.answers_kept[name], anchors=anchors[name])
+        Answer(answer=cut(name), read=tally.answers_read[name], kept=tally.answers_kept[name], anchors=anchors[name])
         for name in dict.fromkeys([*names, *([] if _is_text(tally) else anchors)])
     ]
 

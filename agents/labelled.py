@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from agents.collect import storable
 from agents.labelling import Labelled, Unlabelled
 from agents.records import Spec
+from agents.shown import SAMPLED, SHOWN, Sample, Shown, cut
 from agents.vote import fits_spec
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ UNLABELLED = {
 MOST_ANSWERS = 10_000  # different ones that are counted: those that are texts are hardly ever equal
 ROWS_A_YIELD = 32
 LONGEST_STRANGE = 200  # characters of a label that nobody knows
+LONGEST_COMPARED = 20_000  # of an input, with others
 
 Truth = Callable[[str], str | None]
 
@@ -49,14 +51,16 @@ class Tally:
     that came with a label of their own, `as_given` those of them where it is the one that won, and `strange` has the
     labels among those of the file that the task does not know. `known` counts labelled rows whose truth a simulated
     world tells, `single` and `voted` those where the first vote and the winner are right. `lasting` is how many winners
-    are those of all votes, by what is known.
+    are those of all votes, by what is known. Of inputs and of rows of both kinds there are samples, drawn by `seed`.
     """
 
     spec: Spec
+    seed: int = 0
     truth: Truth = lambda _: None
     labelled: int = 0
     unlabelled: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
+    given_answers: Counter[str] = field(default_factory=Counter)
     agreements: Counter[int] = field(default_factory=Counter)
     agreement: float = 0.0  # summed up
     lasting: float = 0.0  # summed up
@@ -70,6 +74,14 @@ class Tally:
     single: int = 0
     voted: int = 0
     yields: list[int] = field(default_factory=list)  # labelled rows of every so many that were asked about
+    inputs: Sample[str] = field(init=False)
+    shown: Sample[Shown] = field(init=False)
+    shown_unlabelled: Sample[Shown] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inputs = Sample(SAMPLED, seed=self.seed)
+        self.shown = Sample(SHOWN, seed=self.seed)
+        self.shown_unlabelled = Sample(SHOWN, seed=self.seed)
 
     @property
     def rows(self) -> int:
@@ -86,12 +98,20 @@ class Tally:
             self._add_labelled(ended)
         else:
             self.unlabelled[ended.reason] += 1
-        if ended.row.given is not None and self.spec.labels and not fits_spec(ended.row.given.strip(), self.spec):
-            _count(self.strange, ended.row.given.strip()[:LONGEST_STRANGE])
+            self.shown_unlabelled.add(ended.row.number, _shown(ended))
+        if ended.row.given is not None:
+            self._add_given(ended.row.given.strip())
+
+    def _add_given(self, label: str) -> None:
+        _count(self.given_answers, label)
+        if self.spec.labels and not fits_spec(label, self.spec):
+            _count(self.strange, label[:LONGEST_STRANGE])
 
     def _add_labelled(self, ended: Labelled) -> None:
         winner, agreement = ended.vote.winner, ended.vote.agreement
         self.labelled += 1
+        self.inputs.add(ended.row.number, ended.row.text[:LONGEST_COMPARED])
+        self.shown.add(ended.row.number, _shown(ended))
         _count(self.answers, winner)
         self.agreements[int(10 * agreement)] += 1
         self.agreement += agreement
@@ -104,6 +124,14 @@ class Tally:
             self.known += 1
             self.single += ended.first == truth
             self.voted += winner == truth
+
+
+def _shown(ended: Labelled | Unlabelled) -> Shown:
+    text, about = cut(ended.row.text), f"row {ended.row.number}"
+    if isinstance(ended, Labelled):
+        return Shown(input=text, output=cut(ended.vote.winner), about=f"{about}, agreement {ended.vote.agreement:.2f}")
+    winner = "" if ended.vote is None else cut(ended.vote.winner)
+    return Shown(input=text, output=winner, about=about, reason=ended.reason, detail=cut(ended.detail))
 
 
 def _count(counts: Counter[str], text: str) -> None:

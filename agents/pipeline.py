@@ -8,37 +8,34 @@ was paid for comes from the journal, and ends in the same bytes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agents.collect import Split, collect
 from agents.config import Configuration
 from agents.data_card import DataCard
+from agents.data_facts import data_facts
 from agents.evaluate import Judgement, Origin, evaluate
-from agents.interrupts import drained_by_signals
-from agents.models import models_told, open_engine, targets_told
-from agents.outlook import Outlook, OutOfMoney, out_of_money, under
-from agents.parse import parse_with_teacher
+from agents.models import models_told
+from agents.money import Money, money_of
+from agents.outlook import out_of_money
 from agents.plan_file import Plan, plan_for
 from agents.records import Example, Pair, Spec, TaskKind
-from agents.report import LabelAccuracy, Money, Report, choice_of, data_facts, make_report, write_report
+from agents.report import Report, choice_of, make_report, write_report
 from agents.retrieve import Retrieval, model_table, retrieve
 from agents.rows import read_rows
 from agents.run_folder import RunFolder
-from agents.specs import read_spec, write_spec
+from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
-from agents.truth import knows, label_accuracy
+from agents.truth import LabelAccuracy, knows, label_accuracy
 from engine import Engine, Statistics
-from engine.budget import Share
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
-from engine.prices import dollars, in_full
-from engine.statistics import ModelStatistics
 from engine.training import Row
 
-__all__ = ["STAGES", "Ended", "run"]
+__all__ = ["STAGES", "run"]
 
 STAGES = ("parse", "retrieve", "generate", "collect", "train", "evaluate", "report")
 
@@ -56,14 +53,13 @@ WITHOUT_TEMPERATURE = (
     "more when they are rejected) and how many attributes it is asked for (length, style, difficulty, who writes)"
 )
 
-OnEngine = Callable[[Engine], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """Everything that came of asking the teacher."""
 
     spec: Spec
+    plan: Plan
     retrieval: Retrieval
     synthesis: Synthesis
     money: Money
@@ -73,25 +69,13 @@ class Made:
     error: BudgetReached | ProviderRefused | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A run that came to its end. `error` is what kept it short of its target; what there was is kept all the same."""
-
-    report: Report
-    error: BudgetReached | ProviderRefused | None = None
-
-    @property
-    def exit_code(self) -> int:
-        return self.error.exit_code if self.error else 0
-
-
 def run(
     folder: RunFolder,
     configuration: Configuration | None = None,
     *,
     events: Events,
     on_engine: OnEngine = lambda _: None,
-) -> Ended:
+) -> Ended[Report]:
     """Carry a run through, or on from where it stopped, by the configuration in its folder unless another is given.
 
     Raises SmeltError when there is nothing to show for it.
@@ -104,7 +88,7 @@ def run(
         raise nothing_made(folder, made.synthesis)
     trained = train_on(folder, configuration, made, split, events=events)
     judgements = judge(trained, made.spec, split, given, seed=configuration.seed, events=events)
-    report = tell(folder, configuration, made, split, trained, judgements, events=events)
+    report = tell(folder, configuration, made, split, trained, judgements, given=given, events=events)
     return Ended(report, made.error)
 
 
@@ -112,55 +96,24 @@ async def make_data(
     folder: RunFolder, configuration: Configuration, *, withheld: Sequence[Pair], events: Events, on_engine: OnEngine
 ) -> Made:
     """Understand the prompt, look for what exists, and make labelled rows: all that asks the teacher."""
-    folder.check_journal()
-    async with open_engine(folder, configuration, events=events) as engine:
-        folder.keep(configuration)  # now that the journal is ours: nobody else is carrying the run
-        on_engine(engine)
-        tell_target(configuration, events=events)
-        with drained_by_signals(engine.drain):
-            try:
-                spec = await understand(folder, engine, events=events)
-                plan = await plan_rows(folder, spec, engine, events=events)
-                retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
-                synthesis = await synthesize_rows(spec, plan, configuration, engine, withheld=withheld, events=events)
-            except BudgetReached as error:
-                raise out_of_money(error, as_written(folder, engine)) from error
-            figures = as_written(folder, engine)
-            ended_by = what_ended(synthesis, figures, wanted=rows_wanted(configuration, spec))
-            return Made(
-                spec=spec,
-                retrieval=retrieval,
-                synthesis=synthesis,
-                money=money_of(
-                    figures,
-                    accepted=len(synthesis.examples),
-                    outlook=ended_by.outlook if isinstance(ended_by, OutOfMoney) else None,
-                ),
-                accuracy=label_accuracy(engine.world, spec, synthesis),
-                simulated=engine.simulated,
-                given_are_synthetic=knows(engine.world, spec, withheld),
-                error=ended_by,
-            )
-
-
-def tell_target(configuration: Configuration, *, events: Events) -> None:
-    """The first line of a run: whom it asks."""
-    if (told := targets_told(configuration)) is not None:
-        events.emit(Noted(told))
-
-
-async def understand(folder: RunFolder, engine: Engine, *, events: Events) -> Spec:
-    events.emit(StageStarted("parse"))
-    if folder.spec.exists():  # of an earlier start, and perhaps edited since: that is what it is there for
-        spec = read_spec(folder.spec)
-    else:
-        spec = await parse_with_teacher(engine, folder.prompt_text())
-        write_spec(folder.spec, spec)
-    for doubt in spec.doubts:
-        events.emit(Noted(f"the prompt leaves something open ({doubt.about}): {doubt.why}"))
-    kind = f"{len(spec.labels)} labels" if spec.labels else spec.form
-    events.emit(StageFinished("parse", f"{len(spec.demonstrations)} demonstrations, answers are {kind}"))
-    return spec
+    async with asking(folder, configuration, events=events, on_engine=on_engine) as engine:
+        spec = await understand(folder, engine, events=events)
+        plan = await plan_rows(folder, spec, engine, events=events)
+        retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
+        synthesis = await synthesize_rows(spec, plan, configuration, engine, withheld=withheld, events=events)
+        figures = as_written(folder, engine)
+        ended_by = what_ended(synthesis, figures, wanted=rows_wanted(configuration, spec))
+        return Made(
+            spec=spec,
+            plan=plan,
+            retrieval=retrieval,
+            synthesis=synthesis,
+            money=money_of(figures, accepted=len(synthesis.examples), error=ended_by),
+            accuracy=label_accuracy(engine.world, spec, synthesis),
+            simulated=engine.simulated,
+            given_are_synthetic=knows(engine.world, spec, withheld),
+            error=ended_by,
+        )
 
 
 async def plan_rows(folder: RunFolder, spec: Spec, engine: Engine, *, events: Events) -> Plan:
@@ -300,18 +253,27 @@ def tell(
     trained: Trained | None,
     judgements: tuple[Judgement, ...],
     *,
+    given: Sequence[Pair],
     events: Events,
 ) -> Report:
     """Write the report."""
     events.emit(StageStarted("report"))
-    splits = {name: len(rows) for name, rows in split.named().items()}
     report = make_report(
         folder=folder.path,
         teacher=models_told(configuration),
         simulated=made.simulated,
         seed=configuration.seed,
         spec=made.spec,
-        data=data_facts(made.synthesis, splits=splits, votes=configuration.votes, label_accuracy=made.accuracy),
+        data=data_facts(
+            made.synthesis,
+            spec=made.spec,
+            axes=made.plan.axes,
+            anchors=(*made.spec.demonstrations, *given),
+            splits={name: len(rows) for name, rows in split.named().items()},
+            votes=configuration.votes,
+            label_accuracy=made.accuracy,
+            seed=configuration.seed,
+        ),
         money=made.money,
         choice=choice_of(made.retrieval),
         trained=trained,
@@ -323,58 +285,12 @@ def tell(
     return report
 
 
-def as_written(folder: RunFolder, engine: Engine) -> Statistics:
-    """How the money stands under the cap that is written down: the engine has another where a run is read again."""
-    return under(engine.statistics(), RunFolder(folder.path).configuration().cap)
-
-
 def what_ended(synthesis: Synthesis, figures: Statistics, *, wanted: int) -> BudgetReached | ProviderRefused | None:
     """What kept a run short of its target; where that was the money, as it stands now, and what more would bring."""
     if not isinstance(synthesis.error, BudgetReached):
         return synthesis.error
     made = len(synthesis.examples)
     return out_of_money(synthesis.error, figures, accepted=made, wanted=wanted, yields=synthesis.yields)
-
-
-def money_of(figures: Statistics, *, accepted: int, outlook: Outlook | None = None) -> Money:
-    """The ledger of the run, in the words of the report."""
-    charged = figures.spent + figures.assumed
-    return Money(
-        cap="none" if figures.cap is None else in_full(figures.cap),
-        charged=dollars(charged),
-        spent=dollars(figures.spent),
-        assumed=dollars(figures.assumed),
-        reserved=dollars(figures.reserved),
-        saved_by_journal=dollars(figures.saved_by_journal),
-        saved_by_sampling=dollars(figures.saved_by_sampling),
-        saved_by_cache=dollars(figures.saved_by_cache),
-        cached_share=round(figures.cached_share, 4),
-        per_accepted=dollars(charged // accepted) if accepted else "-",
-        requests=figures.requests,
-        from_journal=figures.from_journal,
-        stages=tuple(stage_money(name, share) for name, share in figures.shares.items()),
-        models=tuple(model_money(each) for each in figures.by_model) if len(figures.by_model) > 1 else (),
-        outlook=outlook,
-    )
-
-
-def stage_money(name: str, share: Share) -> dict[str, str]:
-    return {
-        "stage": name,
-        "charged": dollars(share.charged),
-        "at_most": "-" if share.at_most is None else dollars(share.at_most),
-        "kept": dollars(share.kept) if share.kept else "-",
-    }
-
-
-def model_money(figures: ModelStatistics) -> dict[str, str]:
-    return {
-        "model": figures.model,
-        "standing": figures.standing,
-        "replies": f"{figures.replies:,}",
-        "from_journal": f"{figures.from_journal:,}",
-        "charged": dollars(figures.cost),
-    }
 
 
 def rows_of(pairs: Sequence[Pair] | Sequence[Example]) -> tuple[Row, ...]:

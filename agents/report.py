@@ -1,110 +1,60 @@
 """What came of a run, told honestly: the same facts as JSON, as one HTML page, and as lines in the terminal.
 
-Nothing is computed here that a reader could not check against the run folder; every foreign string is data and is
-escaped, and freed of what cannot be seen, on its way into the page.
+Nothing is computed here that a reader could not check against the run folder.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agents.data_facts import DataFacts
 from agents.evaluate import Judgement
-from agents.outlook import Outlook
+from agents.money import Money
+from agents.page import render_html
 from agents.records import Spec
 from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
-from agents.synthesis import Synthesis
 from agents.train import Trained
-from agents.truth import LabelAccuracy
 from engine.errors import UserError
 from engine.prices import dollars
-from engine.text import visible
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = [
+    "SIMULATED",
     "Choice",
-    "DataFacts",
-    "LabelAccuracy",
-    "Money",
     "Report",
+    "RunReport",
     "Training",
+    "about_prompt",
     "as_json",
     "choice_of",
-    "data_facts",
     "make_report",
     "news_since",
     "read_report",
-    "render_html",
     "verdict",
     "warnings",
     "write_page",
     "write_report",
 ]
 
-SCHEMA_VERSION = 1
-NOTHING = dollars(0)
-MOST_FREQUENT = 20  # answers that the balance lists
+SCHEMA_VERSION = 2
+
+SIMULATED = "The teacher is simulated: its answers, prices and latencies are made up, and so is this data."
 
 # Fewer real rows than this tell little: at 100 rows the interval of a score is still some 20 points wide.
 ENOUGH_REAL_ROWS = 100
 
 # Of `tiny`: of inputs of 100 bytes, an eighth of the planned steps left it answering the most frequent answer always.
 HARDLY_BEGUN = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataFacts:
-    """The data set in figures. `temperatures` has one a generating request, in order; `varied` says what else was."""
-
-    accepted: int
-    rejected: Mapping[str, int]
-    splits: Mapping[str, int]
-    balance: tuple[tuple[str, int], ...]  # the most frequent answers and how often they stand in the data
-    votes_asked: int
-    votes_saved: int
-    agreement: float
-    stop: str
-    temperatures: tuple[float, ...] = ()
-    varied: str = ""
-    label_accuracy: LabelAccuracy | None = None
-    votes_kept: float = 1.0  # the share of winners that all votes would have given too, at least
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
-    """What the run was charged, as "$0.1234": `spent` is known, `assumed` charged at its bound because nobody knows.
-
-    `saved_by_journal` is what asking again would have cost, `saved_by_sampling` what prompts would have that were paid
-    once for several completions, `saved_by_cache` what the provider's cache made cheaper: `cached_share` of the input.
-    `stages` have parts of the budget, `models` were asked, if several. `outlook` says what more money would bring.
-    """
-
-    cap: str
-    charged: str
-    spent: str
-    assumed: str
-    reserved: str
-    saved_by_journal: str
-    saved_by_sampling: str
-    per_accepted: str
-    requests: int
-    from_journal: int
-    stages: tuple[Mapping[str, str], ...] = ()
-    models: tuple[Mapping[str, str], ...] = ()
-    outlook: Outlook | None = None
-    saved_by_cache: str = "$0.00"
-    cached_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,30 +79,35 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Everything that a reader needs to trust a student, or not to."""
+class RunReport:
+    """What there is to tell of any run."""
 
     name: str
     teacher: str
     simulated: bool
     seed: int
     spec: Spec
-    data: DataFacts
     money: Money
-    choice: Choice
-    training: Training | None
-    judgements: tuple[Judgement, ...]
     verdict: tuple[str, ...]
     warnings: tuple[str, ...]
     folder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(RunReport):
+    """Everything that a reader needs to trust a student, or not to."""
+
+    data: DataFacts
+    choice: Choice
+    training: Training | None
+    judgements: tuple[Judgement, ...]
 
 
 def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
     """The outcome in a few sentences, the real figure first if there is one."""
     teacher = "a simulated teacher" if simulated else "the teacher"
     rows = "1 row was" if data.accepted == 1 else f"{data.accepted:,} rows were"
-    assumed = "" if money.assumed == NOTHING else f", {money.assumed} of it assumed"
-    sentences = [f"{rows} made and kept with {teacher} for {money.charged}{assumed} ({data.stop})."]
+    sentences = [f"{rows} made and kept with {teacher} for {money.told()} ({data.stop})."]
     if money.outlook is not None:
         sentences.append(money.outlook.told())
     ordered = sorted(judgements, key=lambda judgement: judgement.on != "test")
@@ -185,7 +140,7 @@ def warnings(
         found.append(hurried)
     by_place = {judgement.on: judgement for judgement in judgements}
     if simulated:
-        found.append("The teacher is simulated: its answers, prices and latencies are made up, and so is this data.")
+        found.append(SIMULATED)
     if given_are_synthetic:
         found.append("The given test rows follow the simulated world's own rules: they are synthetic too.")
     real = None if given_are_synthetic else by_place.get("test")
@@ -202,10 +157,15 @@ def warnings(
             f"The synthetic score ({synthetic.main().value:.1%}) flatters: "
             f"on the given test rows it is {real.main().value:.1%}. Trust the latter."
         )
-    if not spec.demonstrations:
-        found.append("The prompt has no demonstrations: the data was made from the instruction alone.")
-    found += [f"The prompt leaves something open ({doubt.about}): {doubt.why}." for doubt in spec.doubts]
-    return tuple(found)
+    return (*found, *about_prompt(spec))
+
+
+def about_prompt(spec: Spec) -> list[str]:
+    """What a reader must know about the prompt."""
+    open_ends = [f"The prompt leaves something open ({doubt.about}): {doubt.why}." for doubt in spec.doubts]
+    if spec.demonstrations:
+        return open_ends
+    return ["The prompt has no demonstrations: the teacher had the instruction alone.", *open_ends]
 
 
 def _hurried(details: Mapping[str, object]) -> str | None:
@@ -260,11 +220,11 @@ def make_report(
     )
 
 
-def write_report(report: Report, folder: RunFolder) -> None:
+def write_report(report: RunReport, folder: RunFolder, *, template: str = "report.html") -> None:
     """`report.json`, and `report.html` made from just that."""
     table = as_json(report)
     folder.write_json(folder.report_json, table)
-    write_page(orjson.loads(orjson.dumps(table)), folder)
+    write_page(orjson.loads(orjson.dumps(table)), folder, template=template)
 
 
 def write_page(table: Mapping[str, object], folder: RunFolder, *, template: str = "report.html") -> None:
@@ -322,27 +282,6 @@ def choice_of(retrieval: Retrieval) -> Choice:
     )
 
 
-def data_facts(
-    synthesis: Synthesis, *, splits: Mapping[str, int], votes: int, label_accuracy: LabelAccuracy | None
-) -> DataFacts:
-    """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
-    examples = synthesis.examples
-    return DataFacts(
-        accepted=len(examples),
-        rejected=dict(Counter(reject.reason for reject in synthesis.rejects).most_common()),
-        splits=dict(splits),
-        balance=tuple(Counter(example.output for example in examples).most_common(MOST_FREQUENT)),
-        votes_asked=synthesis.votes_asked,
-        votes_saved=votes * len(synthesis.labellings) - synthesis.votes_asked,
-        agreement=sum(example.vote.agreement for example in examples) / max(1, len(examples)),
-        stop=synthesis.why,
-        temperatures=tuple(heat for heat in synthesis.temperatures if heat is not None),
-        varied=synthesis.varied,
-        label_accuracy=label_accuracy,
-        votes_kept=sum(each.lasting for each in synthesis.labellings) / (len(synthesis.labellings) or 1),
-    )
-
-
 def as_json(report: DataclassInstance) -> dict[str, object]:
     """The report as plain values, for `report.json`; `schema` tells versions of this form apart."""
     return {"schema": SCHEMA_VERSION, **_storable(dataclasses.asdict(report))}
@@ -355,27 +294,3 @@ def _storable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {_storable(key): _storable(item) for key, item in value.items()}
     return [_storable(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def render_html(report: Mapping[str, object], *, template: str = "report.html") -> str:
-    """One page that needs no network, from what `report.json` holds."""
-    from jinja2 import Environment, StrictUndefined
-
-    source = (files("agents") / "templates" / template).read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = _percent
-    return environment.from_string(source).render(_shown(report))
-
-
-def _shown(value: Any) -> Any:
-    """The same without characters that cannot be seen, some of which reverse or hide what stands beside them."""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, Mapping):
-        return {_shown(key): _shown(item) for key, item in value.items()}
-    return [_shown(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _percent(value: float, metric: str) -> float:
-    """Where a score stands on a scale of 0 to 100; chrF++ has that scale already."""
-    return value if metric == "chrF++" else 100 * value

@@ -87,6 +87,7 @@ class Steering:
         self._temperatures: list[float | None] = []
         self._asked: list[int] = []
         self._yields: list[int] = []
+        self._costs_usd: list[float] = []
         self._error: SmeltError | None = None
 
     # Which groups come next
@@ -232,6 +233,7 @@ class Steering:
         self._asked.append(assignment.inputs)
         self._yields.append(len(examples))
         self._temperatures.append(assignment.temperature)
+        self._costs_usd.append(brought.cost_usd)
         self._anneal(kept=len(examples), reasons=reasons)
         self._heed(brought, rows=len(examples))
         self._taste(brought, reasons)
@@ -328,6 +330,7 @@ class Steering:
             error=error,
             temperatures=tuple(self._temperatures),
             asked=tuple(self._asked),
+            costs_usd=tuple(self._costs_usd),
             calls=self._calls(),
             yields=tuple(self._yields),
             votes_asked=self._counted.votes_asked,

@@ -119,9 +119,10 @@ class Labelling:
 class Synthesis:
     """What came of the run, in the order of the requests.
 
-    `temperatures`, `asked` and `yields` have an entry a request that was applied: how hot it was asked, for how many
-    inputs, how many rows it brought. `why` says in a sentence why it stopped, `calls` how full calls were in the end,
-    and why. `error` is what ended it early, if something did: keep the rows, then raise it.
+    `temperatures`, `asked`, `yields` and `costs_usd` have an entry a request that was applied: how hot it was asked,
+    for how many inputs, how many rows it brought, what it and its labels were paid. `why` says in a sentence why it
+    stopped, `calls` how full calls were in the end, and why. `error` is what ended it early, if something did: keep the
+    rows, then raise it.
     """
 
     examples: tuple[Example, ...]
@@ -135,6 +136,7 @@ class Synthesis:
     votes_asked: int
     votes_failed: int
     asked: tuple[int, ...] = ()
+    costs_usd: tuple[float, ...] = ()
     calls: str = ""
 
     @property

@@ -15,10 +15,13 @@ from typing import Any, get_args
 import pytest
 import typer
 
+from agents.annotation_report import InputFacts
 from agents.cli import app
 from agents.config import Configuration, read_config
+from agents.data_facts import DataFacts
+from agents.money import Money
 from agents.records import RejectReason
-from agents.report import DataFacts, Money, Report
+from agents.report import Report
 from agents.run_folder import RunFolder
 from engine import errors
 from engine.fakes.mishaps import MISHAPS
@@ -121,7 +124,13 @@ def test_the_configuration_on_the_page_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "record"), [pytest.param(None, Report, id="top"), ("data", DataFacts), ("money", Money)]
+    ("heading", "record"),
+    [
+        pytest.param(None, Report, id="top"),
+        ("data", DataFacts),
+        ("money", Money),
+        ("After smelt annotate", InputFacts),
+    ],
 )
 def test_the_reference_has_every_field_of_the_report(heading: str | None, record: type) -> None:
     page = REFERENCE / "report-json.md"

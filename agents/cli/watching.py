@@ -9,14 +9,16 @@ from shlex import quote
 from rich.console import Console
 
 from agents import annotation
-from agents.annotation import Annotated, annotate_file
+from agents.annotation import annotate_file
+from agents.annotation_report import AnnotationReport
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
 from agents.models import models_told
 from agents.outlook import OutOfMoney
-from agents.pipeline import STAGES, Ended, run
-from agents.report import as_json
+from agents.pipeline import STAGES, run
+from agents.report import Report, as_json
 from agents.run_folder import Reread, RunFolder
+from agents.stages import Ended
 from engine import Engine
 from engine.dashboard import Dashboard
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
@@ -35,7 +37,7 @@ def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, 
         told = BudgetReached if isinstance(error, BudgetReached) else type(error)
         raise told(f"{error}{_way_on(error, folder)}") from error
     if not quiet:
-        for line in _told(ended, folder):
+        for line in _told(ended.report, folder):
             (say_aside if json else say)(line)
     if ended.error is not None:
         say_aside(f"smelt: {ended.error}{_way_on(ended.error, folder)}")
@@ -44,7 +46,9 @@ def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, 
     return ended.exit_code
 
 
-def _shown_run(folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool) -> Ended | Annotated:
+def _shown_run(
+    folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool
+) -> Ended[Report] | Ended[AnnotationReport]:
     """Run with the live view on."""
     events = Events()
     engines: list[Engine] = []
@@ -69,17 +73,17 @@ def _console(*, json: bool) -> Console:
     return Console(file=sys.stderr if json else sys.stdout, highlight=False, emoji=False, markup=False)
 
 
-def _told(ended: Ended | Annotated, folder: RunFolder) -> Iterator[str]:
+def _told(report: Report | AnnotationReport, folder: RunFolder) -> Iterator[str]:
     """What came of it, and what to do with it, in lines."""
     path = quote(str(folder.path))
-    yield from ended.report.verdict
-    yield from (f"note: {warning}" for warning in ended.report.warnings)
+    yield from report.verdict
+    yield from (f"note: {warning}" for warning in report.warnings)
     yield ""
     yield f"report: {folder.report_html}"
-    if isinstance(ended, Annotated):
+    if isinstance(report, AnnotationReport):
         yield f"labels: {folder.data / 'labelled.parquet'}"
         yield f"in another form: smelt export {path} --format csv --out labels.csv"
-    elif ended.report.training is not None:
+    elif report.training is not None:
         yield f"ask it a question: smelt chat {path}"
         yield f"serve it like an LLM: smelt serve {path}"
 

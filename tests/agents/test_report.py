@@ -13,27 +13,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.data_facts import Answer, AxisRows, DataFacts, Stretch
 from agents.evaluate import Judged, Judgement, Origin, Sample
+from agents.money import Money
 from agents.outlook import Outlook
+from agents.page import render_html
 from agents.records import Pair, Spec
 from agents.report import (
     Choice,
-    DataFacts,
-    LabelAccuracy,
-    Money,
     Report,
     Training,
     as_json,
     news_since,
     read_report,
-    render_html,
     verdict,
     warnings,
     write_page,
     write_report,
 )
 from agents.run_folder import RunFolder
+from agents.shown import Shown
 from agents.synthesis import VARIED_INSTEAD
+from agents.truth import LabelAccuracy
+from agents.variety import Variety
 from engine import Budget, Engine, Request
 from engine.errors import UserError
 from engine.evaluation import Score
@@ -58,13 +60,21 @@ DATA = DataFacts(
     accepted=100,
     rejected={"duplicate": 7},
     splits={"train": 80, "validation": 10, "test": 10},
-    balance=(("Pisa", 60), ("N/A", 40)),
+    balance=(Answer("Pisa", 60, 1), Answer("N/A", 40, 0)),
+    anchors=1,
+    variety=Variety(texts=100, distinct_1=0.2, distinct_2=0.6, distinct_3=0.9, nearest=0.3, repeated=0.01),
+    coverage=(AxisRows("tone", {"formal": 30, "angry": 0}),),
     votes_asked=210,
     votes_saved=90,
+    votes_kept=1.0,
     agreement=0.97,
+    agreements=(0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 93),
     stop="all 100 rows are made",
-    temperatures=(0.7, 0.8),
+    course=(Stretch(2, 0.7, 16, 14, 0.002), Stretch(2, 0.8, 16, 12, 0.003)),
+    varied="",
     label_accuracy=LabelAccuracy.of(single=90, voted=98, inputs=100),
+    rows=(Shown(input="The arena of Verona", output="Verona", about="request 3, agreement 1.00"),),
+    rejects=(Shown(input="Pisa again", output="Pisa", reason="duplicate", detail="nearly there"),),
 )
 
 
@@ -173,12 +183,14 @@ def test_no_element_and_no_attribute_ever_comes_from_data(attack: str) -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_names_that_come_as_keys_are_data_too(attack: str) -> None:
-    """Reject reasons, splits, columns of tables and facts of the training."""
-    data = dataclasses.replace(DATA, rejected={attack: 3}, splits={attack: 80})
+    """Reject reasons, splits, values of axes, columns of tables and facts of the training."""
+    data = dataclasses.replace(
+        DATA, rejected={attack: 3}, splits={attack: 80}, coverage=(AxisRows("tone", {attack: 1}),)
+    )
     choice = Choice("tiny", "why", ({attack: "t5"},), ({attack: "c4"},))
     told = report(data=data, choice=choice, training=Training("tiny", 80, 1.0, {attack: 1}))
     plain = report(
-        data=dataclasses.replace(data, rejected={"k": 3}, splits={"k": 80}),
+        data=dataclasses.replace(data, rejected={"k": 3}, splits={"k": 80}, coverage=(AxisRows("tone", {"k": 1}),)),
         choice=Choice("tiny", "why", ({"k": "t5"},), ({"k": "c4"},)),
         training=Training("tiny", 80, 1.0, {"k": 1}),
     )
@@ -239,10 +251,20 @@ NOTHING = DataFacts(
     rejected={},
     splits={"train": 0},
     balance=(),
+    anchors=0,
+    variety=Variety(texts=0, distinct_1=0.0, distinct_2=0.0, distinct_3=0.0, nearest=0.0, repeated=0.0),
+    coverage=(),
     votes_asked=0,
     votes_saved=0,
+    votes_kept=1.0,
     agreement=0.0,
+    agreements=(0,) * 11,
     stop="no money",
+    course=(),
+    varied="",
+    label_accuracy=None,
+    rows=(),
+    rejects=(),
 )
 
 
@@ -330,7 +352,7 @@ def test_the_page_says_what_the_prompt_cache_saved_where_there_was_one() -> None
 
 
 def test_the_page_says_what_was_varied_where_no_temperature_may_be_sent() -> None:
-    data = dataclasses.replace(DATA, temperatures=(), varied=VARIED_INSTEAD)
+    data = dataclasses.replace(DATA, course=(Stretch(2, None, 16, 14, 0.0),), varied=VARIED_INSTEAD)
 
     assert VARIED_INSTEAD in page_of(report(data=data))
     assert VARIED_INSTEAD not in page_of(report())

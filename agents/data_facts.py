@@ -1,0 +1,168 @@
+"""A data set in figures: what was left out, balance, variety, agreement, and how it went. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.axes import Axis, coverage
+from agents.balance import MOST_LABELS
+from agents.records import Example, Pair, Reject, Spec
+from agents.shown import SAMPLED, SHOWN, Shown, cut, drawn
+from agents.synthesis import Synthesis
+from agents.truth import LabelAccuracy
+from agents.variety import Variety, variety_of
+
+__all__ = ["Answer", "AxisRows", "DataFacts", "Stretch", "answers_of", "data_facts", "tenths"]
+
+MOST_FREQUENT = 20  # answers that the balance lists, where they are no labels
+MOST_STRETCHES = 40  # as many points as a narrow screen can tell apart
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, how many rows have it, and how many of the anchors."""
+
+    answer: str
+    rows: int
+    anchors: int
+
+
+@dataclass(frozen=True, slots=True)
+class AxisRows:
+    """An axis of variation, and how many rows were made for each of its values."""
+
+    name: str
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Some generating requests in a row: how hot they were in the mean, how many inputs they asked for, and what came.
+
+    `usd` is what they and the labels of their inputs were paid; `temperature` is None where the endpoint takes none.
+    """
+
+    requests: int
+    temperature: float | None
+    asked: int
+    kept: int
+    usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """The data set in figures, with twenty rows and twenty that were left out, drawn by chance.
+
+    `balance` has every label, or the most frequent answers; `agreements` a count for each tenth of agreement among all
+    inputs that were voted on, the last for full agreement. `varied` says what moved in place of the temperature.
+    """
+
+    accepted: int
+    rejected: Mapping[str, int]
+    splits: Mapping[str, int]
+    balance: tuple[Answer, ...]
+    anchors: int  # rows that the balance is compared with
+    variety: Variety
+    coverage: tuple[AxisRows, ...]
+    votes_asked: int
+    votes_saved: int
+    votes_kept: float  # the share of winners that all votes would have given too, at least
+    agreement: float
+    agreements: tuple[int, ...]
+    stop: str
+    course: tuple[Stretch, ...]
+    varied: str
+    label_accuracy: LabelAccuracy | None
+    rows: tuple[Shown, ...]
+    rejects: tuple[Shown, ...]
+
+
+def data_facts(
+    synthesis: Synthesis,
+    *,
+    spec: Spec,
+    axes: Sequence[Axis],
+    anchors: Sequence[Pair],
+    splits: Mapping[str, int],
+    votes: int,
+    label_accuracy: LabelAccuracy | None,
+    seed: int,
+) -> DataFacts:
+    """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
+    examples, voted = synthesis.examples, synthesis.labellings
+    return DataFacts(
+        accepted=len(examples),
+        rejected=dict(Counter(reject.reason for reject in synthesis.rejects).most_common()),
+        splits=dict(splits),
+        balance=answers_of(
+            Counter(example.output for example in examples),
+            anchors=Counter(pair.output for pair in anchors),
+            spec=spec,
+        ),
+        anchors=len(anchors),
+        variety=variety_of(drawn((example.input for example in examples), SAMPLED, seed=seed)),
+        coverage=tuple(AxisRows(name, rows) for name, rows in coverage(axes, examples).items()),
+        votes_asked=synthesis.votes_asked,
+        votes_saved=votes * len(voted) - synthesis.votes_asked,
+        votes_kept=sum(each.lasting for each in voted) / (len(voted) or 1),
+        agreement=sum(example.vote.agreement for example in examples) / max(1, len(examples)),
+        agreements=tenths(each.agreement for each in voted),
+        stop=synthesis.why,
+        course=_course(synthesis),
+        varied=synthesis.varied,
+        label_accuracy=label_accuracy,
+        rows=tuple(map(_kept, drawn(examples, SHOWN, seed=seed))),
+        rejects=tuple(map(_left_out, drawn(synthesis.rejects, SHOWN, seed=seed))),
+    )
+
+
+def answers_of(counts: Counter[str], *, anchors: Counter[str], spec: Spec) -> tuple[Answer, ...]:
+    """Every label, or else the most frequent answers with that for nothing to find; also those that no row has."""
+    named = (*spec.labels, *(() if spec.empty_answer is None else (spec.empty_answer,)))
+    most = MOST_LABELS if spec.labels else MOST_FREQUENT
+    frequent = [answer for answer, _ in counts.most_common(most)]
+    return tuple(Answer(cut(answer), counts[answer], anchors[answer]) for answer in dict.fromkeys([*frequent, *named]))
+
+
+def tenths(agreements: Iterable[float]) -> tuple[int, ...]:
+    """How many fall into each tenth from 0 on; the last is for those of 1, and nothing else."""
+    counts = Counter(int(10 * agreement) for agreement in agreements)
+    return tuple(counts[tenth] for tenth in range(11))
+
+
+def _course(synthesis: Synthesis) -> tuple[Stretch, ...]:
+    """How it went, request by request, or by stretches of equal length where there are many."""
+    size = max(1, math.ceil(synthesis.requests / MOST_STRETCHES))
+    return tuple(_stretch(synthesis, slice(start, start + size)) for start in range(0, synthesis.requests, size))
+
+
+def _stretch(synthesis: Synthesis, part: slice) -> Stretch:
+    heats = [heat for heat in synthesis.temperatures[part] if heat is not None]
+    return Stretch(
+        requests=len(synthesis.yields[part]),
+        temperature=round(math.fsum(heats) / len(heats), 4) if heats else None,
+        asked=sum(synthesis.asked[part]),
+        kept=sum(synthesis.yields[part]),
+        usd=math.fsum(synthesis.costs_usd[part]),
+    )
+
+
+def _kept(example: Example) -> Shown:
+    return Shown(
+        input=cut(example.input),
+        output=cut(example.output),
+        about=f"request {example.provenance.request}, agreement {example.vote.agreement:.2f}",
+    )
+
+
+def _left_out(reject: Reject) -> Shown:
+    return Shown(
+        input=cut(reject.input),
+        output=cut(reject.output or ""),
+        about=f"request {reject.provenance.request}",
+        reason=reject.reason,
+        detail=cut(reject.detail),
+    )
