@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.curated import Sample
+from agents.shown import Sample
 from agents.variety import distinct_share, variety_of
 
 
