@@ -42,6 +42,7 @@ class InputFacts:
     labelled: int
     unlabelled: Mapping[str, int]
     same_text: int
+    answers: int  # different ones
     balance: tuple[Answer, ...]
     anchors: int
     variety: Variety
@@ -76,6 +77,7 @@ def facts_of(tally: Tally, *, file: str, votes: int) -> InputFacts:
         labelled=tally.labelled,
         unlabelled=dict(tally.unlabelled.most_common()),
         same_text=tally.shared,
+        answers=len(tally.answers),
         balance=answers_of(tally.answers, anchors=anchors, spec=tally.spec),
         anchors=anchors.total(),
         variety=variety_of(tally.inputs.things()),

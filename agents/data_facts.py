@@ -56,13 +56,15 @@ class Stretch:
 class DataFacts:
     """The data set in figures, with twenty rows and twenty that were left out, drawn by chance.
 
-    `balance` has every label, or the most frequent answers; `agreements` a count for each tenth of agreement among all
-    inputs that were voted on, the last for full agreement. `varied` says what moved in place of the temperature.
+    `balance` has every label, or the most frequent answers of several rows; `agreements` a count for each tenth of
+    agreement among all inputs that were voted on, the last for full agreement. `varied` says what moved in place of the
+    temperature.
     """
 
     accepted: int
     rejected: Mapping[str, int]
     splits: Mapping[str, int]
+    answers: int  # different ones
     balance: tuple[Answer, ...]
     anchors: int  # rows that the balance is compared with
     variety: Variety
@@ -93,15 +95,13 @@ def data_facts(
 ) -> DataFacts:
     """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
     examples, voted = synthesis.examples, synthesis.labellings
+    answers = Counter(example.output for example in examples)
     return DataFacts(
         accepted=len(examples),
         rejected=dict(Counter(reject.reason for reject in synthesis.rejects).most_common()),
         splits=dict(splits),
-        balance=answers_of(
-            Counter(example.output for example in examples),
-            anchors=Counter(pair.output for pair in anchors),
-            spec=spec,
-        ),
+        answers=len(answers),
+        balance=answers_of(answers, anchors=Counter(pair.output for pair in anchors), spec=spec),
         anchors=len(anchors),
         variety=variety_of(drawn((example.input for example in examples), SAMPLED, seed=seed)),
         coverage=tuple(AxisRows(name, rows) for name, rows in coverage(axes, examples).items()),
@@ -120,10 +120,10 @@ def data_facts(
 
 
 def answers_of(counts: Counter[str], *, anchors: Counter[str], spec: Spec) -> tuple[Answer, ...]:
-    """Every label, or else the most frequent answers with that for nothing to find; also those that no row has."""
+    """Every label, or else the answers of several rows, the most frequent; and what is named but no row has."""
     named = (*spec.labels, *(() if spec.empty_answer is None else (spec.empty_answer,)))
-    most = MOST_LABELS if spec.labels else MOST_FREQUENT
-    frequent = [answer for answer, _ in counts.most_common(most)]
+    most, least = (MOST_LABELS, 1) if spec.labels else (MOST_FREQUENT, 2)
+    frequent = [answer for answer, rows in counts.most_common(most) if rows >= least]
     return tuple(Answer(cut(answer), counts[answer], anchors[answer]) for answer in dict.fromkeys([*frequent, *named]))
 
 
