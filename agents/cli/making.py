@@ -5,39 +5,30 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agents.cli.options import (
-    AnnealingOption,
+    MAKING,
+    OUTPUT,
+    PACE,
+    STUDENT,
+    TEACHER,
     BaseUrlOption,
-    BatchOption,
-    BudgetOption,
     ConcurrencyOption,
-    ConfigOption,
-    DeadlineOption,
     DialectOption,
-    ExamplesOption,
     FallbackOption,
-    HedgeOption,
     InsecureHttpOption,
     JsonOption,
     ModelOption,
-    OutOption,
     PriceInOption,
     PriceOutOption,
     PromptArgument,
     QuietOption,
     RpmOption,
-    SeedOption,
-    StudentOption,
-    TestOption,
-    ThreadsOption,
     TpmOption,
-    TrainSecondsOption,
-    VotesOption,
-    YesOption,
+    taking,
 )
 from agents.cli.output import print_json, say_aside, say_table
 
@@ -64,126 +55,45 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: smelt datasets prompt.md")(datasets)
 
 
-def run(
-    prompt: PromptArgument,
-    model: ModelOption = None,
-    fallback: FallbackOption = None,
-    base_url: BaseUrlOption = None,
-    dialect: DialectOption = None,
-    insecure_http: InsecureHttpOption = None,
-    budget: BudgetOption = None,
-    examples: ExamplesOption = None,
-    votes: VotesOption = None,
-    annealing: AnnealingOption = None,
-    seed: SeedOption = None,
-    student: StudentOption = None,
-    train_seconds: TrainSecondsOption = None,
-    threads: ThreadsOption = None,
-    test: TestOption = None,
-    rpm: RpmOption = None,
-    tpm: TpmOption = None,
-    concurrency: ConcurrencyOption = None,
-    hedge: HedgeOption = None,
-    batch: BatchOption = None,
-    deadline: DeadlineOption = None,
-    price_in: PriceInOption = None,
-    price_out: PriceOutOption = None,
-    config: ConfigOption = None,
-    out: OutOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-    yes: YesOption = False,
-) -> int:
-    """Turn a prompt into a data set, a student and a report."""
-    flags = {
-        "model": model, "fallback": _models(fallback), "base_url": base_url, "dialect": dialect,
-        "insecure_http": insecure_http, "budget": budget, "examples": examples, "votes": votes,
-        "annealing": annealing, "seed": seed, "student": student, "train_seconds": train_seconds, "threads": threads,
-        "test": test, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch,
-        "deadline": deadline, "price_in": price_in, "price_out": price_out,
-    }  # fmt: skip
-    folder, configuration = _begin(prompt, flags={**flags, "train": True}, config=config, out=out, yes=yes)
-    return _carry_out(folder, configuration, json=json, quiet=quiet)
-
-
-def generate(
-    prompt: PromptArgument,
-    model: ModelOption = None,
-    fallback: FallbackOption = None,
-    base_url: BaseUrlOption = None,
-    dialect: DialectOption = None,
-    insecure_http: InsecureHttpOption = None,
-    budget: BudgetOption = None,
-    examples: ExamplesOption = None,
-    votes: VotesOption = None,
-    annealing: AnnealingOption = None,
-    seed: SeedOption = None,
-    rpm: RpmOption = None,
-    tpm: TpmOption = None,
-    concurrency: ConcurrencyOption = None,
-    hedge: HedgeOption = None,
-    batch: BatchOption = None,
-    deadline: DeadlineOption = None,
-    price_in: PriceInOption = None,
-    price_out: PriceOutOption = None,
-    config: ConfigOption = None,
-    out: OutOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-    yes: YesOption = False,
-) -> int:
-    """Make the data set only. Inputs are labelled by vote, filtered, split and written as parquet."""
-    flags = {
-        "model": model, "fallback": _models(fallback), "base_url": base_url, "dialect": dialect,
-        "insecure_http": insecure_http, "budget": budget, "examples": examples, "votes": votes,
-        "annealing": annealing, "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
-        "hedge": hedge, "batch": batch, "deadline": deadline, "price_in": price_in, "price_out": price_out,
-    }  # fmt: skip
-    folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
-    return _carry_out(folder, configuration, json=json, quiet=quiet)
-
-
-def annotate(
-    prompt: PromptArgument,
-    inputs: Annotated[
+PROMPT = {"prompt": PromptArgument}
+INPUTS = {
+    "inputs": Annotated[
         str,
         typer.Option(
             "--inputs", metavar="FILE", help="Your inputs: a text with one a line, CSV, TSV, JSONL or parquet."
         ),
     ],
-    input_column: Annotated[
+    "input_column": Annotated[
         str | None, typer.Option(metavar="NAME", help="The column that holds them; found by its name when not said.")
-    ] = None,
-    model: ModelOption = None,
-    fallback: FallbackOption = None,
-    base_url: BaseUrlOption = None,
-    dialect: DialectOption = None,
-    insecure_http: InsecureHttpOption = None,
-    budget: BudgetOption = None,
-    votes: VotesOption = None,
-    seed: SeedOption = None,
-    rpm: RpmOption = None,
-    tpm: TpmOption = None,
-    concurrency: ConcurrencyOption = None,
-    hedge: HedgeOption = None,
-    batch: BatchOption = None,
-    deadline: DeadlineOption = None,
-    price_in: PriceInOption = None,
-    price_out: PriceOutOption = None,
-    config: ConfigOption = None,
-    out: OutOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-    yes: YesOption = False,
-) -> int:
+    ],
+}
+LABELLING = {name: MAKING[name] for name in ("votes", "seed")}
+
+
+@taking(PROMPT, TEACHER, MAKING, STUDENT, PACE, OUTPUT)
+def run(**told: Any) -> int:
+    """Turn a prompt into a data set, a student and a report."""
+    return _make(**told, train=True)
+
+
+@taking(PROMPT, TEACHER, MAKING, PACE, OUTPUT)
+def generate(**told: Any) -> int:
+    """Make the data set only. Inputs are labelled by vote, filtered, split and written as parquet."""
+    return _make(**told, train=False)
+
+
+@taking(PROMPT, INPUTS, TEACHER, LABELLING, PACE, OUTPUT)
+def annotate(**told: Any) -> int:
     """Label your own inputs by vote. Rows without a label are listed, each with its reason."""
-    flags = {
-        "inputs": inputs, "input_column": input_column, "model": model, "fallback": _models(fallback),
-        "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget, "votes": votes,
-        "seed": seed, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "hedge": hedge, "batch": batch,
-        "deadline": deadline, "price_in": price_in, "price_out": price_out,
-    }  # fmt: skip
-    folder, configuration = _begin(prompt, flags={**flags, "train": False}, config=config, out=out, yes=yes)
+    return _make(**told, train=False)
+
+
+def _make(
+    *, prompt: str, config: Path | None, out: Path | None, json: bool, quiet: bool, yes: bool, **flags: Any
+) -> int:
+    """Begin a run and carry it out; `flags` are options of the run itself."""
+    told = {**flags, "fallback": _models(flags["fallback"])}
+    folder, configuration = _begin(prompt, flags=told, config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet)
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
 __all__ = [
+    "MAKING",
+    "OUTPUT",
+    "PACE",
+    "STUDENT",
+    "TEACHER",
     "AnnealingOption",
     "BaseUrlOption",
     "BatchOption",
@@ -36,9 +43,8 @@ __all__ = [
     "TrainSecondsOption",
     "VotesOption",
     "YesOption",
+    "taking",
 ]
-
-TEACHER, LIMITS, STUDENT, OUTPUT = "The teacher", "Limits", "The student", "Output"
 
 PromptArgument = Annotated[
     str, typer.Argument(metavar="PROMPT", help="A file that holds the prompt, or - to read it from standard input.")
@@ -109,3 +115,65 @@ ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Op
 JsonOption = Annotated[bool, typer.Option("--json", help="The last line of standard output is one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No live view and no progress lines.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; nothing is asked without a terminal anyway.")]
+
+Group = Mapping[str, object]
+"""Options that commands share, by the names of their parameters."""
+
+TEACHER: Group = {
+    "model": ModelOption,
+    "fallback": FallbackOption,
+    "base_url": BaseUrlOption,
+    "dialect": DialectOption,
+    "insecure_http": InsecureHttpOption,
+    "budget": BudgetOption,
+}
+MAKING: Group = {
+    "examples": ExamplesOption,
+    "votes": VotesOption,
+    "annealing": AnnealingOption,
+    "seed": SeedOption,
+}
+STUDENT: Group = {
+    "student": StudentOption,
+    "train_seconds": TrainSecondsOption,
+    "threads": ThreadsOption,
+    "test": TestOption,
+}
+PACE: Group = {
+    "rpm": RpmOption,
+    "tpm": TpmOption,
+    "concurrency": ConcurrencyOption,
+    "hedge": HedgeOption,
+    "batch": BatchOption,
+    "deadline": DeadlineOption,
+    "price_in": PriceInOption,
+    "price_out": PriceOutOption,
+}
+OUTPUT: Group = {
+    "config": ConfigOption,
+    "out": OutOption,
+    "json": JsonOption,
+    "quiet": QuietOption,
+    "yes": YesOption,
+}
+
+
+def taking(*groups: Group) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command that takes `**told` the options of these groups, in their order.
+
+    A switch is off and any other option None when it is not said; a name whose annotation allows neither is required.
+    """
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        parameters = [_parameter(name, annotation) for group in groups for name, annotation in group.items()]
+        command.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": int}
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by typer
+        return command
+
+    return decorate
+
+
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    kind = get_args(annotation)[0]
+    default = False if kind is bool else None if type(None) in get_args(kind) else inspect.Parameter.empty
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
