@@ -16,13 +16,25 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from agents.anatomy import context_name, form_of, split_fields, stands_in
-from agents.language import guess_language
+from agents.language import guess_language, may_be_the_same
 from agents.records import RejectReason, Spec
 from agents.stock_phrases import BOILERPLATE, PLACEHOLDERS, REFUSALS
 from agents.vote import fits_spec
 from engine.duplicates import NearDuplicates
 
-__all__ = ["Candidate", "Finding", "Known", "Seen", "declines", "judge_input", "judge_row", "make_known", "same_text"]
+__all__ = [
+    "Candidate",
+    "Finding",
+    "Known",
+    "Seen",
+    "declines",
+    "judge_input",
+    "judge_label",
+    "judge_reply",
+    "judge_row",
+    "make_known",
+    "same_text",
+]
 
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
 LEAST_AGREEMENT = 0.5  # the winner's share of the votes must lie above
@@ -31,6 +43,16 @@ NO_INPUT = frozenset({"n/a", "none", "null", "nan", "undefined", "..."})  # what
 # words do, and in shorter texts those of another language may happen to stand.
 LEAST_LETTERS, LEAST_LATIN = 20, 200
 TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
+# The share of demonstrations that must seem to be in a language before others may be held to it: one in ten may be a
+# name or a number, which is in none. A task about languages shows several.
+MOSTLY_SPOKEN = 0.8
+MOST_LOOKED_AT = 500  # demonstrations; more say the same
+
+# Where nothing is shown, inputs may be in any language if the instruction speaks of languages.
+OF_LANGUAGES = re.compile(
+    r"languag|translat|lingu|sprach|langue|idioma|язык|перев[её]|语言|翻译|言語|翻訳|언어|번역",
+    re.IGNORECASE,
+)
 
 QUOTES = "\"'`“”‘’«»"
 
@@ -93,9 +115,9 @@ class Known:
     """What rows are judged by: the task, the texts that must not leak into it, the rows accepted so far.
 
     With `extractive`, answers must stand in their context. `fields` are the parts that every input has ("Question",
-    "Context"); `language` is the one that inputs must be in. `horizon` limits the accepted rows to the first so many: a
-    row that is judged while others are under way must not depend on which of them came first, so it is judged by what
-    was known at a fixed point.
+    "Context"); `language` is the one that inputs must be in, `output_language` the one of answers. `horizon` limits the
+    accepted rows to the first so many: a row that is judged while others are under way must not depend on which of them
+    came first, so it is judged by what was known at a fixed point.
     """
 
     spec: Spec
@@ -109,6 +131,7 @@ class Known:
     extractive: bool = False
     fields: tuple[str, ...] = ()
     language: str | None = None
+    output_language: str | None = None
     horizon: int | None = None
     near_horizon: int | None = None
     filtered: bool = True
@@ -125,13 +148,14 @@ class Known:
 def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = True) -> Known:
     """What to judge a task's rows by, nothing accepted yet. Demonstrations are withheld too.
 
-    A check that the user's own demonstrations would fail is not made: a task about templates has brackets. What is not
-    to be `filtered` is checked for emptiness and for being there already, and for nothing else.
+    A check that the user's own demonstrations would fail is not made: a task about templates has brackets, one about
+    languages has texts in several. What is not to be `filtered` is checked for emptiness and for being there already,
+    and for nothing else.
     """
     inputs = [pair.input for pair in spec.demonstrations]
     outputs = [pair.output for pair in spec.demonstrations]
     own_texts = (*inputs, *outputs, *spec.labels)
-    return Known(
+    known = Known(
         spec=spec,
         seen=Seen(),
         withheld=frozenset(same_text(text) for text in (*inputs, *withheld)),
@@ -140,8 +164,34 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = Tru
         refusals=_unknown_to(own_texts, REFUSALS),
         placeholders=_unknown_to(own_texts, PLACEHOLDERS),
         boilerplate=_unknown_to(own_texts, BOILERPLATE),
+        fields=spec.fields if inputs and all(split_fields(text, spec.fields) for text in inputs) else (),
+        language=_input_language(spec),
+        output_language=_answer_language(spec),
         filtered=filtered,
     )
+    extracting = replace(known, extractive=spec.extractive)
+    own_rows = [Candidate(input=pair.input, output=pair.output) for pair in spec.demonstrations]
+    return known if any(find_context(row, extracting) for row in own_rows) else extracting
+
+
+def _input_language(spec: Spec) -> str | None:
+    """The language that inputs are held to; None for any."""
+    if spec.demonstrations:
+        return spec.language if _is_spoken(spec.language, [pair.input for pair in spec.demonstrations]) else None
+    return None if OF_LANGUAGES.search(spec.instruction[:20_000]) else spec.language
+
+
+def _answer_language(spec: Spec) -> str | None:
+    """The language that answers are held to where they are any text; None for any."""
+    if spec.labels or spec.form != "text" or not spec.demonstrations:
+        return None
+    language = spec.output_language or spec.language
+    return language if _is_spoken(language, [pair.output for pair in spec.demonstrations]) else None
+
+
+def _is_spoken(language: str, texts: Sequence[str]) -> bool:
+    looked_at = texts[:MOST_LOOKED_AT]
+    return sum(guess_language(text) == language for text in looked_at) >= MOSTLY_SPOKEN * len(looked_at)
 
 
 def _limit(texts: Sequence[str]) -> int:
@@ -210,16 +260,21 @@ def find_fields(row: Candidate, known: Known) -> str | None:
 
 
 def find_language(row: Candidate, known: Known) -> str | None:
-    """The input is in another language; short ones are in any."""
-    least = LEAST_LATIN if all(one < "\u0250" for one in row.input if one.isalpha()) else LEAST_LETTERS
-    if known.language is None or len(row.input) < least:
+    """The input or the answer is in another language; short ones are in any."""
+    return _foreign(row.input, known.language) or _foreign(row.output or "", known.output_language)
+
+
+def _foreign(text: str, language: str | None) -> str | None:
+    letters = [one for one in text[:20_000] if one.isalpha()]
+    is_latin = 2 * sum(one < "\u0250" for one in letters) >= len(letters)
+    if language is None or len(text) < (LEAST_LATIN if is_latin else LEAST_LETTERS):
         return None
     # Single letters are words of some languages and symbols in all.
-    words = [word for word in row.input[:20_000].split() if len(word) > 1]
+    words = [word for word in text[:20_000].split() if len(word) > 1]
     halves = {guess_language(" ".join(half)) for half in (words[: len(words) // 2], words[len(words) // 2 :])}
-    if known.language in halves or len(halves) > 1:
+    if len(halves) > 1 or may_be_the_same(language, spoken := halves.pop()):
         return None
-    return f"in {halves.pop()}, the task is in {known.language}"
+    return f"in {spoken}, the task is in {language}"
 
 
 def find_length(row: Candidate, known: Known) -> str | None:
@@ -331,6 +386,21 @@ def judge_input(text: str, known: Known) -> Finding | None:
 def judge_row(row: Candidate, known: Known) -> Finding | None:
     """What speaks against a labelled row; None when nothing does. Inputs are checked first, then labels."""
     return _first_finding((*INPUT_CHECKS, *LABEL_CHECKS), row, known)
+
+
+def judge_reply(texts: Sequence[str], known: Known) -> Finding | None:
+    """What speaks against all inputs of one reply: each may be too short to tell its language, and all say it."""
+    foreign = _foreign("\n".join(texts), known.language) if known.filtered else None
+    return None if foreign is None else Finding("language", f"with those of the same reply {foreign}")
+
+
+def judge_label(row: Candidate, known: Known) -> Finding | None:
+    """What speaks against the label of an input that is somebody's own, and stays whatever it reads like."""
+    label = Candidate(input="-", output=row.output, agreement=row.agreement)
+    found = judge_row(label, replace(known, fields=(), language=None, extractive=False))
+    if found is None and (missing := find_context(row, known)) is not None:
+        return Finding("context", missing)
+    return found
 
 
 def _first_finding(checks: Sequence[tuple[RejectReason, Check]], row: Candidate, known: Known) -> Finding | None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from agents.annotate import Annotation, Voting, annotate_all
 from agents.asks import Asks
-from agents.filter import Candidate, Finding, Known, judge_row, make_known
+from agents.filter import Candidate, judge_label, make_known
 from agents.inputs import InputRow
 from agents.records import RejectReason, Spec, Vote
 from agents.vote import Trust, normaliser
@@ -196,7 +196,7 @@ class _Course:
         elif vote is None:
             detail = f"{len(annotation.failures)} of {asked} votes brought no label"
             without = Unlabelled(row, annotation.reason or "empty", detail)
-        elif (finding := _judge(vote, self._known)) is not None:
+        elif (finding := judge_label(_candidate(annotation.input, vote), self._known)) is not None:
             without = Unlabelled(row, finding.reason, finding.detail, vote)
         else:
             return Labelled(row, vote, annotation.first or vote.winner, asked, annotation.lasting)
@@ -226,9 +226,8 @@ def _refused_at_sight(row: InputRow) -> Unlabelled | None:
     return None
 
 
-def _judge(vote: Vote, known: Known) -> Finding | None:
-    """What speaks against a label. The input is the user's own, whatever it reads like: it is not judged."""
-    return judge_row(Candidate(input="-", output=vote.winner, agreement=vote.agreement), known)
+def _candidate(text: str, vote: Vote) -> Candidate:
+    return Candidate(input=text, output=vote.winner, agreement=vote.agreement)
 
 
 def _not_asked(row: InputRow, error: SmeltError) -> Unlabelled:

@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["answers_language", "guess_language", "inputs_language", "script_of"]
+__all__ = ["answers_language", "guess_language", "inputs_language", "may_be_the_same", "script_of"]
 
 _SCRIPTS = {
     "HANGUL": "ko", "GREEK": "el", "HEBREW": "he", "THAI": "th", "DEVANAGARI": "hi", "BENGALI": "bn", "TAMIL": "ta",
@@ -23,6 +23,9 @@ _LANGUAGE_SCRIPTS = {
     **{language: script for script, language in _SCRIPTS.items()},
     "zh": "CJK", "ja": "KANA", "ru": "CYRILLIC", "uk": "CYRILLIC", "ar": "ARABIC", "fa": "ARABIC", "ur": "ARABIC",
 }  # fmt: skip
+
+_NEAR = tuple(map(frozenset, (("da", "no"), ("ru", "uk"), ("ar", "fa", "ur"), ("ja", "zh"))))
+"""Languages that a short text may be taken for each other in."""
 
 _STOP_WORDS = {
     "en": "the of and to in is that it was for on are with as at be this have from or had by not but what you your i "
@@ -115,6 +118,11 @@ def guess_language(text: str) -> str:
     if script == "ARABIC":
         return "fa" if any(char in sample for char in "پچژگی") and "ي" not in sample else "ar"
     return _SCRIPTS.get(script) or _latin(sample)
+
+
+def may_be_the_same(one: str, other: str) -> bool:
+    """Whether texts that were guessed to be in these two languages may be in one of them."""
+    return one == other or any({one, other} <= near for near in _NEAR)
 
 
 def script_of(char: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.anatomy import asked_name, context_name, fields_of, split_fields, stands_in
+from agents.anatomy import MOST_INPUTS, asked_name, context_name, fields_of, split_fields, stands_in
 from agents.filter import MOST_LIMIT, TIMES_LONGEST, same_text
 from agents.language import guess_language
 from agents.records import Spec
@@ -46,8 +46,11 @@ class Survey:
     def told(self) -> str:
         """The guesses in one line, with what overrules them."""
         parts = [f"inputs of the form {' '.join(f'{name}: …' for name in self.fields)}"] if self.fields else []
+        if self.extractive:
+            parts.append(f"answers must stand in the {'context' if self.has_context else 'input'}")
+        elif self.has_context:
+            parts.append("answers are written freely")
         if self.has_context:
-            parts.append("answers must stand in the context" if self.extractive else "answers are written freely")
             parts.append("one row a question" if self.distinct == "question" else "one row an input")
         parts += [f"inputs in {self.language!r}"] if self.language else []
         return f"{', '.join(parts) or 'inputs of one piece'} (otherwise: --no-extractive, --distinct, --language)"
@@ -63,13 +66,13 @@ def survey(
 ) -> Survey:
     """What holds for all rows, by a sample of them; what is told is not guessed. `language` may be "any"."""
     inputs = [row.input for row in rows]
-    fields = fields_of(inputs)
+    fields = _fields(inputs, spec)
     has_context = context_name(fields) is not None or any(row.context for row in rows)
     found = Survey(fields=fields, has_context=has_context, longest=_longest(inputs))
     return Survey(
         fields=fields,
         has_context=has_context,
-        extractive=(has_context and _extracted(rows, found, spec)) if extractive is None else extractive,
+        extractive=_is_extractive(rows, found, spec) if extractive is None else extractive,
         distinct=distinct or _distinct(rows, found),
         language=_language(inputs) if language is None else None if language == "any" else language,
         longest=found.longest,
@@ -91,6 +94,17 @@ def key_of(row: Row, known: Survey) -> str:
 def _longest(inputs: Sequence[str]) -> int:
     lengths = sorted(map(len, inputs))
     return max(MOST_LIMIT, TIMES_LONGEST * lengths[len(lengths) // 2]) if lengths else MOST_LIMIT
+
+
+def _fields(inputs: Sequence[str], spec: Spec) -> tuple[str, ...]:
+    """The parts that the prompt shows, where the rows have them; otherwise those that the rows have."""
+    shown = sum(split_fields(text, spec.fields) is not None for text in inputs) if spec.fields else 0
+    return spec.fields if shown and shown >= MOST_INPUTS * len(inputs) else fields_of(inputs)
+
+
+def _is_extractive(rows: Sequence[Row], known: Survey, spec: Spec) -> bool:
+    """As the prompt has it, and otherwise as the rows look."""
+    return spec.extractive or (known.has_context and _extracted(rows, known, spec))
 
 
 def _extracted(rows: Sequence[Row], known: Survey, spec: Spec) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from agents.annotate import Annotation, annotate_all
 from agents.asks import Asks
-from agents.filter import judge_input, same_text
+from agents.filter import Finding, judge_input, judge_reply, same_text
 from agents.generate import generate
 from agents.groups import Brought, Group
 from agents.label_money import LabelMoney, Purse
@@ -66,7 +66,7 @@ async def synthesize(
 
 async def _run(asks: Asks, group: Group, label_money: LabelMoney | None) -> Brought:
     generated = await generate(asks, group.request, group.assignment)
-    refused = [_reject_at_sight(draft, generated.drafts[:at], group) for at, draft in enumerate(generated.drafts)]
+    refused = _reject_at_sight(generated.drafts, group)
     if group.assignment.rows is not None:
         return Brought(group=group, generated=generated, drafts=_with_own_labels(generated.drafts, refused, group))
     good = [draft.input for draft, reject in zip(generated.drafts, refused, strict=True) if reject is None]
@@ -96,9 +96,14 @@ def _own_vote(draft: Draft, normalise: Callable[[str], str]) -> Vote:
     return replace(tally([draft.output or ""], normalise), models=(source.model,), questions=(source.question,))
 
 
-def _reject_at_sight(draft: Draft, earlier: tuple[Draft, ...], group: Group) -> Reject | None:
-    """Why a draft is not worth a label, judged by what was known when its group was built."""
-    if (finding := judge_input(draft.input, group.known)) is not None:
+def _reject_at_sight(drafts: Sequence[Draft], group: Group) -> list[Reject | None]:
+    """Why drafts are not worth a label, judged by what was known when their group was built."""
+    whole = judge_reply([draft.input for draft in drafts], group.known)
+    return [_reject_one(draft, drafts[:at], whole, group) for at, draft in enumerate(drafts)]
+
+
+def _reject_one(draft: Draft, earlier: Sequence[Draft], whole: Finding | None, group: Group) -> Reject | None:
+    if (finding := judge_input(draft.input, group.known) or whole) is not None:
         return Reject(draft.input, None, finding.reason, draft.provenance, finding.detail)
     if same_text(draft.input) in {same_text(other.input) for other in earlier}:
         return Reject(draft.input, None, "duplicate", draft.provenance, "twice in one reply")

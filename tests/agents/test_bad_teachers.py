@@ -50,6 +50,11 @@ def fresh(_: Request) -> str:
     return json.dumps([words() for _ in range(4)])
 
 
+def in_german(_: Request) -> str:
+    """Four inputs that are like nothing else but for their language, each too short to tell it."""
+    return json.dumps([f"Der {word} ist nicht in dem Zug nach {word} auf der Insel." for word in words().split()[:4]])
+
+
 def words() -> str:
     chance = Random(next(NUMBERS))
     return " ".join("".join(chance.choices("abcdefghijklmnoprstuvwyz", k=6)) for _ in range(5))
@@ -64,6 +69,8 @@ def words() -> str:
         pytest.param(Bad(fresh, lambda _: "I'm sorry, but I can't help with that."), "refusal", id="refuses to label"),
         pytest.param(Bad(fresh, lambda _: "It is about France, I think."), "format", id="chats instead of labelling"),
         pytest.param(Bad(lambda _: '["The train to Lyon was late again this morning."]'), "leak", id="parrots"),
+        pytest.param(Bad(in_german), "language", id="in another language"),
+        pytest.param(Bad(fresh, lambda _: '"'), "format", id="labels with nothing"),
         pytest.param(Bad(lambda _: '["[insert sentence here]"]'), "placeholder", id="leaves blanks"),
     ],
 )
@@ -91,3 +98,16 @@ def test_a_teacher_that_runs_dry_ends_the_run_by_what_rows_cost() -> None:
     assert made.stop == "yield"
     assert "rows a dollar" in made.why
     assert len(made.examples) < HOW.examples
+
+
+def test_a_teacher_that_answers_from_its_head_ends_the_run_where_answers_are_taken_from_the_input() -> None:
+    asked = tuple(Pair(f"Question: where is {one}? Context: {one} is in {two}.", two) for one, two in ("ab", "cd"))
+    spec = Spec(instruction="Answer.", demonstrations=asked, fields=("Question", "Context"), extractive=True)
+
+    def questions(_: Request) -> str:
+        return json.dumps([f"Question: where is {one}? Context: {words()}" for one in words().split()])
+
+    made = make(Bad(questions, lambda _: "nobody knows"), spec)
+
+    assert made.stop == "nothing new"
+    assert "mostly: context" in made.why

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from agents.curate import Wanted, curate
 from agents.records import Pair, Spec
 from agents.roles import Row
+from agents.survey import survey
 from engine.errors import UserError
 from tests.agents.commands import in_its_own_process, in_this_process
 
@@ -468,3 +470,15 @@ def test_foreign_file_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
 
     assert ran.code == 2
     assert "\x1b" not in ran.err
+
+
+def test_what_the_prompt_shows_is_not_guessed_from_the_rows() -> None:
+    shown = Spec(instruction="Copy the city.", fields=("Said", "By"), extractive=True)
+    rows = [Row(number, "f", number, f"Said: off to Oslo {number} By: Ann", "Rome", None) for number in range(9)]
+
+    told = survey(rows, shown)
+
+    assert (told.fields, told.extractive) == (("Said", "By"), True)
+    assert "answers must stand in the input" in told.told()
+    assert survey(rows, shown, extractive=False).extractive is False
+    assert survey([replace(row, input="of one piece") for row in rows], shown).fields == ()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.filter import Candidate, Seen, judge_input, judge_row, make_known, same_text
+from agents.filter import Candidate, Seen, judge_input, judge_label, judge_reply, judge_row, make_known, same_text
 from agents.records import Pair, Spec
 
 QA = ("Question", "Context")
@@ -169,3 +169,82 @@ def test_inputs_must_have_the_parts_that_all_have_and_be_in_one_language() -> No
     assert judge_input("Question: who?", known) == ("fields", "not of the form Question: … Context: …")
     assert judge_input(foreign, known) == ("language", "in de, the task is in en")
     assert judge_input("Question: кто это был там? Context: " + "Это был не тот человек. " * 3, known) is not None
+
+
+SHOWN = (
+    Pair("Question: Who built the bridge? Context: Ann Lee built the bridge.", "Ann Lee"),
+    Pair("Question: When was the mill opened? Context: The mill was opened in 1811.", "1811"),
+)
+ASKED = Spec(instruction="Answer with words of the context.", demonstrations=SHOWN, fields=QA, extractive=True)
+GERMAN = "Das ist nicht der Text, den wir für die Aufgabe mit dem Hund haben. "
+
+
+def test_what_the_prompt_shows_of_inputs_and_answers_holds_for_all_rows() -> None:
+    known = make_known(ASKED)
+    asked = "Question: Who sold the mill? Context: The mill was sold by Bo Ek."
+
+    assert judge_row(Candidate(input=asked, output="Bo Ek"), known) is None
+    assert judge_row(Candidate(input=asked, output="Otto"), known) == ("context", "not in the context")
+    assert judge_row(Candidate(input=asked, output="Who"), known) == ("context", "not in the context")
+    assert judge_input("Who sold the mill? It was sold by Bo Ek.", known) is not None
+    assert judge_input(GERMAN * 4, replace(known, fields=())) is not None
+
+
+def test_nothing_is_held_to_what_the_prompts_own_demonstrations_break() -> None:
+    """A user who edits the spec, or a parser that errs, must not end in a run without rows."""
+    loose = replace(ASKED, demonstrations=(*SHOWN, Pair("Who was it? It was Bo.", "somebody")))
+    several = replace(
+        ASKED, demonstrations=(Pair(GERMAN, "de"), Pair("Il a dit que vous ne pas les avoir.", "fr"), *SHOWN)
+    )
+
+    assert judge_row(Candidate(input="no parts", output="not from here"), make_known(loose)) is None
+    assert make_known(loose).fields == ()
+    assert make_known(loose).extractive is False
+    assert make_known(several).language is None
+
+
+@pytest.mark.parametrize(
+    ("instruction", "language"),
+    [("Classify the review.", "en"), ("Say which language it is.", None), ("Translate to French.", None)],
+)
+def test_without_demonstrations_any_language_may_come_where_the_task_is_about_languages(
+    instruction: str, language: str | None
+) -> None:
+    assert make_known(Spec(instruction=instruction)).language == language
+
+
+def test_short_inputs_in_another_language_are_found_by_the_whole_reply() -> None:
+    known = make_known(Spec(instruction="Classify the review."))
+    short = ["Das ist nicht gut für mich.", "Der Hund ist auf dem Sofa.", "Wir haben die Schuhe nicht.", GERMAN] * 2
+
+    assert all(judge_input(text, known) is None for text in short)
+    assert judge_reply(short, known) == ("language", "with those of the same reply in de, the task is in en")
+    assert judge_reply(["The shoes are not for me.", "We have them.", *["It is what they said."] * 8], known) is None
+    assert judge_reply(short, replace(known, filtered=False)) is None
+    assert judge_reply([], known) is None
+
+
+def test_free_answers_are_held_to_the_language_of_those_shown() -> None:
+    shown = (Pair("the long story of a dog that was lost", "It was lost, and then they found it with the help of us."),)
+    known = make_known(Spec(instruction="Sum it up.", demonstrations=shown))
+
+    assert judge_row(Candidate(input="a story of two cats", output=GERMAN * 4), known) is not None
+    assert judge_row(Candidate(input="a story of two cats", output="They were the cats of ours. " * 9), known) is None
+
+
+@pytest.mark.parametrize(("spoken", "language"), [("no", "da"), ("ru", "uk"), ("zh", "ja")])
+def test_languages_that_are_taken_for_each_other_are_not_told_apart(spoken: str, language: str) -> None:
+    texts = {"no": "og i det er en av til på som med for den ikke " * 6, "ru": "Это был не тот человек. " * 6}
+    text = texts.get(spoken, "東京都知事選挙投票率過去最低更新発表会見場所変更通知文書配布")
+
+    assert judge_input(text, replace(make_known(Spec(instruction="Find.")), language=language)) is None
+
+
+def test_the_label_of_somebodys_own_input_is_judged_and_the_input_is_not() -> None:
+    known = make_known(ASKED)
+    own = "[insert name here] asks who built the bridge: Ann Lee"
+
+    assert judge_label(Candidate(input=own, output="Ann Lee", agreement=1.0), known) is None
+    assert judge_label(Candidate(input=own, output="Bo Ek", agreement=1.0), known) == ("context", "not in the context")
+    assert judge_label(Candidate(input=own, output="Ann Lee", agreement=0.4), known) is not None
+    assert judge_label(Candidate(input=own, output="[insert name here]", agreement=1.0), known) is not None
