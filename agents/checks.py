@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 from engine.errors import UserError
+from engine.text import meant
 
-__all__ = ["check_writable", "decimal", "flag", "formers", "meant", "one_of", "positive", "within"]
+__all__ = ["check_writable", "decimal", "flag", "formers", "one_of", "positive", "within"]
 
 
 def within(name: str, value: int | None, least: int, most: int) -> None:
@@ -45,11 +44,6 @@ def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         hint = meant(value, choices) or f"; one of: {', '.join(choices)}"
         raise UserError(f"{flag(name)}: unknown value {value!r}{hint}")
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def flag(name: str) -> str:

@@ -13,8 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_args, get_type_hints
 
-from agents.checks import check_writable, decimal, flag, formers, meant, one_of, positive, within
+from agents.checks import check_writable, decimal, flag, formers, one_of, positive, within
 from engine.errors import UserError
+from engine.text import meant
 
 if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wait for
     from engine.budget import Budget

@@ -103,11 +103,6 @@ class Branch:
         """What may be asked of it."""
         return self.provider.capabilities
 
-    @property
-    def has_batches(self) -> bool:
-        """Whether it can be asked in batches at all."""
-        return choice.batches_of(self.provider) is not None
-
     def objection(self, request: Request) -> str | None:
         """What of this request it cannot take, in words that name it."""
         objection = self.capabilities.objection(request)

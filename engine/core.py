@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -29,7 +30,7 @@ from engine.parts import in_parts
 from engine.prices import Price, dollars
 from engine.providers import Capabilities, choice
 from engine.providers.address import Address
-from engine.providers.choice import Named
+from engine.providers.choice import Model, Named
 from engine.providers.former import formers_of
 from engine.providers.profile import Profile
 from engine.providers.simulated import Simulated, World
@@ -98,37 +99,10 @@ class Engine:
         dialect: str | Profile | None = None,
         formers: Sequence[str] = (),
     ) -> None:
-        optional = {"attempt_timeout_s": attempt_timeout_s, "run_deadline_s": run_deadline_s}
-        check_seconds(deadline_s=deadline_s, **{name: told for name, told in optional.items() if told is not None})
-        choice.check_kinds(budget=budget, price=price, limits=limits)
-        self._found = ""  # whom `auto` has found, and why
-        if model == "auto":
-            has_place = base_url is not None or api_key is not None or dialect is not None
-            model, base_url, price, self._found = choice.found_out(has_place=has_place, price=price, budget=budget)
-        self._clock = clock or SystemClock()
-        self._budget = budget
-        self._journal_path = None if journal is None else Path(journal)
-        self._events = events
-        self._crew = Crew()
-        self._books = Books(clock=self._clock)
-        self._ledger = Ledger(budget.cap if budget else None)
-        self._journal: Journal | None = None  # while open
-        terms = Terms(
-            clock=self._clock,
-            budget=budget,
-            deadline_s=deadline_s,
-            run_deadline_s=run_deadline_s,
-            hedge=hedge,
-            batch_timing=batch_timing or Timing(),
-            seed=seed,
-            chance=Random(seed),
-            events=events,
-            books=self._books,
-            crew=self._crew,
-            formers=formers_of(formers),
-        )
-        first = choice.model_of(
-            model,
+        check_seconds(deadline_s=deadline_s, run_deadline_s=inf if run_deadline_s is None else run_deadline_s)
+        choice.check_kind(Budget, budget)
+        beside = Model(
+            "",
             base_url=base_url,
             api_key=api_key,
             dialect=dialect,
@@ -137,15 +111,36 @@ class Engine:
             concurrency=concurrency,
             attempt_timeout_s=attempt_timeout_s,
         )
+        first, self._found = choice.model_of(model, beside=beside), ""
+        if model == "auto":  # whom that has found, and why
+            first, self._found = choice.found_out(first, budget=budget)
+        clock = clock or SystemClock()
+        self._journal_path = None if journal is None else Path(journal)
+        self._ledger = Ledger(budget.cap if budget else None)
+        self._journal: Journal | None = None  # while open
+        self._terms = Terms(
+            clock=clock,
+            budget=budget,
+            deadline_s=deadline_s,
+            run_deadline_s=run_deadline_s,
+            hedge=hedge,
+            batch_timing=batch_timing or Timing(),
+            seed=seed,
+            chance=Random(seed),
+            events=events,
+            books=Books(clock=clock),
+            crew=Crew(),
+            formers=formers_of(formers),
+        )
         models = (first, *choice.models_of(fallback)) if fallback else (first,)
-        self._routes = Routes(models, by_tag, terms, batch=batch, journal=self._journal_path)
+        self._routes = Routes(models, by_tag, self._terms, batch=batch, journal=self._journal_path)
 
     # -- opening and closing
 
     async def __aenter__(self) -> Self:
         import tenacity  # noqa: F401 - in the middle of a run there may be no file descriptor left to read it
 
-        journal, self._ledger = await open_books(self._journal_path, self._budget)
+        journal, self._ledger = await open_books(self._journal_path, self._terms.budget)
         try:
             self._routes.open(journal, self._ledger)
         except BaseException:  # whatever it was, nobody else will close them
@@ -171,7 +166,7 @@ class Engine:
         Whoever still asks is told so, with Interrupted. Opened again, the engine begins anew.
         """
         self._routes.notify_closing()
-        await self._crew.aclose()
+        await self._terms.crew.aclose()
         journal, self._journal = self._journal, None
         try:
             await self._routes.aclose()
@@ -186,7 +181,7 @@ class Engine:
         """The answer to one request; raises a SmeltError that says why there is none."""
         if not isinstance(request, Request):
             raise TypeError(f"an engine is asked Requests, as in Request.user(text) (got {type(request).__name__})")
-        tally = self._books.tally(request.tag)
+        tally = self._terms.books.tally(request.tag)
         tally.requests += 1
         try:
             reply = await self._answer(request)
@@ -218,7 +213,7 @@ class Engine:
             window=window,
             most_behind=max(window, MAXIMUM),
             ordered=ordered,
-            crew=self._crew,
+            crew=self._terms.crew,
             wants_more=self._routes.wants_more,
         )
 
@@ -240,7 +235,7 @@ class Engine:
     def statistics(self) -> Statistics:
         """How things stand now."""
         routes = self._routes
-        return self._books.statistics(
+        return self._terms.books.statistics(
             [branch.admission for branch in routes.branches],
             self._ledger,
             tallies=routes.tallies(),
@@ -248,7 +243,7 @@ class Engine:
             in_batches=routes.in_batches,
             waiting=routes.waiting,
             hedged=routes.hedged,
-            held_up_by=self._crew.held_up_by,
+            held_up_by=self._terms.crew.held_up_by,
         )
 
     @property
@@ -320,5 +315,5 @@ class Engine:
         return self._journal
 
     def _emit(self, event: Event) -> None:
-        if self._events is not None:
-            self._events.emit(event)
+        if self._terms.events is not None:
+            self._terms.events.emit(event)

@@ -50,11 +50,10 @@ class Fallback:
     out, the one that has been for longest is waited for next, and so on in turn.
     """
 
-    def __init__(self, models: int, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, models: int) -> None:
         self._standings = [Standing.ASKED] * models
         self._silent_since = [math.inf] * models  # since when all is in vain, as far as anybody knows
         self._out_since = [math.inf] * models
-        self._patience_s = patience_s
 
     def __repr__(self) -> str:
         return f"<Fallback [{', '.join(self._standings)}]>"
@@ -96,12 +95,10 @@ class Fallback:
         """It has answered something, which may have been sent long ago."""
         self._silent_since[model] = math.inf
 
-    def notify_back(self, model: int) -> bool:
-        """It answers as before. True when it was out."""
-        was_out = self._standings[model] in {Standing.OUT, Standing.ON_TRIAL}
-        if was_out:
+    def notify_back(self, model: int) -> None:
+        """It answers as before."""
+        if self._standings[model] in {Standing.OUT, Standing.ON_TRIAL}:
             self._stand(model)
-        return was_out
 
     def notify_refused(self, model: int) -> None:
         """It refuses everything, for good."""
@@ -113,13 +110,13 @@ class Fallback:
         if self._standings[model] is not Standing.ASKED or not self._others(model):
             return None
         self._silent_since[model] = min(self._silent_since[model], now)
-        return self._silent_since[model] + self._patience_s
+        return self._silent_since[model] + PATIENCE_S
 
     def look(self, model: int, *, now: float) -> bool:
         """True when it goes out now: it was in vain for too long, and another can be asked."""
         silent_s = now - self._silent_since[model]
         is_asked = self._standings[model] is Standing.ASKED
-        if not is_asked or silent_s < self._patience_s or not self._others(model):
+        if not is_asked or silent_s < PATIENCE_S or not self._others(model):
             return False
         self._standings[model], self._out_since[model] = Standing.OUT, now
         self._find_another()

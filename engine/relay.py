@@ -52,13 +52,9 @@ class Relay:
         self.name = branches[0].name
         self.capabilities: Capabilities = common(branch.capabilities for branch in branches)
         self._terms = terms
-        self._fallback = Fallback(len(branches))
-        self._refusals: dict[int, SmeltError] = {}
         self._looks: dict[int, asyncio.TimerHandle] = {}  # at those where all is in vain
         self._trials: dict[int, asyncio.TimerHandle] = {}  # of those that are out
-        self._shut_until = [-math.inf] * len(branches)  # it asked for a longer wait than we have patience for
-        self._answered_at = -math.inf
-        self._none_answers = False  # that all are out was said, and nothing has come since
+        self._begin()
         for i, branch in enumerate(self.branches):
             branch.on_failure = partial(self._on_failure, i)
 
@@ -75,10 +71,15 @@ class Relay:
             for timer in timers.values():
                 timer.cancel()
             timers.clear()
-        self._refusals.clear()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is known yet of how they stand."""
         self._fallback = Fallback(len(self.branches))
-        self._shut_until = [-math.inf] * len(self.branches)
-        self._none_answers = False
+        self._refusals: dict[int, SmeltError] = {}
+        self._shut_until = [-math.inf] * len(self.branches)  # it asked for a longer wait than we have patience for
+        self._answered_at = -math.inf
+        self._none_answers = False  # that all are out was said, and nothing has come since
 
     def objection(self, request: Request) -> str | None:
         """What of this request one of them cannot take, in words that name it."""

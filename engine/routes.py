@@ -19,7 +19,7 @@ from engine.journal import Journal
 from engine.ledger import Ledger
 from engine.messages import Reply, Request
 from engine.providers import Capabilities
-from engine.providers.choice import Model, Named, chosen, models_of
+from engine.providers.choice import Model, Named, batches_of, chosen, models_of
 from engine.relay import Relay
 from engine.statistics import ModelStatistics, Tally
 
@@ -101,7 +101,7 @@ class Routes:
 
     def open(self, journal: Journal, ledger: Ledger) -> None:
         """Begin to ask. What earlier processes have left out in batches is adopted once, or charged as assumed."""
-        ours = {branch.asked_of for branch in self.branches if branch.has_batches}
+        ours = {branch.asked_of for branch in self.branches if batches_of(branch.provider) is not None}
         assume_strangers(journal, ledger, ours=ours)
         adopted: set[str] = set()
         for branch in sorted(self.branches, key=lambda branch: not branch.batch):
@@ -162,9 +162,6 @@ class Routes:
 
     def wants_more(self, coming: int) -> bool:
         """Whether a question after so many others would find hardly anybody in line."""
-        first, *others = self.branches
-        if not others:
-            return first.attempts is None or first.attempts.wants_more(coming)
         return any(branch.attempts is None or branch.attempts.wants_more(coming) for branch in self.branches)
 
     def tallies(self) -> list[Mapping[str, Tally]]:

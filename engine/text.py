@@ -1,13 +1,14 @@
-"""Text from elsewhere: how it is encoded, and how it is made safe to show, where it must not steer a terminal."""
+"""Text from elsewhere: how it is encoded, how it is made safe to show, and which word somebody will have meant."""
 
 from __future__ import annotations
 
 import codecs
+import difflib
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
-__all__ = ["clean", "encoding_of", "visible"]
+__all__ = ["clean", "encoding_of", "meant", "visible"]
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -34,6 +35,12 @@ def visible(text: str) -> str:
     """The whole text without what cannot be seen, on its own lines: for pages and files, where lines are kept."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(one for one in lines if one in "\n\t" or unicodedata.category(one) not in _UNSEEN)
+
+
+def meant(word: object, known: Iterable[str]) -> str:
+    """The known word that is near to what somebody wrote, as a question; nothing when none is."""
+    near = difflib.get_close_matches(str(word), list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _visible(text: str) -> Iterator[str]:

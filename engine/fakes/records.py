@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from engine.errors import UserError
-from engine.providers.fields import meant
+from engine.text import meant
 
 __all__ = ["checked", "object_of", "record_of"]
 
@@ -29,9 +29,7 @@ def checked(kind: type[Any], told: object, *, where: str, apart: Collection[str]
     names = [field.name for field in fields(kind)]
     for name, value in told.items():
         if name not in names:
-            raise UserError(
-                f"{where}: no field {name!r}{meant(name, dict.fromkeys(names))} (there are: {', '.join(names)})"
-            )
+            raise UserError(f"{where}: no field {name!r}{meant(name, names)} (there are: {', '.join(names)})")
         if name not in apart and not _fits(value, hints[name]):
             raise UserError(f"{where}: {name} must be {_in_words(hints[name])} (got {value!r})")
     return {name: float(value) if hints[name] is float else value for name, value in told.items() if name not in apart}

@@ -19,7 +19,7 @@ from engine.fakes.case import Mishap, Unread
 from engine.fakes.chance import Sightings, chance
 from engine.fakes.connection_faults import CONNECTION_FAULTS, UNREAD
 from engine.fakes.mishaps import MISHAPS
-from engine.providers.fields import meant
+from engine.text import meant
 
 __all__ = ["Judge", "Rule", "Seen", "When", "counts", "fits"]
 

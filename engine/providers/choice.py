@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
 
 from engine.budget import Budget
-from engine.clock import Clock
+from engine.clock import Clock, check_seconds
 from engine.errors import UnknownPrice, UserError
 from engine.messages import Request
 from engine.prices import Amount, Price, lookup
@@ -18,9 +18,6 @@ from engine.providers.profile import Profile, profiles
 from engine.throttle import Limits
 from engine.verdict import Kind
 
-if TYPE_CHECKING:
-    from engine.providers.auto import Settled
-
 __all__ = [
     "Model",
     "Named",
@@ -29,7 +26,7 @@ __all__ = [
     "batch_share_of",
     "batches_of",
     "cached_counts_of",
-    "check_kinds",
+    "check_kind",
     "chosen",
     "common",
     "count_of",
@@ -68,38 +65,21 @@ class Model:
     attempt_timeout_s: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        check_kinds(budget=None, price=self.price, limits=self.limits)
+        check_kind(Price, self.price)
+        check_kind(Limits, self.limits)
+        if self.attempt_timeout_s is not None:
+            check_seconds(attempt_timeout_s=self.attempt_timeout_s)
 
 
 Named: TypeAlias = str | Provider | Model
 """A model as a caller gives it: by name, as a provider, or with everything that is known of it."""
 
 
-def model_of(
-    model: Named,
-    *,
-    base_url: str | Address | None,
-    api_key: str | None,
-    dialect: str | Profile | None,
-    price: Price | None,
-    limits: Limits | None,
-    concurrency: int | None,
-    attempt_timeout_s: float | None,
-) -> Model:
-    """The model with what was said of it; UserError when it was said in two places."""
+def model_of(model: Named, *, beside: Model) -> Model:
+    """The model with what was said `beside` it, of nobody by name; UserError when it was said in two places."""
     if not isinstance(model, Model):
-        return Model(
-            model,
-            base_url=base_url,
-            api_key=api_key,
-            dialect=dialect,
-            price=price,
-            limits=limits,
-            concurrency=concurrency,
-            attempt_timeout_s=attempt_timeout_s,
-        )
-    told = (base_url, api_key, dialect, price, limits, concurrency, attempt_timeout_s)
-    if any(each is not None for each in told):
+        return replace(beside, name=model)
+    if beside != Model(beside.name):
         raise UserError("say what is known of a model within Model(...), and not beside it")
     return model
 
@@ -120,11 +100,11 @@ def common(capabilities: Iterable[Capabilities]) -> Capabilities:
     return first
 
 
-def check_kinds(*, budget: object, price: object, limits: object) -> None:
+def check_kind(kind: type, value: object) -> None:
     """Raise UserError where a number stands for what must say more: of what it is, and of what else."""
-    for name, value, kind in (("budget", budget, Budget), ("price", price, Price), ("limits", limits, Limits)):
-        if value is not None and not isinstance(value, kind):
-            raise UserError(f"{name} must be {kind.__name__}, as in {EXAMPLES[kind]} (got {value!r})")
+    if value is not None and not isinstance(value, kind):
+        name = kind.__name__
+        raise UserError(f"{name.lower()} must be {name}, as in {EXAMPLES[kind]} (got {value!r})")
 
 
 def chosen(model: Model, *, clock: Clock, seed: int) -> Provider:
@@ -145,11 +125,13 @@ def chosen(model: Model, *, clock: Clock, seed: int) -> Provider:
     return model.name
 
 
-def found_out(*, has_place: bool, price: Price | None, budget: Budget | None) -> Settled:
-    """Who is asked where the model is `auto`: nobody who costs money unless there is a budget."""
+def found_out(told: Model, *, budget: Budget | None) -> tuple[Model, str]:
+    """Who is asked where the model is `auto`, and why: nobody who costs money unless there is a budget."""
     from engine.providers.auto import settled
 
-    return settled(has_place=has_place, price=price, has_budget=budget is not None)
+    has_place = any(each is not None for each in (told.base_url, told.api_key, told.dialect))
+    found = settled(has_place=has_place, price=told.price, has_budget=budget is not None)
+    return replace(told, name=found.model, base_url=found.base_url, price=found.price), found.note
 
 
 def account_of(provider: Provider) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +9,10 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from engine.errors import UserError
+from engine.text import meant
 from engine.verdict import Kind
 
-__all__ = ["Api", "Auth", "SchemaMethod", "checked", "meant"]
+__all__ = ["Api", "Auth", "SchemaMethod", "checked"]
 
 Api = Literal["openai", "anthropic"]
 Auth = Literal["bearer", "api-key", "x-api-key", "none"]
@@ -52,12 +52,6 @@ def checked(where: str, name: str, value: object) -> object:
         raise UserError(f"{where}: {name} must be {error} (got {value!r})") from None
     except UserError as error:  # of a table within
         raise UserError(f"{where}: {error}") from None
-
-
-def meant(word: object, known: Mapping[str, object]) -> str:
-    """The known word that is near to what somebody wrote, as a question; nothing when none is."""
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _must(is_so: bool, otherwise: str) -> None:

@@ -22,7 +22,8 @@ from engine.headers import dated
 from engine.messages import RawReply, Request
 from engine.providers import Capabilities
 from engine.providers.address import Address
-from engine.providers.fields import Api, Auth, SchemaMethod, checked, meant
+from engine.providers.fields import Api, Auth, SchemaMethod, checked
+from engine.text import meant
 from engine.verdict import Kind
 
 __all__ = ["Profile", "known_at", "profile_named", "profile_of", "profiles", "recognised"]

@@ -5,7 +5,6 @@ Nothing is sent here, and nothing fetched but a model that is named `local/hub:.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from engine.providers.openai import OFFICIAL_URL as OPENAI_URL
 from engine.providers.openai import OpenAI
 from engine.providers.profile import Profile, profile_named, recognised
 from engine.providers.simulated import Simulated, World
+from engine.text import meant
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -158,7 +158,4 @@ def _offered_worlds() -> EntryPoints:
 
 
 def _alternatives(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
-    there_are = f" (there are: {', '.join(known)})" if known else " (none is installed)"
-    return f"{guess}{there_are}"
+    return meant(word, known) + (f" (there are: {', '.join(known)})" if known else " (none is installed)")

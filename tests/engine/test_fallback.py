@@ -54,9 +54,9 @@ def test_one_that_refuses_is_gone_for_good() -> None:
     fallback = Fallback(2)
 
     fallback.notify_refused(0)
+    fallback.notify_back(0)
 
     assert fallback.choose(may_try=always) == Choice(1, is_trial=False)
-    assert not fallback.notify_back(0)
     assert fallback[0] is Standing.GONE
 
 
@@ -97,7 +97,7 @@ def test_one_request_at_a_time_finds_out_whether_the_first_is_back() -> None:
     assert fallback.choose(may_try=always) == Choice(1, is_trial=False)
     fallback.end_trial(0)
     assert fallback.choose(may_try=always) == Choice(0, is_trial=True)
-    assert fallback.notify_back(0)
+    fallback.notify_back(0)
     assert fallback.choose(may_try=always) == Choice(0, is_trial=False)
 
 
