@@ -16,6 +16,7 @@ from agents.json_shape import fits
 from agents.records import AnswerForm, Doubt, DoubtKind, Pair, Spec, TaskKind
 from agents.run_folder import write_whole
 from engine.errors import UserError
+from engine.patterns import check_pattern, matches
 
 __all__ = ["read_spec", "spec_in", "spec_of", "table_of", "text_of", "write_spec"]
 
@@ -62,7 +63,7 @@ def _check_agreement(spec: Spec) -> None:
                 f"demonstration {number} in the spec answers {pair.output!r:.80}, which is none of its labels; "
                 "add it to 'labels' or change the answer"
             )
-        if spec.output_pattern is not None and not re.fullmatch(spec.output_pattern, pair.output):
+        if spec.output_pattern is not None and not matches(spec.output_pattern, pair.output):
             raise UserError(
                 f"demonstration {number} in the spec answers {pair.output!r:.80}, which its pattern does not match; "
                 "widen 'output_pattern' or set it to null"
@@ -230,9 +231,9 @@ def _doubts(value: object, name: str) -> tuple[Doubt, ...]:
 def _pattern(value: object, name: str) -> str | None:
     text = _text_or_none(value, name)
     try:
-        re.compile(text or "")
-    except re.error as error:
-        raise UserError(f"{name!r} in the spec is no regular expression: {error}") from error
+        check_pattern(text or "")
+    except UserError as error:
+        raise UserError(f"{name!r} in the spec: {error}") from None
     return text
 
 

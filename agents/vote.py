@@ -13,11 +13,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 
 from agents.json_shape import fits
 from agents.records import Spec, Vote
-from engine.errors import UserError
+from engine.patterns import matches
 
 __all__ = ["SURE", "Trust", "confidence", "fits_spec", "lasting", "normaliser", "tally", "votes_to_ask"]
 
@@ -54,7 +53,7 @@ def fits_spec(label: str, spec: Spec) -> bool:
     """Whether a label is in the label set, matches the output pattern in full and its schema, or is the empty answer.
 
     Without a label set, a pattern and a schema everything fits. Raises UserError for a pattern that is no regular
-    expression.
+    expression, or that cannot be looked for in bounded time.
     """
     if label in _known_answers(spec):
         return True
@@ -62,15 +61,7 @@ def fits_spec(label: str, spec: Spec) -> bool:
         return False
     if spec.output_schema is not None and not fits(label, spec.output_schema):
         return False
-    return spec.output_pattern is None or _compiled(spec.output_pattern).fullmatch(label) is not None
-
-
-@lru_cache(maxsize=64)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise UserError(f"the spec's output_pattern is no regular expression: {pattern!r}: {error}") from error
+    return spec.output_pattern is None or matches(spec.output_pattern, label)
 
 
 def _known_answers(spec: Spec) -> tuple[str, ...]:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache, partial
+from itertools import product
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from engine.errors import AnswerCut, SchemaMissed, UserError
+from engine.patterns import occurs
 from engine.text import clean
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
 
 __all__ = ["read_json", "told"]
+
+Schema: TypeAlias = Mapping[str, object] | bool  # or a part of one
 
 # The one sentence of the engine's that is addressed to a model: every question that names a schema needs it, whatever
 # it is about, wherever the endpoint has no field to say so.
@@ -253,18 +257,60 @@ def _validator(schema: str) -> Draft202012Validator:
         Draft202012Validator.check_schema(found)
     except SchemaError as error:
         raise UserError(f"the schema is no JSON schema: {clean(error.message, _LONGEST_PROBLEM)}") from None
+    # For these two together nothing bounds the library's work.
+    if '"unevaluatedProperties"' in schema and '"patternProperties"' in schema:
+        raise UserError("the schema has unevaluatedProperties beside patternProperties: say additionalProperties")
     # Its own registry of nothing: a schema that refers elsewhere is not fetched.
     return _kind_of_validator()(found, registry=Registry())
 
 
 @cache
 def _kind_of_validator() -> type[Draft202012Validator]:
-    """The library's own, but for the one keyword whose work there grows with the square of a list."""
+    """The library's own, but for the keywords whose work there nothing bounds."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    found: type[Draft202012Validator] = extend(Draft202012Validator, {"uniqueItems": _unique_items})
+    found: type[Draft202012Validator] = extend(
+        Draft202012Validator,
+        {
+            "uniqueItems": _unique_items,
+            "pattern": _pattern,
+            "patternProperties": _pattern_properties,
+            "additionalProperties": partial(_additional, Draft202012Validator.VALIDATORS["additionalProperties"]),
+        },
+    )
     return found
+
+
+def _pattern(_: object, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and not occurs(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _pattern_properties(
+    validator: Draft202012Validator, patterns: Mapping[str, Schema], value: object, _: object
+) -> Iterator[ValidationError]:
+    fields = value.items() if isinstance(value, dict) else ()
+    for (pattern, schema), (name, part) in product(patterns.items(), fields):
+        if occurs(pattern, name):
+            yield from validator.descend(part, schema, path=name, schema_path=pattern)
+
+
+def _additional(
+    plain: Callable[..., Iterator[ValidationError] | None],
+    validator: Draft202012Validator,
+    others: Schema,
+    value: object,
+    schema: Mapping[str, Mapping[str, Schema]],
+) -> Iterator[ValidationError]:
+    """What holds for the fields that neither stand in the schema nor match one of its patterns."""
+    patterns = schema.get("patternProperties", {})
+    if patterns and isinstance(value, dict):
+        value = {name: part for name, part in value.items() if not any(occurs(each, name) for each in patterns)}
+        schema = {name: told for name, told in schema.items() if name != "patternProperties"}
+    yield from plain(validator, others, value, schema) or ()
 
 
 def _unique_items(_: object, is_wanted: object, value: object, __: object) -> Iterator[ValidationError]:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 # From what is general to what is special. A file may import what stands in an earlier row, and its own folder.
 ENGINE_FLOORS = (
-    ("errors", "clock", "messages", "text", "headers", "scope", "collector", "structured"),
+    ("errors", "clock", "messages", "text", "headers", "scope", "collector", "patterns", "structured"),
     ("events", "verdict", "prices"),
     ("throttle", "concurrency", "retry", "budget", "journal", "flow", "parts", "batching", "fallback"),
     ("providers", "limiter", "ledger"),

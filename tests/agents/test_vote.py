@@ -64,6 +64,10 @@ def test_a_broken_pattern_is_a_users_error() -> None:
         fits_spec("x", Spec(instruction="?", output_pattern="("))
 
 
+def test_a_pattern_with_too_many_ways_to_read_an_answer_holds_nobody_up() -> None:
+    assert not fits_spec("a" * 200, Spec(instruction="?", output_pattern="(a+)+b"))
+
+
 @pytest.mark.parametrize(
     ("samples", "winner", "agreement"),
     [
