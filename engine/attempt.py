@@ -32,7 +32,7 @@ from engine.ledger import Ledger, Reservation
 from engine.messages import RawReply, Reply, Request, Usage
 from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
-from engine.providers.choice import errors_of
+from engine.providers.choice import errors_of, unheeded
 from engine.providers.former import Former
 from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
@@ -270,6 +270,8 @@ class Attempts:
             return failed(bound, classify_unreadable(str(error)), raw=raw)
         except Exception as error:  # noqa: BLE001 - refused in words, or a bug of ours: paid for, so kept, then raised
             return Ending(bound, True, News.GOOD, raw=raw, answers=True, error=error)
+        if reading.usage is None and (why := unheeded(self.provider, raw, allowed=request.n * request.max_tokens)):
+            return failed(bound, Verdict(kind=Kind.CONFIG, message=why, everywhere=True), raw=raw)
         cost = bound if reading.usage is None else self.price.cost(reading.usage)
         # A usage beyond what can be true (bytes in, max_tokens out) is a fault, and no fault may spend the budget.
         assumed = reading.usage is None or cost > bound

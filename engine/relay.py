@@ -35,7 +35,7 @@ SHORTEST_S, LONGEST_S = 1.0, 30.0  # between two looks whether a model that is o
 WHY: Final[Mapping[type[SmeltError], str]] = {
     QuotaExhausted: "has no credit left",
     AuthenticationRefused: "lets us in no more",
-    ConfigurationRefused: "has no such model",
+    ConfigurationRefused: "cannot be asked so",
     EndpointUnreachable: "cannot be reached",
 }
 

@@ -9,11 +9,12 @@ from typing import Final, TypeAlias
 from engine.budget import Budget
 from engine.clock import Clock, check_seconds
 from engine.errors import UnknownPrice, UserError
-from engine.messages import Request
+from engine.messages import RawReply, Request
 from engine.prices import Amount, Price, lookup
 from engine.providers import Capabilities, Provider
 from engine.providers.address import Address
 from engine.providers.batches import BatchEndpoint
+from engine.providers.foreign import decode
 from engine.providers.profile import Profile, profiles
 from engine.throttle import Limits
 from engine.verdict import Kind
@@ -37,9 +38,13 @@ __all__ = [
     "models_of",
     "price_of",
     "timeout_of",
+    "unheeded",
 ]
 
 USUAL_TIMEOUT_S: Final = 120.0
+
+SURE_CAPS: Final = frozenset({"max_tokens", "max_completion_tokens"})
+"""The fields that bound an answer in the dialects that ship with us; for others only their user vouches."""
 
 EXAMPLES: Final = {Budget: "Budget(usd=5)", Price: "Price(input='0.25', output=2)", Limits: "Limits(rpm=500)"}
 
@@ -185,6 +190,25 @@ def cached_counts_of(provider: Provider) -> bool:
     """Whether input that the provider had in its cache counts against its limits: so it does, where nobody knows."""
     profile = getattr(provider, "profile", None)
     return profile.cached_counts if isinstance(profile, Profile) else True
+
+
+def unheeded(provider: Provider, raw: RawReply, *, allowed: int) -> str | None:
+    """Why nobody can tell what an answer costs at most: this one is far longer than it was `allowed` to be, in tokens.
+
+    Only said of a dialect that names a field of its own for that. Servers count a few tokens otherwise than they cut.
+    """
+    profile = getattr(provider, "profile", None)
+    if not isinstance(profile, Profile) or profile.output_cap in SURE_CAPS:
+        return None
+    usage = decode(raw).get("usage")
+    told = usage.get("completion_tokens", usage.get("output_tokens")) if isinstance(usage, dict) else None
+    if type(told) is not int or told <= 1.25 * allowed + 16:
+        return None
+    return (
+        f"{provider.name} took {told:,} tokens for an answer that was allowed {allowed:,}: it does not heed "
+        f"{profile.output_cap!r}, so no answer has a bound; name the field that it does heed as output_cap of the "
+        f"dialect {profile.name!r}"
+    )
 
 
 def errors_of(provider: Provider) -> Mapping[str, Kind]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from engine import Engine, Limits
 from engine.budget import Budget
 from engine.clock import SystemClock
-from engine.errors import UserError
+from engine.errors import ConfigurationRefused, UserError
+from engine.fakes import virtual_time
 from engine.fakes.worlds import EchoWorld
+from engine.messages import RawReply, Request
 from engine.prices import FREE, Price
-from engine.providers.choice import at_once_of, batch_share_of, batches_of, price_of, timeout_of
+from engine.providers.choice import Model, at_once_of, batch_share_of, batches_of, price_of, timeout_of, unheeded
+from engine.providers.openai import OpenAI
 from engine.providers.profile import profile_of
 from engine.providers.resolve import resolve
 from engine.providers.simulated import Simulated
@@ -84,3 +88,80 @@ def test_where_a_dialect_has_no_batches_nothing_goes_there() -> None:
     assert reaches()
     assert not reaches(dialect="ollama")
     assert not reaches(dialect=profile_of("mine", {"batch": False}))
+
+
+@pytest.mark.parametrize(
+    ("about", "line"),
+    [
+        pytest.param({"price": 0.25}, "price must be Price, as in", id="a number for a price"),
+        pytest.param({"limits": 500}, "limits must be Limits, as in", id="a number for limits"),
+        pytest.param({"attempt_timeout_s": 0}, "attempt_timeout_s must be above 0", id="no time at all"),
+    ],
+)
+def test_what_is_said_of_a_model_is_of_its_kind(about: dict[str, Any], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        Model("openai/m", **about)
+    with pytest.raises(UserError, match=line):
+        Engine("openai/m", budget=Budget(usd=1), **about)
+
+
+def test_what_is_said_of_a_model_is_said_in_one_place() -> None:
+    with pytest.raises(UserError, match="and not beside it"):
+        Engine(Model("openai/m"), budget=Budget(usd=1), limits=Limits(rpm=5))
+
+
+# -- a bound that somebody else vouches for
+
+ALLOWED: Final = 100
+
+
+class Talker(OpenAI):
+    """A server that answers with so many tokens, whatever it was asked for."""
+
+    def __init__(self, field: str, *, takes: int) -> None:
+        profile = profile_of("mine", {"output_cap": field})
+        super().__init__("m", base_url="http://127.0.0.1:9/v1", clock=SystemClock(), profile=profile)
+        self.takes, self.sent = takes, 0
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:  # noqa: ARG002 - it heeds neither
+        self.sent += 1
+        return took(self.takes)
+
+
+def took(tokens: int) -> RawReply:
+    usage = b'"usage": {"prompt_tokens": 9, "completion_tokens": %d}' % tokens
+    choice = b'"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "yes"}}]'
+    return RawReply(200, {}, b"{%s, %s}" % (choice, usage), 0.1)
+
+
+def test_a_field_of_the_users_that_is_not_heeded_ends_the_run_in_a_line() -> None:
+    """Nobody would know what an answer costs at most."""
+    talker = Talker("max_new", takes=4000)
+
+    async def main() -> None:
+        async with Engine(talker, budget=Budget(usd=5), price=Price(input=1, output=2)) as engine:
+            with pytest.raises(ConfigurationRefused, match=r"4,000 tokens .* allowed 100: it does not heed 'max_new'"):
+                await engine.ask(Request.user("Is it?", max_tokens=ALLOWED))
+            with pytest.raises(ConfigurationRefused, match="output_cap of the dialect 'mine'"):
+                await engine.ask(Request.user("And now?", max_tokens=ALLOWED))
+
+    virtual_time.run(main())
+
+    assert talker.sent == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "takes"),
+    [
+        pytest.param("max_new", ALLOWED, id="as many as were allowed"),
+        pytest.param("max_new", ALLOWED + 20, id="counted otherwise"),
+        pytest.param("max_tokens", 4000, id="a usage that cannot be true, of a field that is known"),
+    ],
+)
+def test_a_field_that_is_heeded_or_known_is_believed(field: str, takes: int) -> None:
+    assert unheeded(Talker(field, takes=takes), took(takes), allowed=ALLOWED) is None
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"usage": 7}', b'{"usage": {"completion_tokens": true}}'])
+def test_where_nothing_is_told_nothing_is_found_out(body: bytes) -> None:
+    assert unheeded(Talker("max_new", takes=1), RawReply(200, {}, body, 0.1), allowed=ALLOWED) is None
