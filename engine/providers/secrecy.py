@@ -6,9 +6,12 @@ import html
 import re
 import unicodedata
 from base64 import b64encode
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+
+import orjson
 
 from engine.messages import RawReply
 
@@ -23,7 +26,11 @@ SHORTEST_IN_ANSWERS: Final = 12
 
 _SIGNS_OF_JSON_ESCAPES: Final = (b"\\u00", b"\\/")
 _ESCAPED_IN_JSON: Final = b'"\\/'
-_LONGEST_DISGUISE: Final = 2**16  # of an error; longer ones are looked through for the plain ways alone
+_LONGEST_DISGUISE: Final = 2**16  # of an error: to look through more would hold everybody up
+_LONGEST_TEXT: Final = 2**12  # of a longer one: a server may quote the whole question, and says little else in as many
+_LONGEST_CUT: Final = 2**20
+_TOO_LONG: Final = b"[an error that is too long]"
+_LEFT_OUT: Final = b'"[a text that is too long]"'
 _QUOTED: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # open at the end, too: so it takes one look
 _OF_HTML: Final = re.compile(r"&#?[0-9A-Za-z]{1,40};?")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -38,7 +45,8 @@ class Secrecy:
     It is found as it is, with any of its characters escaped as in a URL or in JSON (and that within JSON again), in
     either case, and inside of any base64. A key of under 12 characters is left in successful replies,
     one of under 4 in all. A longer one is found in errors in disguise, too: with blanks, colours or what cannot be seen
-    inside, which showing it would leave out, as HTML writes it, in wide letters, and in hexadecimal digits.
+    inside, which showing it would leave out, as HTML writes it, in wide letters, and in hexadecimal digits. An error is
+    one whatever its status; of one of more than 64 KiB long texts are left out, and all of it if that does not help.
     """
 
     def __init__(self, key: str | None) -> None:
@@ -56,7 +64,7 @@ class Secrecy:
 
     def conceal(self, raw: RawReply) -> RawReply:
         """The reply with `[key]` wherever the key was."""
-        is_error = not 200 <= raw.status < 300
+        is_error = _is_error(raw)
         if self._pattern is None or self._length < (SHORTEST_IN_ERRORS if is_error else SHORTEST_IN_ANSWERS):
             return raw
         headers = self._without_key(raw.headers)
@@ -67,6 +75,7 @@ class Secrecy:
 
     def _without_disguise(self, body: bytes) -> bytes:
         """The body of an error with `[key]` in place of each text that holds the key in disguise, or of all of it."""
+        body = _shortened(body)
         if not self._in_disguise(body):
             return body
         body = _QUOTED.sub(lambda text: b'"' + SHOWN + b'"' if self._in_disguise(text[0]) else text[0], body)
@@ -77,7 +86,7 @@ class Secrecy:
         return {**headers, **disguised} if disguised else headers
 
     def _in_disguise(self, text: bytes) -> bool:
-        if not self._length <= len(text) <= _LONGEST_DISGUISE:
+        if len(text) < self._length:
             return False
         bare = _bare(text.decode("utf-8", "ignore"))
         return any(form in bare for form in self._bare)
@@ -98,6 +107,26 @@ class Secrecy:
             return headers
         hidden = {_concealed(self._pattern, name): _concealed(self._pattern, text) for name, text in headers.items()}
         return headers if hidden == headers else hidden
+
+
+def _is_error(raw: RawReply) -> bool:
+    """By its status, or as an error or a page that comes as if it were an answer."""
+    if not 200 <= raw.status < 300 or raw.body[:64].lstrip().startswith(b"<"):
+        return True
+    if b'"error"' not in raw.body:  # nearly always; and within a text its quotes would be escaped
+        return False
+    try:
+        said: object = orjson.loads(raw.body.removeprefix(BOM_UTF8))
+    except orjson.JSONDecodeError:
+        return True
+    return isinstance(said, dict) and (said.get("error") is not None or said.get("type") == "error")
+
+
+def _shortened(error: bytes) -> bytes:
+    """So much of it as can be looked through: what is read of an error is its code and a message of a line or two."""
+    if _LONGEST_DISGUISE < len(error) <= _LONGEST_CUT:
+        error = _QUOTED.sub(lambda text: text[0] if len(text[0]) <= _LONGEST_TEXT else _LEFT_OUT, error)
+    return error if len(error) <= _LONGEST_DISGUISE else _TOO_LONG
 
 
 def _concealed(pattern: re.Pattern[bytes], text: str) -> str:

@@ -96,6 +96,54 @@ def test_an_answer_is_not_looked_through_for_disguises() -> None:
     assert Secrecy(KEY).conceal(raw) is raw
 
 
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("body", [
+    '{"error": {"message": %s}}', '{"type": "error", "error": %s}', '\ufeff{"choices": [], "error": [%s]}',
+    '{"error": %s',
+])  # fmt: skip
+def test_an_error_under_200_is_an_error(disguise: str, body: str) -> None:
+    told = json.dumps(DISGUISES[disguise](KEY))
+
+    concealed = Secrecy(KEY).conceal(RawReply(200, {}, (body % told).encode(), 0.0))
+
+    assert concealed.body.decode() == body % '"[key]"'
+
+
+def test_a_page_under_200_is_an_error() -> None:
+    raw = RawReply(200, {}, f" \n<p>no: {DISGUISES['HTML'](KEY)}</p>".encode(), 0.0)
+
+    assert Secrecy(KEY).conceal(raw).body == b"[key]"
+
+
+@pytest.mark.parametrize(
+    "body", ['{"error": null, "text": "%s"}', '{"text": "\\"error\\": %s"}', '{"error": false, "text": "%s"}']
+)
+def test_an_answer_with_no_error_in_it_is_none(body: str) -> None:
+    said = body % DISGUISES["a zero-width space"](KEY)
+    raw = RawReply(200, {}, said.encode(), 0.0)
+
+    assert (Secrecy(KEY).conceal(raw) is raw) == ("false" not in body)
+
+
+def test_a_long_error_keeps_what_is_read_of_it_and_no_key_in_disguise() -> None:
+    """A server that quotes the whole question beside its reason."""
+    told = {"code": "invalid_api_key", "message": f"no: {DISGUISES['wide letters'](KEY)}", "input": "word " * 20_000}
+
+    concealed = Secrecy(KEY).conceal(RawReply(401, {}, json.dumps({"error": told}).encode(), 0.0))
+
+    kept = {"code": "invalid_api_key", "message": "[key]", "input": "[a text that is too long]"}
+    assert json.loads(concealed.body) == {"error": kept}
+
+
+@pytest.mark.parametrize(
+    "body", [b'"key",' * 20_000, b"<p>" * 30_000, b"\\" * 2**21], ids=["texts", "a page", "megabytes"]
+)
+def test_an_error_that_is_too_long_to_be_looked_through_is_not_kept(body: bytes) -> None:
+    told = body + DISGUISES["wide letters"](KEY).encode()
+
+    assert Secrecy(KEY).conceal(RawReply(500, {}, told, 0.0)).body == b"[an error that is too long]"
+
+
 @pytest.mark.parametrize("filling", ["&#" + "1" * 9_000, '\\"', '"', "&#", "\x1b[0", "\ufdfa", "\\u00"])
 def test_an_error_of_nothing_but_signs_is_looked_through_at_once(filling: str) -> None:
     body = (DISGUISES["wide letters"](KEY) + '"' + filling * (40_000 // len(filling.encode()))).encode()
