@@ -34,6 +34,7 @@ __all__ = [
     "on_line_missing",
     "on_not_run",
     "progress_of",
+    "should_fetch_again",
     "should_give_up",
     "time_of",
 ]
@@ -43,7 +44,7 @@ UPLOADED, CREATING, CREATED = "uploaded", "creating", "created"
 
 QUEUE_FULL: Final = frozenset({"token_limit_exceeded"})
 
-MOST_FAILURES: Final = 6  # of an upload or a creation that surely did not happen
+MOST_FAILURES: Final = 6  # of an upload or a creation that surely did not happen, and of results that lack lines
 
 NEVER_CREATED: Final = Verdict(kind=Kind.TRANSIENT, message="the batch was never created", billed=False, delay_s=0.0)
 UNSAID: Final = Verdict(kind=Kind.PROTOCOL, message="the batch has ended without a word on this request", delay_s=0.0)
@@ -156,6 +157,15 @@ def on_line_missing(look: Look, *, ran: int) -> Verdict:
     if look.word not in {"expired", "cancelled"} or look.ended > ran:
         return UNSAID
     return _not_run(f"the batch ended before this was answered ({look.word})")
+
+
+def should_fetch_again(verdict: Verdict, *, failures: int) -> bool:
+    """Whether results that lack a line are asked for once more, when they were so often in vain.
+
+    A page of a proxy's, or half of the file, looks like results in which nothing is said of anybody; to fetch is free,
+    and to ask again is not.
+    """
+    return verdict is UNSAID and failures < MOST_FAILURES
 
 
 def gone(*, age_s: float, kept_s: float, has_ended: bool) -> Verdict | None:

@@ -21,6 +21,7 @@ from engine.batches.course import (
     next_step,
     on_line_missing,
     on_not_run,
+    should_fetch_again,
     should_give_up,
 )
 from engine.batches.lines import Line, Shipment
@@ -161,8 +162,11 @@ class Voyages:
                     await self._close(shipment, chunk)
                     chunk = {}
         await self._close(shipment, chunk)
+        missing = on_line_missing(look, ran=ran)
+        if shipment.lines and should_fetch_again(missing, failures=shipment.failures):
+            raise CallFailed(missing)
         self.note(f"batch {shipment.progress.batch} has ended ({look.word}): {shipment.answered:,} answers")
-        await self._give_back(shipment, lambda _: on_line_missing(look, ran=ran))
+        await self._give_back(shipment, lambda _: missing)
 
     async def _give_back_unrun(self, shipment: Shipment) -> None:
         progress, first = shipment.progress, shipment.attempts.start

@@ -56,7 +56,10 @@ _LIMITS: Final[Mapping[Dimension, str]] = {
     "tokens": "tokens per minute",
     "input_tokens": "input tokens per minute",
     "output_tokens": "output tokens per minute",
+    "requests_a_day": "requests per day",
+    "tokens_a_day": "tokens per day",
 }
+_TOLD: Final[tuple[Dimension, ...]] = ("requests", "tokens", "input_tokens", "output_tokens")
 
 
 class AnthropicSide:
@@ -110,7 +113,7 @@ class AnthropicSide:
         error: dict[str, object] = {"type": kind, "message": refusal.message}
         if refusal.code is not None:
             error["details"] = {"error_code": refusal.code}
-        return status, encode({"type": "error", "error": error, "request_id": self.request_id(number)[1]})
+        return status, encode({"type": "error", "error": error, "request_id": self.request_id(number)})
 
     def deny(self, denial: Denial, *, model: str) -> Refusal:
         limit = f"{denial.limit:,} {_LIMITS[denial.dimension]}"
@@ -124,23 +127,36 @@ class AnthropicSide:
 
     def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]:
         headers = {}
-        for standing in standings:
-            name = f"anthropic-ratelimit-{standing.dimension.replace('_', '-')}"
-            counts_tokens = standing.dimension != "requests"
+        told = {standing.dimension: standing for standing in standings if standing.dimension in _TOLD}
+        apart = [told[name] for name in ("input_tokens", "output_tokens") if name in told]
+        if apart and "tokens" not in told:  # which then repeats the tightest of the others
+            told["tokens"] = min(apart, key=lambda standing: standing.remaining)
+        for dimension, standing in told.items():
+            name = f"anthropic-ratelimit-{dimension.replace('_', '-')}"
+            counts_tokens = dimension != "requests"
             headers[f"{name}-limit"] = str(standing.limit)
             headers[f"{name}-remaining"] = str(round(standing.remaining, -3 if counts_tokens else 0))
             full_at = datetime.fromtimestamp(wall + standing.reset_s, UTC)
             headers[f"{name}-reset"] = full_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         return headers
 
-    def request_id(self, number: int) -> tuple[str, str]:
-        return "request-id", f"req_{number:024d}"
+    def request_id(self, number: int) -> str:
+        return f"req_{number:024d}"
+
+    def headers(self, number: int) -> dict[str, str]:
+        return {"request-id": self.request_id(number), "anthropic-organization-id": "fake"}
 
     def models(self, names: Sequence[str]) -> bytes:
-        created_at = "1970-01-01T00:00:00Z"
-        data = [{"type": "model", "id": name, "display_name": name, "created_at": created_at} for name in names]
+        data = [_model_object(name) for name in names]
         ends = {"first_id": names[0], "last_id": names[-1]} if names else {"first_id": None, "last_id": None}
         return encode({"data": data, "has_more": False, **ends})
+
+    def model(self, name: str) -> bytes:
+        return encode(_model_object(name))
+
+
+def _model_object(name: str) -> dict[str, object]:
+    return {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"}
 
 
 def _check_names(fields: Mapping[str, object], version: str) -> None:

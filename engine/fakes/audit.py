@@ -26,6 +26,7 @@ class Entry:
     model: str
     key: str | None  # a fingerprint, never the key
     in_flight: int  # with this one
+    method: str = "POST"
     path: str = ""
     status: int = 0
     fault: str | None = None
@@ -45,11 +46,11 @@ class Audit:
     high_water: int = 0  # the most that were ever in flight
     billed: int = 0  # pico-dollars
 
-    def arrive(self, *, at: float, dialect: str, key: str | None, path: str = "") -> Entry:
+    def arrive(self, *, at: float, dialect: str, key: str | None, method: str = "POST", path: str = "") -> Entry:
         """A request has come in. Every arrival is followed by one `leave`."""
         self.in_flight += 1
         self.high_water = max(self.high_water, self.in_flight)
-        entry = Entry(len(self.entries), at, dialect, "", key, self.in_flight, path)
+        entry = Entry(len(self.entries), at, dialect, "", key, self.in_flight, method, path)
         self.entries.append(entry)
         return entry
 

@@ -6,7 +6,6 @@ sees more of them done. What is processed is billed, at half the price, whether 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -31,8 +30,7 @@ class BatchBehaviour:
 
     A batch takes `seconds`, evenly over its lines; what is not done after `window_s` expires. `failing` is the share of
     lines that fail with a server's error, `expiring` of those that expire whatever the time; a line's second coming
-    draws anew. At most `queued_lines` may be under way in all. `lost` creations succeed, and their reply never comes;
-    the `unheard` ones before them are cut off and never happen.
+    draws anew. At most `queued_lines` may be under way in all.
     """
 
     seconds: float = 0.0
@@ -40,13 +38,11 @@ class BatchBehaviour:
     failing: float = 0.0
     expiring: float = 0.0
     queued_lines: int | None = None
-    lost: int = 0
-    unheard: int = 0
 
     def __post_init__(self) -> None:
         check_shares(failing=self.failing, expiring=self.expiring)
         check_counts(queued_lines=self.queued_lines)
-        check_amounts(seconds=self.seconds, window_s=self.window_s, lost=self.lost, unheard=self.unheard)
+        check_amounts(seconds=self.seconds, window_s=self.window_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,6 @@ class Jobs:
     def __init__(self, world: World, behaviour: BatchBehaviour, audit: Audit, *, seed: int) -> None:
         self.behaviour = behaviour
         self.jobs: dict[str, Job] = {}
-        self.calls: Counter[str] = Counter()  # by method and kind of path
         self._world = world
         self._audit = audit
         self._seed = seed
@@ -143,15 +138,6 @@ class Jobs:
             return None
         message = f"Enqueued token limit reached. Limit: {most} enqueued lines. Please try again once some in_progress"
         return None, "token_limit_exceeded", f"{message} batches have been completed."
-
-    def is_unheard(self) -> bool:
-        """Whether this creation is cut off before it was read."""
-        self.calls["create"] += 1
-        return self.calls["create"] <= self.behaviour.unheard
-
-    def is_lost(self) -> bool:
-        """Whether the reply to this creation never arrives."""
-        return self.calls["create"] <= self.behaviour.unheard + self.behaviour.lost
 
     def advance(self, now: float) -> None:
         """Process every line whose time has come."""

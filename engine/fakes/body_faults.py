@@ -87,6 +87,11 @@ def _spoilt(about: str, spoil: Callable[[Case, Served], Served], **settings: flo
     return Spoilt(about=about, settings=settings, spoil=spoil)
 
 
+def _in_answer(about: str, spoil: Callable[[Case, Served], Served]) -> Spoilt:
+    """About a text of a model's, or the members that only an answer has."""
+    return Spoilt(about=about, spoil=spoil, needs_answer=True)
+
+
 BODY_FAULTS: Final[Mapping[str, Spoilt]] = {
     "garbled": _spoilt(
         "half of the JSON, under a length that fits it", lambda _, s: _with_body(s, s.body[: len(s.body) // 2])
@@ -96,14 +101,16 @@ BODY_FAULTS: Final[Mapping[str, Spoilt]] = {
     "not_json": _spoilt("a sentence in place of JSON", partial(_in_place_of, b"upstream said OK", "text/plain")),
     "not_an_object": _spoilt("the answer inside of a list", lambda _, s: _with_body(s, b"[" + s.body + b"]")),
     "nan": _spoilt("NaN, which is no JSON, beside the answer", partial(_with_member, lambda _: b"NaN")),
-    "lone_surrogate": _spoilt("half a character, \\ud800, in the text", partial(_with_bytes_in_text, b"\\ud800")),
-    "nul": _spoilt("the character NUL in the text, well written", partial(_with_bytes_in_text, b"\\u0000")),
-    "line_separator": _spoilt("U+2028 and U+2029 in the text", partial(_with_bytes_in_text, "\u2028\u2029".encode())),
-    "escapes": _spoilt(
+    "lone_surrogate": _in_answer("half a character, \\ud800, in the text", partial(_with_bytes_in_text, b"\\ud800")),
+    "nul": _in_answer("the character NUL in the text, well written", partial(_with_bytes_in_text, b"\\u0000")),
+    "line_separator": _in_answer(
+        "U+2028 and U+2029 in the text", partial(_with_bytes_in_text, "\u2028\u2029".encode())
+    ),
+    "escapes": _in_answer(
         "terminal escapes and bidi marks in the text",
         partial(_with_bytes_in_text, b"\\u001b[2J\\u001b]0;x\\u0007" + "\u202e\u2066".encode()),
     ),
-    "invalid_utf8": _spoilt("bytes in the text that are no UTF-8", partial(_with_bytes_in_text, b"\xff\xfe\xc3")),
+    "invalid_utf8": _in_answer("bytes in the text that are no UTF-8", partial(_with_bytes_in_text, b"\xff\xfe\xc3")),
     "bom": _spoilt("a byte order mark before the JSON", lambda _, s: _with_body(s, b"\xef\xbb\xbf" + s.body)),
     "deep_nesting": _spoilt("lists in lists in lists beside the answer", partial(_with_member, _deep), depth=100_000),
     "long_integer": _spoilt(
@@ -111,9 +118,9 @@ BODY_FAULTS: Final[Mapping[str, Spoilt]] = {
         partial(_with_member, lambda case: b"9" * int(case.settings["digits"])),
         digits=5_000,
     ),
-    "duplicate_keys": _spoilt("members that come twice, the true ones last", _duplicated),
+    "duplicate_keys": _in_answer("members that come twice, the true ones last", _duplicated),
     "gzip_bomb": _spoilt("a thousand times larger once it is unpacked", _gzip_bomb, megabytes=128),
     "huge_body": _spoilt("100 MB of white space before the answer", _huge_body, megabytes=100),
-    "choices_null": _spoilt("null in place of the choices, or of the content", partial(_replaced, "choices", None)),
-    "choices_empty": _spoilt("no choices, or no content", partial(_replaced, "choices", [])),
+    "choices_null": _in_answer("null in place of the choices, or of the content", partial(_replaced, "choices", None)),
+    "choices_empty": _in_answer("no choices, or no content", partial(_replaced, "choices", [])),
 }

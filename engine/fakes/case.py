@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.fakes.dialect import Asked, Dialect
+from engine.fakes.dialect import Dialect
 
 __all__ = ["Case", "Ending", "Mishap", "Pace", "Refused", "Served", "Spoilt", "Unread"]
 
@@ -46,10 +46,12 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A well-formed request that meets a mishap. `settings` are the mishap's own, as the rule has them."""
+    """A request that meets a mishap. `settings` are the mishap's own, as the rule has them."""
 
     dialect: Dialect
-    asked: Asked
+    model: str
+    body: bytes
+    output_allowed: int  # tokens of all completions; 0 where no answer is asked for
     number: int
     headers: Mapping[str, str]  # of any reply to it
     wall: float  # seconds since 1970
@@ -62,10 +64,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mishap:
-    """Something that happens to a request: what a client meets, and the settings there are with their defaults."""
+    """Something that happens to a request: what a client meets, and the settings there are with their defaults.
+
+    `needs_answer`: it is about what a model says, so calls that ask for no answer never meet it.
+    """
 
     about: str
     settings: Mapping[str, float | int | str] = field(default_factory=dict, hash=False)
+    needs_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import math
 
 from engine.errors import UserError
 
-__all__ = ["check_amounts", "check_counts", "check_shares"]
+__all__ = ["check_amounts", "check_between", "check_counts", "check_shares"]
 
 
 def check_counts(**counts: object) -> None:
@@ -18,9 +18,15 @@ def check_counts(**counts: object) -> None:
 
 def check_amounts(**amounts: float | None) -> None:
     """Numbers from 0 on, seconds or dollars, or None."""
+    check_between(0, math.inf, **amounts)
+
+
+def check_between(low: float, high: float, **amounts: float | None) -> None:
+    """Numbers from `low` to `high`, and never infinite, or None."""
     for name, amount in amounts.items():
-        if amount is not None and not (amount >= 0 and math.isfinite(amount)):
-            raise UserError(f"{name} must be a number, at least 0 (got {amount})")
+        if amount is not None and not (low <= amount <= high and math.isfinite(amount)):
+            bounds = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+            raise UserError(f"{name} must be a number, {bounds} (got {amount})")
 
 
 def check_shares(**shares: float) -> None:

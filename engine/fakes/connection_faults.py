@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 from engine.fakes.case import Case, Ending, Pace, Served, Spoilt, Unread
+from engine.fakes.chance import chance
 
 __all__ = ["CONNECTION_FAULTS", "DELAYS", "UNREAD", "log_normal"]
 
@@ -29,7 +30,7 @@ def _later(case: Case, served: Served) -> Served:
 
 def _latency(case: Case, served: Served) -> Served:
     seconds, sigma = case.settings["seconds"], case.settings["sigma"]
-    return replace(served, delay_s=log_normal(seconds, sigma=sigma, draw=f"latency {case.asked}"))
+    return replace(served, delay_s=log_normal(seconds, sigma=sigma, draw=f"latency {chance(case.body, 'latency')}"))
 
 
 def _drip(case: Case, served: Served) -> Served:

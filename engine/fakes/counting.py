@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from engine.fakes.anthropic_side import AnthropicSide
-from engine.fakes.dialect import Dialect, Headers, Refusal, parsed
+from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, parsed
 from engine.fakes.openai_side import OpenAISide
 from engine.providers.foreign import encode
 
@@ -24,22 +24,22 @@ _ITEMS: Final = frozenset({
 
 
 class Counts(NamedTuple):
-    """One of the endpoints: whose, and the tokens in a body."""
+    """One of the endpoints: whose, how a body is read, and how a number of tokens is told."""
 
     dialect: Dialect
-    answer: Callable[[bytes, Headers], bytes]
+    read: Callable[[bytes, Headers], Asked]
+    write: Callable[[int], bytes]
 
 
-def _anthropic(body: bytes, headers: Headers) -> bytes:
+def _anthropic(body: bytes, headers: Headers) -> Asked:
     told = parsed(body, complaint="The request body is not valid JSON.")
     for name in _NO_PART:
         if name in told:
             raise Refusal("invalid", f"{name}: Extra inputs are not permitted")
-    asked = AnthropicSide().read(encode({**told, "max_tokens": _ENOUGH}), headers)
-    return encode({"input_tokens": asked.input_tokens})
+    return AnthropicSide().read(encode({**told, "max_tokens": _ENOUGH}), headers)
 
 
-def _openai(body: bytes, headers: Headers) -> bytes:
+def _openai(body: bytes, headers: Headers) -> Asked:
     told = parsed(body, complaint="We could not parse the JSON body of your request.")
     for name, value in told.items():
         if name not in _ITEMS:
@@ -48,8 +48,7 @@ def _openai(body: bytes, headers: Headers) -> bytes:
             message = f"Unsupported parameter: '{name}' is not offered by this fake provider."
             raise Refusal("invalid", message, field=name, code="unsupported_parameter")
     chat = {"model": told.get("model"), "messages": _messages(told)}
-    asked = OpenAISide().read(encode(chat), headers)
-    return encode({"object": "response.input_tokens", "input_tokens": asked.input_tokens})
+    return OpenAISide().read(encode(chat), headers)
 
 
 def _messages(told: Mapping[str, object]) -> list[object]:
@@ -78,6 +77,8 @@ def _turn(item: object) -> object:
 
 
 COUNTERS: Final[Mapping[str, Counts]] = {
-    "/v1/messages/count_tokens": Counts(AnthropicSide(), _anthropic),
-    "/v1/responses/input_tokens": Counts(OpenAISide(), _openai),
+    "/v1/messages/count_tokens": Counts(AnthropicSide(), _anthropic, lambda tokens: encode({"input_tokens": tokens})),
+    "/v1/responses/input_tokens": Counts(
+        OpenAISide(), _openai, lambda tokens: encode({"object": "response.input_tokens", "input_tokens": tokens})
+    ),
 }

@@ -120,11 +120,17 @@ class Dialect(Protocol):
 
     def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]: ...
 
-    def request_id(self, number: int) -> tuple[str, str]:
-        """The name and the value of the header that names this request."""
+    def request_id(self, number: int) -> str:
+        """The name of this request."""
+        ...
+
+    def headers(self, number: int) -> dict[str, str]:
+        """What stands at the head of any reply: which request it is to, and whose account was asked."""
         ...
 
     def models(self, names: Sequence[str]) -> bytes: ...
+
+    def model(self, name: str) -> bytes: ...
 
 
 def parsed(body: bytes, *, complaint: str) -> dict[str, object]:

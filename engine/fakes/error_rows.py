@@ -56,6 +56,11 @@ _LARGE: Final = (
     "The input or output tokens must be reduced in order to run successfully."
 )
 _RPM_A: Final = "This request would exceed your organization's rate limit of 1,000 requests per minute."
+_RPD: Final = (
+    "Rate limit reached for {model} in organization org-fake on requests per day (RPD): Limit 200, Used 200, "
+    "Requested 1. Please try again in 7m12s."
+)
+_RPD_A: Final = "This request would exceed your organization's rate limit of 200 requests per day."
 _ITPM_A: Final = "This request would exceed your organization's rate limit of 2,000,000 input tokens per minute."
 _HTML: Final = b"<html>\r\n<head><title>%d</title></head>\r\n<body><center><h1>%d</h1></center></body>\r\n</html>\r\n"
 
@@ -131,6 +136,11 @@ _ROWS: Final[Mapping[str, Row]] = {
         (_INVALID, "request_too_large"), ("request_too_large", None), "The request is larger than the service takes.",
         "Request exceeds the maximum size",
     ),
+    "413-tokens": Row(
+        ("tokens", "rate_limit_exceeded"), (_INVALID, None),
+        "Request too large for model `{model}` on tokens per minute (TPM): Limit 6000, Requested 9000, please reduce "
+        "your message size and try again.",
+    ),
     "413-edge": Row(shape="html"),
     "422-text": Row(says="Field 'n' is not permitted.", shape="text"),
     "422-list": Row(says="Extra inputs are not permitted", shape="list"),
@@ -159,6 +169,8 @@ _ROWS: Final[Mapping[str, Row]] = {
         ("insufficient_quota", "organization_usage_limit_exceeded"), (_LIMIT, "enforced_spend_limit_reached"), _SPENT,
         _SPENT_A,
     ),
+    "429-rush": Row((_LIMIT, "rate_limit_exceeded"), (_LIMIT, None), "Slow down: too many requests right now."),
+    "429-day": Row(("requests", "rate_limit_exceeded"), (_LIMIT, None), _RPD, _RPD_A, retry_after="432"),
     "429-flex": Row(("", "resource_unavailable"), (_LIMIT, None), _FLEX),
     "498-capacity": Row(("capacity_exceeded", "capacity_exceeded"), ("overloaded_error", None), _FLEX, "Overloaded"),
     "499-edge": Row(shape="html"),
@@ -215,7 +227,7 @@ def _body(status: int, row: Row, case: Case) -> bytes:
 
 def _openai_body(status: int, row: Row, case: Case) -> bytes:
     kind, code = row.openai
-    message = row.says.format(model=case.asked.model)
+    message = row.says.format(model=case.model)
     if row.shape == "failed":
         return encode({"object": "response", "status": "failed", "error": {"code": code, "message": message}})
     if row.shape == "router":
@@ -230,11 +242,11 @@ def _anthropic_body(row: Row, case: Case) -> bytes:
     kind, code = row.anthropic
     error: dict[str, object] = {
         "type": kind,
-        "message": (row.anthropic_says or row.says).format(model=case.asked.model),
+        "message": (row.anthropic_says or row.says).format(model=case.model),
     }
     if code is not None:
         error["details"] = {"error_code": code}
-    return encode({"type": "error", "error": error, "request_id": case.dialect.request_id(case.number)[1]})
+    return encode({"type": "error", "error": error, "request_id": case.dialect.request_id(case.number)})
 
 
 def _about(name: str, row: Row) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from engine.fakes.chance import chance
 from engine.fakes.checks import check_shares
+from engine.fakes.rules import Rule
 
-__all__ = ["Fault", "FaultRates", "drawn"]
+__all__ = ["Fault", "FaultRates", "drawn", "rule_for"]
 
 Fault = Literal["error", "overloaded", "too_fast", "reset", "stall", "truncated", "garbled", "error_under_200"]
 """What a client meets:
@@ -23,6 +25,24 @@ truncated         the connection closes in the middle of the body; billed
 garbled           half of the JSON under a length that fits it; billed
 error_under_200   an error body with a good status; not billed
 """
+
+_MISHAPS: Final[Mapping[Fault, Rule]] = {
+    "error": Rule("500-server"),
+    "overloaded": Rule("529-overloaded"),
+    "too_fast": Rule("429-rush"),
+    "reset": Rule("reset"),
+    "truncated": Rule("truncated"),
+    "garbled": Rule("garbled"),
+    "error_under_200": Rule("200-error"),
+}
+_OVERLOADED_OPENAI: Final = Rule("503-overloaded")
+
+
+def rule_for(fault: Fault, *, dialect: str, stall_s: float) -> Rule:
+    """The same as a rule has it."""
+    if fault == "stall":
+        return Rule("stall", settings={"seconds": stall_s})
+    return _OVERLOADED_OPENAI if (fault, dialect) == ("overloaded", "openai") else _MISHAPS[fault]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,15 @@ _LIMITS: Final[Mapping[Dimension, tuple[str, str]]] = {  # what the message call
     "tokens": ("tokens per min (TPM)", "tokens"),
     "input_tokens": ("input tokens per min (TPM)", "tokens"),
     "output_tokens": ("output tokens per min (TPM)", "tokens"),
+    "requests_a_day": ("requests per day (RPD)", "requests"),
+    "tokens_a_day": ("tokens per day (TPD)", "tokens"),
+}
+# What headers call it. A day's limit is told where there is no minute's, as others do who have this dialect.
+_TOLD_AS: Final[Mapping[Dimension, str]] = {
+    "requests": "requests",
+    "tokens": "tokens",
+    "requests_a_day": "requests",
+    "tokens_a_day": "tokens",
 }
 
 
@@ -83,6 +92,9 @@ class OpenAISide:
     denied_counts: bool = True  # "unsuccessful requests contribute to your per-minute limit"
 
     def key(self, headers: Headers) -> str | None:
+        """The key; Azure has a header of its own for it."""
+        if (key := headers.get("api-key")) is not None:
+            return key.strip() or None
         scheme, _, key = headers.get("authorization", "").partition(" ")
         return key.strip() or None if scheme.lower() == "bearer" else None
 
@@ -147,20 +159,36 @@ class OpenAISide:
         )
 
     def limit_headers(self, standings: Sequence[Standing], *, wall: float) -> dict[str, str]:  # noqa: ARG002 - spans here, not dates
-        headers = {}
+        headers: dict[str, str] = {}
         for standing in standings:
-            if standing.dimension in {"requests", "tokens"}:
-                headers[f"x-ratelimit-limit-{standing.dimension}"] = str(standing.limit)
-                headers[f"x-ratelimit-remaining-{standing.dimension}"] = str(standing.remaining)
-                headers[f"x-ratelimit-reset-{standing.dimension}"] = go_duration(standing.reset_s)
+            name = _TOLD_AS.get(standing.dimension)
+            if name is None or f"x-ratelimit-limit-{name}" in headers:
+                continue
+            names = [name, "project-tokens"] if standing.is_of_key and name == "tokens" else [name]
+            for each in names:
+                headers[f"x-ratelimit-limit-{each}"] = str(standing.limit)
+                headers[f"x-ratelimit-remaining-{each}"] = str(standing.remaining)
+            reset_s = standing.reset_s
+            headers[f"x-ratelimit-reset-{name}"] = (
+                str(math.ceil(reset_s)) if standing.in_seconds else go_duration(reset_s)
+            )
         return headers
 
-    def request_id(self, number: int) -> tuple[str, str]:
-        return "x-request-id", f"req_{number:032x}"
+    def request_id(self, number: int) -> str:
+        return f"req_{number:032x}"
+
+    def headers(self, number: int) -> dict[str, str]:
+        return {"x-request-id": self.request_id(number)}
 
     def models(self, names: Sequence[str]) -> bytes:
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "smelt"} for name in names]
-        return encode({"object": "list", "data": data})
+        return encode({"object": "list", "data": [_model_object(name) for name in names]})
+
+    def model(self, name: str) -> bytes:
+        return encode(_model_object(name))
+
+
+def _model_object(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "smelt"}
 
 
 def go_duration(seconds: float) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.fakes.batch_paths import LARGEST_BODY, Call, Upload, is_batch_path
+from engine.fakes.call import Call, Upload
+from engine.fakes.paths import LARGEST_BODY, is_batch_path
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -34,8 +35,8 @@ async def body_of(request: web.BaseRequest) -> bytes | None:
         return None
 
 
-async def call_of(request: web.BaseRequest, *, now: float, origin: str) -> Call:
-    """A call on files or batches, read whole."""
+async def call_of(request: web.BaseRequest, *, wall: float, origin: str) -> Call:
+    """A call that asks for no answer, read whole."""
     is_form = request.content_type == "multipart/form-data"
     return Call(
         method=request.method,
@@ -43,8 +44,8 @@ async def call_of(request: web.BaseRequest, *, now: float, origin: str) -> Call:
         query=dict(request.query),
         headers=request.headers,
         upload=await _upload(request) if is_form else None,
-        body=b"" if is_form else await body_of(request) or b"",
-        now=now,
+        body=b"" if is_form else await body_of(request),
+        wall=wall,
         origin=origin,
     )
 

@@ -54,7 +54,7 @@ def rule_from_text(text: str) -> Rule:
 def _value(text: str, *, name: str, do: str) -> object:
     """A number where a number belongs, else the text."""
     known = MISHAPS[do].settings.get(name) if do in MISHAPS else None
-    if isinstance(known, str) or name in {"contains", "model", "dialect"}:
+    if isinstance(known, str) or name in {"contains", "model", "dialect", "method", "path"}:
         return text
     try:
         return orjson.loads(text)

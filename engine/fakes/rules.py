@@ -3,6 +3,7 @@
     {"do": "429-requests", "when": {"share": 0.01}, "with": {"retry_after": "2.5"}}
     {"do": "hang", "when": {"contains": "Paris", "sighting": 1}}
     {"do": "gzip_bomb", "when": {"nth": 50}, "with": {"megabytes": 10}}
+    {"do": "reset", "when": {"method": "POST", "path": "/v1/batches", "first": 1}}
 
 The first rule that holds decides. What there is to `do`, and `with` what, `engine.fakes.mishaps` knows.
 """
@@ -36,10 +37,12 @@ class When:
     When(nth=5), When(first=3)         # every fifth that comes to the rule; the first three
     When(contains="Paris")             # in the text of any message
     When(model="gpt-*", dialect="openai")
+    When(method="GET", path="/v1/batches/*")    # calls on files, batches, models and counts meet rules as well
     When(from_s=10, until_s=20)        # seconds since the first request, or since the rules were changed
 
     `share` and `sighting` depend on the request alone, in whatever order requests come; `nth` and `first` count
-    arrivals, which many at once may change.
+    arrivals, which many at once may change. Of a call that asks for no answer, `contains` looks through all that was
+    sent, and `model` at the one it names.
     """
 
     share: float | None = None
@@ -49,6 +52,8 @@ class When:
     contains: str | None = None
     model: str | None = None
     dialect: Literal["openai", "anthropic"] | None = None
+    method: Literal["GET", "POST", "DELETE"] | None = None
+    path: str | None = None
     from_s: float = 0.0
     until_s: float | None = None
 
@@ -96,16 +101,22 @@ class Rule:
         return {**self.mishap.settings, **self.settings}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What of a request matters to rules. `body` is what chance is drawn from."""
+    """What of a request matters to rules, as far as it was read. `answers`: it asks for an answer of a model's."""
 
-    body: bytes
-    elapsed: float
+    method: str = "POST"
+    path: str = ""
+    dialect: str = ""
+    body: bytes = b""
     texts: Sequence[str] = ()
     model: str = ""
-    dialect: str = ""
-    sighting: int = 1
+    answers: bool = True
+
+    @property
+    def name(self) -> bytes:
+        """What it is known by, and chance is drawn from."""
+        return self.body if self.answers else f"{self.method} {self.path}\n".encode() + self.body
 
 
 class Judge:
@@ -127,36 +138,43 @@ class Judge:
         self._arrivals = 0
         self._began: float | None = None
 
-    def met_unread(self, *, elapsed: float) -> Rule | None:
-        """The rule that a request meets before anything is known of it but that it comes."""
+    def met_unread(self, seen: Seen, *, elapsed: float) -> Rule | None:
+        """The rule that a request meets before anything is known of it but that it comes, and where to."""
         self._arrivals += 1
-        return self._first(self._unread, Seen(b"%d" % self._arrivals, self._since(elapsed)))
+        return self._first(self._unread, seen, elapsed=elapsed, sighting=1, draw=b"%d" % self._arrivals)
 
-    def met(self, body: bytes, *, texts: Sequence[str], model: str, dialect: str, elapsed: float) -> Rule | None:
+    def met(self, seen: Seen, *, elapsed: float) -> Rule | None:
         """The rule that a request meets."""
-        sighting = self._sightings.count(body)
-        return self._first(self._read, Seen(body, self._since(elapsed), texts, model, dialect, sighting))
+        sighting = self._sightings.count(seen.name)
+        return self._first(self._read, seen, elapsed=elapsed, sighting=sighting, draw=seen.name)
 
-    def _since(self, elapsed: float) -> float:
+    def _first(
+        self, rules: Sequence[tuple[int, Rule]], seen: Seen, *, elapsed: float, sighting: int, draw: bytes
+    ) -> Rule | None:
         self._began = elapsed if self._began is None else self._began
-        return elapsed - self._began
-
-    def _first(self, rules: Sequence[tuple[int, Rule]], seen: Seen) -> Rule | None:
+        since = elapsed - self._began
         for place, rule in rules:
-            if fits(rule.when, seen):
+            if _may_meet(rule, seen) and fits(rule.when, seen, since=since, sighting=sighting):
                 self._came[place] += 1
-                if counts(rule.when, self._came[place]) and _is_drawn(rule.when, seen, place=place, seed=self._seed):
+                key = f"{self._seed}/{place}/{sighting}"
+                if counts(rule.when, self._came[place]) and _is_drawn(rule.when, draw, key=key):
                     return rule
         return None
 
 
-def fits(when: When, seen: Seen) -> bool:
-    """Whether the conditions hold that need no memory and no chance."""
+def _may_meet(rule: Rule, seen: Seen) -> bool:
+    return seen.answers or not rule.mishap.needs_answer
+
+
+def fits(when: When, seen: Seen, *, since: float, sighting: int) -> bool:
+    """Whether the conditions hold that need no memory and no chance, `since` seconds from the first request on."""
     return (
-        when.from_s <= seen.elapsed
-        and (when.until_s is None or seen.elapsed < when.until_s)
+        when.from_s <= since
+        and (when.until_s is None or since < when.until_s)
         and when.dialect in (None, seen.dialect)
-        and when.sighting in (None, seen.sighting)
+        and when.method in (None, seen.method)
+        and when.sighting in (None, sighting)
+        and (when.path is None or fnmatchcase(seen.path, when.path))
         and (when.model is None or fnmatchcase(seen.model, when.model))
         and (when.contains is None or any(when.contains in text for text in seen.texts))
     )
@@ -167,10 +185,8 @@ def counts(when: When, came: int) -> bool:
     return (when.nth is None or came % when.nth == 0) and (when.first is None or came <= when.first)
 
 
-def _is_drawn(when: When, seen: Seen, *, place: int, seed: int) -> bool:
-    if when.share is None:
-        return True
-    return chance(seen.body, f"{seed}/{place}/{seen.sighting}") < when.share
+def _is_drawn(when: When, draw: bytes, *, key: str) -> bool:
+    return when.share is None or chance(draw, key) < when.share
 
 
 def _check_setting(do: str, name: str, value: object, *, defaults: Mapping[str, float | int | str]) -> None:

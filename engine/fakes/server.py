@@ -1,6 +1,6 @@
 """A provider to test against: a world behind HTTP in both dialects on one port. Thin; `service` decides.
 
-POST /v1/chat/completions · POST /v1/messages · GET /v1/models
+POST /v1/chat/completions · POST /v1/messages · GET /v1/models · GET /v1/models/NAME
 POST /v1/messages/count_tokens · POST /v1/responses/input_tokens
 /v1/files · /v1/batches · /v1/messages/batches
 GET /control/audit · GET, PATCH, PUT /control/behaviour · GET /control/mishaps · POST /control/reset
@@ -17,16 +17,16 @@ from weakref import WeakSet
 from engine.clock import Clock, SystemClock
 from engine.errors import UserError
 from engine.fakes.anthropic_side import AnthropicSide
+from engine.fakes.asked_mishaps import MISHAP_HEADER
 from engine.fakes.audit import Audit
-from engine.fakes.batch_paths import BatchPaths, is_batch_path
 from engine.fakes.batches import Jobs
 from engine.fakes.behaviour import Behaviour
 from engine.fakes.case import Served, Unread
 from engine.fakes.control import behaviour_from, mishaps_record, record_of_behaviour
-from engine.fakes.counting import COUNTERS
 from engine.fakes.dialect import Dialect, Refusal
 from engine.fakes.door import HOST, Door
 from engine.fakes.openai_side import OpenAISide
+from engine.fakes.paths import Paths, dialect_of
 from engine.fakes.reading import body_of, call_of, request_factory
 from engine.fakes.sending import reset, send
 from engine.fakes.service import Moment, Service
@@ -38,9 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FakeProvider", "serve"]
 
-_OPENAI: Final = OpenAISide()
-_ANTHROPIC: Final = AnthropicSide()
-_DIALECT_AT: Final[dict[str, Dialect]] = {"/v1/chat/completions": _OPENAI, "/v1/messages": _ANTHROPIC}
+_ANSWERS_AT: Final[dict[str, Dialect]] = {"/v1/chat/completions": OpenAISide(), "/v1/messages": AnthropicSide()}
 
 
 class FakeProvider:
@@ -77,7 +75,7 @@ class FakeProvider:
         self._began = self._clock.monotonic()
         self._service = Service(self._world, behaviour)
         self.jobs = Jobs(self._world, behaviour.batches, self.audit, seed=behaviour.seed)
-        self._batch_paths = BatchPaths(self.jobs, self._service)
+        self._paths = Paths(self.jobs, self._service)
 
     def __repr__(self) -> str:
         audit = self.audit
@@ -128,72 +126,56 @@ class FakeProvider:
         await self._door.aclose()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        dialect = _DIALECT_AT.get(request.path)
-        if dialect is not None and request.method == "POST":
-            return await self._answer(request, dialect)
         if request.path.startswith("/control/"):
             return await self._control(request)
-        if is_batch_path(request.path):
-            return await self._batch_call(request)
-        return await self._small_call(request)
+        dialect = _ANSWERS_AT.get(request.path) if request.method == "POST" else None
+        if self._may_break(request) and self._breaks(request, dialect):
+            return reset(request)
+        return await (self._call(request) if dialect is None else self._answer(request, dialect))
 
     async def _answer(self, request: web.BaseRequest, dialect: Dialect) -> web.StreamResponse:
         service = self._service
-        if (service.judge.watches or self._wears_out) and self._breaks(request, service, dialect):
-            return reset(request)
         body = await body_of(request)
         try:
             if body is None:
-                served = self._turned_away(request, Refusal("too_large", "Request too large"))
+                too_large = Refusal("too_large", "Request too large")
+                served = service.refuse(dialect, request.headers, too_large, self._moment(), path=request.path)
             else:
                 served = service.serve(dialect, request.headers, body, self._moment(), path=request.path)
-            await self._clock.sleep(served.delay_s)
-            if served.ending == "breaks_when_reused" and request.transport is not None:
-                self._worn_out.add(request.transport)
-                self._wears_out = True
-            return await send(request, served, clock=self._clock)
+            return await self._sent(request, served)
         finally:
             service.audit.leave()
 
-    def _breaks(self, request: web.BaseRequest, service: Service, dialect: Dialect) -> bool:
-        """Whether the connection is to break before the request is read."""
-        now = self._moment()
-        if request.transport in self._worn_out:
-            service.lose(dialect, request.headers, now, fault="breaks_when_reused", path=request.path)
-            return True
-        rule = service.judge.met_unread(elapsed=now.elapsed)
-        if rule is None:
-            return False
-        service.lose(dialect, request.headers, now, fault=rule.do, path=request.path)
-        if isinstance(rule.mishap, Unread) and rule.mishap.closes_the_door:
-            self._door.shut(float(rule.all_settings["seconds"]))
-        return True
-
-    async def _small_call(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Models, counts, and what there is not."""
-        service, counts = self._service, COUNTERS.get(request.path)
-        if request.method == "GET" and request.path == "/v1/models":
-            return _json(service.models(_dialect_of(request)))
-        body = await body_of(request)
+    async def _call(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Files, batches, models, counts, and what there is not."""
+        service, paths = self._service, self._paths
+        call = await call_of(request, wall=self._clock.time(), origin=f"http://{HOST}:{self.port}")
         try:
-            if body is None:
-                served = self._turned_away(request, Refusal("too_large", "Request too large"))
-            elif counts is not None and request.method == "POST":
-                served = service.count(counts, request.headers, body, self._moment(), path=request.path)
-            else:
-                what = f"Invalid URL ({request.method} {request.path})"
-                served = self._turned_away(request, Refusal("not_found", what))
-            return await send(request, served, clock=self._clock)
+            return await self._sent(request, paths.answer(call, self._moment()))
         finally:
             service.audit.leave()
 
-    def _turned_away(self, request: web.BaseRequest, refusal: Refusal) -> Served:
-        dialect = _dialect_of(request)
-        return self._service.refuse(dialect, request.headers, refusal, self._moment(), path=request.path)
+    async def _sent(self, request: web.BaseRequest, served: Served) -> web.StreamResponse:
+        await self._clock.sleep(served.delay_s)
+        if served.ending == "breaks_when_reused" and request.transport is not None:
+            self._worn_out.add(request.transport)
+            self._wears_out = True
+        return await send(request, served, clock=self._clock)
 
-    async def _batch_call(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = await call_of(request, now=self._clock.time(), origin=f"http://{HOST}:{self.port}")
-        return await send(request, self._batch_paths.answer(call), clock=self._clock)
+    def _may_break(self, request: web.BaseRequest) -> bool:
+        return self._service.judge.watches or self._wears_out or MISHAP_HEADER in request.headers
+
+    def _breaks(self, request: web.BaseRequest, dialect: Dialect | None) -> bool:
+        """Whether the connection is to break before the request is read."""
+        service, now, method, path = self._service, self._moment(), request.method, request.path
+        whose = dialect or dialect_of(path, request.headers)
+        if request.transport in self._worn_out:
+            service.lose(whose, request.headers, now, fault="breaks_when_reused", method=method, path=path)
+            return True
+        rule = service.met_unread(whose, request.headers, now, method=method, path=path)
+        if rule is not None and isinstance(rule.mishap, Unread) and rule.mishap.closes_the_door:
+            self._door.shut(float(rule.all_settings["seconds"]))
+        return rule is not None
 
     async def _control(self, request: web.BaseRequest) -> web.Response:
         """Look at and change what holds. What cannot be meant is a line under 400."""
@@ -235,10 +217,6 @@ def serve(fake: FakeProvider, *, on_ready: Callable[[FakeProvider], None]) -> No
             await asyncio.get_running_loop().create_future()
 
     asyncio.run(serving())
-
-
-def _dialect_of(request: web.BaseRequest) -> Dialect:
-    return _ANTHROPIC if "anthropic-version" in request.headers else _OPENAI
 
 
 def _json(body: bytes, *, status: int = 200) -> web.Response:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from engine.fakes.asked_mishaps import mishap_asked_for, unread_mishap_asked_for
 from engine.fakes.audit import Audit, Entry, fingerprint
 from engine.fakes.behaviour import Behaviour
-from engine.fakes.case import Case, Ending, Refused, Served, Spoilt
+from engine.fakes.call import Call
+from engine.fakes.case import Case, Refused, Served, Spoilt
 from engine.fakes.chance import Sightings, chance
 from engine.fakes.connection_faults import log_normal
-from engine.fakes.counting import Counts
-from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, RefusalKind, answer_to
-from engine.fakes.faults import Fault, drawn
-from engine.fakes.limits import Charge, Gate, Gates, RateLimits
+from engine.fakes.dialect import Asked, Dialect, Headers, Refusal, answer_to
+from engine.fakes.faults import Fault, drawn, rule_for
+from engine.fakes.limits import Charge, Gates, RateLimits
 from engine.fakes.prompt_cache import PromptCache
-from engine.fakes.rules import Judge, Rule
+from engine.fakes.rules import Judge, Rule, Seen
 from engine.messages import SIMULATED_HEADER
 from engine.prices import PICO_PER_USD
 from engine.providers.simulated import Answered, World
 
-__all__ = ["Moment", "Service", "named"]
+__all__ = ["Moment", "Service"]
 
-_REFUSALS: Final[Mapping[Fault, tuple[RefusalKind, str]]] = {
-    "error": ("server", "Internal error"),
-    "overloaded": ("overloaded", "Overloaded"),
-    "too_fast": ("rate", "Slow down: too many requests right now."),
-}
 _BROKE: Final = "You exceeded your current quota: your credit balance is too low. Please go to plans and billing."
-_ENDINGS: Final[Mapping[Fault | None, Ending]] = {"reset": "reset", "truncated": "truncated"}
+_FREE: Final = Charge(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +36,30 @@ class Moment:
     wall: float
 
 
+@dataclass(slots=True)
+class _Visit:
+    """A request while it is decided about."""
+
+    dialect: Dialect
+    headers: Headers
+    body: bytes
+    moment: Moment
+    entry: Entry
+
+
 class Service:
     """Answers for a world in any dialect, within limits and with faults, and writes down what it saw.
 
     What is said depends on the world and the request alone, never on the order of arrival; whether a limit or a fault
-    is in the way depends on what came before.
+    is in the way depends on what came before. Whoever asks must call `audit.leave` once what was served is out.
     """
 
     def __init__(self, world: World, behaviour: Behaviour) -> None:
         self.world = world
         self.audit = Audit()
         self._gates = Gates(behaviour.limits)
+        self._count_gates = Gates(_count_limits(behaviour))
         self._cache = PromptCache()
-        self._count_gate = Gate(RateLimits(rpm=behaviour.count_rpm))
         self._sightings = Sightings()
         self._behave(behaviour)
 
@@ -68,54 +75,64 @@ class Service:
     def change(self, behaviour: Behaviour, *, now: float) -> None:
         """Behave like this from now on. What was billed stays so; times of rules and changes begin anew."""
         self._gates.change(behaviour.limits, now=now)
-        self._count_gate.change(RateLimits(rpm=behaviour.count_rpm), now=now)
+        self._count_gates.change(_count_limits(behaviour), now=now)
         self._behave(behaviour)
 
+    # -- what comes in
+
     def serve(self, dialect: Dialect, headers: Headers, body: bytes, moment: Moment, *, path: str = "") -> Served:
-        """Decide about one request. Whoever calls must call `audit.leave` once the answer is out."""
+        """Decide about a request for an answer."""
         self._change(moment.elapsed)
-        key = dialect.key(headers)
-        entry = self._arrived(dialect, key, moment, path)
+        visit = self._arrived(dialect, headers, body, moment, path=path)
         try:
-            served = self._answer(dialect, key, headers, body, moment, entry)
+            served = self._answer(visit)
         except Refusal as refusal:
-            served = self._refused(dialect, refusal, entry, moment)
-        entry.status = served.status
+            served = self._refused(visit, refusal, self._headers(visit))
+        visit.entry.status = served.status
         return served
 
-    def count(self, counts: Counts, headers: Headers, body: bytes, moment: Moment, *, path: str) -> Served:
-        """How many tokens a request would have: free, and with a limit of its own."""
-        dialect = counts.dialect
-        key = dialect.key(headers)
-        entry = self._arrived(dialect, key, moment, path)
+    def attend(self, dialect: Dialect, call: Call, moment: Moment, *, work: Callable[[], bytes]) -> Served:
+        """A call that asks for no answer: the key is looked at and rules are kept; what is said is `work`'s to know."""
+        visit = self._arrived(dialect, call.headers, call.content, moment, path=call.path, method=call.method)
+        headers = named(dialect, visit.entry.number)
         try:
-            self.check_key(key)
-            counted = counts.answer(body, headers)
-            denial = self._count_gate.admit(Charge(0, 0), now=moment.elapsed, denied_counts=dialect.denied_counts)
-            if denial is not None:
-                raise dialect.deny(denial, model="any")
-            served = Served(200, named(dialect, entry.number), counted)
+            self._check_key(visit)
+            served = self._attended(visit, call, lambda: Served(200, headers, work()))
         except Refusal as refusal:
-            served = self._refused(dialect, refusal, entry, None)
-        entry.status = served.status
+            served = self._refused(visit, refusal, headers)
+        visit.entry.status = served.status
         return served
 
     def refuse(self, dialect: Dialect, headers: Headers, refusal: Refusal, moment: Moment, *, path: str = "") -> Served:
-        """Turn away what is no request for an answer (a wrong path, a body beyond all bounds), and write it down."""
-        entry = self._arrived(dialect, dialect.key(headers), moment, path)
-        served = self._refused(dialect, refusal, entry, None)
-        entry.status = served.status
+        """Turn away what could not be read, and write it down."""
+        visit = self._arrived(dialect, headers, b"", moment, path=path)
+        served = self._refused(visit, refusal, named(dialect, visit.entry.number))
+        visit.entry.status = served.status
         return served
 
-    def lose(self, dialect: Dialect, headers: Headers, moment: Moment, *, fault: str, path: str) -> None:
+    def met_unread(self, dialect: Dialect, headers: Headers, moment: Moment, *, method: str, path: str) -> Rule | None:
+        """The rule by which the connection breaks before the request is read; then that is written down."""
+        seen = Seen(method=method, path=path, dialect=dialect.name)
+        rule = unread_mishap_asked_for(headers) or self.judge.met_unread(seen, elapsed=moment.elapsed)
+        if rule is not None:
+            self.lose(dialect, headers, moment, fault=rule.do, method=method, path=path)
+        return rule
+
+    def lose(
+        self, dialect: Dialect, headers: Headers, moment: Moment, *, fault: str, method: str = "POST", path: str
+    ) -> None:
         """Write down a request whose connection broke before it was read; it has left already."""
-        entry = self._arrived(dialect, dialect.key(headers), moment, path)
-        entry.fault = fault
+        visit = self._arrived(dialect, headers, b"", moment, path=path, method=method)
+        visit.entry.fault = fault
         self.audit.leave()
 
-    def _arrived(self, dialect: Dialect, key: str | None, moment: Moment, path: str) -> Entry:
+    def _arrived(
+        self, dialect: Dialect, headers: Headers, body: bytes, moment: Moment, *, path: str, method: str = "POST"
+    ) -> _Visit:
+        key = dialect.key(headers)
         shown_key = None if key is None else fingerprint(key)
-        return self.audit.arrive(at=moment.elapsed, dialect=dialect.name, key=shown_key, path=path)
+        entry = self.audit.arrive(at=moment.elapsed, dialect=dialect.name, key=shown_key, method=method, path=path)
+        return _Visit(dialect, headers, body, moment, entry)
 
     def _change(self, now: float) -> None:
         self._began = now if self._began is None else self._began
@@ -126,96 +143,58 @@ class Service:
             if change.faults is not None:
                 self._faults, self._faulty = change.faults, change.faults.any
 
-    def _answer(
-        self, dialect: Dialect, key: str | None, headers: Headers, body: bytes, moment: Moment, entry: Entry
-    ) -> Served:
-        self.check_key(key)
-        asked = dialect.read(body, headers)
-        entry.model = asked.model
-        self._check_context(asked)
+    # -- answers
+
+    def _answer(self, visit: _Visit) -> Served:
+        self._check_key(visit)
+        asked = self._read(visit)
         self.check_quota()
-        asked = self._cached(asked, entry, moment)
-        self._admit(dialect, asked, moment, entry)
-        if self.judge.decides and (rule := self._rule(dialect, asked, body, moment)) is not None:
-            return self._met(rule, dialect, asked, body, moment, entry)
-        entry.fault = fault = self._fault(body)
-        if fault is not None and (fault in _REFUSALS or fault == "error_under_200"):
-            return self._failed(dialect, fault, entry, moment)
-        served = self._worked(dialect, asked, body, moment, entry)
-        return served if fault is None else self._spoilt(fault, served)
+        asked = self._cached(asked, visit)
+        self._admit(asked, visit)
+        rule = self._rule(visit, lambda: _seen(asked, visit))
+        fault = None if rule is not None else self._fault(visit.body)
+        if fault is not None:
+            rule = rule_for(fault, dialect=visit.dialect.name, stall_s=self.behaviour.stall_s)
+        if rule is None:
+            return self._worked(asked, visit)
+        case = self._case(visit, rule, self._headers(visit), asked)
+        return self._met(rule, case, lambda: self._worked(asked, visit), visit.entry, name=fault)
 
-    def _rule(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment) -> Rule | None:
-        texts = [message.content for message in asked.messages]
-        return self.judge.met(body, texts=texts, model=asked.model, dialect=dialect.name, elapsed=moment.elapsed)
+    def _read(self, visit: _Visit) -> Asked:
+        """The request, if it is one; where the service says so, one that is none counts as well."""
+        try:
+            asked = visit.dialect.read(visit.body, visit.headers)
+            visit.entry.model = asked.model
+            self._check_context(asked)
+        except Refusal:
+            if visit.dialect.denied_counts:
+                self._gates.of(visit.entry.model, visit.entry.key).waste(now=visit.moment.elapsed)
+            raise
+        return asked
 
-    def _met(self, rule: Rule, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
-        """What comes of a request that meets a rule."""
-        mishap = rule.mishap
-        entry.fault = None if rule.do == "answer" else rule.do
-        case = Case(dialect, asked, entry.number, self._headers(dialect, entry, moment), moment.wall, rule.all_settings)
-        if isinstance(mishap, Refused):
-            served = mishap.say(case)
-        elif isinstance(mishap, Spoilt):
-            served = mishap.spoil(case, self._worked(dialect, asked, body, moment, entry))
-        else:
-            raise AssertionError("unreachable: what happens before a request is read has happened")
-        changed = {**served.headers, **rule.headers} if rule.headers else served.headers
-        return replace(served, headers={name: text for name, text in changed.items() if text is not None})
-
-    def _worked(self, dialect: Dialect, asked: Asked, body: bytes, moment: Moment, entry: Entry) -> Served:
+    def _worked(self, asked: Asked, visit: _Visit) -> Served:
         """A good answer: the work is done, and billed."""
         answered = answer_to(asked, self.world)
-        self._gates.of(asked.model).produced(_charge(asked), answered.output_tokens)
+        entry = visit.entry
+        self._gates.of(entry.model, entry.key).produced(_charge(asked), answered.output_tokens)
         self.audit.bill(entry, asked.usage(answered.output_tokens), price=self.world.price)
-        reply = dialect.write(asked, answered.completions, number=entry.number, created=int(moment.wall))
-        delay_s = self._delay(answered, body)
-        self._keep(asked, entry, moment, delay_s=delay_s)
-        return Served(200, self._headers(dialect, entry, moment), reply, delay_s)
+        created = int(visit.moment.wall)
+        reply = visit.dialect.write(asked, answered.completions, number=entry.number, created=created)
+        delay_s = self._delay(answered, visit.body)
+        self._keep(asked, visit, delay_s=delay_s)
+        return Served(200, self._headers(visit), reply, delay_s)
 
-    def _cached(self, asked: Asked, entry: Entry, moment: Moment) -> Asked:
+    def _cached(self, asked: Asked, visit: _Visit) -> Asked:
         """The request with what the cache has of its prompt. Caches are of a key and a model."""
         if not asked.cuts:
             return asked
-        return replace(asked, cached=self._cache.use((entry.key, asked.model), asked.cuts, now=moment.elapsed))
+        cached = self._cache.use((visit.entry.key, asked.model), asked.cuts, now=visit.moment.elapsed)
+        return replace(asked, cached=cached)
 
-    def _keep(self, asked: Asked, entry: Entry, moment: Moment, *, delay_s: float) -> None:
+    def _keep(self, asked: Asked, visit: _Visit, *, delay_s: float) -> None:
         """What was written to the cache can be read once the answer is out."""
-        now = moment.elapsed
-        self._cache.keep((entry.key, asked.model), asked.cuts, now=now, answered_at=now + delay_s)
-
-    def _spoilt(self, fault: Fault, served: Served) -> Served:
-        return replace(
-            served,
-            body=served.body[: len(served.body) // 2] if fault == "garbled" else served.body,
-            delay_s=served.delay_s + (self.behaviour.stall_s if fault == "stall" else 0.0),
-            ending=_ENDINGS.get(fault, "whole"),
-        )
-
-    def check_key(self, key: str | None) -> None:
-        """Refuse any key but ours, if there is one."""
-        if self.behaviour.api_key is not None and key != self.behaviour.api_key:
-            raise Refusal("unauthorized", "Incorrect API key provided." if key else "No API key was provided.")
-
-    def _check_context(self, asked: Asked) -> None:
-        window = self.behaviour.context_tokens
-        needed = asked.input_tokens + asked.max_tokens
-        if window is not None and needed > window:
-            raise Refusal("context", f"prompt is too long: {needed} tokens > {window} maximum", field="messages")
-
-    def check_quota(self) -> None:
-        """Refuse once the money is used up; the request that used it up was answered."""
-        if self._quota is not None and self.audit.billed >= self._quota:
-            raise Refusal("quota", _BROKE)
-
-    def _admit(self, dialect: Dialect, asked: Asked, moment: Moment, entry: Entry) -> None:
-        if not self._gates.limits.any:
-            return
-        charge = _charge(asked)
-        gate = self._gates.of(asked.model)
-        denial = gate.admit(charge, now=moment.elapsed, denied_counts=dialect.denied_counts)
-        if denial is not None:
-            raise dialect.deny(denial, model=asked.model)
-        entry.tokens_charged = gate.tokens_charged(charge)
+        now = visit.moment.elapsed
+        self._cache.keep((visit.entry.key, asked.model), asked.cuts, now=now, answered_at=now + delay_s)
 
     def _fault(self, body: bytes) -> Fault | None:
         if not self._faulty:
@@ -230,35 +209,122 @@ class Service:
             latency = log_normal(latency, sigma=behaviour.latency_sigma, draw=draw)
         return latency * behaviour.latency_scale
 
-    def _failed(self, dialect: Dialect, fault: Fault, entry: Entry, moment: Moment) -> Served:
-        kind, message = _REFUSALS.get(fault, _REFUSALS["error"])
-        served = self._refused(dialect, Refusal(kind, message), entry, moment)
-        return Served(200, served.headers, served.body) if fault == "error_under_200" else served
+    # -- rules
 
-    def _refused(self, dialect: Dialect, refusal: Refusal, entry: Entry, moment: Moment | None) -> Served:
-        """No. Limits are told with it, unless it has nothing to do with them."""
-        status, body = dialect.refuse(refusal, number=entry.number)
-        headers = named(dialect, entry.number) if moment is None else self._headers(dialect, entry, moment)
+    def _attended(self, visit: _Visit, call: Call, work: Callable[[], Served]) -> Served:
+        def seen() -> Seen:
+            texts = (visit.body.decode("utf-8", "replace"),)
+            return Seen(
+                method=call.method, path=call.path, dialect=visit.dialect.name, body=visit.body, texts=texts,
+                model=call.model, answers=False,
+            )  # fmt: skip
+
+        rule = self._rule(visit, seen, answers=False)
+        if rule is None:
+            return work()
+        return self._met(rule, self._case(visit, rule, named(visit.dialect, visit.entry.number)), work, visit.entry)
+
+    def _rule(self, visit: _Visit, seen: Callable[[], Seen], *, answers: bool = True) -> Rule | None:
+        """What the request asks to meet itself, else the rule that holds for it."""
+        asked_for = mishap_asked_for(visit.headers, answers=answers)
+        if asked_for is not None or not self.judge.decides:
+            return asked_for
+        return self.judge.met(seen(), elapsed=visit.moment.elapsed)
+
+    def _case(self, visit: _Visit, rule: Rule, headers: Headers, asked: Asked | None = None) -> Case:
+        return Case(
+            dialect=visit.dialect,
+            model="any" if asked is None else asked.model,
+            body=visit.body,
+            output_allowed=0 if asked is None else asked.n * asked.max_tokens,
+            number=visit.entry.number,
+            headers=headers,
+            wall=visit.moment.wall,
+            settings=rule.all_settings,
+        )
+
+    def _met(
+        self, rule: Rule, case: Case, work: Callable[[], Served], entry: Entry, *, name: str | None = None
+    ) -> Served:
+        """What comes of a request that meets a rule; in the audit it has the rule's name, or another."""
+        mishap = rule.mishap
+        if isinstance(mishap, Refused):
+            served = mishap.say(case)
+        elif isinstance(mishap, Spoilt):
+            served = mishap.spoil(case, work())
+        else:
+            raise AssertionError("unreachable: what happens before a request is read has happened")
+        entry.fault = name or (None if rule.do == "answer" else rule.do)
+        changed = {**served.headers, **rule.headers} if rule.headers else served.headers
+        return replace(served, headers={header: text for header, text in changed.items() if text is not None})
+
+    # -- refusals and limits
+
+    def _check_key(self, visit: _Visit) -> None:
+        """Refuse any key but ours, if there is one."""
+        if self.behaviour.api_key is None:
+            return
+        if (key := visit.dialect.key(visit.headers)) != self.behaviour.api_key:
+            raise Refusal("unauthorized", "Incorrect API key provided." if key else "No API key was provided.")
+
+    def _check_context(self, asked: Asked) -> None:
+        window = self.behaviour.context_tokens
+        needed = asked.input_tokens + asked.max_tokens
+        if window is not None and needed > window:
+            raise Refusal("context", f"prompt is too long: {needed} tokens > {window} maximum", field="messages")
+
+    def check_quota(self) -> None:
+        """Refuse once the money is used up; the request that used it up was answered."""
+        if self._quota is not None and self.audit.billed >= self._quota:
+            raise Refusal("quota", _BROKE)
+
+    def admit_count(self, dialect: Dialect, headers: Headers, moment: Moment) -> None:
+        """Let a count in, or refuse it: counts are free and have a limit of their own."""
+        key = dialect.key(headers)
+        gate = self._count_gates.of("", None if key is None else fingerprint(key))
+        denial = gate.admit(_FREE, now=moment.elapsed, denied_counts=dialect.denied_counts)
+        if denial is not None:
+            raise dialect.deny(denial, model="any")
+
+    def _admit(self, asked: Asked, visit: _Visit) -> None:
+        if not self._gates.any:
+            return
+        charge = _charge(asked)
+        gate = self._gates.of(asked.model, visit.entry.key)
+        denial = gate.admit(charge, now=visit.moment.elapsed, denied_counts=visit.dialect.denied_counts)
+        if denial is not None:
+            raise visit.dialect.deny(denial, model=asked.model)
+        visit.entry.tokens_charged = gate.tokens_charged(charge)
+
+    def _refused(self, visit: _Visit, refusal: Refusal, headers: Headers) -> Served:
+        """No."""
+        status, body = visit.dialect.refuse(refusal, number=visit.entry.number)
         return Served(status, {**headers, **(refusal.headers if self.behaviour.tells_limits else {})}, body)
 
-    def _headers(self, dialect: Dialect, entry: Entry, moment: Moment) -> dict[str, str]:
-        """What stands at the head of a reply: who is asked, and how the limits stand."""
-        headers = named(dialect, entry.number)
-        if self._gates.limits.any and self.behaviour.tells_limits:
-            standings = self._gates.of(entry.model).standings()
-            headers.update(dialect.limit_headers(standings, wall=moment.wall))
+    def _headers(self, visit: _Visit) -> dict[str, str]:
+        """What stands at the head of an answer: who is asked, and how the limits stand."""
+        entry = visit.entry
+        headers = named(visit.dialect, entry.number)
+        if self._gates.any and self.behaviour.tells_limits:
+            standings = self._gates.of(entry.model, entry.key).standings()
+            headers.update(visit.dialect.limit_headers(standings, wall=visit.moment.wall))
         return headers
 
-    def models(self, dialect: Dialect) -> bytes:
-        """The list of models: the world's name, though any name is answered to."""
-        return dialect.models([self.world.name])
+
+def _count_limits(behaviour: Behaviour) -> RateLimits:
+    return RateLimits(rpm=behaviour.count_rpm, per_key=behaviour.limits.per_key)
 
 
 def _charge(asked: Asked) -> Charge:
     return Charge(asked.counted_tokens, asked.n * asked.max_tokens)
 
 
+def _seen(asked: Asked, visit: _Visit) -> Seen:
+    texts = [message.content for message in asked.messages]
+    dialect, path = visit.dialect.name, visit.entry.path
+    return Seen(path=path, dialect=dialect, body=visit.body, texts=texts, model=asked.model)
+
+
 def named(dialect: Dialect, number: int) -> dict[str, str]:
     """The headers of any reply: its number, and that no model has given it."""
-    name, value = dialect.request_id(number)
-    return {"content-type": "application/json", SIMULATED_HEADER: "1", name: value}
+    return {"content-type": "application/json", SIMULATED_HEADER: "1", **dialect.headers(number)}

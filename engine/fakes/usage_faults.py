@@ -35,7 +35,7 @@ def _all(value: Callable[[int], object], usage: Usage, _: Case) -> object:
 
 
 def _above_cap(usage: Usage, case: Case) -> object:
-    output = case.asked.n * case.asked.max_tokens + 1
+    output = case.output_allowed + 1
     if case.is_anthropic:
         return {**usage, "output_tokens": output}
     return {**usage, "completion_tokens": output, "total_tokens": usage["prompt_tokens"] + output}
@@ -79,7 +79,7 @@ def _other_model(case: Case, served: Served) -> Served:
 
 
 def _spoilt(about: str, spoil: Callable[[Case, Served], Served]) -> Spoilt:
-    return Spoilt(about=about, spoil=spoil)
+    return Spoilt(about=about, spoil=spoil, needs_answer=True)
 
 
 def _usage(about: str, change: Callable[[Usage, Case], object]) -> Spoilt:
@@ -112,6 +112,9 @@ CHOICE_FAULTS: Final[Mapping[str, Spoilt]] = {
     "content_null": _spoilt("null for a text", partial(_with_text, None)),
     "content_number": _spoilt("a number for a text", partial(_with_text, 42)),
     "other_model": Spoilt(
-        about="another model's name in the answer", settings={"model": "another-model"}, spoil=_other_model
+        about="another model's name in the answer",
+        settings={"model": "another-model"},
+        spoil=_other_model,
+        needs_answer=True,
     ),
 }

@@ -19,14 +19,14 @@ from engine.fakes.faults import FaultRates
 from engine.fakes.limits import RateLimits
 from engine.fakes.mishaps import MISHAPS
 from engine.fakes.rule_forms import record_of_rule, rule_from_text, rule_of
-from engine.fakes.rules import Judge, Rule, When
+from engine.fakes.rules import Judge, Rule, Seen, When
 
 READ = [name for name, mishap in MISHAPS.items() if not isinstance(mishap, Unread)]
 
 
 def met(judge: Judge, text: str = "hello", *, model: str = "m", dialect: str = "openai", at: float = 0.0) -> str | None:
     """What a request meets."""
-    rule = judge.met(text.encode(), texts=[text], model=model, dialect=dialect, elapsed=at)
+    rule = judge.met(Seen(body=text.encode(), texts=[text], model=model, dialect=dialect), elapsed=at)
     return None if rule is None else rule.do
 
 
@@ -108,7 +108,7 @@ def test_a_share_is_kept_and_another_rule_another_seed_and_another_try_draw_anew
 def test_before_a_request_is_read_rules_know_only_that_it_comes() -> None:
     judge = judge_of(Rule("reset_unread", When(nth=2)), Rule("hang"))
 
-    assert [rule and rule.do for rule in (judge.met_unread(elapsed=0.0) for _ in range(4))] == [
+    assert [rule and rule.do for rule in (judge.met_unread(Seen(), elapsed=0.0) for _ in range(4))] == [
         None, "reset_unread", None, "reset_unread",
     ]  # fmt: skip
     assert met(judge) == "hang"
@@ -205,7 +205,7 @@ BEHAVIOURS = st.builds(
     latency_s=st.none() | st.floats(0, 9),
     context_tokens=st.none() | st.integers(1, 99),
     quota_usd=st.none() | st.floats(0, 9),
-    batches=st.builds(BatchBehaviour, seconds=st.floats(0, 9), lost=st.integers(0, 3)),
+    batches=st.builds(BatchBehaviour, seconds=st.floats(0, 9)),
     seed=st.integers(0, 99),
 )
 

@@ -122,8 +122,8 @@ def test_both_dialects_and_the_control_plane_share_a_port() -> None:
     assert models[1]["data"][0]["id"] == anthropic_models[1]["data"][0]["id"] == "echo"
     assert (lost[0], lost[1]["error"]["type"]) == (404, "invalid_request_error")
     assert (anthropic_lost[0], anthropic_lost[1]["error"]["type"]) == (404, "not_found_error")
-    assert (audit[1]["requests"], audit[1]["in_flight"]) == (4, 0)
-    assert [entry["number"] for entry in audit[1]["entries"]] == [1, 2, 3]
+    assert (audit[1]["requests"], audit[1]["in_flight"]) == (6, 0)
+    assert [entry["number"] for entry in audit[1]["entries"]] == [1, 2, 3, 4, 5]
 
 
 def test_a_body_beyond_all_bounds_is_refused() -> None:
