@@ -65,7 +65,7 @@ class Question:
 
     Its time begins to run when it is first sent: a long line is no failure of whoever stands in it. `allowed` is how
     many tokens its answer may have where money is short; once it `was_cut` for that, it is all that was asked for. Once
-    it `is_given_up` it is not sent any more.
+    it `is_given_up` it is not sent any more. `failed_with` is what its last attempt failed with.
     """
 
     request: Request
@@ -80,6 +80,7 @@ class Question:
     is_given_up: bool = False
     allowed: int = 0
     was_cut: bool = False
+    failed_with: Verdict | None = None
     race: Race | None = None
 
 

@@ -286,6 +286,7 @@ class Branch:
             raise ending.error
         if ending.verdict is None:
             raise AssertionError("unreachable")
+        question.failed_with = ending.verdict
         raise Setback(ending.verdict, in_outage=self.crowd.paused)
 
     # -- what one failure means for everybody

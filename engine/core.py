@@ -100,7 +100,7 @@ class Engine:
         formers: Sequence[str] = (),
     ) -> None:
         check_seconds(deadline_s=deadline_s, run_deadline_s=inf if run_deadline_s is None else run_deadline_s)
-        choice.check_kind(Budget, budget)
+        choice.check_terms(budget=budget, hedge=hedge, seed=seed)
         beside = Model(
             "",
             base_url=base_url,

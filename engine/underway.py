@@ -16,6 +16,7 @@ from engine.attempt import Question
 from engine.clock import Clock
 from engine.errors import DeadlineExceeded, Interrupted, ProviderUnavailable, SmeltError, UnreadableReply
 from engine.scope import Scope
+from engine.verdict import Kind
 
 __all__ = ["Underway"]
 
@@ -159,7 +160,7 @@ class Underway:
         for held in self._held.values():
             due = self._due(held.question, held_until)
             if due <= now + 1e-6:  # a timer may fire that much early
-                held.give_up_for(self._refusal or DeadlineExceeded(f"no answer within {self._patience_s:g} s"))
+                held.give_up_for(self._refusal or _too_late(held.question, after_s=self._patience_s))
             else:
                 next_at = min(next_at, due)
         if self._held:
@@ -173,6 +174,16 @@ class Underway:
 
     def _look_again_in(self, seconds: float) -> None:
         self._watch = asyncio.get_running_loop().call_later(seconds, self._look)
+
+
+def _too_late(question: Question, *, after_s: float) -> SmeltError:
+    """What it ends with: answers that nobody can read are the reason even if there was time for no more of them."""
+    last = question.failed_with
+    if last is None:
+        return DeadlineExceeded(f"no answer within {after_s:g} s")
+    if last.kind is Kind.PROTOCOL:
+        return last.error()
+    return DeadlineExceeded(f"no answer within {after_s:g} s, the last try: {last.message}")
 
 
 class Held(Scope):

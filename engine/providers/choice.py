@@ -27,7 +27,7 @@ __all__ = [
     "batch_share_of",
     "batches_of",
     "cached_counts_of",
-    "check_kind",
+    "check_terms",
     "chosen",
     "common",
     "count_of",
@@ -110,6 +110,15 @@ def check_kind(kind: type, value: object) -> None:
     if value is not None and not isinstance(value, kind):
         name = kind.__name__
         raise UserError(f"{name.lower()} must be {name}, as in {EXAMPLES[kind]} (got {value!r})")
+
+
+def check_terms(*, budget: object, hedge: object, seed: object) -> None:
+    """Raise UserError where a word stands for what would be taken for true, or for a number."""
+    check_kind(Budget, budget)
+    if not isinstance(hedge, bool):
+        raise UserError(f"hedge must be True or False (got {hedge!r})")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UserError(f"seed must be a whole number (got {seed!r})")
 
 
 def chosen(model: Model, *, clock: Clock, seed: int) -> Provider:

@@ -105,6 +105,21 @@ def test_what_is_said_of_a_model_is_of_its_kind(about: dict[str, Any], line: str
         Engine("openai/m", budget=Budget(usd=1), **about)
 
 
+@pytest.mark.parametrize(
+    ("about", "line"),
+    [
+        pytest.param({"hedge": "no"}, "hedge must be True or False", id="a word for no"),
+        pytest.param({"hedge": 1}, "hedge must be True or False", id="a number for yes"),
+        pytest.param({"seed": "x"}, "seed must be a whole number", id="a word for a seed"),
+        pytest.param({"seed": 0.5}, "seed must be a whole number", id="half a seed"),
+        pytest.param({"seed": True}, "seed must be a whole number", id="yes for a seed"),
+    ],
+)
+def test_what_is_said_of_a_run_is_of_its_kind(about: dict[str, Any], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        Engine("openai/m", budget=Budget(usd=1), **about)
+
+
 def test_what_is_said_of_a_model_is_said_in_one_place() -> None:
     with pytest.raises(UserError, match="and not beside it"):
         Engine(Model("openai/m"), budget=Budget(usd=1), limits=Limits(rpm=5))

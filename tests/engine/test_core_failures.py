@@ -44,6 +44,38 @@ def test_a_reply_that_cannot_be_read_is_kept_and_asked_again_a_few_times() -> No
     virtual_time.run(main())
 
 
+def test_replies_that_can_never_be_read_end_as_that_whatever_time_there_was() -> None:
+    """Where nothing gets through their tries are not counted, and their time runs out instead."""
+
+    class Garbled(Scripted):
+        async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+            raw = await super().send(request, timeout_s=timeout_s)
+            return raw if request.messages[-1].content == "hello" else RawReply(200, {}, b"<html>", 0.1)
+
+    async def main() -> None:
+        async with Engine(Garbled(), budget=GENEROUS) as engine:
+            await engine.ask(question())
+            outcomes = [outcome async for outcome in engine.map(questions(4))]
+
+            assert {type(outcome.error) for outcome in outcomes} == {UnreadableReply}
+            assert nothing_is_left(engine)
+
+    virtual_time.run(main())
+
+
+def test_who_runs_out_of_time_says_what_the_last_try_came_to() -> None:
+    provider = Scripted(answered(question()), *[refusal(500)] * 99)
+
+    async def main() -> list[str]:
+        async with Engine(provider, budget=GENEROUS, deadline_s=300) as engine:
+            await engine.ask(question())
+            return [str(outcome.error) async for outcome in engine.map(questions(4))]
+
+    said = virtual_time.run(main())
+
+    assert any("no answer within 300 s, the last try: 500: no" in line for line in said)
+
+
 def test_a_reply_that_a_filter_refused_is_not_paid_for_twice() -> None:
     async def main() -> None:
         provider = Scripted(reply(filtered=True))
