@@ -77,6 +77,7 @@ class Question:
     deadline: float = math.inf
     attempts: int = 0
     is_sent: bool = False
+    sent_at: float = math.inf  # the last time
     is_given_up: bool = False
     allowed: int = 0
     was_cut: bool = False
@@ -238,9 +239,10 @@ class Attempts:
             return Ending(0, False, News.NONE, error=error)
         if question.is_given_up:  # whoever asks is about to hear so
             return Ending(0, False, News.NONE, error=Interrupted("given up before it was sent"))
+        now = self.clock.monotonic()
         if question.attempts == 0:
-            question.deadline = self.clock.monotonic() + self.deadline_s
-        question.is_sent = True
+            question.deadline = now + self.deadline_s
+        question.is_sent, question.sent_at = True, now
         question.attempts += 1
         question.tally.attempts += 1
         if self.events is not None:

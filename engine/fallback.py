@@ -13,16 +13,22 @@ are numbered in the order in which they are wanted.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from engine.errors import DeadlineExceeded, ProviderRefused, ProviderUnavailable, SmeltError, UnreadableReply
 
-__all__ = ["PATIENCE_S", "Choice", "Fallback", "Standing"]
+__all__ = ["PATIENCE_S", "Choice", "Fallback", "Hush", "Standing"]
 
 PATIENCE_S: Final = 30.0
 """How long an outage may last before another model is asked; most are over by then, and data are best of one piece."""
+
+KNOWN_FROM: Final = 30  # answers
+REMEMBERED: Final = 256
+TIMES: Final = 5.0
+"""No answer at all for so much longer than the longest of the last 256 took is a silence, and no slow answer."""
 
 PASSED_ON: Final = (ProviderUnavailable, UnreadableReply, DeadlineExceeded)  # what lay with the provider, not the row
 
@@ -41,6 +47,23 @@ class Choice(NamedTuple):
 
     model: int
     is_trial: bool
+
+
+class Hush:
+    """How long a model may say nothing at all before it is no longer waited for: by how long its answers took.
+
+    As long as an outage may last at least, and for ever until 30 answers have told.
+    """
+
+    def __init__(self) -> None:
+        self._latencies: deque[float] = deque(maxlen=REMEMBERED)
+
+    def notify_answer(self, latency_s: float) -> None:
+        self._latencies.append(latency_s)
+
+    @property
+    def patience_s(self) -> float:
+        return math.inf if len(self._latencies) < KNOWN_FROM else max(PATIENCE_S, TIMES * max(self._latencies))
 
 
 class Fallback:
@@ -114,9 +137,11 @@ class Fallback:
 
     def look(self, model: int, *, now: float) -> bool:
         """True when it goes out now: it was in vain for too long, and another can be asked."""
-        silent_s = now - self._silent_since[model]
-        is_asked = self._standings[model] is Standing.ASKED
-        if not is_asked or silent_s < PATIENCE_S or not self._others(model):
+        return now - self._silent_since[model] >= PATIENCE_S and self.notify_hush(model, now=now)
+
+    def notify_hush(self, model: int, *, now: float) -> bool:
+        """It has said nothing for longer than it is waited for. True when it goes out: another can be asked."""
+        if self._standings[model] is not Standing.ASKED or not self._others(model):
             return False
         self._standings[model], self._out_since[model] = Standing.OUT, now
         self._find_another()

@@ -23,7 +23,7 @@ from engine.errors import (
     SmeltError,
 )
 from engine.events import Noted
-from engine.fallback import PATIENCE_S, Choice, Fallback, Standing
+from engine.fallback import PATIENCE_S, Choice, Fallback, Hush, Standing
 from engine.messages import Reply, Request
 from engine.providers import Capabilities
 from engine.providers.choice import common
@@ -54,6 +54,7 @@ class Relay:
         self._terms = terms
         self._looks: dict[int, asyncio.TimerHandle] = {}  # at those where all is in vain
         self._trials: dict[int, asyncio.TimerHandle] = {}  # of those that are out
+        self._watches: dict[int, asyncio.TimerHandle] = {}  # over those that may fall silent
         self._begin()
         for i, branch in enumerate(self.branches):
             branch.on_failure = partial(self._on_failure, i)
@@ -67,7 +68,7 @@ class Relay:
 
     def close(self) -> None:
         """No more is looked after; opened again, all of them are asked anew."""
-        for timers in (self._looks, self._trials):
+        for timers in (self._looks, self._trials, self._watches):
             for timer in timers.values():
                 timer.cancel()
             timers.clear()
@@ -78,6 +79,9 @@ class Relay:
         self._fallback = Fallback(len(self.branches))
         self._refusals: dict[int, SmeltError] = {}
         self._shut_until = [-math.inf] * len(self.branches)  # it asked for a longer wait than we have patience for
+        self._hushes = [Hush() for _ in self.branches]
+        self._is_silent = [False] * len(self.branches)
+        self._rests_until = [-math.inf] * len(self.branches)  # who was asked in silence waits for as long as may be
         self._answered_at = -math.inf
         self._none_answers = False  # that all are out was said, and nothing has come since
 
@@ -133,6 +137,10 @@ class Relay:
             self._answered_at = self._terms.clock.monotonic()
             self._none_answers = False
             self._shut_until[model] = -math.inf
+            if not reply.from_journal:
+                self._hushes[model].notify_answer(reply.latency_s)
+                self._is_silent[model] = False
+                self._watch(model)
             self._fallback.notify_answer(model)
             return reply
         finally:
@@ -158,12 +166,14 @@ class Relay:
     def _set_out(self, model: int) -> None:
         """What waits there moves on; from time to time one request finds out whether it is back."""
         self.branches[model].underway.suspend(Moved())
+        if self._is_silent[model]:
+            self._rests_until[model] = self._terms.clock.monotonic() + LONGEST_S
         self._try_later(model)
 
     def _try_later(self, model: int) -> None:
         if model not in self._trials:
             now = self._terms.clock.monotonic()
-            delay_s = min(LONGEST_S, max(SHORTEST_S, self.branches[model].ready_at() - now))
+            delay_s = min(LONGEST_S, max(SHORTEST_S, self._ready_at(model) - now))
             self._trials[model] = asyncio.get_running_loop().call_later(delay_s, self._try, model)
 
     def _try(self, model: int) -> None:
@@ -177,7 +187,10 @@ class Relay:
         self._try_later(model)
 
     def _may_try(self, model: int) -> bool:
-        return self.branches[model].ready_at() <= self._terms.clock.monotonic() + 1e-6
+        return self._ready_at(model) <= self._terms.clock.monotonic() + 1e-6
+
+    def _ready_at(self, model: int) -> float:
+        return max(self.branches[model].ready_at(), self._rests_until[model])
 
     # -- what happens at one of them
 
@@ -192,8 +205,9 @@ class Relay:
             self._look_later(model)
 
     def _is_shut(self, model: int) -> bool:
-        """Whether nothing gets through, as far as is known: its breaker is open, or it wants us back much later."""
-        return self.branches[model].crowd.paused or self._terms.clock.monotonic() < self._shut_until[model]
+        """Whether nothing gets through, as far as is known: its breaker is open, it is silent, or wants us later."""
+        is_shut = self.branches[model].crowd.paused or self._is_silent[model]
+        return is_shut or self._terms.clock.monotonic() < self._shut_until[model]
 
     def _notify_refused(self, model: int, refusal: SmeltError) -> None:
         if self._fallback[model] is Standing.GONE:
@@ -221,6 +235,30 @@ class Relay:
             self._note_outage(model)
         else:
             self._look_later(model)
+
+    def _watch(self, model: int, *, delay_s: float | None = None) -> None:
+        """Look whether it has fallen silent, in time; what is out there is not asked elsewhere before it has ended."""
+        if model in self._watches:
+            return
+        delay_s = self._hushes[model].patience_s if delay_s is None else delay_s
+        if delay_s < math.inf:
+            self._watches[model] = asyncio.get_running_loop().call_later(delay_s, self._listen, model)
+
+    def _listen(self, model: int, *, is_sure: bool = False) -> None:
+        del self._watches[model]
+        underway, now = self.branches[model].underway, self._terms.clock.monotonic()
+        silent_s, patience_s = now - underway.silent_since(), self._hushes[model].patience_s
+        if silent_s < patience_s - 1e-6:  # a timer may fire that much early
+            if len(underway):
+                self._watch(model, delay_s=min(patience_s, patience_s - silent_s))
+        elif not is_sure:  # when we were held up ourselves, answers may lie here unread
+            loop = asyncio.get_running_loop()
+            self._watches[model] = loop.call_later(SHORTEST_S, partial(self._listen, model, is_sure=True))
+        else:
+            self._is_silent[model] = True
+            if self._fallback.notify_hush(model, now=now):
+                self._set_out(model)
+                self._note_outage(model)
 
     def _note_outage(self, model: int) -> None:
         asked = self._hand_over()

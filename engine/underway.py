@@ -73,6 +73,11 @@ class Underway:
         """The provider has answered somebody: the line moves."""
         self._answered_at = self._clock.monotonic()
 
+    def silent_since(self) -> float:
+        """Since when whoever is out at the provider waits, and nobody was answered; infinite when nobody is."""
+        sent_at = (held.question.sent_at for held in self._held.values() if held.question.is_sent)
+        return max(min(sent_at, default=math.inf), self._answered_at)
+
     def stop(self, error: SmeltError) -> None:
         """Nothing more is sent, for this reason. Who is out at the provider comes back, everybody else is told now.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -20,7 +21,7 @@ from engine.errors import (
     SmeltError,
     UnreadableReply,
 )
-from engine.fallback import PATIENCE_S, Choice, Fallback, Standing
+from engine.fallback import KNOWN_FROM, PATIENCE_S, TIMES, Choice, Fallback, Hush, Standing
 
 
 def never(_: int) -> bool:
@@ -209,3 +210,25 @@ def test_a_model_that_answers_now_and_then_is_never_out(silences: list[float]) -
 
         assert not fallback.look(0, now=now)
         fallback.notify_answer(0)
+
+
+def test_a_silence_is_told_from_slow_answers_by_those_there_were() -> None:
+    hush = Hush()
+
+    for _ in range(KNOWN_FROM - 1):
+        hush.notify_answer(1.0)
+    assert hush.patience_s == math.inf
+    hush.notify_answer(2.0)
+    assert hush.patience_s == PATIENCE_S
+    hush.notify_answer(20.0)
+    assert hush.patience_s == TIMES * 20.0
+
+
+def test_one_that_says_nothing_goes_out_while_another_can_be_asked() -> None:
+    fallback = Fallback(2)
+
+    assert fallback.notify_hush(0, now=5.0)
+    assert (fallback[0], fallback.asked) == (Standing.OUT, 1)
+    fallback.notify_refused(0)
+    assert not fallback.notify_hush(1, now=50.0)
+    assert fallback.asked == 1

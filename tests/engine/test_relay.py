@@ -31,12 +31,13 @@ from engine import (
 from engine.events import Event, Events, Noted
 from engine.fakes import virtual_time
 from engine.fallback import PATIENCE_S
+from engine.messages import RawReply, Usage
 from engine.providers import AttemptTimedOut, ConnectionFailed
 from engine.retry import TRIES
 from engine.statistics import Statistics
 from tests.engine.asking import GENEROUS, nothing_is_left, questions
 from tests.engine.models import Fate, Teller, after_dollars, finds_wrong, now, out_between, refused_from
-from tests.engine.scripted import refusal
+from tests.engine.scripted import answered, refusal
 
 
 class Run:
@@ -471,8 +472,72 @@ def test_a_limit_that_comes_back_in_hours_is_no_reason_to_wait_for_hours() -> No
     assert len(first.seen) < first.asked.total() + 300
 
 
+class Hushed(Teller):
+    """From the tenth second on it says nothing for so long, then what it was asked for."""
+
+    def __init__(self, name: str, *, quiet_s: float, until: float = 1e9) -> None:
+        super().__init__(name)
+        self.quiet_s, self.until = quiet_s, until
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+        if not 10 <= now() < self.until:
+            return await super().send(request, timeout_s=timeout_s)
+        self.seen.append(now())
+        await asyncio.sleep(min(self.quiet_s, timeout_s))
+        if self.quiet_s > timeout_s:
+            raise AttemptTimedOut(f"no complete reply within {timeout_s:g} s")
+        self.asked[request.messages[-1].content] += 1
+        self.billed += self.price.cost(Usage(10, 5))
+        return answered(request)
+
+
+def test_a_provider_that_falls_silent_is_waited_for_as_long_as_an_outage() -> None:
+    """What is out there is not asked elsewhere before its time is over; what waits is, at once."""
+    first, second = Hushed("a", quiet_s=1e9), Teller("b")
+
+    run = ask_in_turn(first, second, rows=500, concurrency=10)
+
+    assert not run.errors
+    assert run.notes == ["test/a does not answer any more; test/b is asked meanwhile"]
+    assert 10 + PATIENCE_S <= second.seen[0] < 10 + PATIENCE_S + 3
+    assert first.asked.total() + second.asked.total() == 500
+    assert len([at for at in first.seen if at > 10]) < 10 + 10  # those that were out, and a trial now and then
+    assert run.lasted_s < 10 + 4 * 120
+
+
+def test_slow_answers_are_no_silence() -> None:
+    first, second = Hushed("a", quiet_s=PATIENCE_S - 2), Teller("b")
+
+    run = ask_in_turn(first, second, rows=200, concurrency=10)
+
+    assert not run.errors
+    assert second.seen == []
+    assert run.notes == []
+
+
+def test_a_silence_that_ends_pays_for_nothing_twice() -> None:
+    first, second = Hushed("a", quiet_s=60.0, until=40.0), Teller("b")
+
+    run = ask_in_turn(first, Model(second, limits=Limits(rpm=600)), rows=2000, concurrency=10)
+
+    assert not run.errors
+    assert first.asked.total() + second.asked.total() == 2000
+    assert not first.asked.keys() & second.asked.keys()
+    assert run.notes == [
+        "test/a does not answer any more; test/b is asked meanwhile",
+        "test/a answers again, and is asked first again",
+    ]
+    assert run.statistics.assumed == 0
+
+
+def test_the_last_one_is_waited_for_however_silent_it_is() -> None:
+    run = ask_in_turn(Teller("a", refused_from(3, 401)), Hushed("b", quiet_s=100.0, until=50.0), rows=300)
+
+    assert not run.errors
+    assert [each.standing for each in run.statistics.by_model] == ["gone", "asked"]
+
+
 def test_a_provider_that_falls_silent_costs_its_timeouts_and_no_row() -> None:
-    """Nobody can tell a silence from a slow answer before the time of an attempt is over."""
     first = Teller("a", lambda _: AttemptTimedOut("no complete reply within 120 s") if now() > 10 else None)
 
     run = ask_in_turn(first, Teller("b"), rows=500, concurrency=10)
