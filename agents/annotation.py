@@ -15,7 +15,7 @@ from agents.collect import storable
 from agents.config import Configuration
 from agents.inputs import Examined, examine, parts_of
 from agents.labelled import Tally, written_to
-from agents.labelling import Labelled, Unlabelled, label_inputs
+from agents.labelling import IN_BATCHES, ONLINE, Labelled, Unlabelled, label_inputs
 from agents.models import models_told
 from agents.money import money_of
 from agents.outlook import out_of_money
@@ -95,7 +95,12 @@ async def _label(
 
         voting = _voting(configuration, engine)
         error = await label_inputs(
-            engine, spec, examined.inputs, voting=voting, take=take, in_batches=configuration.batch
+            engine,
+            spec,
+            examined.inputs,
+            voting=voting,
+            take=take,
+            reach=IN_BATCHES if configuration.batch else ONLINE,
         )
         if not tally.labelled:
             raise error or _nothing_labelled(tally)

@@ -2,7 +2,7 @@
 
 Inputs are asked for in blocks. Which inputs share a block, and what was known when it was begun, follows from the file
 alone, so the same answers give the same rows whoever was first. What is under way is bounded in inputs and in
-characters; a text that came among the last `REMEMBERED` is not asked again.
+characters; a text that came among the last ones, as many as are remembered, is not asked again.
 """
 
 from __future__ import annotations
@@ -23,20 +23,32 @@ from agents.vote import Trust, normaliser
 from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 
-__all__ = ["LONGEST_INPUT", "Labelled", "Unlabelled", "WithoutLabel", "label_inputs"]
+__all__ = ["IN_BATCHES", "LONGEST_INPUT", "ONLINE", "Labelled", "Reach", "Unlabelled", "WithoutLabel", "label_inputs"]
 
 WithoutLabel = RejectReason | Literal["budget", "provider"]
 """Why an input has no label: as a row that is left out, or the money or the provider ended the run before it."""
 
 BLOCK = 32  # inputs whose votes are asked for together
-MOST_UNDER_WAY = 4096  # inputs: with eight to a call, some thousand calls
-MOST_IN_BATCHES = 65_536  # where every round of them may take a day
-MOST_CHARACTERS = 2**25  # of the inputs under way, unless one alone has more
-REMEMBERED = 2**15  # texts
 MOST_REPEATED = 1 / 3  # of a block's votes, asked for again because shared calls could not be used
 
 LONGEST_INPUT = 200_000
 """Characters; some fifty thousand tokens, for each of several votes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How much is held in memory: inputs under way, their characters unless one alone has more, texts remembered."""
+
+    inputs: int
+    characters: int = 2**25
+    remembered: int = 2**15
+
+
+ONLINE = Reach(inputs=4096)
+"""With eight inputs to a call, some thousand calls."""
+
+IN_BATCHES = Reach(inputs=65_536)
+"""Where every round of them may take a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +111,15 @@ async def label_inputs(
     *,
     voting: Voting,
     take: Callable[[Labelled | Unlabelled], None],
-    in_batches: bool = False,
+    reach: Reach = ONLINE,
 ) -> BudgetReached | ProviderRefused | None:
     """Label every row and hand what came of it to `take`, in their order. Returns what ended it early, if it did.
 
     Then what is under way is brought home, and the rows after it are handed on without having been asked about.
     After an interruption it is brought home, too, and then Interrupted is raised; what the user must mend first is
-    raised at once. With `in_batches` many more rows are under way, because answers come by the day.
+    raised at once.
     """
-    course = _Course(spec, iter(rows), voting, most=MOST_IN_BATCHES if in_batches else MOST_UNDER_WAY)
+    course = _Course(spec, iter(rows), voting, reach)
     under_way: deque[tuple[_Block, asyncio.Task[tuple[Annotation, ...]]]] = deque()
     async with asyncio.TaskGroup() as group:
         while True:
@@ -126,8 +138,8 @@ async def label_inputs(
 class _Course:
     """What the loop remembers and decides, without waiting for anything."""
 
-    def __init__(self, spec: Spec, rows: Iterator[InputRow], voting: Voting, *, most: int) -> None:
-        self._most = most
+    def __init__(self, spec: Spec, rows: Iterator[InputRow], voting: Voting, reach: Reach) -> None:
+        self._reach = reach
         self._known = make_known(spec)
         self._rows = rows
         self._voting = voting
@@ -143,11 +155,12 @@ class _Course:
         """The rows to ask about next; None when there are none, or enough are under way."""
         if isinstance(self.error, Interrupted):
             return None
-        if self._inputs and (self._inputs + BLOCK > self._most or self._characters >= MOST_CHARACTERS):
+        reach = self._reach
+        if self._inputs and (self._inputs + BLOCK > reach.inputs or self._characters >= reach.characters):
             return None
         block = _Block(replace(self._voting, together=self._together.size, weights=self._trust.weights))
         # Rows that need not be asked about take no place in it, and must not fill memory either.
-        while len(block.texts) < BLOCK and len(block.places) < 2 * BLOCK and block.characters < MOST_CHARACTERS // 32:
+        while len(block.texts) < BLOCK and len(block.places) < 2 * BLOCK and block.characters < reach.characters // 32:
             if (row := next(self._rows, None)) is None:
                 break
             block.places.append(self._place(row, block))
@@ -164,7 +177,7 @@ class _Course:
         if (text := self._seen.get(digest)) is None:
             text = self._seen[digest] = _Text()
             block.texts.append(row.text)
-            if len(self._seen) > REMEMBERED:
+            if len(self._seen) > self._reach.remembered:
                 del self._seen[next(iter(self._seen))]
         return row, text
 

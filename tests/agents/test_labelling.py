@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import labelling, vote
 from agents.annotate import Voting
 from agents.chance import chance
 from agents.inputs import InputRow
-from agents.labelling import LONGEST_INPUT, Labelled, Unlabelled, label_inputs
+from agents.labelling import IN_BATCHES, LONGEST_INPUT, ONLINE, Labelled, Reach, Unlabelled, label_inputs
 from agents.records import Spec
 from engine.errors import (
     BudgetReached,
@@ -53,16 +52,18 @@ def rows(*texts: str) -> list[InputRow]:
     return [InputRow(number, text) for number, text in enumerate(texts, start=1)]
 
 
-def label(teacher: Labels, inputs: list[InputRow], *, spec: Spec = SPEC, voting: Voting = VOTING) -> list[Ended]:
-    ended, _ = label_until(teacher, inputs, spec=spec, voting=voting)
+def label(
+    teacher: Labels, inputs: list[InputRow], *, spec: Spec = SPEC, voting: Voting = VOTING, reach: Reach = ONLINE
+) -> list[Ended]:
+    ended, _ = label_until(teacher, inputs, spec=spec, voting=voting, reach=reach)
     return ended
 
 
 def label_until(
-    teacher: Labels, inputs: list[InputRow], *, spec: Spec = SPEC, voting: Voting = VOTING
+    teacher: Labels, inputs: list[InputRow], *, spec: Spec = SPEC, voting: Voting = VOTING, reach: Reach = ONLINE
 ) -> tuple[list[Ended], SmeltError | None]:
     ended: list[Ended] = []
-    error = virtual_time.run(label_inputs(teacher, spec, iter(inputs), voting=voting, take=ended.append))
+    error = virtual_time.run(label_inputs(teacher, spec, iter(inputs), voting=voting, take=ended.append, reach=reach))
     return ended, error
 
 
@@ -117,11 +118,10 @@ def test_an_equal_text_is_asked_about_once_and_all_its_rows_get_the_label() -> N
     assert sum(asked_in(request).count("same") for request in teacher.asked) == one.asked
 
 
-def test_texts_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelling, "REMEMBERED", 4)
+def test_texts_of_long_ago_are_forgotten() -> None:
     inputs = rows(*(f"text no. {i % 10}" for i in range(100)))
 
-    assert all(each.same_as is None for each in label(Paid(), inputs))
+    assert all(each.same_as is None for each in label(Paid(), inputs, reach=replace(ONLINE, remembered=4)))
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,10 @@ def test_labels_that_break_the_task_or_disagree_are_none_and_stand_beside_the_ro
 @pytest.mark.parametrize(
     ("error", "reason"), [(BudgetReached("spent"), "budget"), (ProviderRefused("key"), "provider")], ids=str
 )
-def test_when_the_money_or_the_access_ends_every_row_is_accounted_for(
-    error: SmeltError, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(labelling, "MOST_UNDER_WAY", 512)
+def test_when_the_money_or_the_access_ends_every_row_is_accounted_for(error: SmeltError, reason: str) -> None:
     inputs = rows(*(f"text no. {i}" for i in range(2000)))
     teacher = Paid({"text no. 100": error}, latency=5.0)
-    ended, why = label_until(teacher, inputs)
+    ended, why = label_until(teacher, inputs, reach=Reach(inputs=512))
 
     assert [each.row for each in ended] == inputs
     assert why is error
@@ -210,10 +207,12 @@ def test_after_an_interruption_what_is_under_way_comes_home_first() -> None:
     assert sum(isinstance(each, Labelled) for each in ended) >= 150
 
 
-@pytest.mark.parametrize(("in_batches", "allowed"), [(False, 256), (True, 1024)], ids=["online", "in batches"])
-def test_only_so_many_rows_are_read_ahead(monkeypatch: pytest.MonkeyPatch, in_batches: bool, allowed: int) -> None:
-    monkeypatch.setattr(labelling, "MOST_UNDER_WAY", 256)
-    monkeypatch.setattr(labelling, "MOST_IN_BATCHES", 1024)
+def test_in_batches_far_more_rows_are_under_way() -> None:
+    assert IN_BATCHES.inputs > 10 * ONLINE.inputs
+
+
+@pytest.mark.parametrize("allowed", [256, 1024])
+def test_only_so_many_rows_are_read_ahead(allowed: int) -> None:
     read = 0
 
     def endless() -> Iterator[InputRow]:
@@ -230,14 +229,15 @@ def test_only_so_many_rows_are_read_ahead(monkeypatch: pytest.MonkeyPatch, in_ba
         taken += 1
         most = max(most, read - taken)
 
-    virtual_time.run(label_inputs(Paid(latency=1.0), SPEC, endless(), voting=VOTING, take=take, in_batches=in_batches))
+    virtual_time.run(
+        label_inputs(Paid(latency=1.0), SPEC, endless(), voting=VOTING, take=take, reach=Reach(inputs=allowed))
+    )
 
     assert taken == 3000
     assert allowed / 2 <= most <= allowed + 64
 
 
-def test_long_rows_are_read_ahead_by_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelling, "MOST_CHARACTERS", 64_000)
+def test_long_rows_are_read_ahead_by_their_length() -> None:
     under_way = most = 0
 
     class Counting(Paid):
@@ -251,7 +251,9 @@ def test_long_rows_are_read_ahead_by_their_length(monkeypatch: pytest.MonkeyPatc
             finally:
                 under_way -= 1
 
-    ended = label(Counting(), rows(*(f"{i} " + "x" * 4000 for i in range(200))))
+    ended = label(
+        Counting(), rows(*(f"{i} " + "x" * 4000 for i in range(200))), reach=replace(ONLINE, characters=64_000)
+    )
 
     assert len(ended) == 200
     assert most <= 3 * 17
@@ -264,10 +266,9 @@ class Muddled(Labels):
         return "well, it depends"
 
 
-def test_where_shared_calls_cannot_be_used_they_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelling, "MOST_UNDER_WAY", 64)
+def test_where_shared_calls_cannot_be_used_they_are_given_up() -> None:
     teacher = Muddled()
-    ended = label(teacher, rows(*(f"text no. {i}" for i in range(800))))
+    ended = label(teacher, rows(*(f"text no. {i}" for i in range(800))), reach=Reach(inputs=64))
 
     assert all(isinstance(each, Labelled) for each in ended)
     assert max(teacher.sizes[:50]) == 8
@@ -291,28 +292,25 @@ def test_whatever_stands_in_the_file_the_same_answers_give_the_same_rows(data: s
 class Panel(Labels):
     """One call in three is answered by a model that is nearly always right, others by one that is half the time."""
 
+    def __init__(self, *, named: bool = True) -> None:
+        super().__init__()
+        self._named = named
+
     async def ask(self, request: Request) -> Reply:
         reply = await super().ask(request)
         (text,) = asked_in(request)
         draw = chance("panel", text, request.sample)
         model, share = ("good", 0.98) if draw.random() < 1 / 3 else ("poor", 0.5)
         answer = f"({text})" if draw.random() < share else f"wrong {draw.randrange(3)}"
-        return replace(reply, texts=(answer,), model=model)
+        return replace(reply, texts=(answer,), model=model if self._named else "one")
 
 
-def test_where_several_models_label_the_one_that_agrees_with_the_others_weighs_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(labelling, "MOST_UNDER_WAY", 32)
+def test_where_several_models_label_the_one_that_agrees_with_the_others_weighs_more() -> None:
     inputs = rows(*(f"text no. {i}" for i in range(1500)))
     five = Voting(together=1, votes=5)
 
-    def right() -> int:
-        ended = label(Panel(), inputs, voting=five)[300:]
+    def right(panel: Panel) -> int:
+        ended = label(panel, inputs, voting=five, reach=Reach(inputs=32))[300:]
         return sum(each.vote is not None and each.vote.winner == f"({each.row.text})" for each in ended)
 
-    weighted = right()
-    monkeypatch.setattr(vote, "KNOWN_FROM", 10**9)
-    plain = right()
-
-    assert weighted > plain + 50
+    assert right(Panel()) > right(Panel(named=False)) + 50
