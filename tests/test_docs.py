@@ -155,7 +155,7 @@ def test_the_reference_has_every_mishap_with_its_settings() -> None:
     page = (REFERENCE / "mishaps.md").read_text(encoding="utf-8")
 
     for name, mishap in MISHAPS.items():
-        settings = " ".join(f"{setting}={value}" for setting, value in mishap.settings.items())
+        settings = mishap.settings_in_words
         assert f"| `{name}` | {f'`{settings}`' if settings else ''} | {mishap.about} |\n" in page
     assert first_cells(page) == list(MISHAPS)
 

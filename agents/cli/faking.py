@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -24,11 +24,50 @@ _EXAMPLES: Final = """\b
 Example: smelt fake-provider --world dates --port 8100 --rpm 600 --error-rate 0.05
   smelt fake-provider --world echo --latency 0 --rule "429-requests share=0.02 retry_after=2"
   smelt fake-provider --world echo --rule "hang nth=50" --rule "truncated sighting=1" --quota 0.05
+  smelt fake-provider --world echo --rule "reset method=POST path=/v1/batches first=1"
   smelt fake-provider --mishaps
   curl -X PATCH localhost:8100/control/behaviour -d '{"rules": [{"do": "gzip_bomb"}]}'
+  curl localhost:8100/v1/models -H "x-mishap: 503-overloaded retry_after=2"
 """
 
-LIMITS, FAULTS = "Limits", "What goes wrong"
+WorldName = Annotated[
+    str, typer.Option(metavar="NAME", help="The simulated teacher to serve: dates or intents; or echo.")
+]
+Port = Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)]
+Latency = Annotated[float, typer.Option(metavar="SCALE", help="Times the world's own latency; 0 for none.", min=0)]
+LatencySeconds = Annotated[
+    float | None, typer.Option(metavar="S", help="This latency, and not the world's own.", min=0)
+]
+LatencySigma = Annotated[float, typer.Option(metavar="SIGMA", help="Spread latencies log-normally around it.", min=0)]
+Rpm = Annotated[int | None, typer.Option(metavar="N", help="Requests a minute, with true headers.", min=1)]
+Tpm = Annotated[int | None, typer.Option(metavar="N", help="Tokens a minute, with true headers.", min=1)]
+Itpm = Annotated[int | None, typer.Option(metavar="N", help="Input tokens a minute, apart.", min=1)]
+Otpm = Annotated[int | None, typer.Option(metavar="N", help="Output tokens a minute, apart.", min=1)]
+Rpd = Annotated[int | None, typer.Option(metavar="N", help="Requests a day: whoever meets it waits long.", min=1)]
+Tpd = Annotated[int | None, typer.Option(metavar="N", help="Tokens a day.", min=1)]
+PerKey = Annotated[bool, typer.Option("--per-key", help="Each key has these limits for itself.")]
+Azure = Annotated[bool, typer.Option("--azure", help="Limits as at Azure: all back at each whole minute.")]
+Context = Annotated[int | None, typer.Option(metavar="N", help="Tokens that prompt and allowance may have.", min=1)]
+Quota = Annotated[
+    float | None, typer.Option(metavar="USD", help="Once so much was billed, the account is empty.", min=0)
+]
+ErrorRate = Annotated[float, typer.Option(metavar="P", help="Share of requests answered with a 500.", min=0, max=1)]
+Rules = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RULE",
+        help="What goes wrong when: a mishap, conditions, settings, in words or as JSON. May be repeated; "
+        "the first that holds decides.",
+    ),
+]
+BehaviourFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A behaviour as JSON, as GET /control/behaviour tells it; instead of these."),
+]
+KeyFrom = Annotated[str | None, typer.Option(metavar="VARIABLE", help="Refuse all keys but the one in this variable.")]
+BatchSeconds = Annotated[float, typer.Option(metavar="S", help="How long a batch takes.", min=0)]
+Seed = Annotated[int, typer.Option(metavar="N", help="The world's seed.", min=0, max=MOST_SEED)]
+Mishaps = Annotated[bool, typer.Option("--mishaps", help="List what rules can do, and stop.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,64 +75,42 @@ def register(app: typer.Typer) -> None:
 
 
 def fake_provider(
-    world: Annotated[
-        str, typer.Option(metavar="NAME", help="The simulated teacher to serve: dates or intents; or echo.")
-    ] = "dates",
-    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)] = 8100,
-    latency: Annotated[
-        float, typer.Option(metavar="SCALE", help="Times the world's own latency; 0 for none.", min=0)
-    ] = 1.0,
-    latency_seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="This latency, and not the world's own.", min=0)
-    ] = None,
-    latency_sigma: Annotated[
-        float, typer.Option(metavar="SIGMA", help="Spread latencies log-normally around it.", min=0)
-    ] = 0.0,
-    rpm: Annotated[int | None, typer.Option(metavar="N", help="Requests a minute, with true headers.", min=1)] = None,
-    tpm: Annotated[int | None, typer.Option(metavar="N", help="Tokens a minute, with true headers.", min=1)] = None,
-    itpm: Annotated[int | None, typer.Option(metavar="N", help="Input tokens a minute, apart.", min=1)] = None,
-    otpm: Annotated[int | None, typer.Option(metavar="N", help="Output tokens a minute, apart.", min=1)] = None,
-    context: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens that prompt and allowance may have.", min=1)
-    ] = None,
-    quota: Annotated[
-        float | None, typer.Option(metavar="USD", help="Once so much was billed, the account is empty.", min=0)
-    ] = None,
-    error_rate: Annotated[
-        float, typer.Option(metavar="P", help="Share of requests answered with a 500.", min=0, max=1)
-    ] = 0.0,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULE",
-            help="What goes wrong when: a mishap, conditions, settings, in words or as JSON. May be repeated; "
-            "the first that holds decides.",
-        ),
-    ] = None,
-    behaviour: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A behaviour as JSON, as GET /control/behaviour tells it; instead of these."),
-    ] = None,
-    key_from: Annotated[
-        str | None, typer.Option(metavar="VARIABLE", help="Refuse all keys but the one in this variable.")
-    ] = None,
-    batch_seconds: Annotated[float, typer.Option(metavar="S", help="How long a batch takes.", min=0)] = 10.0,
-    seed: Annotated[int, typer.Option(metavar="N", help="The world's seed.", min=0, max=MOST_SEED)] = 0,
-    mishaps: Annotated[bool, typer.Option("--mishaps", help="List what rules can do, and stop.")] = False,
+    world: WorldName = "dates",
+    port: Port = 8100,
+    latency: Latency = 1.0,
+    latency_seconds: LatencySeconds = None,
+    latency_sigma: LatencySigma = 0.0,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    itpm: Itpm = None,
+    otpm: Otpm = None,
+    rpd: Rpd = None,
+    tpd: Tpd = None,
+    per_key: PerKey = False,
+    azure: Azure = False,
+    context: Context = None,
+    quota: Quota = None,
+    error_rate: ErrorRate = 0.0,
+    rule: Rules = None,
+    behaviour: BehaviourFile = None,
+    key_from: KeyFrom = None,
+    batch_seconds: BatchSeconds = 10.0,
+    seed: Seed = 0,
+    mishaps: Mishaps = False,
 ) -> None:
     """Serve a simulated teacher over HTTP. In OpenAI's and Anthropic's dialects, with limits and faults on demand."""
-    from engine.errors import UserError
+    if mishaps:
+        _list_mishaps()
+        return
     from engine.fakes.batches import BatchBehaviour
     from engine.fakes.behaviour import Behaviour
     from engine.fakes.faults import FaultRates
     from engine.fakes.limits import RateLimits
     from engine.fakes.rule_forms import rule_from_text
 
-    if mishaps:
-        _list_mishaps()
-        return
+    style: Literal["azure", "usual"] = "azure" if azure else "usual"
     told = Behaviour(
-        limits=RateLimits(rpm=rpm, tpm=tpm, itpm=itpm, otpm=otpm),
+        limits=RateLimits(rpm=rpm, tpm=tpm, itpm=itpm, otpm=otpm, rpd=rpd, tpd=tpd, per_key=per_key, style=style),
         faults=FaultRates(error=error_rate),
         rules=tuple(map(rule_from_text, rule or ())),
         latency_s=latency_seconds,
@@ -104,9 +121,19 @@ def fake_provider(
         batches=BatchBehaviour(seconds=batch_seconds),
         seed=seed,
     )
-    if behaviour is not None and told != Behaviour(batches=BatchBehaviour(seconds=batch_seconds)):
+    told = _read_alone(behaviour, told, batch_seconds) if behaviour else told
+    _serve_until_stopped(world, _with_key(told, key_from), port=port)
+
+
+def _read_alone(path: Path, told: Behaviour, batch_seconds: float) -> Behaviour:
+    """The behaviour in a file, which has all of it to itself."""
+    from engine.errors import UserError
+    from engine.fakes.batches import BatchBehaviour
+    from engine.fakes.behaviour import Behaviour
+
+    if told != Behaviour(batches=BatchBehaviour(seconds=batch_seconds)):
         raise UserError("--behaviour says all of how it behaves; give either the file or the other options")
-    _serve_until_stopped(world, _with_key(told if behaviour is None else _read(behaviour), key_from), port=port)
+    return _read(path)
 
 
 def _read(path: Path) -> Behaviour:
@@ -170,7 +197,7 @@ def _list_mishaps() -> None:
         rows = [
             {
                 "name": name,
-                "settings": " ".join(f"{setting}={value}" for setting, value in mishap.settings.items()),
+                "settings": mishap.settings_in_words,
                 "what a client meets": mishap.about,
             }
             for name, mishap in known.items()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from typing import Final
 
 from engine.messages import Usage
 from engine.prices import PICO_PER_USD, Price
 
-__all__ = ["Audit", "Entry", "fingerprint"]
+__all__ = ["Audit", "Entry", "ends_of", "fingerprint"]
+
+_LONG_KEY: Final = 16
 
 
 @dataclass(slots=True)
@@ -92,6 +95,13 @@ class Audit:
             "by_fault": dict(Counter(entry.fault for entry in self.entries if entry.fault)),
             "entries": [asdict(entry) for entry in self.entries[since:]],
         }
+
+
+def ends_of(key: str | None) -> str:
+    """A key as services show it to its owner: `sk-****************wxyz`; of a short one, nothing."""
+    if key is None or len(key) < _LONG_KEY:
+        return "*" * len(key or "")
+    return f"{key[:3]}{'*' * (len(key) - 7)}{key[-4:]}"
 
 
 def fingerprint(key: str) -> str:

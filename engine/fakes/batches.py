@@ -7,6 +7,7 @@ sees more of them done. What is processed is billed, at half the price, whether 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -14,6 +15,7 @@ from engine.fakes.audit import Audit, fingerprint
 from engine.fakes.chance import Sightings, chance
 from engine.fakes.checks import check_amounts, check_counts, check_shares
 from engine.fakes.dialect import Dialect, Headers, Refusal, answer_to
+from engine.messages import Usage
 from engine.prices import BATCH_SHARE
 from engine.providers.simulated import World
 
@@ -23,6 +25,8 @@ Fate = Literal["answered", "refused", "expired", "canceled"]
 
 DAY_S: Final = 86_400.0
 
+_NOTHING: Final = Usage(0, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchBehaviour:
@@ -30,7 +34,7 @@ class BatchBehaviour:
 
     A batch takes `seconds`, evenly over its lines; what is not done after `window_s` expires. `failing` is the share of
     lines that fail with a server's error, `expiring` of those that expire whatever the time; a line's second coming
-    draws anew. At most `queued_lines` may be under way in all.
+    draws anew. At most `queued_lines`, and of input `queued_tokens`, may be under way in all.
     """
 
     seconds: float = 0.0
@@ -38,10 +42,11 @@ class BatchBehaviour:
     failing: float = 0.0
     expiring: float = 0.0
     queued_lines: int | None = None
+    queued_tokens: int | None = None
 
     def __post_init__(self) -> None:
         check_shares(failing=self.failing, expiring=self.expiring)
-        check_counts(queued_lines=self.queued_lines)
+        check_counts(queued_lines=self.queued_lines, queued_tokens=self.queued_tokens)
         check_amounts(seconds=self.seconds, window_s=self.window_s)
 
 
@@ -61,6 +66,7 @@ class Result:
     fate: Fate
     status: int = 0
     body: bytes = b""
+    usage: Usage = _NOTHING
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +84,7 @@ class Job:
     results: list[Result] = field(default_factory=list)
     canceled: float | None = None
     flaw: tuple[int | None, str, str] | None = None  # line, code, message: it was never run
+    tokens: int = 0  # of input, as far as anybody limits them
 
     @property
     def due(self) -> float:
@@ -126,18 +133,34 @@ class Jobs:
             seconds=self.behaviour.seconds,
             expires=now + self.behaviour.window_s,
             told=told,
-            flaw=flaw or self._too_much(len(lines), now=now),
+            flaw=flaw,
+            tokens=self._tokens(dialect, lines, told),
         )
+        job.flaw = flaw or self._too_much(job, now=now)
         self.jobs[ident] = job
         return job
 
-    def _too_much(self, lines: int, *, now: float) -> tuple[int | None, str, str] | None:
-        most = self.behaviour.queued_lines
-        queued = sum(len(job.lines) for job in self.jobs.values() if not job.is_over(now))
-        if most is None or queued + lines <= most:
-            return None
-        message = f"Enqueued token limit reached. Limit: {most} enqueued lines. Please try again once some in_progress"
-        return None, "token_limit_exceeded", f"{message} batches have been completed."
+    def _tokens(self, dialect: Dialect, lines: Sequence[Line], told: Mapping[str, object]) -> int:
+        if self.behaviour.queued_tokens is None:
+            return 0
+        total = 0
+        for line in lines:
+            with suppress(Refusal):  # it fails in its turn
+                total += dialect.read(line.body, _headers_of(told)).input_tokens
+        return total
+
+    def _too_much(self, job: Job, *, now: float) -> tuple[int | None, str, str] | None:
+        queued = [other for other in self.jobs.values() if not other.is_over(now)] + [job]
+        limits = {
+            "lines": (self.behaviour.queued_lines, sum(len(each.lines) for each in queued)),
+            "tokens": (self.behaviour.queued_tokens, sum(each.tokens for each in queued)),
+        }
+        for what, (most, together) in limits.items():
+            if most is not None and together > most:
+                advice = "Please try again once some in_progress batches have been completed."
+                message = f"Enqueued token limit reached. Limit: {most} enqueued {what}. {advice}"
+                return None, "token_limit_exceeded", message
+        return None
 
     def advance(self, now: float) -> None:
         """Process every line whose time has come."""
@@ -166,15 +189,20 @@ class Jobs:
         try:
             if met < self.behaviour.expiring + self.behaviour.failing:
                 raise Refusal("server", "Internal error")
-            asked = job.dialect.read(line.body, {"anthropic-version": str(job.told.get("version"))})
+            asked = job.dialect.read(line.body, _headers_of(job.told))
         except Refusal as refusal:
             entry.status, body = job.dialect.refuse(refusal, number=entry.number)
             return Result(line.ident, "refused", entry.status, body)
         entry.model, entry.status = asked.model, 200
         answered = answer_to(asked, self._world)
-        self._audit.bill(entry, asked.usage(answered.output_tokens), price=self._price)
+        usage = asked.usage(answered.output_tokens)
+        self._audit.bill(entry, usage, price=self._price)
         body = job.dialect.write(asked, answered.completions, number=entry.number, created=int(job.created))
-        return Result(line.ident, "answered", 200, body)
+        return Result(line.ident, "answered", 200, body, usage)
 
     def _chance(self, body: bytes) -> float:
         return chance(body, f"{self._seed}/{self._sightings.count(body)}/batch")
+
+
+def _headers_of(told: Mapping[str, object]) -> Headers:
+    return {"anthropic-version": str(told.get("version"))}

@@ -53,6 +53,7 @@ class Case:
     body: bytes
     output_allowed: int  # tokens of all completions; 0 where no answer is asked for
     number: int
+    key: str  # as services show one: its ends
     headers: Mapping[str, str]  # of any reply to it
     wall: float  # seconds since 1970
     settings: Mapping[str, Any]
@@ -72,6 +73,11 @@ class Mishap:
     about: str
     settings: Mapping[str, float | int | str] = field(default_factory=dict, hash=False)
     needs_answer: bool = False
+
+    @property
+    def settings_in_words(self) -> str:
+        """As a rule has them; without a default, the name alone."""
+        return " ".join(name if value == "" else f"{name}={value}" for name, value in self.settings.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 from engine.fakes.case import Case, Refused, Served
 from engine.providers.foreign import encode
 
-__all__ = ["ERROR_ROWS", "retry_after"]
+__all__ = ["ERROR_ROWS", "openai_error", "retry_after"]
 
 Shape = Literal["usual", "html", "empty", "text", "list", "azure", "router", "failed"]
 """What the body is: the dialect's own error; what a proxy says; {"detail": ...} as a text or a list; Azure's inner
@@ -107,7 +107,7 @@ _ROWS: Final[Mapping[str, Row]] = {
         (_INVALID, "billing_hard_limit_reached"), (_INVALID, None), "Billing hard limit has been reached.", _OWN_LIMIT
     ),
     "401-key": Row(
-        (_INVALID, "invalid_api_key"), ("authentication_error", None), "Incorrect API key provided.",
+        (_INVALID, "invalid_api_key"), ("authentication_error", None), "Incorrect API key provided: {key}.",
         "invalid x-api-key",
     ),
     "402-credit": Row(("", None), ("billing_error", None), "Insufficient credits.", _BROKE, shape="router"),
@@ -225,14 +225,24 @@ def _body(status: int, row: Row, case: Case) -> bytes:
     return _anthropic_body(row, case) if case.is_anthropic else _openai_body(status, row, case)
 
 
-def _openai_body(status: int, row: Row, case: Case) -> bytes:
+def openai_error(name: str, *, model: str) -> dict[str, object]:
+    """What stands under `error` in an error of OpenAI's: type, code, message and parameter."""
+    return _openai_error(_ROWS[name], message=_ROWS[name].says.format(model=model, key=""))
+
+
+def _openai_error(row: Row, *, message: str) -> dict[str, object]:
     kind, code = row.openai
-    message = row.says.format(model=case.model)
+    return {"message": message, "type": kind or None, "param": row.param, "code": code}
+
+
+def _openai_body(status: int, row: Row, case: Case) -> bytes:
+    _, code = row.openai
+    message = row.says.format(model=case.model, key=case.key)
     if row.shape == "failed":
         return encode({"object": "response", "status": "failed", "error": {"code": code, "message": message}})
     if row.shape == "router":
         return encode({"error": {"message": message, "code": int(code or status)}})
-    error: dict[str, object] = {"message": message, "type": kind or None, "param": row.param, "code": code}
+    error = _openai_error(row, message=message)
     if row.shape == "azure":
         error |= {"status": status, "innererror": {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {}}}
     return encode({"error": error})
@@ -242,7 +252,7 @@ def _anthropic_body(row: Row, case: Case) -> bytes:
     kind, code = row.anthropic
     error: dict[str, object] = {
         "type": kind,
-        "message": (row.anthropic_says or row.says).format(model=case.model),
+        "message": (row.anthropic_says or row.says).format(model=case.model, key=case.key),
     }
     if code is not None:
         error["details"] = {"error_code": code}

@@ -134,6 +134,7 @@ class OpenAIBatchSide:
         times |= dict.fromkeys(("completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at"))
         times |= {"failed_at": int(job.created)} if status == "failed" else {}
         times |= {done: ends} if done else {}
+        times |= {"cancelling_at": int(job.canceled)} if job.canceled is not None else {}
         return {
             "id": job.ident,
             "object": "batch",
@@ -148,6 +149,7 @@ class OpenAIBatchSide:
             "expires_at": int(job.expires),
             **times,
             "request_counts": {"total": len(job.lines) if not job.flaw else 0, "completed": answered, "failed": failed},
+            "usage": _usage(job),
             "metadata": job.told["metadata"],
         }
 
@@ -223,6 +225,19 @@ def _errors(job: Job) -> dict[str, object] | None:
         return None
     line, code, message = job.flaw
     return {"object": "list", "data": [{"code": code, "line": line, "message": message, "param": None}]}
+
+
+def _usage(job: Job) -> dict[str, object]:
+    """What has been processed so far."""
+    given = sum(result.usage.input_tokens for result in job.results)
+    made = sum(result.usage.output_tokens for result in job.results)
+    return {
+        "input_tokens": given,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": given + made,
+    }
 
 
 def _file(file: _File) -> dict[str, object]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.fakes.asked_mishaps import mishap_asked_for, unread_mishap_asked_for
-from engine.fakes.audit import Audit, Entry, fingerprint
+from engine.fakes.audit import Audit, Entry, ends_of, fingerprint
 from engine.fakes.behaviour import Behaviour
 from engine.fakes.call import Call
 from engine.fakes.case import Case, Refused, Served, Spoilt
@@ -238,6 +238,7 @@ class Service:
             body=visit.body,
             output_allowed=0 if asked is None else asked.n * asked.max_tokens,
             number=visit.entry.number,
+            key=ends_of(visit.dialect.key(visit.headers)),
             headers=headers,
             wall=visit.moment.wall,
             settings=rule.all_settings,
@@ -265,7 +266,8 @@ class Service:
         if self.behaviour.api_key is None:
             return
         if (key := visit.dialect.key(visit.headers)) != self.behaviour.api_key:
-            raise Refusal("unauthorized", "Incorrect API key provided." if key else "No API key was provided.")
+            said = f"Incorrect API key provided: {ends_of(key)}." if key else "No API key was provided."
+            raise Refusal("unauthorized", said)
 
     def _check_context(self, asked: Asked) -> None:
         window = self.behaviour.context_tokens

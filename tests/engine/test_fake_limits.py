@@ -15,7 +15,7 @@ from engine.errors import UserError
 from engine.fakes.behaviour import Change
 from engine.fakes.dialect import Dialect
 from engine.fakes.faults import FaultRates
-from engine.fakes.limits import Charge, Gate, RateLimits
+from engine.fakes.limits import Charge, Denial, Gate, RateLimits
 from engine.fakes.openai_side import go_duration
 from tests.engine.fake_requests import ANTHROPIC, OPENAI, ask, service
 
@@ -42,14 +42,25 @@ def test_no_minute_and_no_quantum_admits_more_than_the_limit(rpm: int, quantum_s
 
 
 @settings(deadline=None)
-@given(limits=st.builds(RateLimits, rpm=st.integers(1, 200), tpm=st.integers(10, 500)), count=st.integers(1, 60))
+@given(
+    limits=st.builds(
+        RateLimits,
+        rpm=st.integers(1, 200),
+        tpm=st.integers(10, 500),
+        rpd=st.none() | st.integers(1, 500),
+        tpd=st.none() | st.integers(10, 5000),
+        style=st.sampled_from(["usual", "azure"]),
+    ),
+    count=st.integers(1, 60),
+)
 def test_who_waits_as_told_is_let_in(limits: RateLimits, count: int) -> None:
     gate, now = Gate(limits), 0.0
     for _ in range(count):
-        denial = gate.admit(Charge(3, 4), now=now, denied_counts=False)
-        while denial is not None:  # one limit after another may be in the way
+        denials: list[Denial] = []  # one limit after another may be in the way, and the second's window
+        while (denial := gate.admit(Charge(3, 4), now=now, denied_counts=False)) is not None:
+            denials.append(denial)
+            assert len(denials) <= 3
             now += denial.retry_after_s + 1e-9
-            denial = gate.admit(Charge(3, 4), now=now, denied_counts=False)
 
 
 def test_a_limit_that_changes_keeps_what_it_can_hold_of_what_was_saved_up() -> None:
@@ -133,6 +144,116 @@ def test_a_sharp_rise_is_turned_away(gap_s: float, let_in: list[int]) -> None:
         return sum(gate.admit(ONE, now=at, denied_counts=True) is None for _ in range(100))
 
     assert [admitted(gap_s * place) for place in range(3)] == let_in
+
+
+def test_a_day_s_limit_lets_nobody_in_for_long_and_refills_all_day() -> None:
+    gate = Gate(RateLimits(rpm=600, rpd=100, quantum_s=0))
+    let_in = [gate.admit(ONE, now=0.0, denied_counts=False) for _ in range(101)]
+
+    denial = let_in[-1]
+    assert let_in[:-1] == [None] * 100
+    assert denial is not None
+    assert (denial.dimension, denial.limit) == ("requests_a_day", 100)
+    assert denial.retry_after_s == pytest.approx(864.0)
+    assert gate.admit(ONE, now=864.0, denied_counts=False) is None
+    assert gate.admit(ONE, now=864.0, denied_counts=False) is not None
+
+
+def test_a_day_s_tokens_are_charged_as_a_minute_s_are() -> None:
+    gate = Gate(RateLimits(tpd=86_400, refund=True))
+    gate.admit(Charge(10, 50), now=0, denied_counts=False)
+    gate.produced(Charge(10, 50), 20)
+
+    assert gate.tokens_charged(Charge(10, 50)) == 60
+    assert gate.standings()[0].remaining == 86_400 - 30
+
+
+@settings(deadline=None)
+@given(rpm=st.integers(1, 500), gaps=st.lists(st.floats(0, 30), min_size=1, max_size=60))
+def test_at_azure_every_whole_minute_begins_with_all_there_is(rpm: int, gaps: list[float]) -> None:
+    gate, now, admitted = Gate(RateLimits(rpm=rpm, quantum_s=0, style="azure")), 0.0, Counter[int]()
+    for gap in gaps:
+        now += gap
+        denial = gate.admit(ONE, now=now, denied_counts=False)
+        if denial is None:
+            admitted[int(now // 60)] += 1
+        else:
+            assert admitted[int(now // 60)] == rpm
+            assert now + denial.retry_after_s == pytest.approx((now // 60 + 1) * 60)
+
+    assert max(admitted.values()) <= rpm
+
+
+def test_at_azure_requests_follow_from_tokens_and_waits_are_exact() -> None:
+    target = service(limits=RateLimits(tpm=1000, quantum_s=0, style="azure"))
+
+    served = [ask(target, at=at, max_tokens=8) for at in (*range(6), 58.5, 60.0)]
+
+    assert [each.status for each in served] == [200] * 6 + [429, 200]
+    assert served[6].headers["retry-after-ms"] == "1500"
+
+
+def test_azure_tells_resets_in_bare_seconds_and_waits_in_milliseconds() -> None:
+    target = service(limits=RateLimits(rpm=120, tpm=100, quantum_s=10, style="azure"))
+    good, denied = ask(target, at=12.25, max_tokens=60), ask(target, at=12.25, max_tokens=60)
+
+    assert (good.status, denied.status) == (200, 429)
+    assert good.headers["x-ratelimit-reset-tokens"] == "48"
+    assert (denied.headers["retry-after"], denied.headers["retry-after-ms"]) == ("48", "47750")
+
+
+@pytest.mark.parametrize(("per_key", "statuses"), [(True, [200, 200, 429]), (False, [200, 429, 429])])
+def test_keys_have_limits_of_their_own_where_the_service_says_so(per_key: bool, statuses: list[int]) -> None:
+    target = service(limits=RateLimits(rpm=60, tpm=10_000, per_key=per_key))
+
+    served = [ask(target, headers={"authorization": f"Bearer {key}"}) for key in ("one", "other", "one")]
+
+    assert [each.status for each in served] == statuses
+    assert ("x-ratelimit-limit-project-tokens" in served[0].headers) is per_key
+
+
+def test_azure_s_own_header_names_a_key_too() -> None:
+    assert OPENAI.key({"api-key": "a-key"}) == OPENAI.key({"authorization": "Bearer a-key"}) == "a-key"
+
+
+def test_a_day_s_limit_is_told_where_there_is_no_minute_s() -> None:
+    daily, both = (
+        ask(service(limits=limits)).headers for limits in (RateLimits(rpd=1440), RateLimits(rpm=600, rpd=1440))
+    )
+
+    assert (daily["x-ratelimit-limit-requests"], daily["x-ratelimit-reset-requests"]) == ("1440", "1m0s")
+    assert (both["x-ratelimit-limit-requests"], both["x-ratelimit-reset-requests"]) == ("600", "100ms")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "words"),
+    [
+        (OPENAI, "on requests per day (RPD): Limit 200, Used 200, Requested 1. Please try again in 7m12s."),
+        (ANTHROPIC, "rate limit of 200 requests per day (org: fake, model: m)."),
+    ],
+    ids=["openai", "anthropic"],
+)
+def test_a_day_that_is_used_up_is_told_in_the_dialect_s_own_words(dialect: Dialect, words: str) -> None:
+    target = service(limits=RateLimits(rpd=200))
+
+    served = [ask(target, dialect) for _ in range(201)][-1]
+
+    assert (served.status, served.headers["retry-after"]) == (429, "432")
+    assert orjson.loads(served.body)["error"]["message"].endswith(words)
+
+
+def test_what_is_no_valid_request_counts_at_openai_s_and_not_at_anthropic_s() -> None:
+    one, other = (service(limits=RateLimits(rpm=600)) for _ in range(2))
+    assert (ask(one, messages=[]).status, ask(other, ANTHROPIC, messages=[]).status) == (400, 400)
+
+    assert ask(one).headers["x-ratelimit-remaining-requests"] == "598"
+    assert ask(other, ANTHROPIC).headers["anthropic-ratelimit-requests-remaining"] == "599"
+
+
+def test_anthropic_repeats_the_tightest_limit_of_tokens() -> None:
+    headers = ask(service(limits=RateLimits(itpm=90_000, otpm=8_000)), ANTHROPIC).headers
+
+    assert headers["anthropic-ratelimit-tokens-limit"] == headers["anthropic-ratelimit-output-tokens-limit"] == "8000"
 
 
 @pytest.mark.parametrize(("per_model", "statuses"), [(True, [200, 200, 429]), (False, [200, 429, 429])])
@@ -242,7 +363,8 @@ def test_spans_are_written_as_go_writes_them(seconds: float, text: str) -> None:
     "limits",
     [
         {"rpm": 0}, {"tpm": -1}, {"itpm": 0}, {"otpm": 0}, {"quantum_s": -1}, {"quantum_s": 61},
-        {"rpm": math.nan}, {"tpm": math.inf}, {"rpm": "60"}, {"rpm": True}, {"quantum_s": math.nan},
+        {"rpm": math.nan}, {"tpm": math.inf}, {"rpm": "60"}, {"rpm": True}, {"quantum_s": math.nan}, {"rpd": 0},
+        {"tpd": -5}, {"ramp": 0.5}, {"ramp": math.inf},
     ],
 )  # fmt: skip
 def test_a_limit_that_means_nothing_is_refused(limits: dict[str, Any]) -> None:

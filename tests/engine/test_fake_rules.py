@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
@@ -70,6 +70,36 @@ def test_a_request_is_known_by_its_text_its_model_and_its_dialect() -> None:
     assert met(judge) is None
 
 
+def test_a_call_is_known_by_method_and_path_also_before_it_is_read() -> None:
+    read, unread = (
+        judge_of(Rule(do, When(method="POST", path="/v1/batches")), Rule(other, When(path="/v1/files/*/content")))
+        for do, other in (("hang", "drip"), ("reset_unread", "refuse"))
+    )
+    calls = [("POST", "/v1/batches"), ("GET", "/v1/batches"), ("GET", "/v1/files/f-1/content"), ("POST", "/v1/files")]
+    seen = [Seen(method=method, path=path, answers=False) for method, path in calls]
+
+    assert [rule and rule.do for rule in (read.met(each, elapsed=0) for each in seen)] == ["hang", None, "drip", None]
+    assert [rule and rule.do for rule in (unread.met_unread(each, elapsed=0) for each in seen)] == [
+        "reset_unread", None, "refuse", None,
+    ]  # fmt: skip
+
+
+def test_what_is_about_a_model_s_words_passes_by_calls_that_ask_for_none() -> None:
+    judge = judge_of(Rule("usage_zero", When(nth=2)), Rule("html"))
+    called, asked = Seen(path="/v1/files", answers=False), Seen(path="/v1/chat/completions")
+
+    met = [judge.met(seen, elapsed=0.0) for seen in (asked, called, called, asked)]
+
+    assert [rule and rule.do for rule in met] == ["html", "html", "html", "usage_zero"]
+
+
+def test_the_same_call_to_another_place_draws_anew() -> None:
+    judge = judge_of(Rule("hang", When(sighting=1)))
+    seen = [Seen(method="GET", path=f"/v1/batches/{name}", answers=False) for name in "aab"]
+
+    assert [rule and rule.do for rule in (judge.met(each, elapsed=0.0) for each in seen)] == ["hang", None, "hang"]
+
+
 def test_the_first_rule_that_holds_decides_and_the_others_do_not_count_it() -> None:
     judge = judge_of(Rule("hang", When(contains="a")), Rule("drip", When(nth=2)))
 
@@ -127,6 +157,7 @@ def test_before_a_request_is_read_rules_know_only_that_it_comes() -> None:
         ({"do": "hang", "when": {"nth": 0}}, "nth must be at least 1 (got 0)"),
         ({"do": "hang", "when": {"nth": True}}, "nth must be a whole number or null"),
         ({"do": "hang", "when": {"dialect": "latin"}}, 'dialect must be "openai" or "anthropic" or null'),
+        ({"do": "hang", "when": {"method": "PATCH"}}, 'method must be "GET" or "POST" or "DELETE" or null'),
         ({"do": "hang", "when": {"from_s": 5, "until_s": 5}}, "never comes"),
         ({"do": "hang", "when": []}, "must be an object"),
         ({"do": "hang", "with": []}, "`with` must be an object"),
@@ -158,6 +189,7 @@ def test_a_rule_that_cannot_be_meant_is_one_clear_line(told: object, complaint: 
         ("hang share=0.01", Rule("hang", When(share=0.01))),
         ("drip nth=10 seconds=0.5", Rule("drip", When(nth=10), {"seconds": 0.5})),
         ("429-requests retry_after=2", Rule("429-requests", settings={"retry_after": "2"})),
+        ("reset method=POST path=/v1/files* first=2", Rule("reset", When(method="POST", path="/v1/files*", first=2))),
         ("401-key contains=12 model=gpt-*", Rule("401-key", When(contains="12", model="gpt-*"))),
         ('{"do": "html", "when": {"first": 2}}', Rule("html", When(first=2))),
         (
@@ -185,6 +217,8 @@ WHENS = st.builds(
     contains=st.none() | st.text(max_size=9),
     model=st.none() | st.text(max_size=9),
     dialect=st.sampled_from([None, "openai", "anthropic"]),
+    method=st.sampled_from([None, "GET", "POST", "DELETE"]),
+    path=st.none() | st.text(max_size=9),
     from_s=st.floats(0, 9),
     until_s=st.none() | st.floats(10, 99),
 )
@@ -194,7 +228,14 @@ RULES = st.builds(
     WHENS,
     st.dictionaries(st.sampled_from(["x-a", "date"]), st.none() | st.just("b")),
 )
-LIMITS = st.builds(RateLimits, rpm=st.none() | st.integers(1, 99), quantum_s=st.floats(0, 60))
+LIMITS = st.builds(
+    RateLimits,
+    rpm=st.none() | st.integers(1, 99),
+    rpd=st.none() | st.integers(1, 99),
+    quantum_s=st.floats(0, 60),
+    per_key=st.booleans(),
+    style=st.sampled_from(["usual", "azure"]),
+)
 BEHAVIOURS = st.builds(
     Behaviour,
     limits=LIMITS,
@@ -215,6 +256,7 @@ def test_a_rule_that_was_written_down_is_read_back_as_it_was(rule: Rule) -> None
     assert rule_of(orjson.loads(orjson.dumps(record_of_rule(rule)))) == rule
 
 
+@settings(max_examples=30)
 @given(behaviour=BEHAVIOURS, other=BEHAVIOURS)
 def test_to_put_a_behaviour_that_was_got_restores_it(behaviour: Behaviour, other: Behaviour) -> None:
     told = orjson.dumps(record_of_behaviour(behaviour))
@@ -222,6 +264,7 @@ def test_to_put_a_behaviour_that_was_got_restores_it(behaviour: Behaviour, other
     assert behaviour_from(told, now=other, in_part=False) == behaviour
 
 
+@settings(max_examples=30)
 @given(now=BEHAVIOURS)
 def test_a_patch_changes_what_it_names_and_nothing_else(now: Behaviour) -> None:
     changed = behaviour_from(b'{"latency_s": 2, "rules": []}', now=now, in_part=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine import Price
+from engine.fakes.error_rows import openai_error
 from engine.messages import Message
 from engine.providers.simulated import Answer
 
@@ -72,14 +73,13 @@ def heard(messages: int) -> str:
 def fixtures() -> dict[str, Any]:
     """The script as aimock reads it; of several that match it takes the first. In each dialect it tells a usage."""
     told = {"prompt_tokens": 9, "completion_tokens": 3, "input_tokens": 9, "output_tokens": 3}
-    refused = {"message": "This model's maximum context length is 10 tokens.", "type": "invalid_request_error"}
-    missing = {"message": "There is no such model.", "type": "invalid_request_error", "code": "model_not_found"}
+    too_long, missing = (openai_error(name, model=UNKNOWN_MODEL) for name in ("400-context", "404-model"))
     cut = {"content": "Once upon a", "finishReason": "length"}
     table: list[tuple[dict[str, str], dict[str, Any]]] = [
         ({"model": UNKNOWN_MODEL}, {"error": missing, "status": 404}),
         ({"systemMessage": BRIEF}, {"content": heard(4)}),
         ({"userMessage": LONG}, cut),
-        ({"userMessage": TOO_LONG}, {"error": {**refused, "code": "context_length_exceeded"}, "status": 400}),
+        ({"userMessage": TOO_LONG}, {"error": too_long, "status": 400}),
         (
             {"userMessage": CITY, "responseFormat": "json_schema"},
             {"content": json.dumps({"city": "Vigo", "people": 292000})},

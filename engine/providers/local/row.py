@@ -38,7 +38,6 @@ class Row:
     tokens: list[int] = field(default_factory=list)
     finish: FinishReason | None = None
     given_up: bool = False  # set by another thread; looked at between two tokens
-    stopped_by: str | None = None
     chance: Chance = field(init=False)
     matcher: Matcher | None = field(init=False)
 
