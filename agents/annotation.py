@@ -25,6 +25,7 @@ from agents.report import write_report
 from agents.run_folder import RunFolder, write_whole
 from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.synthesis import Settings
+from agents.translate import translated
 from agents.truth import truth_of
 from engine import Engine
 from engine.errors import BudgetReached, ProviderRefused, UserError
@@ -74,6 +75,7 @@ async def _ask(
     """Understand the prompt and label the rows: all that asks the teacher."""
     async with asking(folder, configuration, events=events, on_engine=on_engine) as engine:
         spec = await understand(folder, engine, events=events)
+        spec = await translated(engine, spec, configuration.instruction_language, folder.spec, events=events)
         return await _label(folder, configuration, engine, examined, spec, events=events)
 
 

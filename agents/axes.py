@@ -1,5 +1,7 @@
 """What inputs of a task differ in: axes with values, proposed by the teacher, edited by the user, covered in turn.
 
+The first axis is who writes: personas. It is an axis like the others, so that a persona meets every topic and mood.
+
 A teacher that is left alone writes what comes to mind first, again and again. Asked for inputs of one kind after
 another, it has to look elsewhere. Which kinds there are it says itself, once; the plan in the run's folder has them.
 """
@@ -21,7 +23,7 @@ from engine.messages import Request
 __all__ = ["AXES_A_REQUEST", "Axis", "choose_attributes", "coverage", "propose_axes", "read_axes"]
 
 MOST_AXES, MOST_VALUES = 6, 24
-LONGEST_VALUE = 60  # characters; what is longer is a sentence, and no value
+LONGEST_VALUE = 80  # characters; what is longer is a sentence, and no value
 EXAMPLES_SHOWN = 6
 ANSWER_TOKENS = 800
 AXES_A_REQUEST = 2
@@ -44,7 +46,7 @@ async def propose_axes(asks: Asks, spec: Spec) -> tuple[Axis, ...]:
     One request. Raises what ends more than a request: the budget, a refused key.
     """
     shown = "\n".join(f"{quoted(pair.input)} -> {quoted(pair.output)}" for pair in spec.demonstrations[:EXAMPLES_SHOWN])
-    prompt = fill("axes", instruction=spec.instruction, examples=shown)
+    prompt = fill("axes", instruction=spec.asked, examples=shown)
     request = Request.user(prompt, max_tokens=ANSWER_TOKENS, temperature=coldest(asks, tag=TAG), tag=TAG)
     try:
         reply = await asks.ask(request)

@@ -10,6 +10,7 @@ from functools import partial
 
 from agents.asks import question_of
 from agents.chance import chance
+from agents.language import language_name
 from agents.lists import numbered, read_labels
 from agents.prompts import fill
 from agents.records import Pair, RejectReason, Spec, Vote
@@ -141,7 +142,7 @@ def inputs_per_call(spec: Spec, texts: Sequence[str], voting: Voting) -> Choice:
     """How many of the inputs are worth a call: as many as may share one, unless that saves little or has no room."""
     shown = sorted((_size(pair.input) + _size(pair.output) for pair in spec.demonstrations), reverse=True)
     return items_that_pay(
-        shared=(_size(spec.instruction) + sum(shown[: voting.demonstrations])) // BYTES_A_TOKEN,
+        shared=(_size(spec.asked) + sum(shown[: voting.demonstrations])) // BYTES_A_TOKEN,
         each=PACKING_TOKENS + max(map(_size, texts), default=0) // BYTES_A_TOKEN,
         answer=PACKING_TOKENS + _label_tokens(spec),
         most=voting.together,
@@ -316,17 +317,24 @@ def _request(spec: Spec, texts: Sequence[str], voting: Voting, *, vote: int) -> 
 
 def _conversation(spec: Spec, shown: Sequence[Pair], text: str) -> tuple[Message, ...]:
     turns = ((Message("user", pair.input), Message("assistant", pair.output)) for pair in shown)
-    opening = Message("system", fill("annotate", instruction=spec.instruction))
+    opening = Message("system", fill("annotate", instruction=spec.asked) + _language_line(spec))
     return (opening, *(message for turn in turns for message in turn), Message("user", text))
 
 
 def _joint_conversation(spec: Spec, shown: Sequence[Pair], texts: Sequence[str]) -> tuple[Message, ...]:
-    opening = Message("system", fill("annotate_many", instruction=spec.instruction))
+    opening = Message("system", fill("annotate_many", instruction=spec.asked) + _language_line(spec))
     asked = Message("user", numbered(texts))
     if not shown:
         return opening, asked
     inputs, outputs = numbered([pair.input for pair in shown]), numbered([pair.output for pair in shown])
     return opening, Message("user", inputs), Message("assistant", outputs), asked
+
+
+def _language_line(spec: Spec) -> str:
+    """What the language of the instruction says no longer where it was translated."""
+    if spec.translation is None or spec.form != "text":
+        return ""
+    return "\n" + fill("annotate_language", language=language_name(spec.output_language or spec.language))
 
 
 def _label_tokens(spec: Spec) -> int:

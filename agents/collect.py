@@ -21,7 +21,7 @@ from engine.duplicates import groups
 __all__ = ["Split", "collect", "split_rows", "storable"]
 
 
-Tie = tuple[str, int]  # what rows may have in common: its kind, and which
+Tie = tuple[str, int | str]  # what rows may have in common: its kind, and which
 
 # The part of the rows that goes where.
 SHARES: Mapping[str, float] = {"test": 0.1, "validation": 0.1, "train": 0.8}
@@ -62,9 +62,10 @@ def _stratum_of(spec: Spec) -> Callable[[Example], str]:
 def split_rows(examples: Sequence[Example], *, seed: int, stratum: Callable[[Example], str]) -> Split:
     """Share the rows out: stratified, and all rows that are alike on the same side.
 
-    Alike are the rows of one request, and those whose inputs are near-duplicates, and so on from row to row; where the
-    two together tie up more than half of all rows, near-duplicates alone. It depends on the rows and the seed, not on
-    their order. Parts are right to within the rows of one such family; with three families or more no part is empty.
+    Alike are the rows of one request, or of one passage of a document, and those whose inputs are near-duplicates, and
+    so on from row to row; where the two together tie up more than half of all rows, near-duplicates alone. It depends
+    on the rows and the seed, not on their order. Parts are right to within the rows of one such
+    family; with three families or more no part is empty.
     """
     parts = _share_out(_families(examples, seed=seed), stratum)
     train, validation, test = (
@@ -78,11 +79,17 @@ def _families(examples: Sequence[Example], *, seed: int) -> list[list[Example]]:
     """The rows that are alike together, in an order that only the seed and the content decide."""
     rows = sorted(examples, key=lambda row: _order(seed, row.input, row.output))
     near: list[Tie] = [("near", group) for group in groups([row.input for row in rows])]
-    siblings: list[Tie] = [("request", row.provenance.request) for row in rows]
+    siblings = list(map(_origin, rows))
     families = _tied(rows, list(zip(siblings, near, strict=True)))
     if _is_heap(families) and not _is_heap(_tied(rows, [(tie,) for tie in siblings])):
         families = _tied(rows, [(tie,) for tie in near])
     return sorted(families, key=lambda family: _order(seed, *sorted(row.input for row in family)))
+
+
+def _origin(row: Example) -> Tie:
+    """What a row was written from: a passage, or the words of its request."""
+    source = row.provenance
+    return ("request", source.request) if source.document is None else ("passage", source.document)
 
 
 def _is_heap(families: Sequence[Sequence[Example]]) -> bool:
@@ -182,6 +189,8 @@ def _provenance_columns(provenances: Sequence[Provenance]) -> Columns:
         "target": ("string", [storable_or_none(source.target) for source in provenances]),
         "seeds": ("list", [[storable(seed) for seed in source.seeds] for source in provenances]),
         "attributes": ("list", [list(source.attributes) for source in provenances]),
+        "case": ("string", [storable_or_none(source.case) for source in provenances]),
+        "document": ("string", [storable_or_none(source.document) for source in provenances]),
     }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_args, get_type_hints
 
 from agents.checks import check_writable, decimal, flag, formers, one_of, positive, within
+from agents.language import LANGUAGES
 from engine.errors import UserError
 from engine.text import meant
 
@@ -129,6 +130,8 @@ class Configuration:
     train_seconds: float = 150.0
     threads: int | None = None
     test: str | None = None  # a file of real labelled rows, to judge by
+    documents: str | None = None  # a folder of documents that inputs are written from
+    instruction_language: str | None = None  # that requests have the instruction in; None: as it is written
     train: bool = True  # False: the data set alone
     inputs: str | None = None  # a file of inputs to label, in place of making any
     input_column: str | None = None  # found by its usual names when not said
@@ -138,7 +141,7 @@ class Configuration:
         for name, most in MOST.items():
             within(name, getattr(self, name), 1, most)
         within("seed", self.seed, 0, MOST_SEED)
-        for name in ("model", "base_url", "dialect", "test", "inputs", "input_column"):
+        for name in ("model", "base_url", "dialect", "test", "documents", "inputs", "input_column"):
             check_writable(flag(name), getattr(self, name) or "")
         positive("train_seconds", self.train_seconds)
         positive("deadline", self.deadline)
@@ -155,6 +158,8 @@ class Configuration:
         _ = self.cap, self.price, self.profile, self.order, self.by_role
         one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
         one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
+        if self.instruction_language is not None:
+            one_of("instruction_language", self.instruction_language, tuple(LANGUAGES))
 
     @property
     def cap(self) -> Budget | None:

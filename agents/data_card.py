@@ -69,7 +69,9 @@ _COLUMNS = """`input` and `output` are the row. `agreement` is the winning label
 them all, `vote_models` who gave each, `vote_questions` in which call. `request` and `position` say which reply the
 input came from, `stage` in which stage, `model` who wrote it, `question` in which call (`smelt export RUN --requests`
 has the calls). Rows of one request and near-duplicates are in the same part. `temperature` is how hot it was asked for,
-`target` which answer was asked for, `seeds` which inputs were shown, `attributes` what the inputs were asked to be.
+`target` which answer was asked for, `seeds` which inputs were shown, `attributes` what the inputs were asked to be,
+`case` the kind of hard case, where they were to be hard ones, `document` where the passage stands that they were
+written from. Rows of one passage are in the same part.
 `cost_usd` is the row's part of what its calls were paid. `rejected.parquet` holds what was left out, each with its
 `reason` and a `detail`."""
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from agents.axes import Axis, coverage
 from agents.balance import MOST_LABELS
+from agents.documents import Coverage, Documents, coverage_of
+from agents.hard_cases import hard_rows
 from agents.records import Example, Pair, Reject, Spec
 from agents.shown import SAMPLED, SHOWN, Shown, cut, drawn
 from agents.synthesis import Synthesis
@@ -69,6 +71,7 @@ class DataFacts:
     anchors: int  # rows that the balance is compared with
     variety: Variety
     coverage: tuple[AxisRows, ...]
+    documents: Coverage | None
     votes_asked: int
     votes_saved: int
     votes_kept: float  # the share of winners that all votes would have given too, at least
@@ -87,6 +90,8 @@ def data_facts(
     *,
     spec: Spec,
     axes: Sequence[Axis],
+    cases: Sequence[str] = (),
+    documents: Documents | None = None,
     anchors: Sequence[Pair],
     splits: Mapping[str, int],
     votes: int,
@@ -104,7 +109,8 @@ def data_facts(
         balance=answers_of(answers, anchors=Counter(pair.output for pair in anchors), spec=spec),
         anchors=len(anchors),
         variety=variety_of(drawn((example.input for example in examples), SAMPLED, seed=seed)),
-        coverage=tuple(AxisRows(name, rows) for name, rows in coverage(axes, examples).items()),
+        coverage=_coverage(axes, cases, examples),
+        documents=None if documents is None else coverage_of(documents, examples, requests=synthesis.requests),
         votes_asked=synthesis.votes_asked,
         votes_saved=votes * len(voted) - synthesis.votes_asked,
         votes_kept=sum(each.lasting for each in voted) / (len(voted) or 1),
@@ -117,6 +123,14 @@ def data_facts(
         rows=tuple(map(_kept, drawn(examples, SHOWN, seed=seed))),
         rejects=tuple(map(_left_out, drawn(synthesis.rejects, SHOWN, seed=seed))),
     )
+
+
+def _coverage(axes: Sequence[Axis], cases: Sequence[str], examples: Sequence[Example]) -> tuple[AxisRows, ...]:
+    """The axes of the plan, and its hard cases as one more."""
+    rows = coverage(axes, examples)
+    if cases:
+        rows["hard cases"] = hard_rows(cases, (example.provenance.case for example in examples))
+    return tuple(AxisRows(name, values) for name, values in rows.items())
 
 
 def answers_of(counts: Counter[str], *, anchors: Counter[str], spec: Spec) -> tuple[Answer, ...]:

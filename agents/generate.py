@@ -9,7 +9,10 @@ from functools import partial
 from agents.asks import Asks, attempt, question_of
 from agents.chance import chance
 from agents.filter import declines
+from agents.hard_cases import Case
+from agents.language import language_asked
 from agents.lists import quoted, read_inputs, read_pairs
+from agents.passages import Passage
 from agents.plan import Target
 from agents.prompts import fill, opening
 from agents.records import Draft, Pair, Provenance, RejectReason, Spec
@@ -35,6 +38,8 @@ class Assignment:
     count: int
     target: Target | None = None
     attributes: tuple[str, ...] = ()  # what the inputs are asked to be
+    case: Case | None = None  # the kind of hard case
+    passage: Passage | None = None  # what they are to be written from
     seeds: tuple[str, ...] = ()
     rows: tuple[Pair, ...] | None = None
     completions: int = 1
@@ -75,11 +80,11 @@ def build_request(spec: Spec, assignment: Assignment) -> Request:
     """The request for an assignment; its max_tokens follow from how long the shown inputs are."""
     return Request.user(
         _prompt(spec, assignment),
-        max_tokens=_tokens_needed(assignment),
+        max_tokens=_tokens_needed(spec, assignment),
         temperature=assignment.temperature,
         n=assignment.completions,
         tag="generate",
-        stable=len(opening(_template(assignment), instruction=spec.instruction)),
+        stable=len(opening(_template(assignment), instruction=spec.asked)),
     )
 
 
@@ -88,9 +93,15 @@ def _template(assignment: Assignment) -> str:
 
 
 def _prompt(spec: Spec, assignment: Assignment) -> str:
-    wishes = (_target_line(assignment.target), _so_line(assignment.attributes))
+    wishes = (
+        _passage_block(assignment.passage),
+        _target_line(assignment.target),
+        _case_line(assignment.case),
+        _so_line(assignment.attributes),
+        _language_line(spec),
+    )
     common = {
-        "instruction": spec.instruction,
+        "instruction": spec.asked,
         "count": str(assignment.count),
         "target": "\n".join(filter(None, wishes)),
     }
@@ -106,6 +117,24 @@ def _target_line(target: Target | None) -> str:
     return fill("generate_other" if target.negated else "generate_target", target=target.answer)
 
 
+def _case_line(case: Case | None) -> str:
+    if case is None:
+        return ""
+    return fill(f"generate_{case.name}", **({} if case.other is None else {"other": quoted(case.other)}))
+
+
+def _language_line(spec: Spec) -> str:
+    name = language_asked(spec.language, instruction=spec.asked)
+    return "" if name is None else fill("generate_language", language=name)
+
+
+def _passage_block(passage: Passage | None) -> str:
+    """The passage as a JSON string in which no tag of ours can be closed, whatever is in it."""
+    if passage is None:
+        return ""
+    return fill("generate_from", passage=quoted(passage.text).replace("</", "<\\/"))
+
+
 def _so_line(attributes: Sequence[str]) -> str:
     return fill("generate_so", attributes="; ".join(attributes)) if attributes else ""
 
@@ -115,8 +144,12 @@ def most_inputs(seeds: Sequence[str]) -> int:
     return max(1, (MOST_TOKENS - TOKENS_AROUND) // _tokens_each(seeds))
 
 
-def _tokens_needed(assignment: Assignment) -> int:
-    shown = assignment.seeds if assignment.rows is None else [f"{row.input} {row.output}" for row in assignment.rows]
+def _tokens_needed(spec: Spec, assignment: Assignment) -> int:
+    shown = list(assignment.seeds)
+    if assignment.rows is not None:
+        shown = [f"{row.input} {row.output}" for row in assignment.rows]
+    if spec.extractive and assignment.passage is not None:
+        shown.append(assignment.passage.text)  # what an answer is taken from is taken from there
     return min(MOST_TOKENS, TOKENS_AROUND + assignment.count * _tokens_each(shown))
 
 
@@ -174,4 +207,6 @@ def provenance(assignment: Assignment, position: int = 0) -> Provenance:
         target=None if assignment.target is None else str(assignment.target),
         seeds=assignment.seeds,
         attributes=assignment.attributes,
+        case=None if assignment.case is None else str(assignment.case),
+        document=None if assignment.passage is None else assignment.passage.place,
     )

@@ -9,9 +9,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
-__all__ = ["answers_language", "guess_language", "inputs_language", "may_be_the_same", "script_of"]
+__all__ = [
+    "LANGUAGES",
+    "answers_language",
+    "guess_language",
+    "inputs_language",
+    "language_asked",
+    "language_name",
+    "may_be_the_same",
+    "script_of",
+]
 
 _SCRIPTS = {
     "HANGUL": "ko", "GREEK": "el", "HEBREW": "he", "THAI": "th", "DEVANAGARI": "hi", "BENGALI": "bn", "TAMIL": "ta",
@@ -81,6 +91,9 @@ _NAMES = {
     }.items()
     for name in names.split()
 }  # fmt: skip
+LANGUAGES: Mapping[str, str] = {code: name.capitalize() for name, code in reversed(_NAMES.items())}
+"""The English name of every language that is known here, by its code."""
+
 _ANY_NAME = "|".join(_NAMES)
 _TEXTS = (
     r"(?:texts?|strings?|sentences?|questions?|phrases?|words?|reviews?|tweets?|passages?|documents?|articles?|paragraphs?|"
@@ -142,6 +155,18 @@ def _latin(sample: str) -> str:
         return _DEFAULT
     best = max(scores.values())
     return _DEFAULT if scores[_DEFAULT] == best else min(name for name, score in scores.items() if score == best)
+
+
+def language_name(code: str) -> str:
+    """What a language is called in a request; one that is not known here by its code."""
+    return LANGUAGES.get(code, f"the language with the code {code!r}")
+
+
+@lru_cache(maxsize=64)
+def language_asked(language: str, *, instruction: str) -> str | None:
+    """The name of the language that inputs are asked in; None where an English instruction leaves no doubt."""
+    plainly = language == _DEFAULT and guess_language(instruction) == _DEFAULT
+    return None if plainly else language_name(language)
 
 
 def inputs_language(instruction: str, inputs: Sequence[str]) -> str:

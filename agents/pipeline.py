@@ -16,6 +16,7 @@ from agents.collect import Split, collect
 from agents.config import Configuration
 from agents.data_card import DataCard
 from agents.data_facts import data_facts
+from agents.documents import Documents, documents_for
 from agents.evaluate import Judgement, Origin, evaluate
 from agents.models import models_told
 from agents.money import Money, money_of
@@ -29,6 +30,7 @@ from agents.run_folder import RunFolder
 from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
+from agents.translate import translated
 from agents.truth import LabelAccuracy, knows, label_accuracy
 from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused, UserError
@@ -62,6 +64,7 @@ class Made:
     plan: Plan
     retrieval: Retrieval
     synthesis: Synthesis
+    documents: Documents | None
     money: Money
     accuracy: LabelAccuracy | None
     simulated: bool
@@ -98,9 +101,13 @@ async def make_data(
     """Understand the prompt, look for what exists, and make labelled rows: all that asks the teacher."""
     async with asking(folder, configuration, events=events, on_engine=on_engine) as engine:
         spec = await understand(folder, engine, events=events)
+        spec = await translated(engine, spec, configuration.instruction_language, folder.spec, events=events)
+        documents = documents_for(folder, configuration, rows=rows_wanted(configuration, spec), events=events)
         plan = await plan_rows(folder, spec, engine, events=events)
         retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
-        synthesis = await synthesize_rows(spec, plan, configuration, engine, withheld=withheld, events=events)
+        synthesis = await synthesize_rows(
+            spec, plan, configuration, engine, documents=documents, withheld=withheld, events=events
+        )
         figures = as_written(folder, engine)
         ended_by = what_ended(synthesis, figures, wanted=rows_wanted(configuration, spec))
         return Made(
@@ -108,6 +115,7 @@ async def make_data(
             plan=plan,
             retrieval=retrieval,
             synthesis=synthesis,
+            documents=documents,
             money=money_of(figures, accepted=len(synthesis.examples), error=ended_by),
             accuracy=label_accuracy(engine.world, spec, synthesis),
             simulated=engine.simulated,
@@ -142,7 +150,14 @@ def ranking_told(retrieval: Retrieval) -> str:
 
 
 async def synthesize_rows(
-    spec: Spec, plan: Plan, configuration: Configuration, engine: Engine, *, withheld: Sequence[Pair], events: Events
+    spec: Spec,
+    plan: Plan,
+    configuration: Configuration,
+    engine: Engine,
+    *,
+    documents: Documents | None,
+    withheld: Sequence[Pair],
+    events: Events,
 ) -> Synthesis:
     wanted = rows_wanted(configuration, spec)
     events.emit(StageStarted("generate", wanted, "rows"))
@@ -155,6 +170,8 @@ async def synthesize_rows(
         annealing=configuration.annealing,
         axes=plan.axes,
         shares=plan.shares,
+        hard=plan.hard,
+        passages=() if documents is None else documents.passages,
         seed=configuration.seed,
     ).within(engine.capabilities_of("generate"), labelling=engine.capabilities_of("annotate"))
     if settings.temperatures is None:
@@ -268,6 +285,8 @@ def tell(
             made.synthesis,
             spec=made.spec,
             axes=made.plan.axes,
+            cases=made.plan.hard.cases,
+            documents=made.documents,
             anchors=(*made.spec.demonstrations, *given),
             splits={name: len(rows) for name, rows in split.named().items()},
             votes=configuration.votes,

@@ -1,8 +1,13 @@
-"""`plan.json`: what inputs shall differ in, and which shares of answers are wanted; for reading, for editing.
+"""`plan.json`: what inputs shall differ in, who writes them, which shares of answers and of hard cases are wanted.
 
-    {"axes": {"mood": ["angry", "calm"]}, "shares": {"N/A": 0.4}}
+    {
+      "axes": {"who writes": ["a student in a hurry", "a lawyer"], "mood": ["angry", "calm"]},
+      "shares": {"N/A": 0.4},
+      "hard": {"share": 0.15, "cases": ["nothing", "long"]}
+    }
 
-Without shares, those of `agents.plan` hold: equal ones for labels, for nothing to find what the demonstrations show.
+It is for reading and for editing. Without shares, those of `agents.plan` hold: equal ones for labels, for nothing to
+find what the demonstrations show. Without hard cases none are asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import orjson
 
 from agents.asks import Asks
 from agents.axes import Axis, propose_axes
+from agents.hard_cases import ALL_CASES, NO_CASES, USUAL_SHARE, Hard, cases_for
 from agents.plan import make_plan
 from agents.records import Spec
 from agents.run_folder import write_whole
@@ -25,17 +31,19 @@ __all__ = ["Plan", "plan_for", "read_plan", "write_plan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What inputs shall differ in, and the share (0 to 1) of rows that each named answer shall get."""
+    """What inputs shall differ in, the share (0 to 1) of rows that each named answer shall get, and the hard cases."""
 
     axes: tuple[Axis, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
+    hard: Hard = NO_CASES
 
 
 async def plan_for(asks: Asks, spec: Spec, path: Path) -> Plan:
     """The plan that is written down there; where none is, the teacher is asked, and its plan written down."""
     if path.exists():  # noqa: ASYNC240  # a look at the run's own folder, where the next question takes seconds
         return read_plan(path, spec)
-    plan = Plan(axes=await propose_axes(asks, spec), shares=shares_of(spec))
+    hard = Hard(share=USUAL_SHARE, cases=cases_for(spec))
+    plan = Plan(axes=await propose_axes(asks, spec), shares=shares_of(spec), hard=hard)
     write_plan(path, plan)
     return plan
 
@@ -48,7 +56,11 @@ def shares_of(spec: Spec) -> dict[str, float]:
 
 def write_plan(path: Path, plan: Plan) -> None:
     """Write a plan down, whole or not at all."""
-    table = {"axes": {axis.name: axis.values for axis in plan.axes}, "shares": dict(plan.shares)}
+    table = {
+        "axes": {axis.name: axis.values for axis in plan.axes},
+        "shares": dict(plan.shares),
+        "hard": {"share": plan.hard.share, "cases": plan.hard.cases},
+    }
     write_whole(path, orjson.dumps(table, option=orjson.OPT_INDENT_2) + b"\n")
 
 
@@ -58,9 +70,13 @@ def read_plan(path: Path, spec: Spec) -> Plan:
         table = orjson.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error}); delete it to have it made anew") from error
-    if not isinstance(table, dict) or set(table) - {"axes", "shares"}:
-        raise UserError(f'{path}: a plan is a JSON object with "axes" and "shares", and nothing else')
-    return Plan(axes=_axes(table.get("axes", {}), path), shares=_shares(table.get("shares", {}), spec, path))
+    if not isinstance(table, dict) or set(table) - {"axes", "shares", "hard"}:
+        raise UserError(f'{path}: a plan is a JSON object with "axes", "shares" and "hard", and nothing else')
+    return Plan(
+        axes=_axes(table.get("axes", {}), path),
+        shares=_shares(table.get("shares", {}), spec, path),
+        hard=_hard(table.get("hard", {}), path),
+    )
 
 
 def _axes(table: object, path: Path) -> tuple[Axis, ...]:
@@ -87,6 +103,17 @@ def _shares(table: object, spec: Spec, path: Path) -> dict[str, float]:
     if spec.labels and table and not sum(table.values()):
         raise UserError(f"{path}: all shares are 0; at least one answer must be wanted")
     return {answer: float(share) for answer, share in table.items()}
+
+
+def _hard(table: object, path: Path) -> Hard:
+    if not isinstance(table, dict) or set(table) - {"share", "cases"}:
+        raise UserError(f'{path}: \'hard\' is an object with a "share" of the rows and a list of "cases"')
+    share, cases = table.get("share", 0), table.get("cases", [])
+    if not _is_share(share) or share > 1:
+        raise UserError(f"{path}: the share of hard cases is a number from 0 to 1 (got {share!r:.40})")
+    if not isinstance(cases, list) or not all(isinstance(case, str) and case in ALL_CASES for case in cases):
+        raise UserError(f"{path}: the hard cases are some of {', '.join(ALL_CASES)} (got {cases!r:.80})")
+    return Hard(share=float(share), cases=tuple(dict.fromkeys(cases)))
 
 
 def _is_share(share: object) -> bool:

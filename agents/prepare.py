@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from agents.config import Configuration, Models
+from agents.documents import check_documents
 from agents.inputs import examine, parts_of
 from agents.parse import SURE, parse
 from agents.records import Spec
@@ -57,6 +58,7 @@ def checked(configuration: Configuration) -> Configuration:
         fallback=None if configuration.fallback is None else _all_found(configuration.fallback),
         models=None if configuration.models is None else _by_role_found(configuration.models),
         test=_checked_test(configuration.test),
+        documents=_checked_documents(configuration.documents),
     )
     for order in (settled.order, *settled.by_role.values()):
         _check_distinct(order)
@@ -111,6 +113,14 @@ def _checked_test(test: str | None) -> str | None:
         return None
     path = Path(test).resolve()
     read_rows(path)
+    return str(path)
+
+
+def _checked_documents(documents: str | None) -> str | None:
+    if documents is None:
+        return None
+    path = Path(documents).resolve()
+    check_documents(path)
     return str(path)
 
 

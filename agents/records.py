@@ -61,6 +61,7 @@ class Spec:
     `fields` are the names of an input's parts ("Premise", "Hypothesis"), in order, if it has named ones.
     `language` and `output_language` are those of the inputs and, where they differ, of the answers.
     `extractive` says that an answer stands in its input word for word.
+    `translation` is the instruction in another language, where requests shall have it so; `asked` is what they have.
     `confidence` (0 to 1) is how sure the parser is of the split; `layout` names how it was found. `doubts` are what a
     person should look at.
     """
@@ -77,16 +78,23 @@ class Spec:
     language: str = "en"  # ISO 639-1, of the inputs
     output_language: str | None = None  # ISO 639-1; None is that of the inputs
     extractive: bool = False
+    translation: str | None = None
     layout: str = "plain"
     confidence: float = 1.0
     doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """The instruction as requests have it."""
+        return self.instruction if self.translation is None else self.translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where a draft came from: the generating request's number, its temperature, and what it was asked for.
 
-    `attributes` are what its inputs were asked to be, where temperatures could not make them differ.
+    `attributes` are what its inputs were asked to be, `case` the kind of hard case, if they were to be hard ones.
+    `document` is the place of the passage that was shown: "returns.md:37".
     `model` wrote it, in answer to `question`, as exported requests name it; `cost_usd` is its part of what
     that was paid.
     """
@@ -97,6 +105,8 @@ class Provenance:
     target: str | None  # the answer that the request asked inputs for, if any
     seeds: tuple[str, ...] = ()  # the inputs shown as examples
     attributes: tuple[str, ...] = ()
+    case: str | None = None
+    document: str | None = None
     model: str = ""
     question: str = ""
     cost_usd: float = 0.0

@@ -66,6 +66,10 @@ class RunFolder:
         return self.path / "plan.json"
 
     @property
+    def documents(self) -> Path:
+        return self.path / "documents.json"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

@@ -256,6 +256,7 @@ _READERS = {
     "language": _text,
     "output_language": _text_or_none,
     "extractive": _yes_or_no,
+    "translation": _text_or_none,
     "layout": _text,
     "confidence": _share,
     "doubts": _doubts,

@@ -18,6 +18,8 @@ from agents.ballots import inputs_per_call
 from agents.filter import Candidate, judge_row, make_known, same_text
 from agents.generate import Assignment, build_request, draw_seeds, most_inputs, provenance
 from agents.groups import Brought, Group
+from agents.hard_cases import HardCases
+from agents.passages import LONGEST, passage_for
 from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Pair, Reject, RejectReason, Spec, Vote
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
@@ -63,7 +65,10 @@ class Steering:
         self._spec = spec
         self._settings = settings
         self._known = make_known(spec, withheld=withheld, filtered=settings.filtered)
+        if settings.passages:  # an input may hold one
+            self._known = replace(self._known, longest_input=max(self._known.longest_input, 2 * LONGEST))
         self._plan = make_plan(spec, shares=settings.shares, balanced=settings.balanced)
+        self._hard = HardCases(settings.hard, labels=spec.labels, wanted=settings.examples, seed=settings.seed)
         self._anchors = [pair.input for pair in spec.demonstrations]
         # Of a temperature, or where the endpoint takes none of how few examples are shown and how much is asked for.
         band = settings.temperatures or SHARES
@@ -123,7 +128,8 @@ class Steering:
         """No request shall ask for more than a quarter of the rows that one answer is to get."""
         rarest = min(quota.share for quota in self._plan) * self._settings.examples
         start = self._settings.per_request
-        return max(start, min(self._settings.growth * start, int(rarest / 4)))
+        growth = 1 if self._settings.passages else self._settings.growth  # one passage has no more in it
+        return max(start, min(growth * start, int(rarest / 4)))
 
     def _next_count(self) -> int:
         """How many inputs the next group asks for; 0 when none is to be started now."""
@@ -148,6 +154,8 @@ class Steering:
             target=target,
             seeds=seeds,
             attributes=self._next_attributes(),
+            case=self._hard.choose(self._built, target=target, rows=len(self._examples) + counted.pending.total()),
+            passage=passage_for(settings.passages, self._built),
             rows=self._rows(seeds) if settings.joint else None,
             completions=settings.completions if settings.joint else 1,
             temperature=None if settings.temperatures is None else self._heat,
@@ -155,6 +163,7 @@ class Steering:
         self._built += 1
         counted.asked[target] += 1
         counted.pending[target] += assignment.inputs
+        self._hard.notify_asked(assignment.case, inputs=assignment.inputs)
         return Group(
             assignment=assignment,
             request=self._told_apart(build_request(self._spec, assignment)),
@@ -230,6 +239,7 @@ class Steering:
                 self._judge(draft, ended)
         examples, rejects = self._examples[kept:], self._rejects[left_out:]
         reasons = [reject.reason for reject in rejects]
+        self._hard.notify_judged(assignment.case, inputs=assignment.inputs, rows=len(examples))
         self._asked.append(assignment.inputs)
         self._yields.append(len(examples))
         self._temperatures.append(assignment.temperature)

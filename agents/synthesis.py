@@ -9,6 +9,8 @@ from typing import Literal
 from agents.annealing import DEFAULT_BAND, Band
 from agents.annotate import Voting
 from agents.axes import Axis
+from agents.hard_cases import NO_CASES, Hard
+from agents.passages import Passage
 from agents.records import Example, Reject
 from engine.errors import BudgetReached, ProviderRefused
 from engine.providers import Capabilities
@@ -32,6 +34,9 @@ class Settings:
     that the endpoint takes none. Each request asks for inputs of some kind on the `axes`, if there are any. The run
     stops as stuck when `patience` groups in a row brought no row.
 
+    `hard` is the share of hard cases among the rows, and their kinds. Each request shows one of the
+    `passages`, if there are any.
+
     The last four are there to compare with. With `joint`, inputs come with their answers, as in Prompt2Model, and are
     not labelled again; the answers of an input that comes several times are put to the vote. `completions` is how many
     replies a generating request asks for then. Without `balanced`, no answer is asked for; without `filtered`, only
@@ -52,6 +57,8 @@ class Settings:
     patience: int = 12
     axes: tuple[Axis, ...] = ()
     shares: Mapping[str, float] | None = None  # of the rows, by answer; None: those that the spec calls for
+    hard: Hard = NO_CASES
+    passages: tuple[Passage, ...] = ()
     seed: int = 0
     joint: bool = False
     completions: int = 1

@@ -67,7 +67,7 @@ INPUTS = {
         str | None, typer.Option(metavar="NAME", help="The column that holds them; found by its name when not said.")
     ],
 }
-LABELLING = {name: MAKING[name] for name in ("votes", "seed")}
+LABELLING = {name: MAKING[name] for name in ("votes", "seed", "instruction_language")}
 
 
 @taking(PROMPT, TEACHER, MAKING, STUDENT, PACE, OUTPUT)

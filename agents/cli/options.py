@@ -23,10 +23,12 @@ __all__ = [
     "ConfigOption",
     "DeadlineOption",
     "DialectOption",
+    "DocumentsOption",
     "ExamplesOption",
     "FallbackOption",
     "HedgeOption",
     "InsecureHttpOption",
+    "InstructionLanguageOption",
     "JsonOption",
     "ModelOption",
     "OutOption",
@@ -110,6 +112,14 @@ ThreadsOption = Annotated[int | None, typer.Option(metavar="N", help="Threads fo
 TestOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Real labelled rows to judge the student by (JSONL, CSV, parquet).")
 ]
+DocumentsOption = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Your documents: inputs are written from passages of them, shown to the teacher."),
+]
+InstructionLanguageOption = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="Have the instruction translated for the requests (en, de, ...); labels stay."),
+]
 OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder (runs/NAME).")]
 ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags win.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The last line of standard output is one JSON object.")]
@@ -132,6 +142,8 @@ MAKING: Group = {
     "votes": VotesOption,
     "annealing": AnnealingOption,
     "seed": SeedOption,
+    "documents": DocumentsOption,
+    "instruction_language": InstructionLanguageOption,
 }
 STUDENT: Group = {
     "student": StudentOption,

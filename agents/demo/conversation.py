@@ -21,6 +21,7 @@ __all__ = [
     "Describe",
     "Generate",
     "Split",
+    "Translate",
     "Vary",
     "demonstrations_in",
     "read_conversation",
@@ -31,7 +32,7 @@ __all__ = [
 class Generate:
     """Write `count` new inputs, perhaps such that the right answer is (or, not `wanted`, is not) `target`.
 
-    With `joint`, each with its answer. `attributes` are what the inputs shall be.
+    With `joint`, each with its answer. `attributes` are what the inputs shall be, and `hard` asks for hard cases.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Generate:
     wanted: bool = True
     attributes: tuple[str, ...] = ()  # what the inputs shall be
     joint: bool = False
+    hard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +85,19 @@ class Vary:
     task: str
 
 
-Conversation = Generate | Annotate | AnnotateMany | Describe | Split | Vary
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translate:
+    """Translate the instruction of a task."""
+
+    task: str
+
+
+Conversation = Generate | Annotate | AnnotateMany | Describe | Split | Translate | Vary
 
 _COUNT = re.compile(r"\bwrite (\d{1,6})\b", re.IGNORECASE)
 _TARGET = re.compile(r"^.*\bright answer is( not)?: (.+)$", re.MULTILINE)
 _SO = re.compile(r"^Write all of them so: (.+)$", re.MULTILINE)
+_HARD = re.compile(r"^Make all of them (?:borderline|hard) cases: ", re.MULTILINE)
 _NUMBERED = re.compile(r"^\d{1,6}\. (.+)$", re.MULTILINE)
 _DEMONSTRATION = re.compile(r"^[ ]*(?:Input:|input=)([^\n]*)\n[ ]*(?:Output:|output=)([^\n]*)$", re.MULTILINE)
 
@@ -123,14 +133,17 @@ def _read_single(text: str) -> Conversation | None:
     asks = text.rpartition("</task>")[2]
     if "respects in which" in asks:
         return Vary(task=task)
+    if "translated instruction" in asks:
+        return Translate(task=task)
     if "model card" in asks:
         return Describe(task=task, what="model")
     return Describe(task=task, what="dataset") if "data set" in asks else None
 
 
 def _read_generate(text: str, *, task: str, inputs: str) -> Generate | None:
-    # Only what stands after the inputs is ours; before it, a task may talk of counts and right answers too.
+    # Only what stands after the inputs is ours, but for a passage; elsewhere there may be talk of right answers too.
     asks = text.rpartition("</inputs>")[2]
+    asks = asks.partition("<passage>")[0] + asks.rpartition("</passage>")[2]
     count = _COUNT.search(asks)
     if count is None:
         return None
@@ -143,6 +156,7 @@ def _read_generate(text: str, *, task: str, inputs: str) -> Generate | None:
         wanted=not (target and target[1]),
         attributes=tuple(so[1].split("; ")) if so else (),
         joint="JSON objects" in asks,
+        hard=_HARD.search(asks) is not None,
     )
 
 

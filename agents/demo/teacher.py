@@ -22,6 +22,7 @@ from agents.demo.conversation import (
     Describe,
     Generate,
     Split,
+    Translate,
     Vary,
     demonstrations_in,
     read_conversation,
@@ -53,6 +54,9 @@ _APART = 0.8
 
 # How much more often a label is wrong once a teacher has lost the thread.
 _LAPSED = 4
+
+# Whoever is asked for hard cases thinks of some inputs, and gives the one that is misread most easily.
+_DRAFTS_OF_A_HARD_CASE = 3
 
 # Not a sample: for what all completions of a request have in common.
 _ALL_SAMPLES = -1
@@ -229,6 +233,8 @@ class Teacher:
         subject = self._subject_of(asked) if asked else None
         if asked is None or subject is None:
             return f"I am not sure what you are asking. I am a simulated teacher and know only my task: {self.name}."
+        if isinstance(asked, Translate):
+            return asked.task  # it has one language
         if isinstance(asked, Vary):
             return json.dumps(self._axes(subject), ensure_ascii=False)
         if isinstance(asked, Describe):
@@ -285,7 +291,11 @@ class Teacher:
             count = max(1, count + rng.choice((-2, -1, 1)))
         written: list[str] = []
         for _ in range(count):
-            written.append(self._input(asked, subject, rng, written=written, temperature=temperature))
+            drafts = [
+                self._input(asked, subject, rng, written=written, temperature=temperature)
+                for _ in range(_DRAFTS_OF_A_HARD_CASE if asked.hard else 1)
+            ]
+            written.append(max(drafts, key=subject.hardness))
         if asked.joint:
             return self._rows(asked, written, subject, rng, temperature=temperature)
         if rng.random() < vices.broken_array * hot:

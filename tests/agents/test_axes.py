@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.axes import Axis, choose_attributes, coverage, propose_axes, read_axes
+from agents.generate import Assignment, build_request
 from agents.records import Example, Pair, Provenance, Spec, Vote
 from engine.errors import BudgetReached, ProviderUnavailable, SmeltError
 from engine.fakes import virtual_time
@@ -124,3 +127,21 @@ def test_coverage_counts_the_rows_of_each_value() -> None:
 
 def provenance(attributes: tuple[str, ...]) -> Provenance:
     return Provenance(request=0, position=0, temperature=0.9, target=None, attributes=attributes)
+
+
+def test_the_teacher_is_asked_who_writes_such_inputs_and_requests_ask_for_each_persona_in_turn() -> None:
+    personas = ("by a student in a hurry", "by a retired lawyer", "by a bot")
+    teacher = Says(json.dumps({"who writes": personas, "mood": ["angry", "calm"]}))
+    axes = virtual_time.run(propose_axes(teacher, SPEC))
+    asked: Counter[str] = Counter()
+    lines: list[str] = []
+
+    for number in range(30):
+        attributes = choose_attributes(axes, asked, seed=0, number=number)
+        asked.update(attributes)
+        request = build_request(SPEC, Assignment(number=number, count=4, attributes=attributes))
+        lines += re.findall(r"^Write all of them so: (.*)$", request.messages[0].content, re.MULTILINE)
+
+    assert 'The first is always "who writes"' in teacher.asked[0].messages[0].content
+    assert axes[0] == Axis("who writes", personas)
+    assert Counter(line.split("; ")[0] for line in lines) == dict.fromkeys(personas, 10)

@@ -151,7 +151,8 @@ def test_rows_carry_their_votes_and_where_they_come_from(tmp_path: Path) -> None
 
     assert list(row) == [
         "input", "output", "agreement", "votes", "vote_models", "vote_questions", "stage", "model", "question",
-        "request", "position", "temperature", "target", "seeds", "attributes", "cost_usd",
+        "request", "position", "temperature", "target", "seeds", "attributes", "case",
+            "document", "cost_usd",
     ]  # fmt: skip
     assert (row["agreement"], row["temperature"], row["seeds"]) == (1.0, 0.9, ["a", "b"])
     assert (row["stage"], row["model"], row["question"]) == ("generate", "m-writer", "0123456789abcdef")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agents.axes import Axis
+from agents.hard_cases import Hard
 from agents.plan import Quota, Target, make_plan
 from agents.plan_file import Plan, plan_for, read_plan, write_plan
 from agents.records import Pair, Spec
@@ -40,7 +42,15 @@ def test_the_teacher_is_asked_once_and_its_plan_kept(tmp_path: Path) -> None:
 
     plans = [virtual_time.run(plan_for(teacher, DATES, path)) for _ in range(2)]
 
-    assert plans[0] == plans[1] == Plan(axes=(Axis("mood", ("angry", "calm")),), shares={"N/A": 0.5})
+    assert (
+        plans[0]
+        == plans[1]
+        == Plan(
+            axes=(Axis("mood", ("angry", "calm")),),
+            shares={"N/A": 0.5},
+            hard=Hard(share=0.15, cases=("nothing", "several", "long", "noisy")),
+        )
+    )
     assert teacher.asked == 1
 
 
@@ -56,6 +66,7 @@ def test_what_was_edited_counts(tmp_path: Path) -> None:
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
     plan = Plan(axes=(Axis("mood", ("angry", "calm")), Axis("field", ("é", "x"))), shares={"card": 0.5, "other": 0.5})
+    plan = replace(plan, hard=Hard(share=0.3, cases=("borderline", "noisy")))
 
     write_plan(tmp_path / "plan.json", plan)
 
@@ -88,6 +99,10 @@ def test_the_share_of_nothing_to_find_may_be_stated(share: float, quotas: tuple[
         pytest.param({"shares": {"card": 0}}, LABELS, "all shares are 0", id="nothing wanted"),
         pytest.param({"shares": {"N/A": 1.5}}, DATES, "above 1", id="too much"),
         pytest.param({"shares": {"2020-05-05": 0.5}}, DATES, "there are: N/A", id="an answer of many"),
+        pytest.param({"hard": 0.2}, LABELS, "a list of", id="hard cases that are none"),
+        pytest.param({"hard": {"share": 1.5, "cases": ["long"]}}, LABELS, "from 0 to 1", id="more than all"),
+        pytest.param({"hard": {"share": 0.1, "cases": ["mean"]}}, LABELS, "some of borderline", id="unknown case"),
+        pytest.param({"hard": {"share": 0.1, "cases": [["long"]]}}, LABELS, "some of borderline", id="no case"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(table: object, spec: Spec, says: str, tmp_path: Path) -> None:
@@ -96,6 +111,12 @@ def test_what_cannot_be_meant_is_refused(table: object, spec: Spec, says: str, t
 
     with pytest.raises(UserError, match=says):
         read_plan(path, spec)
+
+
+def test_a_plan_of_before_hard_cases_asks_for_none(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text('{"axes": {}, "shares": {}}')
+
+    assert read_plan(tmp_path / "plan.json", LABELS).hard.share == 0
 
 
 def test_what_is_no_json_says_the_way_out(tmp_path: Path) -> None:
