@@ -75,7 +75,7 @@ class Documents:
         shown = f", of which {len(self.passages):,} are shown in turn" if len(self.passages) < self.found else ""
         some = f"documents: {self.unread - len(self.skipped):,} more files are not read, or not whole"
         return (
-            f"documents: {self.found:,} passages in {_files(self.documents)}{shown}; they are sent to the teacher",
+            f"documents: {_many(self.found, 'passage')} in {_many(self.documents, 'file')}{shown}; sent to the teacher",
             *(f"documents: {line}" for line in self.skipped),
             *([some] if self.unread > len(self.skipped) else []),
         )
@@ -140,8 +140,8 @@ def _nothing(folder: Path, skipped: _Skipped) -> UserError:
     return UserError(f"{folder}: holds no documents; they are read from {', '.join(KINDS)} files{others}{more}")
 
 
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
+def _many(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 # -- finding files
@@ -155,6 +155,9 @@ def _walk(folder: Path, skipped: _Skipped) -> Iterator[tuple[str, Path]]:
     while waiting:
         prefix, path = waiting.pop()
         entries = _entries(path, prefix, skipped)
+        if any(entry.name == "run.toml" for entry in entries):
+            skipped.add(storable(prefix) or str(folder), "is the folder of a run, and holds no documents")
+            continue
         for entry in entries:
             name = storable(f"{prefix}{entry.name}")
             if entry.is_symlink():
@@ -270,7 +273,7 @@ def _of_rows(file: Path, name: str, skipped: _Skipped) -> Iterator[Passage]:
             place = f"{name}:{record.line}" if part == 1 else f"{name}:{record.line} part {part}"
             yield dataclasses.replace(passage, place=place)
     if broken:
-        skipped.add(name, "1 row cannot be read" if broken == 1 else f"{broken:,} rows cannot be read")
+        skipped.add(name, f"{_many(broken, 'row')} cannot be read")
 
 
 # -- what was taken, kept in the run's folder

@@ -103,7 +103,7 @@ def test_of_very_many_the_first_are_named_and_the_others_counted(tmp_path: Path)
 
     told = gather(tmp_path, rows=10, seed=0).told()
 
-    assert told[0] == "documents: 1 passages in 1 file; they are sent to the teacher"
+    assert told[0] == "documents: 1 passage in 1 file; sent to the teacher"
     assert told[1] == "documents: 00.png: is of a kind that is not read"
     assert told[-1] == "documents: 30 more files are not read, or not whole"
     assert len(told) == 22
@@ -123,6 +123,18 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
 
     assert [passage.document for passage in gathered.passages] == ["a.md"]
     assert gathered.unread == 3
+
+
+def test_a_run_that_lies_among_the_documents_is_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(TEXT)
+    (tmp_path / "runs" / "one" / "data").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "run.toml").touch()
+    (tmp_path / "runs" / "one" / "prompt.md").write_text(TEXT * 2)
+
+    gathered = gather(tmp_path, rows=10, seed=0)
+
+    assert [passage.document for passage in gathered.passages] == ["a.md"]
+    assert gathered.skipped == ("runs/one/: is the folder of a run, and holds no documents",)
 
 
 def test_names_that_no_file_could_hold_become_some_that_can(tmp_path: Path) -> None:

@@ -367,3 +367,25 @@ def test_the_favourites_of_a_cold_teacher_are_the_first_ones() -> None:
 
     assert mean(0.0) < mean(0.7) < mean(1.0)
     assert mean(1.0) == pytest.approx(49.5, abs=2)
+
+
+@pytest.mark.parametrize("world", [Dates(), Intents()], ids=["dates", "intents"])
+def test_inputs_that_were_to_be_hard_are_misread_more_often(world: World) -> None:
+    wrong = {}
+    for wish in ("", fill("generate_noisy")):
+        written = [
+            text
+            for seed in range(6)
+            for text in json.loads(said(type(world)(seed=seed, vices=TIDY), generating_for(world, wish)))
+        ]
+        truths = [world.truth(annotating(text, task=TASKS[world.name])) for text in written]
+        labels = [said(world, annotating(text, task=TASKS[world.name])) for text in written]
+        wrong[wish] = sum(label != truth for label, truth in zip(labels, truths, strict=True)) / len(written)
+
+    assert wrong[fill("generate_noisy")] > 1.3 * wrong[""]
+
+
+def test_a_translation_is_the_instruction_itself() -> None:
+    asked = fill("translate", instruction=TASK, language="German", kept="")
+
+    assert said(Dates(), (Message("user", asked),)) == TASK
