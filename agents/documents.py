@@ -151,31 +151,38 @@ def _walk(folder: Path, skipped: _Skipped) -> Iterator[tuple[str, Path]]:
     """The files below a folder that can be documents, by name, each with its path below it."""
     if not folder.is_dir():
         raise UserError(f"{folder}: is no folder; --documents takes the folder that the documents lie in")
-    waiting, seen = [("", folder)], 0
+    waiting, files = [("", folder)], 0
     while waiting:
         prefix, path = waiting.pop()
         entries = _entries(path, prefix, skipped)
         if any(entry.name == "run.toml" for entry in entries):
             skipped.add(storable(prefix) or str(folder), "is the folder of a run, and holds no documents")
             continue
-        for entry in entries:
-            name = storable(f"{prefix}{entry.name}")
-            if entry.is_symlink():
-                skipped.add(name, "is a link; documents are read where they lie")
-            elif entry.is_dir(follow_symlinks=False):
-                continue
-            elif not entry.is_file(follow_symlinks=False):
-                skipped.add(name, "is neither a file nor a folder")
-            elif (kind := _kind(entry.name)) is None:
-                skipped.add(name, "is of a kind that is not read")
-            elif (seen := seen + 1) > MOST_FILES:
-                skipped.add(name, f"comes after the first {MOST_FILES:,} files")
-            elif kind.startswith(".json") and not kind.startswith(".jsonl") and _size(entry) > MOST_AT_ONCE:
-                skipped.add(name, f"is a JSON array of over {MOST_AT_ONCE >> 20} MiB; save it as .jsonl")
-            else:
-                yield name, Path(entry.path)
         folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
         waiting += [(f"{prefix}{entry.name}/", Path(entry.path)) for entry in reversed(folders)]
+        for entry in entries:
+            name = storable(f"{prefix}{entry.name}")
+            if entry in folders:
+                continue
+            if why := _why_not(entry) or (f"comes after the first {MOST_FILES:,}" if files == MOST_FILES else ""):
+                skipped.add(name, why)
+                continue
+            files += 1
+            yield name, Path(entry.path)
+
+
+def _why_not(entry: os.DirEntry[str]) -> str:
+    """Why a file is not read; nothing if it is."""
+    kind = _kind(entry.name)
+    if entry.is_symlink():
+        return "is a link; documents are read where they lie"
+    if not entry.is_file(follow_symlinks=False):
+        return "is neither a file nor a folder"
+    if kind is None:
+        return "is of a kind that is not read"
+    if kind in (".json", ".json.gz") and entry.stat(follow_symlinks=False).st_size > MOST_AT_ONCE:
+        return f"is a JSON array of over {MOST_AT_ONCE >> 20} MiB; save it as .jsonl"
+    return ""
 
 
 def _entries(path: Path, prefix: str, skipped: _Skipped) -> list[os.DirEntry[str]]:
@@ -191,10 +198,6 @@ def _entries(path: Path, prefix: str, skipped: _Skipped) -> list[os.DirEntry[str
 def _kind(name: str) -> str | None:
     lower = name.lower()
     return next((kind for kind in sorted(KINDS, key=len, reverse=True) if lower.endswith(kind)), None)
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    return entry.stat(follow_symlinks=False).st_size
 
 
 def storable(text: str) -> str:

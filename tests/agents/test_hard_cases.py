@@ -120,4 +120,5 @@ def test_rows_say_which_case_they_are() -> None:
 
     assert told == "borderline: cash"
     assert provenance(Assignment(number=0, count=4)).case is None
-    assert hard_rows([told, None, "long", "borderline: card: visa"]) == {"borderline": 2, "long": 1}
+    asked = [told, None, "long", "borderline: card: visa"]
+    assert hard_rows(("borderline", "long", "noisy"), asked) == {"borderline": 2, "long": 1, "noisy": 0, "none": 1}

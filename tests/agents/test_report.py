@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.data_facts import Answer, AxisRows, DataFacts, Stretch
+from agents.documents import Coverage
 from agents.evaluate import Judged, Judgement, Origin, Sample
 from agents.money import Money
 from agents.outlook import Outlook
@@ -64,7 +65,17 @@ DATA = DataFacts(
     balance=(Answer("Pisa", 60, 1), Answer("N/A", 40, 0)),
     anchors=1,
     variety=Variety(texts=100, distinct_1=0.2, distinct_2=0.6, distinct_3=0.9, nearest=0.3, repeated=0.01),
-    coverage=(AxisRows("tone", {"formal": 30, "angry": 0}),),
+    coverage=(AxisRows("tone", {"formal": 30, "angry": 0}), AxisRows("hard cases", {"noisy": 12, "none": 88})),
+    documents=Coverage(
+        documents=3,
+        found=41,
+        shown=4,
+        used=2,
+        used_documents=1,
+        most=(("<b>guide</b>.md", 100),),
+        skipped=("photo.jpg: is of a kind that is not read",),
+        unread=1,
+    ),
     votes_asked=210,
     votes_saved=90,
     votes_kept=1.0,
@@ -256,6 +267,7 @@ NOTHING = DataFacts(
     anchors=0,
     variety=Variety(texts=0, distinct_1=0.0, distinct_2=0.0, distinct_3=0.0, nearest=0.0, repeated=0.0),
     coverage=(),
+    documents=None,
     votes_asked=0,
     votes_saved=0,
     votes_kept=1.0,
