@@ -5,6 +5,7 @@
     sizes      how much a request will take, from its kind's past
     bucket     one limit, used evenly
     governor   a rate that is found by trying
+    windows    limits of some seconds, told as a minute's
     pace       when the next may leave under all limits together
 
 All of it is arithmetic that is handed the time.

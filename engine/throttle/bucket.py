@@ -68,6 +68,11 @@ class Bucket:
     def is_daily(self) -> bool:
         return self.period_s >= DAY_S
 
+    @property
+    def is_of_seconds(self) -> bool:
+        """Whether the period is a window that headers have shown."""
+        return self.period_s < MINUTE_S
+
     def _set_limit(self, limit: float | None) -> None:
         self.limit = limit
         steady = 1.0 if self.is_daily else STEADY

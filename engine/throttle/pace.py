@@ -17,6 +17,7 @@ from engine.headers import LimitHint, limit_hints
 from engine.throttle.bucket import BURST_OF_REQUESTS_S, BURST_S, WINDOW_S, Bucket
 from engine.throttle.limits import DAY_S, DIMENSIONS, MINUTE_S, Demand, Limits
 from engine.throttle.luck import FASTER, Luck
+from engine.throttle.windows import ROUNDED_S, Windows
 
 __all__ = ["Pace"]
 
@@ -29,15 +30,11 @@ REMEMBERED: Final = 32  # at least; at a few requests a minute a second holds no
 EVIDENCE: Final = 16  # requests from which a rate is read
 BINDING: Final = 0.7  # a limit that was used less than this was not the one that refused
 
-# Most services round what they ask for up to whole seconds. Were everybody to wait as long each time, a refusal in a
-# thousand would cost a twentieth of a limit of a hundred a second.
-ROUNDED_S: Final = 1.0
+# Were everybody to wait for a second each time, a refusal in a thousand would cost a twentieth of a limit of a hundred
+# a second.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 TRIAL_S: Final = 2 * WINDOW_S  # what counts in seconds has counted one of them by then
-
-LONGEST_WINDOW_S: Final = 15.0  # of a limit that is counted in seconds
-SOONER: Final = 2.0  # times
 
 HEADERS_EVERY_S: Final = 0.02  # nothing is learnt from reading them more often
 
@@ -70,15 +67,14 @@ class Pace:
         self._count = 0  # of requests that were let in
         self._began_at = math.inf  # the first was
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
-        self._of_seconds: dict[int, bool] = {}  # dimension: whether its limit in the headers is none a minute
-        self._first_end: dict[int, float] = {}  # dimension: when its limit was to be whole again, as first told
+        self._windows = Windows()
         self._read_at = -math.inf  # headers were
         self._heard_from = -math.inf  # those that told of limits belonged to what was let in then
         self.tell(limits or Limits())
 
     def __repr__(self) -> str:
         limits = ", ".join(
-            f"{b.limit:g} {DIMENSIONS[i]}{'' if b.is_daily else '/min'}"
+            f"{b.limit:g} {DIMENSIONS[i]}{'' if b.is_daily else f'/{b.period_s:g} s' if b.is_of_seconds else '/min'}"
             for i, b in self._known()
             if b.limit is not None
         )
@@ -91,7 +87,7 @@ class Pace:
             if value is None:
                 if bucket is not None and bucket.told:
                     del self._buckets[i]
-            elif bucket is None:
+            elif bucket is None or bucket.is_of_seconds:
                 self._buckets[i] = _bucket(i, limit=value, told=True)
             else:
                 bucket.adopt(value, now=now)
@@ -103,7 +99,7 @@ class Pace:
         found: dict[str, float | None] = {}
         for i, name in enumerate(Limits().by_name()):
             bucket = self._buckets.get(i)
-            if bucket is None:
+            if bucket is None or bucket.is_of_seconds:  # which has no name among them
                 continue
             ceiling = None if bucket.governor is None else round(bucket.governor.ceiling * MINUTE_S, 1)
             found[name] = bucket.limit or ceiling or None
@@ -111,7 +107,7 @@ class Pace:
 
     @property
     def knows_limits(self) -> bool:
-        """Whether a limit per minute was told by the user or the provider: then that sets the speed."""
+        """Whether a limit per minute or less was told by the user or the provider: then that sets the speed."""
         return any(bucket.limit is not None and not bucket.is_daily for bucket in self._buckets.values())
 
     # -- who may leave
@@ -243,32 +239,33 @@ class Pace:
         if hint.is_told:
             return DAILY.get(i) if hint.period_s == DAY_S else i
         minute = self._buckets.get(i)
-        if not (minute is not None and minute.told) and self._is_of_seconds(i, hint, now=now):
-            if minute is not None and minute.limit is not None:
-                del self._buckets[i]
+        if not (minute is not None and minute.told) and self._windows.count_seconds(hint, now=now):
+            self._keep_to_seconds(i, hint, now=now)
             return None
+        if minute is not None and minute.is_of_seconds:
+            del self._buckets[i]
+            minute = None
         if hint.period_s == DAY_S and not (minute is not None and minute.is_sure):
             if minute is not None and not minute.told:
                 del self._buckets[i]
             return DAILY.get(i)
         return i
 
-    def _is_of_seconds(self, i: int, hint: LimitHint, *, now: float) -> bool:
-        """Whether the limit is one of some seconds (Azure: so many in ten); how many nobody says.
+    def _keep_to_seconds(self, i: int, hint: LimitHint, *, now: float) -> None:
+        """So many requests in as many seconds as were ever left of a window: evenly, none of them holds more.
 
-        What was used of a minute's takes its share of a minute to come back, or until the minute ends. Where it is back
-        far sooner, and never was far from it, the number is no limit a minute, and to keep to it would be a standstill.
-        Who begins in the last seconds of a minute sees the same until it ends: so one end must have passed.
+        Of tokens no window is kept to: we count them otherwise than the service, and a request may have more of them
+        than a short window has.
         """
-        if hint.reset_s is None or hint.remaining is None:
-            return self._of_seconds.get(i, False)
-        if hint.reset_s > LONGEST_WINDOW_S:
-            self._of_seconds[i] = False
-        refill_s = (hint.limit - hint.remaining) / hint.limit * MINUTE_S
-        ends_at = self._first_end.setdefault(i, now + hint.reset_s)
-        if now > ends_at and refill_s > SOONER * (hint.reset_s + ROUNDED_S):
-            self._of_seconds.setdefault(i, True)
-        return self._of_seconds.get(i, False)
+        known = self._buckets.get(i)
+        period_s = self._windows.period_s(hint)
+        if known is not None and known.is_of_seconds and (known.limit, known.period_s) == (hint.limit, period_s):
+            return
+        if i == REQUESTS:
+            self._buckets[i] = Bucket(limit=hint.limit, told=False, period_s=period_s, burst_s=BURST_OF_REQUESTS_S)
+            self._buckets[i].take(1.0, now=now)  # nothing is saved up
+        elif known is not None and known.limit is not None:
+            del self._buckets[i]
 
     def notify_answer(self, *, sent_at: float) -> None:
         """What was let in then was not refused."""

@@ -508,6 +508,49 @@ def test_a_limit_of_some_seconds_is_not_taken_for_one_a_minute(dwindles: bool) -
     assert now <= 80.0
 
 
+def windowed(pace: Pace, *, limit: int, window_s: int, seconds: float, begin: float = 0.0) -> tuple[int, int]:
+    """How many were let in and refused by a service that counts in windows, and says so under the name of a minute."""
+    now, window, used, let_in, refused = begin, -1, 0, 0, 0
+    while (now := max(now + 1e-3, pace.ready_at(ONE, now=now))) < begin + seconds:
+        pace.take(ONE, now=now)
+        if int(now // window_s) != window:
+            window, used = int(now // window_s), 0
+        left_s = (window + 1) * window_s - now
+        if used < limit:
+            used, let_in = used + 1, let_in + 1
+            pace.notify_answer(sent_at=now)
+        else:
+            refused += 1
+            pace.notify_refusal(ONE, sent_at=now, now=now, delay_s=left_s)
+        hear(pace, said(limit, remaining=limit - used, reset=f"{math.ceil(left_s)}s"), sent_at=now, now=now)
+    return let_in, refused
+
+
+@pytest.mark.parametrize("window_s", [5, 10])
+def test_a_window_of_some_seconds_is_found_from_what_is_left_of_it_and_kept_to(window_s: int) -> None:
+    pace = Pace()
+    windowed(pace, limit=60, window_s=window_s, seconds=30.0)
+
+    let_in, refused = windowed(pace, limit=60, window_s=window_s, begin=30.0, seconds=60.0)
+
+    assert refused == 0
+    assert let_in >= 0.95 * 60 * 60 / window_s
+    assert pace.limits == Limits()
+    assert f"60 requests/{window_s} s" in repr(pace)
+
+
+def test_a_window_that_was_found_gives_way_to_what_is_told_and_to_a_limit_a_minute() -> None:
+    told, heard = Pace(), Pace()
+    for pace in (told, heard):
+        windowed(pace, limit=60, window_s=5, seconds=30.0)
+
+    told.tell(Limits(rpm=600), now=30.0)
+    hear(heard, said(300, remaining=200, reset="40s"), sent_at=30.0, now=30.0)
+
+    assert told.limits == Limits(rpm=600)
+    assert heard.limits == Limits(rpm=300)
+
+
 @pytest.mark.parametrize("shift_s", [1, 20, 59])
 def test_a_limit_of_a_minute_that_is_full_again_when_the_minute_ends_is_one(shift_s: int) -> None:
     pace, now = Pace(), 0.0
