@@ -640,3 +640,35 @@ def test_whatever_the_weather_every_row_is_answered_and_none_is_paid_twice(
     assert sum(teller.asked.total() for teller in tellers) == rows
     assert run.statistics.spent == sum(teller.billed for teller in tellers)
     assert run.statistics.assumed == 0
+
+
+class Spelled(Teller):
+    """Answers everything; within some spells slowly."""
+
+    def __init__(self, name: str, spells: Sequence[tuple[float, float, float]]) -> None:
+        super().__init__(name)
+        self.spells = spells
+
+    async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+        took = [slow_s for start, length, slow_s in self.spells if start <= now() < start + length]
+        await asyncio.sleep(max(took, default=0.0))
+        return await super().send(request, timeout_s=timeout_s)
+
+
+SPELLS = st.lists(st.tuples(st.floats(0, 200), st.floats(1, 200), st.floats(1, 110)), max_size=3)
+
+
+@given(first=SPELLS, second=SPELLS, rows=st.integers(1, 300), slots=st.integers(1, 20))
+@settings(max_examples=10, deadline=None)
+def test_however_slow_the_answers_none_is_paid_twice(
+    first: list[tuple[float, float, float]], second: list[tuple[float, float, float]], rows: int, slots: int
+) -> None:
+    """What is taken for silence and is none costs a change of model."""
+    tellers = [Spelled("a", first), Spelled("b", second)]
+
+    run = ask_in_turn(*tellers, rows=rows, concurrency=slots)
+
+    assert not run.errors
+    assert sum(teller.asked.total() for teller in tellers) == rows
+    assert run.statistics.spent == sum(teller.billed for teller in tellers)
+    assert run.statistics.assumed == 0
