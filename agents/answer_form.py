@@ -78,6 +78,8 @@ _SEVERAL_ASKED = re.compile(
     re.IGNORECASE,
 )
 _SEPARATORS = (", ", "; ", " | ", "|", ",", ";", "\n", "、", "，", " / ")
+_JOINTS = ("==", "=>", "->", "→", "=")
+_LEAST_DATED = 3  # demonstrations: fewer may all be alike by chance
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s*|\n+")
 
 
@@ -99,6 +101,7 @@ def answer_shape(instruction: str, outputs: Sequence[str], *, nothing: str | Non
     return (
         _as_json(instruction, full, shown=bool(outputs))
         or _as_date(instruction, full, nothing=nothing)
+        or _as_dated_things(instruction, full, nothing=nothing)
         or _as_several_labels(instruction, full, nothing=nothing)
         or _as_number(instruction, full, nothing=nothing)
         or _as_code(instruction, full)
@@ -167,6 +170,26 @@ def _escaped(text: str) -> str:
 
 def _also(nothing: str | None) -> list[str]:
     return [re.escape(nothing)] if nothing else []
+
+
+# -- things with their dates
+
+
+def _as_dated_things(instruction: str, outputs: Sequence[str], *, nothing: str | None) -> AnswerShape | None:
+    """What was found, each with its date ("last year == 1997 | May == 1998-05"): one joint, and one mark between."""
+    joint = next((each for each in _JOINTS if all(each in output for output in outputs)), None)
+    if joint is None or len(outputs) < _LEAST_DATED:
+        return None
+    separator = next((mark for mark in "|;\n," if any(mark in output for output in outputs)), None)
+    parts = [part for output in outputs for part in (output.split(separator) if separator else [output])]
+    dates = _as_date(instruction, [part.rpartition(joint)[2].strip() for part in parts], nothing=None)
+    if dates is None or any(part.count(joint) != 1 or not part.partition(joint)[0].strip() for part in parts):
+        return None
+    blank = " " if all(f" {joint} " in part for part in parts) else r"\s*"
+    mark = re.escape(separator or "|;\n")  # where none is shown, any
+    other = mark + re.escape(joint[0])
+    one = rf"[^{other}]*[^\s{other}]{blank}{re.escape(joint)}{blank}(?:{dates.pattern})"
+    return AnswerShape("text", "|".join([rf"{one}(?:\s*[{mark}]\s*{one})*", *_also(nothing)]))
 
 
 # -- several labels at once

@@ -1,7 +1,8 @@
 """Whether answers that should be code are code: they parse, or they run to their end, in a process with limits.
 
-What is not covered: this is no sandbox. Code that is run may read what you may read, write into its own empty folder
-and what else you may write, and reach the network. It is for code that you would run yourself.
+Only `run` runs anything. What is not covered: this is no sandbox. Code that is run may read what you may read, write
+into its own empty folder and what else you may write, and reach the network. It is for code that you would run
+yourself.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, Literal, NamedTuple, get_args
@@ -22,8 +24,9 @@ from engine.errors import UserError
 
 __all__ = ["Kind", "check_code", "kind_of"]
 
-Kind = Literal["json", "python", "run"]
-"""What an answer must be: JSON; Python that parses; Python that runs to its end without an error."""
+Kind = Literal["javascript", "json", "python", "regex", "run", "sql", "toml", "xml", "yaml"]
+"""What an answer must be: text of a language that parses (Python's regular expressions, SQL as SQLite reads it, YAML
+that is more than a word), or with `run` Python that runs to its end without an error."""
 
 SECONDS = 5  # of the processor, for one program
 PATIENCE_S = 20.0  # beyond that, for one program, asleep or on a busy machine
@@ -40,18 +43,66 @@ for what, most in ((resource.RLIMIT_CPU, {seconds}), (resource.RLIMIT_AS, {bytes
     most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(what, (most, hard))
 """
+
+# A program a language, which says of each line, a code as JSON, what is wrong with it, as JSON.
 _PARSING = """
-import ast, json, warnings
+import json, warnings
 warnings.simplefilter("ignore")
+{parser}
 for line in sys.stdin:
     try:
-        ast.parse(json.loads(line))
+        parse(json.loads(line))
         problem = None
     except SyntaxError as error:
-        problem = f"{error.msg} (line {error.lineno})"
-    except (ValueError, RecursionError, MemoryError) as error:
-        problem = f"{type(error).__name__}: {error}"
-    print(json.dumps(problem), flush=True)
+        problem = f"{{error.msg}} (line {{error.lineno}})" if error.lineno else error.msg
+    except Exception as error:  # each parser has errors of its own, and all are to be told
+        problem = " ".join(f"{{type(error).__name__}}: {{error}}".split())
+    print(json.dumps(problem and problem[:{most}]), flush=True)
+"""
+_PARSERS: Mapping[str, str] = {
+    "python": "from ast import parse",
+    "regex": "from re import compile as parse",
+    "toml": "from tomllib import loads as parse",
+    "xml": "from xml.etree.ElementTree import fromstring as parse",
+    "yaml": """
+import yaml
+def parse(code):
+    events = list(yaml.parse(code, Loader=yaml.SafeLoader))  # aliases are not filled in
+    if not any(isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)) for event in events):
+        raise ValueError("neither names with values nor a list")
+""",
+    "sql": """
+import sqlite3
+database = sqlite3.connect(":memory:")
+def parse(code):
+    begun = ""
+    for piece in (code.strip().rstrip(";") + ";").split(";")[:-1]:
+        begun += piece + ";"
+        if sqlite3.complete_statement(begun):
+            explain(begun)
+            begun = ""
+    if begun.strip(";"):
+        explain(begun)
+def explain(statement):
+    try:
+        database.execute("EXPLAIN " + statement)
+    except sqlite3.Error as error:
+        # That there is no such table is no fault of the statement.
+        if any(fault in str(error) for fault in ("syntax error", "incomplete input", "unrecognized token")):
+            raise
+""",
+}
+_NODE = """
+const vm = require("node:vm");
+for (const line of require("node:fs").readFileSync(0, "utf8").split("\\n").slice(0, -1)) {
+  let problem = null;
+  try {
+    const code = JSON.parse(line);
+    try { new vm.Script(code); }
+    catch (error) { if (!/\\b(import|export|await)\\b/.test(code)) throw error; new vm.SourceTextModule(code); }
+  } catch (error) { problem = `${error.name}: ${error.message}`.slice(0, 120); }
+  process.stdout.write(JSON.stringify(problem) + "\\n");
+}
 """
 _RUNNING = """
 exec(compile(sys.stdin.read(), "answer", "exec"), {"__name__": "__main__"})
@@ -71,8 +122,8 @@ def check_code(answers: Sequence[str], kind: Kind) -> list[str | None]:
     codes = [match[1] if (match := _FENCED.fullmatch(answer)) else answer for answer in answers]
     if kind == "json":
         return [_json_problem(code) for code in codes]
-    if kind == "python":
-        return _parse_problems(codes)
+    if kind != "run":
+        return _parse_problems(codes, kind)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(_run_problem, codes))
 
@@ -85,17 +136,35 @@ def _json_problem(code: str) -> str | None:
     return None
 
 
-def _parse_problems(codes: Sequence[str]) -> list[str | None]:
+def _parse_problems(codes: Sequence[str], kind: Kind) -> list[str | None]:
     """All in one process; one that breaks it, as nests of thousands of brackets do, is named, and the rest goes on."""
     problems: list[str | None] = []
     while len(problems) < len(codes):
         waiting = codes[len(problems) :]
         lines = "".join(json.dumps(code) + "\n" for code in waiting)
-        done = _processed(_PARSING, lines, seconds=SECONDS + len(waiting) // 100)
+        done = _parsed(lines, kind, seconds=SECONDS + len(waiting) // 100)
         problems.extend(json.loads(line) for line in done.said.splitlines())
         if len(problems) < len(codes):
             problems.append("breaks the parser")
     return [problem and problem[:LONGEST_TOLD] for problem in problems]
+
+
+def _parsed(lines: str, kind: Kind, *, seconds: int) -> _Done:
+    if kind != "javascript":
+        return _processed(
+            _PARSING.format(parser=_PARSERS[kind], most=LONGEST_TOLD), lines, seconds=seconds, packages=kind == "yaml"
+        )
+    if (node := shutil.which("node")) is None:
+        raise UserError("--code javascript: needs node to parse it; install Node.js, or leave --code out")
+    told = [node, "--max-old-space-size=512", "--experimental-vm-modules", "--no-warnings", "-e", _NODE]
+    # It claims addresses by the terabyte, so that its memory is for itself to limit.
+    program = f"""
+import os
+hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+os.execv({node!r}, {told!r})
+"""
+    return _processed(program, lines, seconds=seconds)
 
 
 def _run_problem(code: str) -> str | None:
@@ -119,10 +188,11 @@ class _Done(NamedTuple):
     complained: str
 
 
-def _processed(program: str, given: str, *, seconds: int, heard: bool = True) -> _Done:
-    """A Python of its own: no environment, no site packages, an empty folder, limits, and killed with all it began.
+def _processed(program: str, given: str, *, seconds: int, heard: bool = True, packages: bool = False) -> _Done:
+    """A Python of its own: no environment, an empty folder, limits, and killed with all it began.
 
-    What it says goes through files, whose size is limited, too.
+    It sees no `packages` but the standard library unless they are asked for. What it says goes through files, whose
+    size is limited, too.
     """
     limits = _LIMITED.format(seconds=seconds, bytes=MEGABYTES << 20)
     with (
@@ -134,7 +204,7 @@ def _processed(program: str, given: str, *, seconds: int, heard: bool = True) ->
         asked.write(given.encode("utf-8", "surrogatepass"))
         asked.seek(0)
         child = subprocess.Popen(  # noqa: S603 - on purpose, within limits, and only where asked for
-            [sys.executable, "-I", "-S", "-c", limits + program],
+            [sys.executable, "-I", *([] if packages else ["-S"]), "-c", limits + program],
             cwd=folder,
             env={},
             stdin=asked,

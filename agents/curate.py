@@ -27,7 +27,7 @@ from agents.survey import SAMPLE, Distinct, Survey, key_of, survey
 from engine.duplicates import LIKENESS, NearDuplicates
 from engine.errors import UserError
 
-__all__ = ["Wanted", "curate"]
+__all__ = ["NO_PROMPT", "Wanted", "curate"]
 
 BLOCK = 1024  # rows at a time
 NO_PROMPT = Spec(instruction="")

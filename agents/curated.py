@@ -238,7 +238,11 @@ def _curated(
         read=tally.kept + tally.rejected.total(),
         kept=tally.kept,
         rejected=dict(sorted(tally.rejected.items(), key=lambda each: (-each[1], each[0]))),
-        told=[*(f"{source}: {columns.told()}" for source, columns in roles.items()), found.told()],
+        told=[
+            *(f"{source}: {columns.told()}" for source, columns in roles.items()),
+            found.told(),
+            *_answers_told(spec),
+        ],
         answers=-1 if len(tally.answers_read) >= MOST_ANSWERS else len(tally.answers_read),
         balance=_balance(tally, Counter(pair.output for pair in shown)),
         anchors=len(shown),
@@ -247,6 +251,16 @@ def _curated(
         rows=tally.rows.things(),
         rejects=tally.rejects.things(),
     )
+
+
+def _answers_told(spec: Spec) -> list[str]:
+    """What answers are held to, in words."""
+    otherwise = "(otherwise: --pattern, or an edited spec as --prompt: smelt parse PROMPT --out spec.toml)"
+    if spec.labels:
+        return [f"answers must be one of {len(spec.labels)} labels {otherwise}"]
+    if spec.output_pattern is not None:
+        return [f"answers must match {spec.output_pattern} {otherwise}"]
+    return [] if spec.output_schema is None else [f"answers must be JSON of one shape {otherwise}"]
 
 
 def _balance(tally: Tally, anchors: Counter[str]) -> list[Answer]:

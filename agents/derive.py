@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agents.answer_form import AnswerShape, answer_shape, asks_for_several
 from agents.doubts import contradictions, label_doubt, split_doubt
@@ -15,8 +16,9 @@ from agents.label_sets import as_shown, empty_answer, labels_of, outside
 from agents.language import answers_language, inputs_language
 from agents.records import Pair, Spec
 
-__all__ = ["derive"]
+__all__ = ["derive", "held_to"]
 
+_LEAST_ANCHORS = 10  # fewer may all be alike by chance
 _MOST_READ = 100_000  # characters of an instruction; what answers look like is told earlier
 _LITERAL = re.compile(r"""["']?\{\{-?\s*["']([^"'{}\n]{1,200})["']\s*-?\}\}["']?""")
 
@@ -73,6 +75,21 @@ def derive(
         layout=layout,
         confidence=confidence,
         doubts=tuple(doubt for doubt in doubts if doubt is not None),
+    )
+
+
+def held_to(spec: Spec, anchors: Sequence[Pair]) -> Spec:
+    """The same with the form that all answers of the anchors have, where the prompt tells of none and they are enough.
+
+    Not with their labels: one that is rare may have no anchor.
+    """
+    if len(anchors) < _LEAST_ANCHORS or spec.labels or spec.output_pattern or spec.output_schema is not None:
+        return spec
+    outputs = [pair.output for pair in (*spec.demonstrations, *anchors)]
+    nothing = empty_answer(spec.instruction, outputs)
+    shape = answer_shape(spec.instruction, outputs, nothing=nothing)
+    return replace(
+        spec, empty_answer=nothing, form=shape.form, output_pattern=shape.pattern, output_schema=shape.schema
     )
 
 

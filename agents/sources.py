@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import json
+import logging
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -280,11 +281,14 @@ def _read_hub(name: str) -> Iterator[Record]:
         from datasets import load_dataset
     except ImportError as error:
         raise MissingExtra("train", needed_for=f"the data set {name}") from error
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt, which one line does
     repository, _, split = name.removeprefix(HUB).partition("@")
     try:
         rows: Iterable[Mapping[str, object]] = load_dataset(repository, split=split or "train", streaming=True)
         for number, row in enumerate(rows, start=1):
             yield Found(name, number, row)
+    except ConnectionError as error:
+        raise UserError(f"{name}: the hub cannot be reached; try again with a network, or give a file") from error
     except Exception as error:  # the hub, the network, the cache and the data each fail in their own way; all are told
         told = str(error).splitlines() or [type(error).__name__]
         raise UserError(f"{name}: cannot be read: {told[0]}") from error

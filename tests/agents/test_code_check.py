@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.code_check import check_code, kind_of
+from agents.code_check import Kind, check_code, kind_of
 from agents.curate import Wanted, curate
 from engine.errors import UserError
 
@@ -31,6 +32,50 @@ def test_json_is_json() -> None:
     assert [problem is None for problem in check_code(['{"a": 1}', "{a}", "[" * 100_000, "3"], "json")] == [
         True, False, False, True,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound", "unsound"),
+    [
+        pytest.param(
+            "sql",
+            ["SELECT a FROM t WHERE b = 'x;y'", "CREATE TABLE t (a); INSERT INTO t VALUES (1); SELECT f(a) FROM t;"],
+            ["SELEC a", "SELECT a FROM", "", "SELECT 'open"],
+            id="sql",
+        ),
+        pytest.param("regex", [r"\d+(a|b)"], ["(a", "[z-a]"], id="regex"),
+        pytest.param("toml", ["a = 1"], ["a = "], id="toml"),
+        pytest.param("xml", ["<a><b/></a>"], ["<a>", "words"], id="xml"),
+        pytest.param("yaml", ["a: 1\nb: [1, 2]", "&a [*a]"], ["just words", "a: [", "a: b: c"], id="yaml"),
+    ],
+)
+def test_text_of_a_language_parses_or_not(kind: Kind, sound: list[str], unsound: list[str]) -> None:
+    problems = check_code([*sound, *unsound], kind)
+
+    assert [problem is None for problem in problems] == [True] * len(sound) + [False] * len(unsound)
+
+
+def test_xml_that_grows_without_bounds_hurts_nobody() -> None:
+    entities = "".join(f'<!ENTITY e{i + 1} "{f"&e{i};" * 10}">' for i in range(12))
+    bomb = f'<!DOCTYPE x [<!ENTITY e0 "0123456789">{entities}]><x>&e12;</x>'
+
+    assert [problem is None for problem in check_code([bomb, "<x/>"], "xml")] == [False, True]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_javascript_is_parsed_and_not_run(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    answers = [f"require('fs').writeFileSync({str(made)!r}, '')", "import x from 'y'", "process.exit()", "const = 1"]
+
+    assert [problem is None for problem in check_code(answers, "javascript")] == [True, True, True, False]
+    assert not made.exists()
+
+
+def test_without_node_javascript_cannot_be_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(UserError, match="needs node"):
+        check_code(["1"], "javascript")
 
 
 def test_code_that_runs_to_its_end_is_sound() -> None:
@@ -66,7 +111,7 @@ def test_code_that_does_not_end_is_ended() -> None:
 
 
 def test_other_kinds_are_refused() -> None:
-    with pytest.raises(UserError, match="none of json, python, run"):
+    with pytest.raises(UserError, match="none of javascript, json, python, regex, run, sql, toml, xml, yaml"):
         kind_of("rust")
 
 

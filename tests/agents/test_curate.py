@@ -15,7 +15,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from agents.curate import Wanted, curate
+from agents.curate import NO_PROMPT, Wanted, curate
+from agents.derive import held_to
 from agents.records import Pair, Spec
 from agents.roles import Row
 from agents.survey import survey
@@ -337,6 +338,45 @@ def test_what_is_no_file_of_rows_is_refused_in_one_line(name: str, content: byte
     assert not (tmp_path / "out").exists()
 
 
+DATED = "".join(f"Q: day {day}\nA: 2021-03-0{day}\n\n" for day in (1, 2, 3))
+ANCHORS = "".join(json.dumps({"input": f"day {day}", "output": f"2021-03-{day}"}) + "\n" for day in range(10, 25))
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [
+        pytest.param("--prompt", f"Write it as a date.\n\n{DATED}", id="the prompt"),
+        pytest.param("--anchors", ANCHORS, id="anchors"),
+    ],
+)
+def test_the_format_that_is_shown_is_asked_of_every_answer(where: str, shown: str, tmp_path: Path) -> None:
+    given = tmp_path / ("prompt.md" if where == "--prompt" else "anchors.jsonl")
+    given.write_text(shown, encoding="utf-8")
+    answers = ["2020-01-01", "1 May 2020", "2020", "2020-12-31"]
+    rows = write(tmp_path / "r.jsonl", [{"input": f"night no. {n}0", "output": out} for n, out in enumerate(answers)])
+
+    ran = in_this_process("curate", rows, where, given, "--out", tmp_path / "out")
+
+    assert ran.code == 0
+    assert [row["output"] for row in read(tmp_path / "out" / "rows.jsonl")] == ["2020-01-01", "2020-12-31"]
+    assert [row["reason"] for row in read(tmp_path / "out" / "rejected.jsonl")] == ["format", "format"]
+    assert r"answers must match \d{4}-\d{2}-\d{2} (otherwise: --pattern" in ran.err
+
+
+def test_a_handful_of_anchors_tells_no_format() -> None:
+    few = tuple(Pair(f"day {day}", f"2021-03-{day}") for day in range(10, 15))
+
+    assert held_to(NO_PROMPT, few) == NO_PROMPT
+    assert held_to(NO_PROMPT, few * 2).output_pattern is not None
+
+
+def test_labels_of_anchors_shut_no_other_label_out() -> None:
+    """One that is rare may have no anchor."""
+    anchors = tuple(Pair(f"text {number}", "ab"[number % 2]) for number in range(40))
+
+    assert held_to(NO_PROMPT, anchors).labels == ()
+
+
 def test_a_missing_file_or_column_is_named(tmp_path: Path) -> None:
     rows = write(tmp_path / "rows.jsonl", good_rows())
 
@@ -375,7 +415,8 @@ def test_a_data_set_is_read_by_its_name_and_a_missing_one_is_named(
 
     assert (found.code, missing.code) == (0, 2)
     assert f"{GOOD} of {GOOD} rows" in found.out
-    assert "hub:nobody/nothing: cannot be read" in missing.err
+    assert missing.err.startswith("smelt: hub:nobody/nothing: the hub cannot be reached; try again with a network")
+    assert missing.err.count("\n") == 1
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:

@@ -52,6 +52,37 @@ def test_a_pattern_for_numbers_shuts_out_no_number(number: str) -> None:
     assert not re.fullmatch(pattern, "three")
 
 
+DATED = ("last year == 1997", "May 1 == 2009-05-01 | June == 2009-06", "N/A", "today == 2013-10-25")
+
+
+@pytest.mark.parametrize(
+    ("answer", "fits"),
+    [
+        pytest.param("the day after, at 5:30 == 2013-10-26", True, id="one"),
+        pytest.param("a == 2013|b == 2014-01 | c == 2015", True, id="three, closer together"),
+        pytest.param("N/A", True, id="nothing to find"),
+        pytest.param("a == N/A", False, id="no date"),
+        pytest.param("a == 2013 to 2014", False, id="a range"),
+        pytest.param("a==2013", False, id="another joint"),
+        pytest.param(" == 2013", False, id="nothing that has the date"),
+        pytest.param("a == 2013 | ", False, id="cut off"),
+    ],
+)
+def test_things_with_their_dates_are_a_pattern(answer: str, fits: bool) -> None:
+    pattern = answered("Find the dates.", *DATED).output_pattern
+
+    assert pattern is not None
+    assert bool(re.fullmatch(pattern, answer)) is fits
+
+
+def test_where_no_demonstration_has_several_any_mark_may_stand_between() -> None:
+    pattern = answered("Find the dates.", "x -> 1997", "y -> 2009-05-01", "z -> 2009-06").output_pattern
+
+    assert pattern is not None
+    assert all(re.fullmatch(pattern, f"a -> 2001{mark}b -> 2002-03") for mark in (" | ", "; ", "\n"))
+    assert answered("Find the dates.", "x -> 1997", "y -> 2009-05-01").output_pattern is None, "two are too few"
+
+
 def test_several_labels_at_once_are_a_pattern_of_the_listed_ones() -> None:
     spec = answered("Name all topics that apply: one or more of: art, war, sport.", "art, war", "sport", "war")
 

@@ -11,6 +11,7 @@ import pytest
 
 from agents.parse import parse
 from agents.records import Pair
+from agents.vote import fits_spec
 from engine.errors import UserError
 
 KEY = Path(__file__).with_name("parse_key.json")
@@ -60,7 +61,9 @@ def test_the_temporal_prompt_is_understood_whole() -> None:
     spec = parse(titled["Temporal Expression Normalization"])
 
     assert len(spec.demonstrations) == 12
-    assert (spec.kind, spec.empty_answer, spec.output_pattern, spec.confidence) == ("text", "N/A", None, 1.0)
+    assert (spec.kind, spec.empty_answer, spec.confidence) == ("text", "N/A", 1.0)
+    assert fits_spec("last Christmas == 2019-12-25 | the year after == 2020", spec)
+    assert not fits_spec("last week == 2020-W12", spec)
     assert spec.instruction.startswith("Temporal date expressions are commonly used")
     assert spec.instruction.endswith('output="N/A".')
 
