@@ -117,8 +117,8 @@ def listed_labels(instruction: str, *, known: frozenset[str], shown: bool) -> It
     lists that the words around them call labels are proposed.
     """
     for proposals in (
-        _bulleted(instruction, shown=shown),
-        _inline(instruction),
+        _bulleted(instruction, known=known, shown=shown),
+        _inline(instruction, known=known),
         _quoted(instruction, shown=shown),
         _enumerated(instruction, known=known),
         _families(instruction),
@@ -145,18 +145,24 @@ def _bare(item: str) -> str:
     return bare if "(" in bare else bare.rstrip(_AROUND + ")")
 
 
-def _bulleted(instruction: str, *, shown: bool) -> Iterator[list[str]]:
+def _bulleted(instruction: str, *, known: frozenset[str], shown: bool) -> Iterator[list[str]]:
     lines = instruction.split("\n")
     above, items = "", list[str]()
     for line in [*lines, ""]:
         match = _BULLET.match(line)
         if match:
-            items.append(_head(line[match.end() :]))
+            items.append(line[match.end() :])
             continue
         if items and (shown or _CUE.search(above)):
-            yield items
+            yield _as_answered(items, known) or [_head(item) for item in items]
         if line.strip() or items:
             above, items = line, []
+
+
+def _as_answered(items: Sequence[str], known: frozenset[str]) -> list[str]:
+    """The items whole, where the answers have what is in brackets, too ("location (proximity)"); else nothing."""
+    whole = [_bare(item) for item in items]
+    return whole if any("(" in item and item.casefold() in known for item in whole) else []
 
 
 def _head(item: str) -> str:
@@ -167,10 +173,11 @@ def _head(item: str) -> str:
     return _bare(re.split(r"[*_`]*[ \t]*(?:[:：=]|[ \t][-–—][ \t]|[ \t]\()", item, maxsplit=1)[0])
 
 
-def _inline(instruction: str) -> Iterator[list[str]]:
+def _inline(instruction: str, *, known: frozenset[str]) -> Iterator[list[str]]:
     for match in (*_COLON_LIST.finditer(instruction), *_WORD_LIST.finditer(instruction)):
         text = _SENTENCE.split(match["items"], maxsplit=1)[0]
-        items = [_bare(re.split(r"[ \t]\(", item, maxsplit=1)[0]) for item in _SEPARATOR.split(text)]
+        told = _SEPARATOR.split(text)
+        items = _as_answered(told, known) or [_bare(re.split(r"[ \t]\(", item, maxsplit=1)[0]) for item in told]
         items = [item for item in items if item]
         if items and all(len(item.split()) <= 4 for item in items):
             yield items

@@ -93,6 +93,7 @@ def parse(text: str) -> Spec:
     text = clean(text)
     if (written := spec_in(text)) is not None:
         return written
+    text = layouts.unwrapped(text)
     found = layouts.find(text)
     if found is None:
         instruction = layouts.instruction_of(text, None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from agents.layouts import arrows, chat, columns, fields, keyed, literals, loose, prose, query, structured, unnamed
+from agents.layouts import arrows, chat, columns, fields, keyed, literals, loose, paired, prose, query, structured, unnamed
 from agents.layouts.found import Found
 from agents.layouts.frame import instruction_around, lead_start
 from agents.layouts.wording import asks_for_something as says_enough
+from agents.layouts.wrapping import unwrapped
 
-__all__ = ["Found", "announces_examples", "fields_at_hand", "find", "instruction_of"]
+__all__ = ["Found", "announces_examples", "fields_at_hand", "find", "instruction_of", "unwrapped"]
 
 _CERTAIN = 0.95
 
@@ -20,6 +21,7 @@ _MARKED = (
     structured.find_table,
     columns.find,
     keyed.find,
+    paired.find,
     fields.find,
     arrows.find,
     prose.find,

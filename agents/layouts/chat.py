@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from agents.layouts.found import Found
+from agents.layouts.wording import asks_for_something
 from agents.records import Pair
 
 __all__ = ["find"]
@@ -23,6 +24,7 @@ _END = re.compile(r"<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|end\|>|<\|endofte
 _NOISE = re.compile(r"<\|begin_of_text\|>|<s>|<bos>")
 _INST = re.compile(r"\[INST\]|\[/INST\]|</s>|<s>")
 _SYSTEM = re.compile(r"\s*<<SYS>>(?P<system>.*?)<</SYS>>\s*", re.DOTALL)
+_OPENED = 0.9  # how certain it is where one turn holds both instruction and input
 _SYSTEMS = frozenset(("system", "developer"))
 _OF_INST = {"[INST]": "user", "[/INST]": "assistant"}
 _ASKERS, _REPLIERS = frozenset(("user", "human")), frozenset(("assistant", "model", "gpt", "bot"))
@@ -67,13 +69,54 @@ def _of_inst(text: str) -> Found | None:
 
 
 def _found(text: str, turns: Sequence[tuple[str, str]], *, start: int, above: str, system: str) -> Found | None:
-    """What stands above the transcript is the instruction, and only where nothing does, the system turn is."""
+    """What stands above the transcript is the instruction; where nothing does the system turn is, or the first one's
+    beginning."""
+    opening = ""
+    if not (above or system):
+        opening, turns = _opening(turns)
     pairs = tuple(
         Pair(given, answer)
         for (role, given), (next_role, answer) in pairwise(turns)
         if role in _ASKERS and next_role in _REPLIERS and given and answer
     )
-    if not pairs or not (above or system):
+    if not pairs or not (above or system or opening):
         return None
-    instruction = None if above else system
-    return Found(layout="chat", pairs=pairs, start=start, end=len(text), certainty=1.0, instruction=instruction)
+    return Found(
+        layout="chat",
+        pairs=pairs,
+        start=start,
+        end=len(text),
+        certainty=_OPENED if opening else 1.0,
+        instruction=None if above else system or opening,
+    )
+
+
+def _opening(turns: Sequence[tuple[str, str]]) -> tuple[str, Sequence[tuple[str, str]]]:
+    """The instruction that the first turn begins with, where models know no system turn, and the turns without it.
+
+    Every asker may repeat it; else the first one's last paragraph is the input, or as many lines as others' inputs.
+    """
+    asked = [said for role, said in turns if role in _ASKERS]
+    if not asked:
+        return "", turns
+    instruction = _repeated(asked) or _above_input(asked[0], others=asked[1:])
+    if not asks_for_something(instruction):
+        return "", turns
+    return instruction, [
+        (role, said.removeprefix(instruction).strip() if role in _ASKERS else said) for role, said in turns
+    ]
+
+
+def _repeated(asked: Sequence[str]) -> str:
+    """The lines that all of several inputs begin with."""
+    same = [lines[0] for lines in zip(*(said.split("\n") for said in asked), strict=False) if len(set(lines)) == 1]
+    shared = "\n".join(same).strip()
+    return shared if len(asked) > 1 and all(said.startswith(shared) and said != shared for said in asked) else ""
+
+
+def _above_input(first: str, *, others: Sequence[str]) -> str:
+    above, parted, _ = first.rpartition("\n\n")
+    if parted:
+        return above.strip()
+    most = max((other.count("\n") + 1 for other in others), default=1)
+    return "\n".join(first.split("\n")[:-most]).strip()

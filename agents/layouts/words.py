@@ -17,6 +17,8 @@ __all__ = [
     "HANDING_OVER",
     "INPUT_NAMES",
     "INSTRUCTION_NAMES",
+    "LISTED_INPUTS",
+    "LISTED_OUTPUTS",
     "OPENERS",
     "OUTPUT_NAMES",
     "PARTNERS",
@@ -100,6 +102,19 @@ PARTNERS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
 
 INPUT_NAMES = _INPUTS | _QUESTIONS | _SPEAKERS | _TEXTS
 OUTPUT_NAMES = _OUTPUTS | _ANSWERS | _REPLIERS | _ANSWERED
+
+LISTED_INPUTS = _words(
+    "inputs, the inputs, questions, sentences, texts, prompts, queries, messages, words, problems, eingaben, fragen, sätze, "
+    "entrées, questions posées, phrases, entradas, preguntas, perguntas, frases, domande, frasi, invoer, vragen, "
+    "входы, вопросы, предложения, syötteet, kysymykset, 输入, 问题, 入力, 質問, 입력, 질문, المدخلات, الأسئلة, girdiler, sorular"
+)
+LISTED_OUTPUTS = _words(
+    "outputs, the outputs, expected outputs, desired outputs, correct outputs, expected, answers, expected answers, "
+    "responses, expected responses, labels, translations, results, expected results, solutions, completions, "
+    "ausgaben, antworten, sorties, réponses, salidas, respuestas, saídas, respostas, risposte, uitvoer, antwoorden, "
+    "выходы, ответы, tulosteet, vastaukset, 输出, 答案, 回答, 出力, 答え, 출력, 답변, المخرجات, الإجابات, çıktılar, cevaplar"
+)
+"""Above a whole list of inputs, and above the list of what belongs to them."""
 
 ASIDE_NAMES = _words(
     "explanation, reason, rationale, why, note, notes, comment, justification, erklärung, begründung, "
