@@ -43,7 +43,7 @@ __all__ = [
 
 TEXTS = (".txt", ".text", ".md", ".markdown", ".rst")
 PAGES = (".html", ".htm", ".xhtml")
-KINDS = (*TEXTS, *PAGES, *ENDINGS, *(f"{ending}.gz" for ending in ENDINGS if ending != ".parquet"))
+KINDS = (*TEXTS, *PAGES, *ENDINGS, *(f"{ending}.gz" for ending in ENDINGS if ending not in (".json", ".parquet")))
 
 MOST_FILES = 100_000
 MOST_AT_ONCE = 64 << 20  # bytes of a file that must be held whole: a JSON array
@@ -120,6 +120,7 @@ def documents_for(folder: RunFolder, configuration: Configuration, *, rows: int,
     if folder.documents.exists():
         documents = read_documents(folder.documents)
     else:
+        events.emit(Noted(f"documents: reading {configuration.documents}"))
         documents = gather(Path(configuration.documents), rows=rows, seed=configuration.seed)
         write_documents(folder.documents, documents)
     for line in documents.told():
@@ -158,11 +159,11 @@ def _walk(folder: Path, skipped: _Skipped) -> Iterator[tuple[str, Path]]:
         if any(entry.name == "run.toml" for entry in entries):
             skipped.add(storable(prefix) or str(folder), "is the folder of a run, and holds no documents")
             continue
-        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-        waiting += [(f"{prefix}{entry.name}/", Path(entry.path)) for entry in reversed(folders)]
+        folders = {entry.name: Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)}
+        waiting += [(f"{prefix}{name}/", below) for name, below in reversed(folders.items())]
         for entry in entries:
             name = storable(f"{prefix}{entry.name}")
-            if entry in folders:
+            if entry.name in folders:
                 continue
             if why := _why_not(entry) or (f"comes after the first {MOST_FILES:,}" if files == MOST_FILES else ""):
                 skipped.add(name, why)
@@ -180,7 +181,7 @@ def _why_not(entry: os.DirEntry[str]) -> str:
         return "is neither a file nor a folder"
     if kind is None:
         return "is of a kind that is not read"
-    if kind in (".json", ".json.gz") and entry.stat(follow_symlinks=False).st_size > MOST_AT_ONCE:
+    if kind == ".json" and entry.stat(follow_symlinks=False).st_size > MOST_AT_ONCE:
         return f"is a JSON array of over {MOST_AT_ONCE >> 20} MiB; save it as .jsonl"
     return ""
 
@@ -210,16 +211,20 @@ def storable(text: str) -> str:
 
 def _passages(file: Path, name: str, skipped: _Skipped) -> Iterator[Passage]:
     """The passages of a file, as far as it can be read."""
+    told, is_empty = skipped.count, True
     try:
-        kind = _kind(file.name) or ""
-        if kind in TEXTS or kind in PAGES:
-            yield from _of_text(file, name, skipped, is_page=kind in PAGES)
-        else:
-            yield from _of_rows(file, name, skipped)
+        is_page = _kind(file.name) in PAGES
+        is_text = is_page or _kind(file.name) in TEXTS
+        passages = _of_text(file, name, skipped, is_page=is_page) if is_text else _of_rows(file, name, skipped)
+        for passage in passages:
+            is_empty = False
+            yield passage
     except OSError as error:
         skipped.add(name, f"cannot be read: {error.strerror or error}")
     except UserError as error:
         skipped.add(name, str(error).removeprefix(f"{file}: "))
+    if is_empty and skipped.count == told:
+        skipped.add(name, "has no text to write from")
 
 
 def _of_text(file: Path, name: str, skipped: _Skipped, *, is_page: bool) -> Iterator[Passage]:

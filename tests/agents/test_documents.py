@@ -87,12 +87,13 @@ def test_what_is_not_read_costs_itself_and_a_line(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text('a,b\n1,2,3\nx,"y\n')
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / ".hidden.txt").write_text(TEXT)
+    (tmp_path / "empty.txt").touch()
 
     gathered = gather(tmp_path, rows=10, seed=0)
 
     assert [passage.place for passage in gathered.passages] == ["a.md:1"]
     assert [line.partition(":")[0] for line in gathered.skipped] == [
-        "broken.parquet", "photo.jpg", "pipe.txt", "rows.csv",
+        "broken.parquet", "empty.txt", "photo.jpg", "pipe.txt", "rows.csv",
     ]  # fmt: skip
 
 
