@@ -213,7 +213,7 @@ def _untrainable(card: ModelCard) -> tuple[FilterReason, str] | None:
 
 
 def _too_large(card: ModelCard) -> tuple[FilterReason, str] | None:
-    if card.bytes <= _MAX_BYTES:
+    if card.bytes is None or card.bytes <= _MAX_BYTES:
         return None
     return "size", f"{card.bytes / 1e9:.1f} GB is more than {_MAX_BYTES / 1e9:.1f} GB"
 

@@ -53,7 +53,7 @@ def model_table(ranking: Ranking[ModelCard], *, top: int = SHOWN) -> list[dict[s
         {
             "model": candidate.card.id,
             "score": f"{candidate.score:.1f}",
-            "size": f"{candidate.card.bytes / 1e9:.2f} GB",
+            "size": "unknown" if candidate.card.bytes is None else f"{candidate.card.bytes / 1e9:.2f} GB",
             "licence": candidate.card.licence,
             "verdict": _verdict(candidate),
         }
@@ -67,7 +67,7 @@ def dataset_table(ranking: Ranking[DatasetCard], *, top: int = SHOWN) -> list[di
         {
             "data set": ranked.card.id,
             "score": f"{ranked.score:.1f}",
-            "rows": f"{ranked.card.rows:,}",
+            "rows": "unknown" if ranked.card.rows is None else f"{ranked.card.rows:,}",
             "licence": ranked.card.licence,
             "where": {"machine": "on this machine", "hub": "on the hub", None: "out of reach"}[ranked.place],
         }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from engine.retrieval.bm25 import Hit, Index, tokenize
-from engine.retrieval.catalogue import Catalogue, DatasetCard, ModelCard, Skipped, load_datasets, load_models
+from engine.retrieval.card import Column, DatasetCard, ModelCard
+from engine.retrieval.catalogue import Catalogue, Skipped, load_datasets, load_models
 from engine.retrieval.reach import Place, dataset_place, hub_answers, model_place
 
 __all__ = [
     "Catalogue",
+    "Column",
     "DatasetCard",
     "Hit",
     "Index",

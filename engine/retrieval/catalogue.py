@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
+from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
@@ -16,8 +17,9 @@ from typing import BinaryIO, Generic, TypeVar
 import orjson
 
 from engine.errors import UserError
+from engine.retrieval.card import Column, DatasetCard, ModelCard
 
-__all__ = ["Catalogue", "DatasetCard", "ModelCard", "Skipped", "load_datasets", "load_models"]
+__all__ = ["Catalogue", "Skipped", "load_datasets", "load_models"]
 
 # A card is a paragraph. A line beyond this is a mistake (a whole file on one line), and is not read into memory.
 _LONGEST_LINE = 64 * 1024
@@ -25,53 +27,6 @@ _LONGEST_LINE = 64 * 1024
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCard:
-    """What is known of a model before it is fetched.
-
-    `family` says which trainer would take it ("seq2seq", "classifier", "causal", "embedding"), `bytes` is the size of
-    its weights, `languages` are ISO 639 codes, "multilingual" among them when there are too many to name.
-    """
-
-    id: str
-    description: str
-    tags: tuple[str, ...]
-    task: str
-    languages: tuple[str, ...]
-    licence: str
-    family: str
-    architecture: str
-    parameters: int
-    bytes: int
-    downloads: int
-    gated: bool
-
-    @property
-    def text(self) -> str:
-        """The words by which it is found."""
-        return " ".join((self.id, self.description, *self.tags, self.task, self.architecture))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetCard:
-    """What is known of a data set before it is fetched; `rows` counts all its splits."""
-
-    id: str
-    description: str
-    tags: tuple[str, ...]
-    languages: tuple[str, ...]
-    licence: str
-    rows: int
-    columns: tuple[str, ...]
-    downloads: int
-    gated: bool
-
-    @property
-    def text(self) -> str:
-        """The words by which it is found."""
-        return " ".join((self.id, self.description, *self.tags, *self.columns))
 
 
 Card = TypeVar("Card", ModelCard, DatasetCard)
@@ -160,8 +115,10 @@ def _card(kind: type[Card], line: bytes) -> Card:
         raise _NoCardError("not JSON") from error
     if not isinstance(row, dict):
         raise _NoCardError("not a JSON object")
+    # What may be left unsaid has a default, and is not looked at unless it is there.
+    named = [field for field in fields(kind) if field.name in row or field.default is MISSING]
     # mypy cannot know that the checks below yield the types that the fields are annotated with; the tests do.
-    return kind(**{field.name: _CHECKS[str(field.type)](row, field.name) for field in fields(kind)})  # type: ignore[arg-type]
+    return kind(**{field.name: _CHECKS[str(field.type)](row, field.name) for field in named})  # type: ignore[arg-type]
 
 
 def _field(row: Mapping[str, object], name: str) -> object:
@@ -207,9 +164,52 @@ def _flag(row: Mapping[str, object], name: str) -> bool:
     return value
 
 
+def _unless_null(check: Callable[[Mapping[str, object], str], object]) -> Callable[[Mapping[str, object], str], object]:
+    return lambda row, name: None if row[name] is None else check(row, name)
+
+
+def _moment(row: Mapping[str, object], name: str) -> str:
+    text = _text(row, name)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _NoCardError(f"{name!r} is no day or moment in ISO 8601") from error
+    return text
+
+
+def _columns(row: Mapping[str, object], name: str) -> tuple[Column, ...]:
+    value = _field(row, name)
+    if not isinstance(value, list):
+        raise _NoCardError(f"{name!r} is not a list of columns")
+    return tuple(_column(item, name) for item in value)
+
+
+def _column(item: object, name: str) -> Column:
+    """A column by its name alone, or as an object with name, type, labels and sample."""
+    if not isinstance(item, dict):
+        return Column(_clean(item, name))
+    known = {"type": "unknown", "labels": [], "sample": []} | item
+    return Column(_text(known, "name"), _text(known, "type"), _texts(known, "labels"), _sample(known, "sample"))
+
+
+def _sample(row: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """Values as they stand in the rows: they may be empty, and may hold markup, which is often what they are about."""
+    value = _field(row, name)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _NoCardError(f"{name!r} is not a list of texts")
+    return tuple("".join(map(_shown, item)) for item in value)
+
+
+def _shown(character: str) -> str:
+    return " " if unicodedata.category(character) in ("Cc", "Cs") else character
+
+
 _CHECKS: Mapping[str, Callable[[Mapping[str, object], str], object]] = {
     "str": _text,
     "tuple[str, ...]": _texts,
     "int": _count,
+    "int | None": _unless_null(_count),
+    "str | None": _unless_null(_moment),
     "bool": _flag,
+    "tuple[Column, ...]": _columns,
 }

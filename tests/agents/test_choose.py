@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agents.choose import Ranking, StudentChoice, choose_student, rank_datasets, rank_models
 from agents.records import Spec
 from engine.errors import UserError
-from engine.retrieval import DatasetCard, ModelCard, Place, load_models
+from engine.retrieval import Column, DatasetCard, ModelCard, Place, load_models
 
 TEXT = Spec(instruction="Write the date as ISO.")
 LABELS = Spec(instruction="Route it.", kind="classification", labels=("a", "b"))
@@ -35,8 +35,8 @@ def model(
 
 def dataset(name: str, description: str, *, licence: str = "mit", gated: bool = False) -> DatasetCard:
     return DatasetCard(
-        id=name, description=description, tags=(), languages=("en",), licence=licence, rows=10, columns=("text",),
-        downloads=100, gated=gated,
+        id=name, description=description, tags=(), languages=("en",), licence=licence, rows=10,
+        columns=(Column("text"),), downloads=100, gated=gated,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from engine.retrieval import Index, dataset_place, load_datasets, load_models, model_place, tokenize
+from engine.retrieval import Column, Index, dataset_place, load_datasets, load_models, model_place, tokenize
 from engine.retrieval.reach import _answers, hub_answers
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -20,6 +20,11 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 MODEL = {
     "id": "a/model", "description": "A model.", "tags": ["t"], "task": "text", "languages": ["en"], "licence": "mit",
     "family": "seq2seq", "architecture": "t5", "parameters": 1, "bytes": 4, "downloads": 10, "gated": False,
+}  # fmt: skip
+
+DATASET = {
+    "id": "a/rows", "description": "Rows.", "tags": [], "languages": ["en"], "licence": "mit", "rows": 3,
+    "columns": [], "downloads": 10, "gated": False,
 }  # fmt: skip
 
 
@@ -160,6 +165,7 @@ def test_a_users_catalogue_is_read_in_its_order(tmp_path: Path) -> None:
         pytest.param(MODEL | {"id": "good"}, "the id 'good' was there before", id="duplicate"),
         pytest.param(MODEL | {"description": "x" * 70_000}, "longer than 64 KiB", id="huge"),
         pytest.param(["a"], "not a JSON object", id="list"),
+        pytest.param(MODEL | {"updated": "lately"}, "'updated' is no day or moment in ISO 8601", id="no-day"),
     ],
 )
 def test_a_line_that_is_no_card_is_skipped_with_its_reason(tmp_path: Path, row: object, reason: str) -> None:
@@ -167,6 +173,41 @@ def test_a_line_that_is_no_card_is_skipped_with_its_reason(tmp_path: Path, row: 
 
     assert [card.id for card in catalogue.cards] == ["good", "last"]
     assert [(skipped.line, skipped.reason) for skipped in catalogue.skipped] == [(2, reason)]
+
+
+def test_what_nobody_has_said_of_a_card_stays_unsaid(tmp_path: Path) -> None:
+    silent = {key: value for key, value in MODEL.items() if key not in ("bytes", "parameters")}
+
+    [one, other] = load_models(
+        write_cards(tmp_path, silent, silent | {"id": "b", "bytes": None, "updated": None})
+    ).cards
+
+    assert (one.bytes, one.parameters, one.updated) == (other.bytes, other.parameters, other.updated) == (None,) * 3
+
+
+def test_columns_have_names_and_what_is_known_of_their_values(tmp_path: Path) -> None:
+    route = {"name": "route", "type": "label", "labels": ["billing", "other"], "sample": ["1", "<b>\x1b[2J\n</b>"]}
+    [card] = load_datasets(write_cards(tmp_path, DATASET | {"columns": ["text", route]})).cards
+
+    assert card.columns == (
+        Column("text"),
+        Column("route", "label", ("billing", "other"), ("1", "<b> [2J </b>")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        pytest.param("text", "'columns' is not a list of columns", id="text"),
+        pytest.param([1], "'columns' is not a text", id="number"),
+        pytest.param([{"type": "text"}], "no 'name'", id="nameless"),
+        pytest.param([{"name": "a", "sample": [1]}], "'sample' is not a list of texts", id="sample"),
+    ],
+)
+def test_a_card_with_columns_that_are_none_is_skipped(tmp_path: Path, columns: object, reason: str) -> None:
+    catalogue = load_datasets(write_cards(tmp_path, DATASET | {"columns": columns}))
+
+    assert [skipped.reason for skipped in catalogue.skipped] == [reason]
 
 
 def test_bytes_that_are_no_text_cost_one_line(tmp_path: Path) -> None:
