@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
 
 from agents.records import Spec
 from engine.errors import UserError
-from engine.retrieval import DatasetCard, Index, ModelCard, Place
+from engine.retrieval import OWN, DatasetCard, Index, ModelCard, Place
 
 __all__ = [
+    "MAX_BYTES",
     "TRAINABLE",
     "FilterReason",
     "Filtered",
@@ -27,27 +28,36 @@ __all__ = [
     "rank_models",
 ]
 
-FilterReason = Literal["family", "size", "language", "licence", "gated", "unreachable"]
+FilterReason = Literal["family", "size", "memory", "language", "licence", "gated", "unreachable"]
 
 StudentFamily = Literal["linear", "tiny", "seq2seq"]
 
 TRAINABLE: Mapping[str, Collection[str]] = {"seq2seq": ("t5", "mt5", "umt5")}
 """Which checkpoints we can fine-tune: architectures by family."""
 
-_MAX_BYTES = 3_000_000_000
+MAX_BYTES = 3_000_000_000
+"""The largest model that is taken unless the user says otherwise."""
+
+# Weights, gradients and the two moments of the optimizer, each at 4 bytes; what a batch needs comes on top.
+_TRAINING_BYTES = 16
+
+_MOST_DATASETS = 1000  # of a ranking that is looked through from the top
 
 Card = TypeVar("Card", ModelCard, DatasetCard)
 
 FindPlace = Callable[[str], Place | None]
 
+Objection = tuple[FilterReason, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked(Generic[Card]):
-    """A candidate, how well it suits (0 and up), and where it can be had, if anywhere."""
+    """A candidate, how well it suits (0 and up), where it can be had, if anywhere, and which words speak for it."""
 
     card: Card
     score: float
     place: Place | None
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Filtered(Generic[Card]):
     score: float
     reason: FilterReason
     detail: str
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,50 +89,57 @@ class StudentChoice:
 
 
 def rank_models(
-    query: str,
+    query: str | Sequence[str],
     cards: Sequence[ModelCard],
     *,
     place: FindPlace,
     language: str | None = None,
     licences: Collection[str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    memory: int | None = None,
 ) -> Ranking[ModelCard]:
     """Models that suit the query's words, weighted by how often they are downloaded; of equals, the more downloaded.
 
-    `place` says where a model can be had: `engine.retrieval.model_place`. `language` is ISO 639-1; None and `licences`
-    of None let everything through. Every model is either kept or filtered with a reason.
+    Of several queries the scores are averaged. `place` says where a model can be had: `engine.retrieval.model_place`.
+    `language` is ISO 639-1, `memory` the machine's in bytes; None of them, or of `licences`, lets everything through.
+    Every model is either kept or filtered with a reason.
     """
 
-    def objection(card: ModelCard, found: Place | None) -> tuple[FilterReason, str] | None:
+    def objection(card: ModelCard) -> Objection | None:
         return (
             _untrainable(card)
-            or _too_large(card)
+            or _too_large(card, max_bytes)
+            or _too_hungry(card, memory)
             or _foreign(card.languages, language)
             or _unlicensed(card.licence, licences)
-            or _locked(card, found)
-            or _out_of_reach(found)
         )
 
-    return _rank(_weighted(query, cards), place=place, objection=objection)
+    return _rank(
+        _weighted(query, cards),
+        place=place,
+        objection=objection,
+        out_of_reach=lambda card, found: _locked(card, found) or _unreachable(found),
+    )
 
 
 def rank_datasets(
-    query: str,
+    query: str | Sequence[str],
     cards: Sequence[DatasetCard],
     *,
     place: FindPlace,
     language: str | None = None,
     licences: Collection[str] | None = None,
 ) -> Ranking[DatasetCard]:
-    """Data sets that suit the query's words, weighted by downloads; of equals, the more downloaded.
+    """The first thousand data sets that suit the query's words, weighted by downloads; of equals, the more downloaded.
 
     This is a list to look at: what cannot be had from here stays in it, with no place. `place` says where a data set
     can be had: `engine.retrieval.dataset_place`.
     """
 
-    def objection(card: DatasetCard, found: Place | None) -> tuple[FilterReason, str] | None:
-        return _foreign(card.languages, language) or _unlicensed(card.licence, licences) or _locked(card, found)
+    def objection(card: DatasetCard) -> Objection | None:
+        return _foreign(card.languages, language) or _unlicensed(card.licence, licences)
 
-    return _rank(_weighted(query, cards), place=place, objection=objection)
+    return _rank(_weighted(query, cards)[:_MOST_DATASETS], place=place, objection=objection, out_of_reach=_locked)
 
 
 def choose_student(spec: Spec, ranking: Ranking[ModelCard], *, wanted: str = "auto") -> StudentChoice:
@@ -178,65 +196,93 @@ def _named(wanted: str, ranking: Ranking[ModelCard]) -> StudentChoice:
     return StudentChoice("seq2seq", wanted, f"{wanted}, as you chose")
 
 
-def _weighted(query: str, cards: Sequence[Card]) -> list[tuple[Card, float]]:
+def _weighted(query: str | Sequence[str], cards: Sequence[Card]) -> list[Suited[Card]]:
     """The cards with their scores, best first."""
-    words = {hit.position: hit.score for hit in Index([card.text for card in cards]).search(query, k=len(cards))}
+    queries = [query] if isinstance(query, str) else list(query)
+    index = Index([card.text for card in cards])
+    words: dict[int, float] = {}
+    for one in queries:
+        for hit in index.search(one, k=len(cards)):
+            words[hit.position] = words.get(hit.position, 0.0) + hit.score / len(queries)
     # BM25 times log downloads is Prompt2Model's; from e on, so that a card nobody has fetched yet still counts once.
     scored = [
-        (card, words.get(position, 0.0) * math.log(math.e + card.downloads)) for position, card in enumerate(cards)
+        Suited(card, words.get(position, 0.0) * math.log(math.e + card.downloads), position)
+        for position, card in enumerate(cards)
     ]
-    return sorted(scored, key=lambda pair: (-pair[1], -pair[0].downloads))
+    scored.sort(key=lambda suited: (-suited.score, -suited.card.downloads))
+    return [replace(suited, why=index.why(queries[0], suited.position)) for suited in scored]
+
+
+@dataclass(frozen=True, slots=True)
+class Suited(Generic[Card]):
+    """A card, how well it suits, where it stood, and the words of the query that speak for it."""
+
+    card: Card
+    score: float
+    position: int
+    why: tuple[str, ...] = ()
 
 
 def _rank(
-    scored: Sequence[tuple[Card, float]],
+    scored: Sequence[Suited[Card]],
     *,
     place: FindPlace,
-    objection: Callable[[Card, Place | None], tuple[FilterReason, str] | None],
+    objection: Callable[[Card], Objection | None],
+    out_of_reach: Callable[[Card, Place | None], Objection | None],
 ) -> Ranking[Card]:
     kept: list[Ranked[Card]] = []
     filtered: list[Filtered[Card]] = []
-    for card, score in scored:
-        found = place(card.id)
-        against = objection(card, found)
+    for suited in scored:
+        card, found = suited.card, None
+        against = objection(card)
+        if against is None:  # looking for it costs more than reading its card
+            found = place(card.id)
+            against = out_of_reach(card, found)
         if against is None:
-            kept.append(Ranked(card, score, found))
+            kept.append(Ranked(card, suited.score, found, suited.why))
         else:
-            filtered.append(Filtered(card, score, *against))
+            filtered.append(Filtered(card, suited.score, *against, suited.why))
     return Ranking(tuple(kept), tuple(filtered))
 
 
-def _untrainable(card: ModelCard) -> tuple[FilterReason, str] | None:
+def _untrainable(card: ModelCard) -> Objection | None:
     if card.architecture in TRAINABLE.get(card.family, ()):
         return None
     return "family", f"no trainer takes {card.architecture} models of the family {card.family!r} yet"
 
 
-def _too_large(card: ModelCard) -> tuple[FilterReason, str] | None:
-    if card.bytes is None or card.bytes <= _MAX_BYTES:
+def _too_large(card: ModelCard, most: int) -> Objection | None:
+    if card.bytes is None or card.bytes <= most:
         return None
-    return "size", f"{card.bytes / 1e9:.1f} GB is more than {_MAX_BYTES / 1e9:.1f} GB"
+    return "size", f"{card.bytes / 1e9:.1f} GB is more than {most / 1e9:.1f} GB"
 
 
-def _foreign(languages: Collection[str], language: str | None) -> tuple[FilterReason, str] | None:
-    if language is None or language in languages or "multilingual" in languages:
+def _too_hungry(card: ModelCard, memory: int | None) -> Objection | None:
+    if memory is None or card.parameters is None or (needs := card.parameters * _TRAINING_BYTES) <= memory:
         return None
-    return "language", f"knows {', '.join(languages) or 'no language we know of'}, not {language}"
+    return "memory", f"training it takes {needs / 1e9:.0f} GB of memory, and this machine has {memory / 1e9:.0f} GB"
 
 
-def _unlicensed(licence: str, licences: Collection[str] | None) -> tuple[FilterReason, str] | None:
-    if licences is None or licence in licences:
+def _foreign(languages: Collection[str], language: str | None) -> Objection | None:
+    # Nobody has said which languages it knows: its words must do.
+    if language is None or not languages or language in languages or "multilingual" in languages:
+        return None
+    return "language", f"knows {', '.join(languages)}, not {language}"
+
+
+def _unlicensed(licence: str, licences: Collection[str] | None) -> Objection | None:
+    if licences is None or licence in (*licences, OWN):
         return None
     return "licence", f"its licence is {licence}"
 
 
-def _locked(card: ModelCard | DatasetCard, found: Place | None) -> tuple[FilterReason, str] | None:
+def _locked(card: ModelCard | DatasetCard, found: Place | None) -> Objection | None:
     if card.gated and found == "hub":
         return "gated", "its publisher's terms must be accepted on the hub before it can be fetched"
     return None
 
 
-def _out_of_reach(found: Place | None) -> tuple[FilterReason, str] | None:
+def _unreachable(found: Place | None) -> Objection | None:
     if found is None:
         return "unreachable", "it is not on this machine, and the hub does not answer"
     return None

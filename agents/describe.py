@@ -28,22 +28,27 @@ _MAX_TOKENS = 300
 _EXAMPLES_SHOWN = 5
 
 
-async def describe(asks: Asks, spec: Spec, *, thing: Thing, note: Note) -> str:
-    """The description of a model, or a data set, made for just this task; failing that, the prompt's own words.
+async def describe(asks: Asks, spec: Spec, *, thing: Thing, note: Note, hypotheses: int = 1) -> tuple[str, ...]:
+    """So many descriptions of a model, or a data set, made for just this task; failing that, the prompt's own words.
 
-    `note` is told when it came to that. Raises what stops a whole run: a budget reached, a provider that refuses.
+    One is asked for as the teacher would always write it, several as they come, so that they differ. What was declined
+    is left out; `note` is told when none is left. Raises what stops a whole run: a budget reached, a provider that
+    refuses.
     """
-    prompt = f"describe_{thing}"
-    text = fill(prompt, instruction=spec.instruction, examples=_shown(spec.demonstrations))
+    text = fill(f"describe_{thing}", instruction=spec.instruction, examples=_shown(spec.demonstrations))
+    temperature = coldest(asks, tag="retrieve") if hypotheses == 1 else None
     try:
         reply = await asks.ask(
-            Request.user(text, max_tokens=_MAX_TOKENS, temperature=coldest(asks, tag="retrieve"), tag="retrieve")
+            Request.user(text, max_tokens=_MAX_TOKENS, temperature=temperature, n=hypotheses, tag="retrieve")
         )
     except RequestFailed as error:
         return _fallen_back(spec, thing=thing, why=f"the teacher failed ({error})", note=note)
-    if reply.finish_reasons[0] in ("refusal", "filtered") or not reply.text.strip():
-        return _fallen_back(spec, thing=thing, why="the teacher declined", note=note)
-    return reply.text.strip()
+    told = tuple(
+        text.strip()
+        for text, reason in zip(reply.texts, reply.finish_reasons, strict=True)
+        if reason not in ("refusal", "filtered") and text.strip()
+    )
+    return told or _fallen_back(spec, thing=thing, why="the teacher declined", note=note)
 
 
 def own_words(spec: Spec) -> str:
@@ -60,7 +65,7 @@ def _shown(demonstrations: tuple[Pair, ...]) -> str:
     return "\n".join(lines) or "(none given)"
 
 
-def _fallen_back(spec: Spec, *, thing: Thing, why: str, note: Note) -> str:
+def _fallen_back(spec: Spec, *, thing: Thing, why: str, note: Note) -> tuple[str, ...]:
     what = {"model": "models", "dataset": "data sets"}[thing]
     note(f"searching {what} with the prompt's own words, because {why}")
-    return own_words(spec)
+    return (own_words(spec),)

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.asks import Asks
-from agents.choose import Filtered, Ranked, Ranking, StudentChoice, choose_student, rank_datasets, rank_models
-from agents.describe import Note, describe, own_words
+from agents.choose import (
+    MAX_BYTES,
+    Filtered,
+    Ranked,
+    Ranking,
+    StudentChoice,
+    choose_student,
+    rank_datasets,
+    rank_models,
+)
+from agents.describe import Note, describe
 from agents.records import Spec
-from engine.retrieval import DatasetCard, ModelCard, dataset_place, load_datasets, load_models, model_place
+from engine.retrieval import (
+    Catalogue,
+    DatasetCard,
+    ModelCard,
+    dataset_place,
+    load_datasets,
+    load_models,
+    model_place,
+)
 
-__all__ = ["Retrieval", "dataset_rows", "dataset_table", "model_rows", "model_table", "retrieve"]
+__all__ = [
+    "Retrieval",
+    "Wishes",
+    "dataset_table",
+    "filters_told",
+    "found_datasets",
+    "found_models",
+    "model_table",
+    "retrieve",
+    "size_told",
+]
 
 SHOWN = 8
 
@@ -27,33 +56,53 @@ class Retrieval:
 
 async def retrieve(asks: Asks, spec: Spec, *, note: Note, wanted: str) -> Retrieval:
     """Describe the model and the data set that ought to exist, and rank what does."""
-    hypothesis = await describe(asks, spec, thing="model", note=note)
-    models = _ranked_models(hypothesis, language=spec.language)
+    hypotheses = await describe(asks, spec, thing="model", note=note)
+    models = found_models(hypotheses, Wishes(language=spec.language))
     dataset = await describe(asks, spec, thing="dataset", note=note)
-    datasets = _ranked_datasets(dataset, language=spec.language)
+    datasets = found_datasets(dataset, Wishes(language=spec.language))
     choice = choose_student(spec, models, wanted=wanted)
-    return Retrieval(hypothesis=hypothesis, models=models, datasets=datasets, choice=choice)
+    return Retrieval(hypothesis=hypotheses[0], models=models, datasets=datasets, choice=choice)
 
 
-def model_rows(spec: Spec, *, top: int) -> list[dict[str, str]]:
-    """The ranking of base models by the prompt's own words, as rows of text."""
-    return model_table(_ranked_models(own_words(spec), language=spec.language), top=top)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a candidate must be: of these licences (None: any), in this language, no larger, at home on this machine."""
+
+    language: str | None = None
+    licences: tuple[str, ...] | None = None
+    max_bytes: int = MAX_BYTES
+    memory: int | None = None
 
 
-def dataset_rows(spec: Spec, *, top: int) -> list[dict[str, str]]:
-    """The ranking of data sets by the prompt's own words, as rows of text."""
-    return dataset_table(_ranked_datasets(own_words(spec), language=spec.language), top=top)
+def found_models(
+    queries: Sequence[str], wishes: Wishes, *, catalogue: Catalogue[ModelCard] | None = None
+) -> Ranking[ModelCard]:
+    """The models of a catalogue, ranked; without one, of the usual."""
+    cards = (catalogue or load_models()).cards
+    return rank_models(
+        queries, cards, place=model_place, language=wishes.language, licences=wishes.licences,
+        max_bytes=wishes.max_bytes, memory=wishes.memory,
+    )  # fmt: skip
+
+
+def found_datasets(
+    queries: Sequence[str], wishes: Wishes, *, catalogue: Catalogue[DatasetCard] | None = None
+) -> Ranking[DatasetCard]:
+    """The data sets of a catalogue, ranked; without one, of the usual."""
+    cards = (catalogue or load_datasets()).cards
+    return rank_datasets(queries, cards, place=dataset_place, language=wishes.language, licences=wishes.licences)
 
 
 def model_table(ranking: Ranking[ModelCard], *, top: int = SHOWN) -> list[dict[str, str]]:
-    """The best candidates, kept or not, with what speaks against them."""
+    """The best candidates, kept or not, with what speaks for them and what against."""
     candidates: list[Ranked[ModelCard] | Filtered[ModelCard]] = [*ranking.kept, *ranking.filtered]
     best = sorted(candidates, key=lambda candidate: -candidate.score)[:top]
     return [
         {
             "model": candidate.card.id,
             "score": f"{candidate.score:.1f}",
-            "size": "unknown" if candidate.card.bytes is None else f"{candidate.card.bytes / 1e9:.2f} GB",
+            "why": ", ".join(candidate.why),
+            "size": size_told(candidate.card.bytes),
             "licence": candidate.card.licence,
             "verdict": _verdict(candidate),
         }
@@ -67,6 +116,7 @@ def dataset_table(ranking: Ranking[DatasetCard], *, top: int = SHOWN) -> list[di
         {
             "data set": ranked.card.id,
             "score": f"{ranked.score:.1f}",
+            "why": ", ".join(ranked.why),
             "rows": "unknown" if ranked.card.rows is None else f"{ranked.card.rows:,}",
             "licence": ranked.card.licence,
             "where": {"machine": "on this machine", "hub": "on the hub", None: "out of reach"}[ranked.place],
@@ -75,15 +125,20 @@ def dataset_table(ranking: Ranking[DatasetCard], *, top: int = SHOWN) -> list[di
     ]
 
 
+def filters_told(ranking: Ranking[ModelCard] | Ranking[DatasetCard]) -> str:
+    """How many were left out for which reason, in one line; empty when none was."""
+    counts = Counter(filtered.reason for filtered in ranking.filtered)
+    return ", ".join(
+        f"{counts[reason]:,} by {reason}" for reason in sorted(counts, key=lambda name: (-counts[name], name))
+    )
+
+
+def size_told(size: int | None) -> str:
+    """A size in the unit that a download is thought of."""
+    return "unknown" if size is None else f"{size / 1e9:.2f} GB"
+
+
 def _verdict(candidate: Ranked[ModelCard] | Filtered[ModelCard]) -> str:
     if isinstance(candidate, Filtered):
         return f"no: {candidate.detail}"
     return "can be used, on this machine" if candidate.place == "machine" else "can be used, from the hub"
-
-
-def _ranked_models(query: str, *, language: str) -> Ranking[ModelCard]:
-    return rank_models(query, load_models().cards, place=model_place, language=language)
-
-
-def _ranked_datasets(query: str, *, language: str) -> Ranking[DatasetCard]:
-    return rank_datasets(query, load_datasets().cards, place=dataset_place, language=language)

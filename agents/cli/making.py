@@ -1,4 +1,4 @@
-"""The commands that make data and students: run, resume, generate, annotate, models, datasets."""
+"""The commands that make data and students: run, resume, generate, annotate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from agents.cli.options import (
     TpmOption,
     taking,
 )
-from agents.cli.output import print_json, say_aside, say_table
+from agents.cli.output import say_aside
 
 if TYPE_CHECKING:
     from agents.config import Configuration, Models
@@ -51,8 +51,6 @@ def register(app: typer.Typer) -> None:
         epilog="Example: smelt annotate prompt.md --inputs tickets.csv --model openai/gpt-5.4-mini --budget 5, "
         "and then: smelt export runs/prompt --format csv --out labels.csv"
     )(annotate)
-    app.command(epilog="Example: smelt models prompt.md")(models)
-    app.command(epilog="Example: smelt datasets prompt.md")(datasets)
 
 
 PROMPT = {"prompt": PromptArgument}
@@ -184,30 +182,3 @@ def _carry_out(folder: RunFolder, configuration: Configuration, *, json: bool, q
     from agents.cli.watching import watched_run
 
     return watched_run(folder, configuration, json=json, quiet=quiet)
-
-
-def models(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,
-           json: JsonOption = False) -> None:  # fmt: skip
-    """Rank the base models that could be tuned for a prompt. With scores and reasons; nothing is downloaded."""
-    from agents.cli.prompt_files import read_prompt
-    from agents.parse import parse as parse_prompt
-    from agents.retrieve import model_rows
-
-    _show(model_rows(parse_prompt(read_prompt(prompt).text), top=top), title="base models", json=json)
-
-
-def datasets(prompt: PromptArgument, top: Annotated[int, typer.Option(help="How many to show.")] = 10,
-             json: JsonOption = False) -> None:  # fmt: skip
-    """Rank the data sets that could help with a prompt. With scores; nothing is downloaded."""
-    from agents.cli.prompt_files import read_prompt
-    from agents.parse import parse as parse_prompt
-    from agents.retrieve import dataset_rows
-
-    _show(dataset_rows(parse_prompt(read_prompt(prompt).text), top=top), title="data sets", json=json)
-
-
-def _show(rows: list[dict[str, str]], *, title: str, json: bool) -> None:
-    if json:
-        print_json({title.replace(" ", "_"): rows})
-    else:
-        say_table(title, rows)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from engine.retrieval.bm25 import Hit, Index, tokenize
 from engine.retrieval.card import Column, DatasetCard, ModelCard
-from engine.retrieval.catalogue import Catalogue, Skipped, load_datasets, load_models
-from engine.retrieval.reach import Place, dataset_place, hub_answers, model_place
+from engine.retrieval.catalogue import (
+    Catalogue,
+    Skipped,
+    load_datasets,
+    load_models,
+    shipped_datasets,
+    shipped_models,
+)
+from engine.retrieval.folder import OWN
+from engine.retrieval.reach import Place, dataset_place, hub_answers, machine_memory, model_place
 
 __all__ = [
+    "OWN",
     "Catalogue",
     "Column",
     "DatasetCard",
@@ -20,6 +29,9 @@ __all__ = [
     "hub_answers",
     "load_datasets",
     "load_models",
+    "machine_memory",
     "model_place",
+    "shipped_datasets",
+    "shipped_models",
     "tokenize",
 ]

@@ -63,6 +63,19 @@ class Index:
         best = found[np.lexsort((found, -scores[found]))][:k]
         return [Hit(int(position), float(scores[position])) for position in best]
 
+    def why(self, query: str, position: int, *, most: int = 4) -> tuple[str, ...]:
+        """The words of the query that speak most for a text, the strongest first."""
+        import numpy as np
+
+        found: list[tuple[float, str]] = []
+        for word, times in Counter(tokenize(query)).items():
+            if (share := self._shares.get(word)) is None:
+                continue
+            at = int(np.searchsorted(share.positions, position))
+            if at < len(share.positions) and share.positions[at] == position:
+                found.append((-times * float(share.weights[at]), word))
+        return tuple(word for _, word in sorted(found)[:most])
+
 
 @dataclass(frozen=True, slots=True)
 class _Share:

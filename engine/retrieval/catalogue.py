@@ -1,4 +1,4 @@
-"""Cards of models and data sets: one JSON object a line, shipped with Smelt or the user's own.
+"""Catalogues of models and data sets: what ships with Smelt, what was built from the hub, or the user's own.
 
 Reads and checks; which card suits a task is somebody else's question.
 """
@@ -18,8 +18,10 @@ import orjson
 
 from engine.errors import UserError
 from engine.retrieval.card import Column, DatasetCard, ModelCard
+from engine.retrieval.folder import cards_in
+from engine.retrieval.store import Kind, kept_in, read_cards
 
-__all__ = ["Catalogue", "Skipped", "load_datasets", "load_models"]
+__all__ = ["Catalogue", "Skipped", "load_datasets", "load_models", "shipped_datasets", "shipped_models"]
 
 # A card is a paragraph. A line beyond this is a mistake (a whole file on one line), and is not read into memory.
 _LONGEST_LINE = 64 * 1024
@@ -34,40 +36,74 @@ Card = TypeVar("Card", ModelCard, DatasetCard)
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A line that is no card, and why not; lines count from 1."""
+    """A line that is no card, and why not; lines count from 1. In a folder it is a whole file, by its path."""
 
     line: int
     reason: str
+    file: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}" if self.file else f"line {self.line}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue(Generic[Card]):
-    """The cards of a file in its order, and the lines that were left out."""
+    """The cards of a file in its order, and what was left out of it."""
 
     cards: tuple[Card, ...]
     skipped: tuple[Skipped, ...] = ()
 
 
 def load_models(path: Path | None = None) -> Catalogue[ModelCard]:
-    """The model cards of a JSONL file; without a path, those that come with Smelt.
+    """The model cards of a JSONL file; without a path, those built from the hub and those that come with Smelt.
 
     A line that is no card is skipped with its reason. Raises UserError when the file cannot be read.
     """
-    return _load(ModelCard, path, shipped="models.jsonl")
+    return _usual(ModelCard, "models") if path is None else _read(ModelCard, path)
 
 
 def load_datasets(path: Path | None = None) -> Catalogue[DatasetCard]:
-    """The data-set cards of a JSONL file; without a path, those that come with Smelt.
+    """The data-set cards of a JSONL file, or of the tables in a folder; without a path, as for models.
 
-    A line that is no card is skipped with its reason. Raises UserError when the file cannot be read.
+    A line, or a file, that is no card is skipped with its reason. Raises UserError when there is nothing to read.
     """
-    return _load(DatasetCard, path, shipped="datasets.jsonl")
+    if path is None:
+        return _usual(DatasetCard, "datasets")
+    if not path.is_dir():
+        return _read(DatasetCard, path)
+    cards, odd = cards_in(path)
+    return Catalogue(cards, tuple(Skipped(0, reason, file) for file, reason in odd))
 
 
-def _load(kind: type[Card], path: Path | None, *, shipped: str) -> Catalogue[Card]:
-    if path is not None:
-        return _read(kind, path)
-    with as_file(files("engine.retrieval") / "cards" / shipped) as bundled:
+def shipped_models() -> Catalogue[ModelCard]:
+    """The model cards that come with Smelt."""
+    return _shipped(ModelCard, "models")
+
+
+def shipped_datasets() -> Catalogue[DatasetCard]:
+    """The data-set cards that come with Smelt."""
+    return _shipped(DatasetCard, "datasets")
+
+
+def _usual(kind: type[Card], name: Kind) -> Catalogue[Card]:
+    """What was built from the hub, and of what ships the rest."""
+    shipped: Catalogue[Card] = _shipped(kind, name)
+    built = kept_in(name)
+    if not built.exists():
+        return shipped
+    try:
+        cards: tuple[Card, ...] = read_cards(built, kind=kind)
+    except UserError as error:  # the smaller catalogue does, and it is said why
+        return Catalogue(shipped.cards, (Skipped(0, str(error), str(built)),))
+    # What was built says what the hub says now; it stands for what ships under the same id.
+    by_id: dict[str, Card] = {}
+    for card in shipped.cards + cards:
+        by_id[card.id] = card
+    return Catalogue(tuple(by_id.values()))
+
+
+def _shipped(kind: type[Card], name: Kind) -> Catalogue[Card]:
+    with as_file(files("engine.retrieval") / "cards" / f"{name}.jsonl") as bundled:
         return _read(kind, bundled)
 
 

@@ -5,6 +5,7 @@ Looks and never downloads.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache as cache_once
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Place", "dataset_place", "hub_answers", "model_place"]
+__all__ = ["Place", "dataset_place", "hub_answers", "machine_memory", "model_place"]
 
 Place = Literal["machine", "hub"]
 """Where something is: on this machine (a folder, or the hub's local cache), or on the hub and the hub answers."""
@@ -41,6 +42,14 @@ def dataset_place(dataset: str, *, online: Callable[[], bool] | None = None, cac
     if Path(dataset).exists() or _snapshots("datasets", dataset, cache):
         return "machine"
     return _hub(online)
+
+
+def machine_memory() -> int | None:
+    """How many bytes of memory this machine has, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # no such question here: Windows
+        return None
 
 
 @cache_once

@@ -46,7 +46,7 @@ def test_the_teachers_description_is_the_query() -> None:
 
     described = asyncio.run(describe(teacher, SPEC, thing="model", note=notes.append))
 
-    assert described == "A model that normalises dates."
+    assert described == ("A model that normalises dates.",)
     assert notes == []
 
 
@@ -86,7 +86,7 @@ def test_without_an_answer_the_prompts_own_words_are_the_query_and_it_is_said(as
 
     described = asyncio.run(describe(asks, SPEC, thing="dataset", note=notes.append))
 
-    assert described == own_words(SPEC)
+    assert described == (own_words(SPEC),)
     assert notes == [f"searching data sets with the prompt's own words, because {why}"]
 
 

@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from engine.retrieval import Column, Index, dataset_place, load_datasets, load_models, model_place, tokenize
+from engine.retrieval import (
+    Column,
+    Index,
+    dataset_place,
+    load_datasets,
+    load_models,
+    model_place,
+    shipped_datasets,
+    shipped_models,
+    tokenize,
+)
 from engine.retrieval.reach import _answers, hub_answers
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -123,7 +133,7 @@ def test_any_text_has_words(text: str) -> None:
 
 
 def test_the_shipped_cards_are_all_cards() -> None:
-    models, datasets = load_models(), load_datasets()
+    models, datasets = shipped_models(), shipped_datasets()
 
     assert not models.skipped
     assert not datasets.skipped
@@ -133,7 +143,7 @@ def test_the_shipped_cards_are_all_cards() -> None:
 
 
 def test_a_model_for_bytes_is_found_by_what_it_is_good_for() -> None:
-    cards = load_models().cards
+    cards = shipped_models().cards
     index = Index([card.text for card in cards])
 
     best = index.search("transliteration and spelling by characters", k=2)

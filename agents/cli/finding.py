@@ -1,0 +1,249 @@
+"""The commands that find what exists already: models, datasets. They rank, say why, and download nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agents.cli.options import (
+    BaseUrlOption,
+    BudgetOption,
+    ConfigOption,
+    JsonOption,
+    ModelOption,
+    PriceInOption,
+    PriceOutOption,
+)
+from agents.cli.output import print_json, say, say_aside, say_table
+
+if TYPE_CHECKING:
+    from agents.choose import Ranking
+    from agents.describe import Thing
+    from engine.retrieval import Catalogue, DatasetCard, ModelCard
+    from engine.retrieval.hub import Hub
+    from engine.retrieval.refresh import Refreshed
+
+__all__ = ["register"]
+
+SHOWN_SKIPPED = 5  # lines of a catalogue that are no cards
+
+PromptOrNone = Annotated[
+    str | None, typer.Argument(metavar="[PROMPT]", help="A file that holds the prompt, or - for standard input.")
+]
+RefreshOption = Annotated[
+    bool, typer.Option("--refresh", help="First build the large catalogue from the hub, or renew what has changed.")
+]
+PerTaskOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="With --refresh: how many a task, the most downloaded first.")
+]
+TopOption = Annotated[int, typer.Option(min=1, help="How many to show.")]
+LicenceOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only under this licence; may be repeated.")
+]
+LanguageOption = Annotated[
+    str | None, typer.Option(metavar="CODE", help="The language it must know (the prompt's own), or any.")
+]
+HypothesesOption = Annotated[
+    int, typer.Option(min=1, max=9, help="With --model: how many descriptions are searched with, and averaged.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: smelt models prompt.md, and once a month: smelt models --refresh")(models)
+    app.command(epilog="Example: smelt datasets prompt.md --catalogue my-tables/")(datasets)
+
+
+def models(
+    prompt: PromptOrNone = None,
+    top: TopOption = 10,
+    catalogue: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own catalogue: JSONL, one card a line.")
+    ] = None,
+    refresh: RefreshOption = False,
+    per_task: PerTaskOption = 500,
+    max_gb: Annotated[float, typer.Option(min=0.0, metavar="GB", help="The largest weights that will do.")] = 3.0,
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    budget: BudgetOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
+    hypotheses: HypothesesOption = 1,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rank the base models that could be tuned for a prompt. With scores and reasons; nothing is downloaded."""
+    _check_usage(prompt, refresh=refresh)
+    built = _refreshed("models", per_task) if refresh else None
+    if prompt is None:
+        _say_refreshed(built, json=json)
+        return
+    from agents.retrieve import Wishes, found_models, model_table
+    from engine.retrieval import load_models, machine_memory
+
+    flags = {"model": model, "base_url": base_url, "budget": budget, "price_in": price_in, "price_out": price_out}
+    queries, spoken = _queries(prompt, "model", flags=flags, config=config, hypotheses=hypotheses)
+    cards = load_models(catalogue)
+    _tell_skipped(cards)
+    wishes = Wishes(
+        language=_wanted(language, spoken), licences=tuple(licence) if licence else None,
+        max_bytes=int(max_gb * 1e9), memory=machine_memory(),
+    )  # fmt: skip
+    ranking = found_models(queries, wishes, catalogue=cards)
+    _show(model_table(ranking, top=top), ranking, title="base models", json=json)
+
+
+def datasets(
+    prompt: PromptOrNone = None,
+    top: TopOption = 10,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Your own: JSONL, one card a line, or a folder of tables."),
+    ] = None,
+    refresh: RefreshOption = False,
+    per_task: PerTaskOption = 2000,
+    licence: LicenceOption = None,
+    language: LanguageOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    budget: BudgetOption = None,
+    price_in: PriceInOption = None,
+    price_out: PriceOutOption = None,
+    hypotheses: HypothesesOption = 1,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rank the data sets that could help with a prompt. With scores and reasons; nothing is downloaded."""
+    _check_usage(prompt, refresh=refresh)
+    built = _refreshed("datasets", per_task) if refresh else None
+    if prompt is None:
+        _say_refreshed(built, json=json)
+        return
+    from agents.retrieve import Wishes, dataset_table, found_datasets
+    from engine.retrieval import load_datasets
+
+    flags = {"model": model, "base_url": base_url, "budget": budget, "price_in": price_in, "price_out": price_out}
+    queries, spoken = _queries(prompt, "dataset", flags=flags, config=config, hypotheses=hypotheses)
+    cards = load_datasets(catalogue)
+    _tell_skipped(cards)
+    wishes = Wishes(language=_wanted(language, spoken), licences=tuple(licence) if licence else None)
+    ranking = found_datasets(queries, wishes, catalogue=cards)
+    _show(dataset_table(ranking, top=top), ranking, title="data sets", json=json)
+
+
+def _check_usage(prompt: str | None, *, refresh: bool) -> None:
+    from engine.errors import UserError
+
+    if prompt is None and not refresh:
+        raise UserError("name a prompt to search with, or --refresh to build the large catalogue")
+
+
+def _wanted(told: str | None, spoken: str) -> str | None:
+    return None if told == "any" else told or spoken
+
+
+def _queries(
+    prompt: str, thing: Thing, *, flags: Mapping[str, str | None], config: Path | None, hypotheses: int
+) -> tuple[Sequence[str], str]:
+    """What is searched with, and the language of the prompt: its own words, or what a teacher makes of them."""
+    from agents.cli.prompt_files import read_prompt
+    from agents.describe import describe, own_words
+    from agents.parse import parse
+
+    text = read_prompt(prompt).text
+    spec = parse(text)
+    if flags["model"] is None:
+        return [own_words(spec)], spec.language
+    import asyncio
+
+    from agents.config import resolve
+    from agents.prepare import prepare
+    from engine import Engine
+
+    settled = prepare(resolve(file=config, flags={**flags, "train": False}), prompt=text, note=say_aside)
+
+    async def asked() -> Sequence[str]:
+        async with Engine(
+            settled.model, base_url=settled.endpoint, dialect=settled.profile, budget=settled.cap, price=settled.price,
+            seed=settled.seed,
+        ) as engine:  # fmt: skip
+            return await describe(engine, spec, thing=thing, note=say_aside, hypotheses=hypotheses)
+
+    return asyncio.run(asked()), spec.language
+
+
+def _refreshed(what: str, per_task: int) -> Refreshed:
+    import asyncio
+
+    from engine.retrieval.hub import Hub
+    from engine.retrieval.refresh import refresh_datasets, refresh_models
+
+    work: Callable[..., Coroutine[Any, Any, Refreshed]] = refresh_models if what == "models" else refresh_datasets
+
+    async def run() -> Refreshed:
+        async with Hub() as hub:
+            return await work(hub, top=per_task, on_progress=_progress(hub, what))
+
+    try:
+        return asyncio.run(run())
+    finally:
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")
+
+
+def _progress(hub: Hub, what: str) -> Callable[[str], None]:
+    """One line that is written over on a terminal; in a log only what begins anew."""
+    say_aside(f"{what} of {hub.endpoint}: stop it when you like (Ctrl-C), it goes on from there")
+    if sys.stderr.isatty():
+        return _over
+    last = ""
+
+    def begun(text: str) -> None:
+        nonlocal last
+        kind = text.partition(":")[0]
+        if kind != last:
+            last = kind
+            say_aside(text)
+
+    return begun
+
+
+def _over(text: str) -> None:
+    sys.stderr.write(f"\r\x1b[K{text}")
+    sys.stderr.flush()
+
+
+def _say_refreshed(built: Refreshed | None, *, json: bool) -> None:
+    if built is None:
+        raise AssertionError("unreachable")
+    if json:
+        print_json({"path": str(built.path), "cards": built.cards, "fetched": built.fetched, "failed": built.failed})
+        return
+    failed = f"; {built.failed:,} could not be had and are tried again next time" if built.failed else ""
+    say(f"{built.cards:,} cards, {built.fetched:,} of them new or changed{failed}: {built.path}")
+
+
+def _tell_skipped(catalogue: Catalogue[ModelCard] | Catalogue[DatasetCard]) -> None:
+    for skipped in catalogue.skipped[:SHOWN_SKIPPED]:
+        say_aside(f"left out of the catalogue: {skipped}")
+    if (more := len(catalogue.skipped) - SHOWN_SKIPPED) > 0:
+        say_aside(f"left out of the catalogue: {more:,} more")
+
+
+def _show(
+    rows: list[dict[str, str]], ranking: Ranking[ModelCard] | Ranking[DatasetCard], *, title: str, json: bool
+) -> None:
+    from agents.retrieve import filters_told
+
+    left_out = filters_told(ranking)
+    if json:
+        print_json({title.replace(" ", "_"): rows, "left_out": left_out})
+        return
+    say_table(title, rows)
+    if left_out:
+        say(f"left out: {left_out}")

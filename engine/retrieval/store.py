@@ -1,0 +1,88 @@
+"""Cards on disk as one parquet file in the user's cache: written whole or not at all, read back as they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from engine.errors import UserError
+from engine.retrieval.card import Column, DatasetCard, ModelCard
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["Kind", "cache_folder", "kept_in", "read_cards", "write_cards"]
+
+Kind = Literal["models", "datasets"]
+
+Card = TypeVar("Card", ModelCard, DatasetCard)
+
+
+def cache_folder() -> Path:
+    """Where catalogues and indexes are kept: `SMELT_CACHE`, or `smelt` in the user's cache folder."""
+    if named := os.environ.get("SMELT_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smelt"
+
+
+def kept_in(kind: Kind, *, folder: Path | None = None) -> Path:
+    """The file that holds the catalogue built from the hub, once it has been built."""
+    return (folder or cache_folder()) / "catalogues" / f"{kind}.parquet"
+
+
+def write_cards(path: Path, cards: Sequence[Card], *, kind: type[Card]) -> None:
+    """Put the cards into a file, in their order; whoever reads it meanwhile sees the old one."""
+    import pyarrow
+    from pyarrow import parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pyarrow.Table.from_pylist([asdict(card) for card in cards], schema=_schema(kind))
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with unfinished.open("wb") as file:
+            parquet.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_cards(path: Path, *, kind: type[Card]) -> tuple[Card, ...]:
+    """The cards of a file that `write_cards` wrote. Raises UserError when it is damaged or another kind of file."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        rows = parquet.read_table(path, schema=_schema(kind)).to_pylist()
+        return tuple(kind(**{name: _frozen(name, value) for name, value in row.items()}) for row in rows)
+    except (OSError, pyarrow.ArrowException, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"cannot read the catalogue {path}: {reason}; --refresh builds it anew") from error
+
+
+def _frozen(name: str, value: object) -> Any:
+    if not isinstance(value, list):
+        return value
+    return tuple(_column(item) for item in value) if name == "columns" else tuple(value)
+
+
+def _column(row: Mapping[str, Any]) -> Column:
+    return Column(row["name"], row["type"], tuple(row["labels"]), tuple(row["sample"]))
+
+
+def _schema(kind: type[Card]) -> pyarrow.Schema:
+    import pyarrow
+
+    texts = pyarrow.list_(pyarrow.string())
+    column = pyarrow.struct(
+        [("name", pyarrow.string()), ("type", pyarrow.string()), ("labels", texts), ("sample", texts)]
+    )
+    types = {
+        "str": pyarrow.string(), "str | None": pyarrow.string(), "int": pyarrow.int64(), "int | None": pyarrow.int64(),
+        "bool": pyarrow.bool_(), "tuple[str, ...]": texts, "tuple[Column, ...]": pyarrow.list_(column),
+    }  # fmt: skip
+    return pyarrow.schema([(field.name, types[str(field.type)]) for field in fields(kind)])
