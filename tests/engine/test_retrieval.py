@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -137,18 +138,42 @@ def test_the_shipped_cards_are_all_cards() -> None:
 
     assert not models.skipped
     assert not datasets.skipped
-    assert len(models.cards) >= 60
-    assert len(datasets.cards) >= 60
+    assert len(models.cards) >= 150
+    assert len(datasets.cards) >= 150
     assert {"seq2seq", "classifier", "causal", "embedding"} == {card.family for card in models.cards}
+
+
+def test_the_shipped_models_are_said_in_one_way() -> None:
+    """Codes for languages, sizes that belong to the number of parameters, a sentence of our own each."""
+    for card in shipped_models().cards:
+        assert all(re.fullmatch(r"[a-z]{2}|multilingual", code) for code in card.languages), card.id
+        assert re.fullmatch(r"[a-z0-9.-]+", card.licence), card.id
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", card.id), card.id
+        assert card.parameters is not None, card.id
+        assert card.bytes is None or 1.8 <= card.bytes / card.parameters <= 4.4, card.id
+        assert 15 <= len(card.description) <= 300, card.id
+        assert card.tags, card.id
+    assert len({card.description for card in shipped_models().cards}) == len(shipped_models().cards)
+
+
+def test_the_shipped_data_sets_are_said_in_one_way() -> None:
+    kinds = {"text", "int", "float", "bool", "label", "time", "list", "object", "bytes", "unknown"}
+    for card in shipped_datasets().cards:
+        assert all(re.fullmatch(r"[a-z]{2}|multilingual", code) for code in card.languages), card.id
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", card.id), card.id
+        assert {column.type for column in card.columns} <= kinds, card.id
+        assert all(column.type == "label" for column in card.columns if column.labels), card.id
+        assert 15 <= len(card.description) <= 300, card.id
+        assert card.tags, card.id
 
 
 def test_a_model_for_bytes_is_found_by_what_it_is_good_for() -> None:
     cards = shipped_models().cards
     index = Index([card.text for card in cards])
 
-    best = index.search("transliteration and spelling by characters", k=2)
+    best = index.search("transliteration and spelling by bytes", k=3)
 
-    assert {cards[hit.position].id for hit in best} == {"google/byt5-small", "google/byt5-base"}
+    assert {cards[hit.position].id for hit in best} == {"google/byt5-small", "google/byt5-base", "google/byt5-large"}
 
 
 def test_a_users_catalogue_is_read_in_its_order(tmp_path: Path) -> None:
