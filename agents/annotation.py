@@ -14,8 +14,10 @@ from agents.annotation_report import AnnotationReport, card_of, facts_of, verdic
 from agents.collect import storable
 from agents.config import Configuration
 from agents.inputs import Examined, examine, parts_of
+from agents.judge import Judge
+from agents.judging import judge_facts, seat_judge, usable
 from agents.labelled import Tally, written_to
-from agents.labelling import IN_BATCHES, ONLINE, Labelled, Unlabelled, label_inputs
+from agents.labelling import IN_BATCHES, JUDGED, ONLINE, Labelled, Unlabelled, label_inputs
 from agents.models import models_told
 from agents.money import money_of
 from agents.outlook import out_of_money
@@ -76,18 +78,26 @@ async def _ask(
     async with asking(folder, configuration, events=events, on_engine=on_engine) as engine:
         spec = await understand(folder, engine, events=events)
         spec = await translated(engine, spec, configuration.instruction_language, folder.spec, events=events)
-        return await _label(folder, configuration, engine, examined, spec, events=events)
+        judge = await seat_judge(spec, configuration, engine, given=(), events=events)
+        return await _label(folder, configuration, engine, examined, spec, judge, events=events)
 
 
 async def _label(
-    folder: RunFolder, configuration: Configuration, engine: Engine, examined: Examined, spec: Spec, *, events: Events
+    folder: RunFolder,
+    configuration: Configuration,
+    engine: Engine,
+    examined: Examined,
+    spec: Spec,
+    judge: Judge | None,
+    *,
+    events: Events,
 ) -> Ended[AnnotationReport]:
     events.emit(StageStarted("annotate", examined.rows, "rows"))
     world = engine.world
     tally = Tally(
         spec=spec, seed=configuration.seed, truth=lambda text: None if world is None else truth_of(world, spec, text)
     )
-    with written_to(folder.data) as written:
+    with written_to(folder.data, is_judged=usable(judge) is not None) as written:
 
         def take(ended: Labelled | Unlabelled) -> None:
             written.add(ended)
@@ -102,11 +112,12 @@ async def _label(
             examined.inputs,
             voting=voting,
             take=take,
-            reach=IN_BATCHES if configuration.batch else ONLINE,
+            reach=IN_BATCHES if configuration.batch else JUDGED if usable(judge) else ONLINE,
+            judge=usable(judge),
         )
         if not tally.labelled:
             raise error or _nothing_labelled(tally)
-        report, ended_by = _report(folder, configuration, engine, examined, tally, error)
+        report, ended_by = _report(folder, configuration, engine, examined, tally, judge, error)
     write_whole(folder.data / "README.md", storable(card_of(report)).encode())
     events.emit(StageFinished("annotate", f"{tally.labelled} of {tally.rows} rows have a label"))
     return Ended(report, ended_by)
@@ -145,6 +156,7 @@ def _report(
     engine: Engine,
     examined: Examined,
     tally: Tally,
+    judge: Judge | None,
     error: BudgetReached | ProviderRefused | None,
 ) -> tuple[AnnotationReport, BudgetReached | ProviderRefused | None]:
     """The report, and the error as it is to be told: as the ledger stands in the end."""
@@ -153,7 +165,8 @@ def _report(
     if isinstance(error, BudgetReached):
         ended_by = out_of_money(error, figures, accepted=tally.labelled, wanted=_wanted(tally), yields=tally.yields)
     money = money_of(figures, accepted=tally.labelled, error=ended_by)
-    facts = facts_of(tally, file=str(examined.inputs.path), votes=configuration.votes)
+    judging = judge_facts(judge, figures, tally.ruled)
+    facts = facts_of(tally, file=str(examined.inputs.path), votes=configuration.votes, judge=judging)
     report = AnnotationReport(
         name=folder.path.resolve().name,
         teacher=models_told(configuration),

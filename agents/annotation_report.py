@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agents.data_card import table_text
 from agents.data_facts import Answer, answers_of
+from agents.judging import JudgeFacts
 from agents.labelled import Tally
 from agents.money import Money
 from agents.records import Spec
@@ -58,6 +59,7 @@ class InputFacts:
     label_accuracy: LabelAccuracy | None
     shown: tuple[Shown, ...]
     shown_unlabelled: tuple[Shown, ...]
+    judge: JudgeFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class AnnotationReport(RunReport):
     inputs: InputFacts
 
 
-def facts_of(tally: Tally, *, file: str, votes: int) -> InputFacts:
+def facts_of(tally: Tally, *, file: str, votes: int, judge: JudgeFacts | None = None) -> InputFacts:
     """The figures; `votes` is how many a fixed vote would have asked for each input."""
     accuracy = LabelAccuracy.of(single=tally.single, voted=tally.voted, inputs=tally.known) if tally.known else None
     anchors = Counter(pair.output for pair in tally.spec.demonstrations) + tally.given_answers
@@ -93,6 +95,7 @@ def facts_of(tally: Tally, *, file: str, votes: int) -> InputFacts:
         label_accuracy=accuracy,
         shown=tuple(tally.shown.things()),
         shown_unlabelled=tuple(tally.shown_unlabelled.things()),
+        judge=judge,
     )
 
 
@@ -120,6 +123,8 @@ def verdict(
             f"{facts.given:,} labelled rows had a label of their own in the file; {facts.as_given / facts.given:.1%} "
             f"({low:.1%} to {high:.1%}) got the same."
         )
+    if facts.judge is not None:
+        sentences.append(facts.judge.sentence())
     if facts.label_accuracy is not None:
         sentences.append(facts.label_accuracy.told())
     return tuple(sentences)

@@ -8,7 +8,7 @@ from engine.errors import SmeltError
 from engine.messages import Outcome, Reply, Request
 from engine.providers import Capabilities
 
-__all__ = ["Asks", "attempt", "coldest", "question_of"]
+__all__ = ["Asks", "attempt", "coldest", "question_of", "takes_schema"]
 
 QUESTION_DIGITS = 16
 
@@ -23,9 +23,20 @@ class Asks(Protocol):
 
 def coldest(asks: Asks, *, tag: str) -> float | None:
     """The temperature for a question of a tag that has one right answer: none where whoever is asked takes none."""
+    can = _capabilities(asks, tag)
+    return None if can is not None and can.max_temperature is None else 0.0
+
+
+def takes_schema(asks: Asks, *, tag: str) -> bool:
+    """Whether whoever is asked holds its model to a schema."""
+    can = _capabilities(asks, tag)
+    return can is None or can.schema
+
+
+def _capabilities(asks: Asks, tag: str) -> Capabilities | None:
     capabilities_of = getattr(asks, "capabilities_of", None)
     can = capabilities_of(tag) if callable(capabilities_of) else None
-    return None if isinstance(can, Capabilities) and can.max_temperature is None else 0.0
+    return can if isinstance(can, Capabilities) else None
 
 
 def question_of(request: Request) -> str:

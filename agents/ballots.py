@@ -30,6 +30,7 @@ __all__ = [
     "closed",
     "cost_each",
     "inputs_per_call",
+    "may_be_one_of_them",
     "next_calls",
     "vote_requests",
 ]
@@ -210,7 +211,7 @@ def ballots_of(outcome: Outcome, call: Call, spec: Spec) -> list[dict[int, Ballo
     with one of its inputs.
     """
     if outcome.reply is None:
-        shared = len(call.places) > 1 and _may_be_one_of_them(outcome.error)
+        shared = len(call.places) > 1 and may_be_one_of_them(outcome.error)
         return [{} if shared else dict.fromkeys(call.places, _failed(outcome.error)) for _ in call.votes]
     completions = zip(outcome.reply.texts, outcome.reply.finish_reasons, strict=True)
     found = [_ballots(text, reason, call.places, spec) for text, reason in completions]
@@ -235,7 +236,7 @@ def _ballots(text: str, reason: FinishReason, places: Sequence[int], spec: Spec)
     return {places[number - 1]: _ballot(label, "stop", spec) for number, label in labels.items()}
 
 
-def _may_be_one_of_them(error: SmeltError | None) -> bool:
+def may_be_one_of_them(error: SmeltError | None) -> bool:
     """Whether a failure may be about one input rather than about the provider, where asking again would be in vain."""
     return isinstance(error, RequestFailed) and not isinstance(error, ProviderUnavailable | DeadlineExceeded)
 

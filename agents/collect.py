@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.data_card import DataCard, card_text
-from agents.records import Example, Provenance, Reject, Spec
+from agents.records import Example, Provenance, Reject, Spec, Verdict
 from agents.run_folder import write_whole
 from engine.duplicates import groups
 
-__all__ = ["Split", "collect", "split_rows", "storable"]
+__all__ = ["JUDGED", "Split", "collect", "split_rows", "storable", "verdict_columns"]
 
+
+JUDGED = {"judge_score": "int64", "judge_fault": "string", "judge_model": "string", "judge_question": "string"}
+"""The columns that a judge's verdicts take."""
 
 Tie = tuple[str, int | str]  # what rows may have in common: its kind, and which
 
@@ -146,9 +149,13 @@ def _share_out(families: Sequence[list[Example]], stratum: Callable[[Example], s
 
 def _write_rows(folder: Path, split: Split, rejects: Sequence[Reject]) -> None:
     """The rows as parquet, one file a part, and the rejected ones with their reasons."""
+    every = [example.vote.verdict for examples in split.named().values() for example in examples]
+    is_judged = any([*every, *(reject.verdict for reject in rejects)])
     for name, examples in split.named().items():
-        write_whole(folder / f"{name}.parquet", _parquet(_example_columns(examples)))
-    write_whole(folder / "rejected.parquet", _parquet(_reject_columns(rejects)))
+        columns = _verdict_columns([example.vote.verdict for example in examples], is_judged=is_judged)
+        write_whole(folder / f"{name}.parquet", _parquet(_example_columns(examples) | columns))
+    columns = _verdict_columns([reject.verdict for reject in rejects], is_judged=is_judged)
+    write_whole(folder / "rejected.parquet", _parquet(_reject_columns(rejects) | columns))
 
 
 Columns = dict[str, tuple[str, list[object]]]  # {name: (type, values)}
@@ -191,6 +198,24 @@ def _provenance_columns(provenances: Sequence[Provenance]) -> Columns:
         "attributes": ("list", [list(source.attributes) for source in provenances]),
         "case": ("string", [storable_or_none(source.case) for source in provenances]),
         "document": ("string", [storable_or_none(source.document) for source in provenances]),
+    }
+
+
+def _verdict_columns(verdicts: Sequence[Verdict | None], *, is_judged: bool) -> Columns:
+    """What a judge said of each row; no columns where none was asked about any."""
+    rows = [verdict_columns(verdict) for verdict in verdicts]
+    return {name: (kind, [row[name] for row in rows]) for name, kind in JUDGED.items()} if is_judged else {}
+
+
+def verdict_columns(verdict: Verdict | None) -> dict[str, object]:
+    """What a judge said of a row, under the names of its columns; nothing where none was asked or none answered."""
+    if verdict is None:
+        return dict.fromkeys(JUDGED)
+    return {
+        "judge_score": verdict.score,
+        "judge_fault": verdict.criterion if verdict.refused else verdict.fault,
+        "judge_model": storable(verdict.model),
+        "judge_question": verdict.question,
     }
 
 

@@ -41,7 +41,7 @@ __all__ = [
 
 MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write", "price_batch")
 
-SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate")
+SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate", "judge")
 """Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
 
 PACE = ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline")
@@ -124,6 +124,7 @@ class Configuration:
     per_request: int = 8
     labels_per_call: int = 8
     sampled_votes: bool = False
+    judge: bool = False  # labelled rows are judged before they are kept, where that is shown to be of use
     annealing: str = "feedback"  # feedback | linear | cosine | constant
     seed: int = 0
     student: str = "auto"  # auto | tiny | linear | seq2seq

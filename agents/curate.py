@@ -1,14 +1,14 @@
-"""Rows that exist become data one can trust: judged one by one, then against each other, then by their balance.
+"""Rows that exist become data one can trust: looked at one by one, then against each other, then by their balance.
 
-In three passes, each over what the last one left, from disk to disk: what is held in memory is a few hundred bytes a
-row that is kept. The rows come out in the order in which they came in.
+In three passes, and one more where a judge is asked, each over what the last one left, from disk to disk: what is held
+in memory is a few hundred bytes a row that is kept. The rows come out in the order in which they came in.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,10 +18,12 @@ import orjson
 from agents.balance import caps_of, surplus
 from agents.code_check import Kind, check_code
 from agents.conflicts import Answers, digest
+from agents.curate_judge import Judging
 from agents.curated import Curated, Writer
 from agents.filter import Candidate, Finding, Known, judge_row, make_known, same_text
 from agents.records import Pair, Spec
 from agents.roles import Roles, Row, find_roles, row_of
+from agents.rubric import refusal_of
 from agents.sources import Broken, Found, Record, read_source
 from agents.survey import SAMPLE, Distinct, Survey, key_of, survey
 from engine.duplicates import LIKENESS, NearDuplicates
@@ -40,7 +42,8 @@ class Wanted:
     `anchors` are the user's own labelled rows: they say what the balance should be, and no row may nearly repeat one.
     Nor one of `apart`, the rows of other splits. `code` says what answers must be as code; nothing is parsed or
     run unless it does. With `balance`, no label is kept more than so many times as often as
-    the scarcest, against its share.
+    the scarcest, against its share. With a `judge`, rows that it refuses are left out: it is asked about those that
+    nothing else speaks against.
     """
 
     spec: Spec = NO_PROMPT
@@ -55,6 +58,7 @@ class Wanted:
     likeness: float = LIKENESS
     balance: float | None = None
     code: Kind | None = None
+    judge: Callable[[Iterable[Row]], Judging] | None = None
     seed: int = 0
 
 
@@ -65,10 +69,10 @@ def curate(sources: Sequence[str], wanted: Wanted, folder: Path) -> Curated:
     there is no row at all.
     """
     passes = _Passes(wanted)
-    with Writer(folder, seed=wanted.seed) as writer:
+    with Writer(folder, seed=wanted.seed, is_judged=wanted.judge is not None) as writer:
         first = passes.alone(_records(sources), writer)
         second = passes.together(_spooled(first, writer.scratch / "alone"), writer)
-        for row in passes.balanced(second, writer):
+        for row in passes.balanced(passes.judged(second, writer), writer):
             writer.keep(row)
         return writer.finish(spec=wanted.spec, anchors=wanted.anchors, roles=passes.roles, found=passes.survey)
 
@@ -170,7 +174,23 @@ class _Passes:
                 writer.reject(row, Finding("code", problem))
         return [row for row, problem in zip(rows, problems, strict=True) if problem is None]
 
-    # -- third: the balance
+    # -- third, where a judge is wanted: what it says
+
+    def judged(self, rows: Iterable[Row], writer: Writer) -> Iterator[Row]:
+        """The rows that the judge does not refuse."""
+        if self._wanted.judge is None:
+            yield from rows
+            return
+        spool = writer.scratch / "judged"
+        writer.judging = self._wanted.judge(_spooled(rows, spool))
+        for row in _unspooled(spool):
+            finding = refusal_of(writer.judging.verdicts.get(row.number))
+            if finding is None:
+                yield row
+            else:
+                writer.reject(row, finding)
+
+    # -- last: the balance
 
     def balanced(self, rows: Iterable[Row], writer: Writer) -> Iterator[Row]:
         """The rows, without those that are too many of their label."""

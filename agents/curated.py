@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +17,10 @@ from typing import Self
 import orjson
 
 from agents.balance import MOST_LABELS
+from agents.collect import JUDGED, verdict_columns
+from agents.curate_judge import Judging
 from agents.filter import Finding
+from agents.judging import JudgeFacts
 from agents.page import render_html
 from agents.records import Pair, Spec
 from agents.report import as_json
@@ -59,6 +62,7 @@ class Curated:
     variety_kept: Variety
     rows: Sequence[Shown]
     rejects: Sequence[Shown]
+    judge: JudgeFacts | None = None
 
 
 @dataclass(slots=True)
@@ -134,13 +138,15 @@ def _storable(text: str) -> str:
 class Writer:
     """Writes rows as they come, under other names until everything is there."""
 
-    def __init__(self, folder: Path, *, seed: int) -> None:
+    def __init__(self, folder: Path, *, seed: int, is_judged: bool = False) -> None:
         self.folder = folder
+        self.judging: Judging | None = None  # once a judge was asked
+        self._more = JUDGED if is_judged else {}
         self.tally = Tally(seed)
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        if self.folder.exists() and (not self.folder.is_dir() or any(map(_is_in_the_way, self.folder.iterdir()))):
             raise UserError(f"{self.folder}: is not empty; choose another folder with --out")
         existed = self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +154,7 @@ class Writer:
             self._open.callback(_remove_if_empty, self.folder)
         self.scratch = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder)))
         self._files = {
-            name: self._open.enter_context(_Table(self.scratch / name, extra))
+            name: self._open.enter_context(_Table(self.scratch / name, extra, self._more))
             for name, extra in (("rows", ()), ("rejected", ("reason", "detail")))
         }
         return self
@@ -160,16 +166,21 @@ class Writer:
 
     def keep(self, row: Row) -> None:
         self.tally.keep(row)
-        self._files["rows"].write(_columns(row))
+        self._files["rows"].write({**_columns(row), **self._verdict(row)})
 
     def reject(self, row: Row, finding: Finding) -> None:
         self.tally.reject(row, finding)
         told = {"reason": finding.reason, "detail": _storable(finding.detail)}
-        self._files["rejected"].write({**_columns(row), **told})
+        self._files["rejected"].write({**_columns(row), **told, **self._verdict(row)})
+
+    def _verdict(self, row: Row) -> dict[str, object]:
+        found = None if self.judging is None else self.judging.verdicts.get(row.number)
+        return verdict_columns(found) if self._more else {}
 
     def finish(self, *, spec: Spec, anchors: Sequence[Pair], roles: Mapping[str, Roles], found: Survey) -> Curated:
         """Put everything in its place, the report last."""
         curated = _curated(self.tally, spec=spec, anchors=anchors, roles=roles, found=found)
+        curated = replace(curated, judge=None if self.judging is None else self.judging.facts)
         for file in self._files.values():
             file.close()
         for path in sorted(self.scratch.glob("*.*")):
@@ -181,6 +192,11 @@ class Writer:
         return curated
 
 
+def _is_in_the_way(path: Path) -> bool:
+    """Whether a file is there that no start of this one that was stopped left: what a judge was paid for is kept."""
+    return not path.name.startswith("journal.db")
+
+
 def _remove_if_empty(folder: Path) -> None:
     if not any(folder.iterdir()):
         folder.rmdir()
@@ -189,9 +205,10 @@ def _remove_if_empty(folder: Path) -> None:
 class _Table:
     """The same rows as parquet and as JSON lines."""
 
-    def __init__(self, path: Path, extra: Sequence[str]) -> None:
+    def __init__(self, path: Path, extra: Sequence[str], judged: Mapping[str, str]) -> None:
         self._path = path
         self._extra = extra
+        self._judged = judged
         self._waiting: list[dict[str, object]] = []
 
     def __enter__(self) -> Self:
@@ -200,7 +217,8 @@ class _Table:
 
         texts = {"input": pa.string(), "context": pa.string(), "output": pa.string()}
         numbers = {"row": pa.int64(), "source": pa.string(), "line": pa.int64()}
-        self._schema = pa.schema({**texts, **dict.fromkeys(self._extra, pa.string()), **numbers})
+        judged = {name: pa.int64() if kind == "int64" else pa.string() for name, kind in self._judged.items()}
+        self._schema = pa.schema({**texts, **dict.fromkeys(self._extra, pa.string()), **numbers, **judged})
         self._parquet = pq.ParquetWriter(self._path.with_suffix(".parquet"), self._schema, compression="zstd")
         self._lines = self._path.with_suffix(".jsonl").open("wb")
         return self

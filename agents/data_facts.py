@@ -11,6 +11,7 @@ from agents.axes import Axis, coverage
 from agents.balance import MOST_LABELS
 from agents.documents import Coverage, Documents, coverage_of
 from agents.hard_cases import hard_rows
+from agents.judging import JudgeFacts
 from agents.records import Example, Pair, Reject, Spec
 from agents.shown import SAMPLED, SHOWN, Shown, cut, drawn
 from agents.synthesis import Synthesis
@@ -83,6 +84,7 @@ class DataFacts:
     label_accuracy: LabelAccuracy | None
     rows: tuple[Shown, ...]
     rejects: tuple[Shown, ...]
+    judge: JudgeFacts | None = None
 
 
 def data_facts(
@@ -97,6 +99,7 @@ def data_facts(
     votes: int,
     label_accuracy: LabelAccuracy | None,
     seed: int,
+    judge: JudgeFacts | None = None,
 ) -> DataFacts:
     """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
     examples, voted = synthesis.examples, synthesis.labellings
@@ -122,6 +125,7 @@ def data_facts(
         label_accuracy=label_accuracy,
         rows=tuple(map(_kept, drawn(examples, SHOWN, seed=seed))),
         rejects=tuple(map(_left_out, drawn(synthesis.rejects, SHOWN, seed=seed))),
+        judge=judge,
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.collect import storable
+from agents.collect import JUDGED, storable, verdict_columns
+from agents.judging import Ruled
 from agents.labelling import Labelled, Unlabelled
 from agents.records import Spec
 from agents.shown import SAMPLED, SHOWN, Sample, Shown, cut
@@ -73,6 +74,7 @@ class Tally:
     known: int = 0
     single: int = 0
     voted: int = 0
+    judged: Counter[str] = field(default_factory=Counter)  # rows that were asked about, by what a judge made of them
     yields: list[int] = field(default_factory=list)  # labelled rows of every so many that were asked about
     inputs: Sample[str] = field(init=False)
     shown: Sample[Shown] = field(init=False)
@@ -87,6 +89,12 @@ class Tally:
     def rows(self) -> int:
         return self.labelled + self.unlabelled.total()
 
+    @property
+    def ruled(self) -> Ruled:
+        """What a judge said of the labels."""
+        refused = {name: count for name, count in self.judged.most_common() if name not in ("passed", "unjudged")}
+        return Ruled(passed=self.judged["passed"], unjudged=self.judged["unjudged"], refused=refused)
+
     def add(self, ended: Labelled | Unlabelled) -> None:
         self.votes += ended.asked
         if ended.asked:
@@ -94,6 +102,7 @@ class Tally:
                 self.yields.append(0)
             self.asked_about += 1
             self.yields[-1] += isinstance(ended, Labelled)
+            self._add_verdict(ended)
         if isinstance(ended, Labelled):
             self._add_labelled(ended)
         else:
@@ -106,6 +115,13 @@ class Tally:
         _count(self.given_answers, label)
         if self.spec.labels and not fits_spec(label, self.spec):
             _count(self.strange, label[:LONGEST_STRANGE])
+
+    def _add_verdict(self, ended: Labelled | Unlabelled) -> None:
+        verdict = None if ended.vote is None else ended.vote.verdict
+        if isinstance(ended, Labelled):
+            self.judged["unjudged" if verdict is None else "passed"] += 1
+        elif verdict is not None and ended.reason == "judge":
+            self.judged[verdict.criterion] += 1
 
     def _add_labelled(self, ended: Labelled) -> None:
         winner, agreement = ended.vote.winner, ended.vote.agreement
@@ -151,17 +167,18 @@ class Written:
 
 
 @contextmanager
-def written_to(folder: Path) -> Iterator[Written]:
+def written_to(folder: Path, *, is_judged: bool = False) -> Iterator[Written]:
     """Within the block rows are written for `labelled.parquet` and `unlabelled.parquet`.
 
     They are there, whole and in place of earlier ones, when the block has come to its end, and not at all when it
-    raises. The same rows give the same bytes.
+    raises. The same rows give the same bytes. Where they are judged, verdicts have columns too.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    more = JUDGED if is_judged else {}
     with ExitStack() as files:
         yield Written(
-            files.enter_context(_rows_of(folder / "labelled.parquet", LABELLED)),
-            files.enter_context(_rows_of(folder / "unlabelled.parquet", UNLABELLED)),
+            files.enter_context(_rows_of(folder / "labelled.parquet", {**LABELLED, **more})),
+            files.enter_context(_rows_of(folder / "unlabelled.parquet", {**UNLABELLED, **more})),
         )
 
 
@@ -225,6 +242,7 @@ def _columns_of(ended: Labelled | Unlabelled) -> dict[str, object]:
         "models": list(vote.models) if vote else [],
         "questions": list(vote.questions) if vote else [],
         **_told(ended),
+        **verdict_columns(vote.verdict if vote else None),
     }
 
 

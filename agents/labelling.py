@@ -16,14 +16,26 @@ from typing import Literal
 
 from agents.annotate import Annotation, Voting, annotate_all
 from agents.asks import Asks
-from agents.filter import Candidate, judge_label, make_known
+from agents.filter import Candidate, Finding, judge_label, make_known
 from agents.inputs import InputRow
+from agents.judge import Judge, judged
 from agents.records import RejectReason, Spec, Vote
+from agents.rubric import refusal_of
 from agents.vote import Trust, normaliser
 from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 
-__all__ = ["IN_BATCHES", "LONGEST_INPUT", "ONLINE", "Labelled", "Reach", "Unlabelled", "WithoutLabel", "label_inputs"]
+__all__ = [
+    "IN_BATCHES",
+    "JUDGED",
+    "LONGEST_INPUT",
+    "ONLINE",
+    "Labelled",
+    "Reach",
+    "Unlabelled",
+    "WithoutLabel",
+    "label_inputs",
+]
 
 WithoutLabel = RejectReason | Literal["budget", "provider"]
 """Why an input has no label: as a row that is left out, or the money or the provider ended the run before it."""
@@ -46,6 +58,9 @@ class Reach:
 
 ONLINE = Reach(inputs=4096)
 """With eight inputs to a call, some thousand calls."""
+
+JUDGED = Reach(inputs=512)
+"""Where a judge follows: with more under way the money may end before it has its turn."""
 
 IN_BATCHES = Reach(inputs=65_536)
 """Where every round of them may take a day."""
@@ -112,19 +127,20 @@ async def label_inputs(
     voting: Voting,
     take: Callable[[Labelled | Unlabelled], None],
     reach: Reach = ONLINE,
+    judge: Judge | None = None,
 ) -> BudgetReached | ProviderRefused | None:
     """Label every row and hand what came of it to `take`, in their order. Returns what ended it early, if it did.
 
     Then what is under way is brought home, and the rows after it are handed on without having been asked about.
     After an interruption it is brought home, too, and then Interrupted is raised; what the user must mend first is
-    raised at once.
+    raised at once. With a `judge`, a label that it refuses is not taken.
     """
     course = _Course(spec, iter(rows), voting, reach)
     under_way: deque[tuple[_Block, asyncio.Task[tuple[Annotation, ...]]]] = deque()
     async with asyncio.TaskGroup() as group:
         while True:
             while block := course.next_block():
-                under_way.append((block, group.create_task(annotate_all(asks, spec, block.texts, block.voting))))
+                under_way.append((block, group.create_task(course.labels(asks, block, judge))))
             if not under_way:
                 break
             block, task = under_way.popleft()
@@ -140,6 +156,7 @@ class _Course:
 
     def __init__(self, spec: Spec, rows: Iterator[InputRow], voting: Voting, reach: Reach) -> None:
         self._reach = reach
+        self._spec = spec
         self._known = make_known(spec)
         self._rows = rows
         self._voting = voting
@@ -181,6 +198,18 @@ class _Course:
                 del self._seen[next(iter(self._seen))]
         return row, text
 
+    async def labels(self, asks: Asks, block: _Block, judge: Judge | None) -> tuple[Annotation, ...]:
+        """What the votes on the texts of a block amount to, and what the judge says of it."""
+        annotations = await annotate_all(asks, self._spec, block.texts, block.voting)
+        return await judged(asks, judge, annotations, is_asked=lambda each: self._finding(each) is None)
+
+    def _finding(self, annotation: Annotation) -> Finding | None:
+        """What speaks against the label that won."""
+        if annotation.vote is None:
+            return None
+        row = _candidate(annotation.input, annotation.vote)
+        return judge_label(row, self._known) or refusal_of(annotation.vote.verdict)
+
     def apply(self, block: _Block, annotations: tuple[Annotation, ...]) -> Iterator[Labelled | Unlabelled]:
         """Take in what came of a block: how each of its rows ends, in order."""
         self._inputs -= len(block.places)
@@ -205,11 +234,12 @@ class _Course:
             self._trust.notify(list(map(self._normalise, vote.samples)), vote.models)
         if annotation.error is not None:
             self._notice(annotation.error)
+        if annotation.error is not None and vote is None:
             without = _not_asked(row, annotation.error)
         elif vote is None:
             detail = f"{len(annotation.failures)} of {asked} votes brought no label"
             without = Unlabelled(row, annotation.reason or "empty", detail)
-        elif (finding := judge_label(_candidate(annotation.input, vote), self._known)) is not None:
+        elif (finding := self._finding(annotation)) is not None:
             without = Unlabelled(row, finding.reason, finding.detail, vote)
         else:
             return Labelled(row, vote, annotation.first or vote.winner, asked, annotation.lasting)

@@ -15,8 +15,6 @@ __all__ = ["BATCHED", "models_told", "open_engine", "targets_told"]
 
 BATCHED = ("generate", "annotate")  # the stages that ask thousands of times; the few others need not wait for a day
 
-ASKED_BY_NOBODY = ("judge",)  # roles that no stage has a question for
-
 
 def open_engine(folder: RunFolder, configuration: Configuration, *, events: Events) -> Engine:
     """The one engine of a run, with its models, each within its limits, its cap and its journal."""
@@ -62,15 +60,18 @@ def targets_told(configuration: Configuration) -> str | None:
     None where all there is to say is a model in this process.
     """
     roles = {"teacher": configuration.order, **configuration.by_role}
-    told = [_role_told(role, order) for role, order in roles.items()]
+    told = [f"{role}: {_targets(order)}{_unless_asked(role, configuration)}" for role, order in roles.items()]
     if len(roles) == len(configuration.order) == 1:
         told = [target] if (target := _target(configuration)) else []
     return "; ".join([*told, *map(str, variables_set(os.environ))]) if told else None
 
 
-def _role_told(role: str, order: Sequence[Configuration]) -> str:
-    targets = ", else ".join(_target(each) or f"{each.model} in this process" for each in order)
-    return f"{role}: {targets}{' (no stage asks one yet)' if role in ASKED_BY_NOBODY else ''}"
+def _targets(order: Sequence[Configuration]) -> str:
+    return ", else ".join(_target(each) or f"{each.model} in this process" for each in order)
+
+
+def _unless_asked(role: str, configuration: Configuration) -> str:
+    return " (asked with --judge only)" if role == "judge" and not configuration.judge else ""
 
 
 def _target(said: Configuration) -> str | None:

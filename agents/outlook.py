@@ -17,7 +17,7 @@ from engine.statistics import Statistics
 
 __all__ = ["OutOfMoney", "Outlook", "out_of_money", "outlook_of", "under"]
 
-ROW_STAGES = ("generate", "annotate")
+ROW_STAGES = ("generate", "annotate", "judge")
 
 # A request asks for several inputs and its answer is labelled whole, however few rows are missing.
 FEWEST_ROWS = 16
@@ -116,12 +116,17 @@ def _needs(figures: Statistics, *, accepted: int, missing: int) -> dict[str, int
     """What stages need beyond what they were charged, by stage: what rows have cost, and room for the dearest call."""
     dearest = max(figures.refused.values())
     if not accepted:
-        return dict.fromkeys((*figures.refused, *ROW_STAGES), CALLS_UNTIL_ROWS * dearest)
+        return dict.fromkeys((*figures.refused, *_row_stages(figures)), CALLS_UNTIL_ROWS * dearest)
     charged, rows = figures.spent + figures.assumed, max(missing, FEWEST_ROWS)
-    costs = {stage: _cost(figures, stage) for stage in ROW_STAGES}
+    costs = {stage: _cost(figures, stage) for stage in _row_stages(figures)}
     whole = max(1, sum(costs.values()))
     needs = {stage: -(-charged * rows * cost // (accepted * whole)) for stage, cost in costs.items()}
     return {stage: need + dearest for stage, need in needs.items()}
+
+
+def _row_stages(figures: Statistics) -> list[str]:
+    """What a row passes through: no judge where none was asked."""
+    return [stage for stage in ROW_STAGES if stage != "judge" or stage in figures.by_tag]
 
 
 def _cost(figures: Statistics, stage: str) -> int:

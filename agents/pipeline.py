@@ -18,6 +18,8 @@ from agents.data_card import DataCard
 from agents.data_facts import data_facts
 from agents.documents import Documents, documents_for
 from agents.evaluate import Judgement, Origin, evaluate
+from agents.judge import Judge
+from agents.judging import JudgeFacts, judge_facts, ruled_in, seat_judge, usable
 from agents.models import models_told
 from agents.money import Money, money_of
 from agents.outlook import out_of_money
@@ -67,6 +69,7 @@ class Made:
     documents: Documents | None
     money: Money
     accuracy: LabelAccuracy | None
+    judge: JudgeFacts | None
     simulated: bool
     given_are_synthetic: bool
     error: BudgetReached | ProviderRefused | None
@@ -105,8 +108,16 @@ async def make_data(
         documents = documents_for(folder, configuration, rows=rows_wanted(configuration, spec), events=events)
         plan = await plan_rows(folder, spec, engine, events=events)
         retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
+        judge = await seat_judge(spec, configuration, engine, given=withheld, events=events)
         synthesis = await synthesize_rows(
-            spec, plan, configuration, engine, documents=documents, withheld=withheld, events=events
+            spec,
+            plan,
+            configuration,
+            engine,
+            documents=documents,
+            withheld=withheld,
+            judge=usable(judge),
+            events=events,
         )
         figures = as_written(folder, engine)
         ended_by = what_ended(synthesis, figures, wanted=rows_wanted(configuration, spec))
@@ -118,6 +129,7 @@ async def make_data(
             documents=documents,
             money=money_of(figures, accepted=len(synthesis.examples), error=ended_by),
             accuracy=label_accuracy(engine.world, spec, synthesis),
+            judge=judge_facts(judge, figures, ruled_in(synthesis)),
             simulated=engine.simulated,
             given_are_synthetic=knows(engine.world, spec, withheld),
             error=ended_by,
@@ -157,6 +169,7 @@ async def synthesize_rows(
     *,
     documents: Documents | None,
     withheld: Sequence[Pair],
+    judge: Judge | None,
     events: Events,
 ) -> Synthesis:
     wanted = rows_wanted(configuration, spec)
@@ -177,7 +190,9 @@ async def synthesize_rows(
     if settings.temperatures is None:
         events.emit(Noted(WITHOUT_TEMPERATURE))
     inputs = tuple(pair.input for pair in withheld)
-    synthesis = await synthesize(engine, spec, settings=settings, events=events, withheld=inputs, purse=engine)
+    synthesis = await synthesize(
+        engine, spec, settings=settings, events=events, withheld=inputs, purse=engine, judge=judge
+    )
     if not synthesis.examples and synthesis.error is not None:
         raise synthesis.error
     events.emit(StageFinished("generate", synthesis.why))
@@ -291,6 +306,7 @@ def tell(
             splits={name: len(rows) for name, rows in split.named().items()},
             votes=configuration.votes,
             label_accuracy=made.accuracy,
+            judge=made.judge,
             seed=configuration.seed,
         ),
         money=made.money,

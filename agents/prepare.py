@@ -26,7 +26,12 @@ SIMULATED_BUDGET = "5"
 Bill = Literal["real", "simulated", "nothing"]
 
 # What is kept for these is kept still while a stage is at work.
-AT_WORK_WITH = {"retrieve": ("generate", "annotate"), "generate": ("annotate",), "annotate": ("generate",)}
+AT_WORK_WITH = {
+    "retrieve": ("generate", "annotate", "judge"),
+    "generate": ("annotate", "judge"),
+    "annotate": ("generate", "judge"),
+    "judge": ("generate", "annotate"),
+}
 
 # Without these no student can be trained, whichever it will be.
 TO_TRAIN = ("torch", "transformers", "sklearn", "safetensors")
@@ -141,7 +146,8 @@ def _check_kept(configuration: Configuration) -> None:
     """
     kept = {} if configuration.cap is None else configuration.cap.kept
     for stage, others in AT_WORK_WITH.items():
-        if stage not in kept and sum(kept.get(other, 0) for other in others) == 1:
+        is_at_work = stage != "judge" or configuration.judge
+        if is_at_work and stage not in kept and sum(kept.get(other, 0) for other in others) == 1:
             raise UserError(
                 f"all of the budget is kept for others while {stage!r} is at work, which must ask too: keep less, "
                 f"or keep something for {stage!r}"

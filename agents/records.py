@@ -11,6 +11,7 @@ from typing import Literal
 
 __all__ = [
     "AnswerForm",
+    "Criterion",
     "Doubt",
     "DoubtKind",
     "Draft",
@@ -21,6 +22,7 @@ __all__ = [
     "RejectReason",
     "Spec",
     "TaskKind",
+    "Verdict",
     "Vote",
 ]
 
@@ -32,6 +34,9 @@ AnswerForm = Literal["code", "date", "json", "label", "labels", "number", "text"
 
 DoubtKind = Literal["demonstrations", "labels", "contradiction"]
 """What a prompt leaves open: where its examples are, what its label set is, or which of two things it says is meant."""
+
+Criterion = Literal["input", "output", "form"]
+"""What a judge looks at: whether the input is one of the task, the output right for it, and written as it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +127,37 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said of a row: how sure it is that the row is right (1 to 5), and which criterion it fails, if any.
+
+    `refused` says that the score lies below what the judge's calibration asks for. `model` gave it in answer to
+    `question`, as exported requests name it.
+    """
+
+    score: int
+    fault: Criterion | None = None
+    why: str = ""
+    refused: bool = False
+    model: str = ""
+    question: str = ""
+
+    @property
+    def criterion(self) -> Criterion:
+        """What the row was refused for: an output that is not right, where nothing else was named."""
+        return self.fault or "output"
+
+    def told(self) -> str:
+        """Why the row was refused, in a few words."""
+        return f"{self.criterion} ({self.score} of 5){f': {self.why}' if self.why else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Vote:
     """Independent labels for one input, as they came, and what came of them.
 
     `agreement` is the winner's share of the samples (0 to 1). `models` and `questions` have an entry a sample: who gave
-    it, and the call that did, as exported requests name it. `cost_usd` is what all votes on the input were paid.
+    it, and the call that did, as exported requests name it. `cost_usd` is what all votes on the input were paid, and
+    its judge. `verdict` is what a judge said of the input with the winner, where one was asked.
     """
 
     winner: str
@@ -135,6 +166,7 @@ class Vote:
     models: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     cost_usd: float = 0.0
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +191,7 @@ RejectReason = Literal[
     "failed",  # the request for it failed
     "fields",  # the input lacks parts that the others have
     "format",  # the label breaks the output format
+    "judge",  # a judge that was calibrated on anchors holds it wrong
     "label",  # the label is not in the label set
     "language",  # the input is in another language than the task
     "leak",  # the input is an anchor or a test row, or nearly
@@ -178,3 +211,4 @@ class Reject:
     reason: RejectReason
     provenance: Provenance
     detail: str = ""
+    verdict: Verdict | None = None  # of a judge, where one was asked

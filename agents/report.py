@@ -118,6 +118,8 @@ def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, s
                 f"On {judgement.rows:,} {judgement.called()} the student scores {judgement.headline()}; "
                 f"the best baseline ({best.name}) {best.headline()}."
             )
+    if data.judge is not None:
+        sentences.append(data.judge.sentence())
     if data.label_accuracy is not None:
         sentences.append(data.label_accuracy.told())
     return tuple(sentences)

@@ -22,6 +22,7 @@ from agents.hard_cases import HardCases
 from agents.passages import LONGEST, passage_for
 from agents.plan import Target, choose_target, make_plan
 from agents.records import Draft, Example, Pair, Reject, RejectReason, Spec, Vote
+from agents.rubric import refusal_of
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from agents.variation import attributes_asked, draw_attributes
 from agents.vote import Trust, normaliser, tally
@@ -268,8 +269,10 @@ class Steering:
 
     def _judge_voted(self, draft: Draft, vote: Vote) -> bool:
         row = Candidate(input=draft.input, output=vote.winner, agreement=vote.agreement)
-        if (finding := judge_row(row, self._known)) is not None:
-            self._rejects.append(Reject(draft.input, vote.winner, finding.reason, draft.provenance, finding.detail))
+        if (finding := judge_row(row, self._known) or refusal_of(vote.verdict)) is not None:
+            self._rejects.append(
+                Reject(draft.input, vote.winner, finding.reason, draft.provenance, finding.detail, vote.verdict)
+            )
             return False
         self._known.seen.add_nearly(draft.input)
         self._counted.outputs[vote.winner] += 1

@@ -53,22 +53,26 @@ def check_asked_alike(before: Configuration, now: Configuration) -> None:
     Then nothing that was paid for would be found again. Another teacher is asked in its own way in any case.
     """
     is_another = (now.model, now.base_url) != (before.model, before.base_url)
-    asked = _settings(before)
-    if is_another or _settings(now) == asked:
+    asked = _way_of_asking(before)
+    if is_another or _way_of_asking(now) == asked:
         return
     each_alone = [dataclasses.replace(now, fallback=(said,)) for said in now.fallback or ()]
-    told = " and ".join(one.order[1].model for one in each_alone if _settings(one) != asked)
+    told = " and ".join(one.order[1].model for one in each_alone if _way_of_asking(one) != asked)
     raise UserError(
-        f"--fallback: {told} cannot be asked as this run has asked so far (temperatures, completions a request), so "
-        "all that was paid for would be paid for again: name another"
+        f"--fallback: {told} cannot be asked as this run has asked so far (temperatures, completions a request, "
+        "schemas), so all that was paid for would be paid for again: name another"
     )
 
 
-def _settings(configuration: Configuration) -> Settings:
-    """How rows are asked for, as far as it depends on who is asked."""
+def _way_of_asking(configuration: Configuration) -> tuple[object, ...]:
+    """How rows are asked for, and judged if they are, as far as it depends on who is asked."""
     labelling = configuration.by_role.get("annotator", configuration.order)
     usual = Settings(sampled=configuration.sampled_votes)
-    return usual.within(_capabilities(configuration.order), labelling=_capabilities(labelling))
+    settings = usual.within(_capabilities(configuration.order), labelling=_capabilities(labelling))
+    if not configuration.judge:
+        return (settings,)
+    judge = _capabilities(configuration.by_role.get("judge", configuration.order))
+    return settings, judge.max_temperature is None, judge.schema
 
 
 def _capabilities(order: Sequence[Configuration]) -> Capabilities:

@@ -16,9 +16,10 @@ from dataclasses import replace
 
 from agents.annotate import Annotation, annotate_all
 from agents.asks import Asks
-from agents.filter import Finding, judge_input, judge_reply, same_text
+from agents.filter import Candidate, Finding, judge_input, judge_reply, judge_row, same_text
 from agents.generate import generate
 from agents.groups import Brought, Group
+from agents.judge import Judge, judged
 from agents.label_money import LabelMoney, Purse
 from agents.records import Draft, Reject, Spec, Vote
 from agents.steering import Steering
@@ -37,20 +38,21 @@ async def synthesize(
     events: Events,
     withheld: tuple[str, ...] = (),
     purse: Purse | None = None,
+    judge: Judge | None = None,
 ) -> Synthesis:
     """Make labelled rows for a task until there are enough, or nothing new comes, or the money or the access ends.
 
     `withheld` are inputs that must not become rows, such as those of a test file; the demonstrations never do.
     When the money ends, what is under way is still brought home: every row that was paid for in full counts. With a
-    `purse`, money is kept in it for the labels of inputs that are under way.
+    `purse`, money is kept in it for the labels of inputs that are under way. What a `judge` refuses is left out.
     """
-    label_money = None if purse is None else LabelMoney(purse)
+    label_money = None if purse is None else LabelMoney(purse, tags=("annotate", "judge") if judge else ("annotate",))
     steering = Steering(spec, settings, withheld)
     under_way: deque[asyncio.Task[Brought]] = deque()
     async with asyncio.TaskGroup() as groups:
         while True:
             for group in steering.build():
-                under_way.append(groups.create_task(_run(asks, group, label_money)))
+                under_way.append(groups.create_task(_run(asks, group, label_money, judge)))
             if steering.is_over or not under_way:
                 break
             for event in steering.apply(await under_way.popleft()):
@@ -64,18 +66,34 @@ async def synthesize(
     return result
 
 
-async def _run(asks: Asks, group: Group, label_money: LabelMoney | None) -> Brought:
+async def _run(asks: Asks, group: Group, label_money: LabelMoney | None, judge: Judge | None) -> Brought:
     generated = await generate(asks, group.request, group.assignment)
     refused = _reject_at_sight(generated.drafts, group)
     if group.assignment.rows is not None:
-        return Brought(group=group, generated=generated, drafts=_with_own_labels(generated.drafts, refused, group))
+        drafts = _with_own_labels(generated.drafts, refused, group)
+        return await _judged(asks, Brought(group=group, generated=generated, drafts=drafts), judge)
     good = [draft.input for draft, reject in zip(generated.drafts, refused, strict=True) if reject is None]
     with nullcontext() if label_money is None else label_money.labelling(len(good)):
         annotations = iter(await annotate_all(asks, group.spec, good, group.voting))
-    drafts = tuple(
-        (draft, reject or next(annotations)) for draft, reject in zip(generated.drafts, refused, strict=True)
-    )
-    return Brought(group=group, generated=generated, drafts=drafts)
+        drafts = tuple(
+            (draft, reject or next(annotations)) for draft, reject in zip(generated.drafts, refused, strict=True)
+        )
+        return await _judged(asks, Brought(group=group, generated=generated, drafts=drafts), judge)
+
+
+async def _judged(asks: Asks, brought: Brought, judge: Judge | None) -> Brought:
+    """The same with what a judge says of the rows that nothing else speaks against, by what is known to their group."""
+    known = brought.group.known
+
+    def is_asked(each: Annotation) -> bool:
+        if each.vote is None:
+            return False
+        row = Candidate(input=each.input, output=each.vote.winner, agreement=each.vote.agreement)
+        return judge_row(row, known) is None
+
+    annotations = iter(await judged(asks, judge, brought.annotations, is_asked=is_asked))
+    drafts = ((draft, ended if isinstance(ended, Reject) else next(annotations)) for draft, ended in brought.drafts)
+    return replace(brought, drafts=tuple(drafts))
 
 
 def _with_own_labels(

@@ -77,7 +77,7 @@ def _checked(predictions: Sequence[str], references: Sequence[str | Sequence[str
     return answers
 
 
-def wilson(hits: int, rows: int) -> tuple[float, float]:
+def wilson(hits: int, rows: int, *, coverage: float = COVERAGE) -> tuple[float, float]:
     """The 95 % interval of a share, `hits` of `rows`; it keeps its width where all or none are hits.
 
     The score interval of E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference",
@@ -88,7 +88,7 @@ def wilson(hits: int, rows: int) -> tuple[float, float]:
     """
     if not 0 <= hits <= rows or not rows:
         raise UserError(f"{hits} of {rows} is no share")
-    z = NormalDist().inv_cdf((1 + COVERAGE) / 2)
+    z = NormalDist().inv_cdf((1 + coverage) / 2)
     middle = (hits + z * z / 2) / (rows + z * z)
     reach = z * sqrt(hits * (rows - hits) / rows + z * z / 4) / (rows + z * z)
     # Rounding must not push an end past the share itself: at none and at all, they are equal.

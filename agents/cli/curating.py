@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.options import JsonOption, QuietOption, taking
+from agents.cli.options import OUTPUT, PACE, TEACHER, JsonOption, JudgeOption, QuietOption, taking
 from agents.cli.output import print_json, say, say_aside, say_table
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agents.config import Configuration
     from agents.curate import Wanted
     from agents.curated import Curated
     from agents.records import Pair, Spec
@@ -105,9 +108,15 @@ CHECKS = {
         int | None, typer.Option(metavar="N", help="Of the choices of chance (0).", min=0, max=MOST_SEED)
     ],
 }
+JUDGE = {
+    "judge": JudgeOption,
+    **{name: TEACHER[name] for name in ("model", "base_url", "budget")},
+    **{name: PACE[name] for name in ("price_in", "price_out")},
+    **{name: OUTPUT[name] for name in ("config", "yes")},
+}
 
 
-@taking(FILES, TASK, COLUMNS, CHECKS, {"json": JsonOption, "quiet": QuietOption})
+@taking(FILES, TASK, COLUMNS, CHECKS, JUDGE, {"json": JsonOption, "quiet": QuietOption})
 def curate(files: list[str], out: Path | None, json: bool, quiet: bool, **told: Any) -> int:
     """Filter, de-duplicate and balance rows that exist already. What is left out has its reason beside it."""
     from agents import curate as curating
@@ -115,7 +124,7 @@ def curate(files: list[str], out: Path | None, json: bool, quiet: bool, **told: 
     from engine.errors import UserError
 
     folder = out or free_name(Path("curated"), _stem(files[0]))
-    came = curating.curate(files, _wanted(**told), folder)
+    came = curating.curate(files, _wanted(folder, **told), folder)
     _tell(came, folder, json=json, quiet=quiet)
     if not came.kept:
         raise UserError(f"no row was kept; {folder / 'rejected.jsonl'} says why")
@@ -123,6 +132,7 @@ def curate(files: list[str], out: Path | None, json: bool, quiet: bool, **told: 
 
 
 def _wanted(
+    folder: Path,
     *,
     prompt: str | None,
     anchors: Path | None,
@@ -141,6 +151,7 @@ def _wanted(
     """How rows are to be curated. Raises UserError for what cannot be meant."""
     from agents.code_check import kind_of
     from agents.curate import Wanted
+    from agents.curate_judge import judge_of_rows
     from agents.roles import read_apart
     from agents.rows import read_rows
     from engine.errors import UserError
@@ -150,8 +161,11 @@ def _wanted(
     if math.isnan(balance or 0) or math.isnan(likeness or 0):
         raise UserError("--balance and --likeness are numbers (got nan)")
     real = () if anchors is None else read_rows(anchors)
+    spec = _spec(prompt, anchors=real, pattern=pattern)
+    asked = {name: told.pop(name) for name in ("judge", "model", "base_url", "budget", "price_in", "price_out")}
+    configuration = _judging(asked, told.pop("config"), prompt=prompt, spec=spec, seed=seed or 0, yes=told.pop("yes"))
     return Wanted(
-        spec=_spec(prompt, anchors=real, pattern=pattern),
+        spec=spec,
         anchors=real,
         apart=tuple(
             row for path in apart or () for row in read_apart(str(path), asked=input_column, given=context_column)
@@ -163,6 +177,9 @@ def _wanted(
         likeness=LIKENESS if likeness is None else likeness,
         balance=balance,
         code=None if code is None else kind_of(code),
+        judge=None
+        if configuration is None
+        else judge_of_rows(folder, configuration, spec=spec, anchors=real, note=say_aside),
         seed=seed or 0,
         **told,
     )
@@ -183,6 +200,29 @@ def _spec(prompt: str | None, *, anchors: Sequence[Pair], pattern: str | None) -
     return held_to(spec, anchors) if pattern is None else dataclasses.replace(spec, output_pattern=pattern)
 
 
+def _judging(
+    asked: Mapping[str, object], config: Path | None, *, prompt: str | None, spec: Spec, seed: int, yes: bool
+) -> Configuration | None:
+    """How a judge is to be asked; None where none is wanted."""
+    from agents.cli.making import confirm_spending
+    from agents.config import resolve
+    from agents.prepare import prepare
+    from engine.errors import UserError
+
+    configuration = resolve(file=config, flags={**asked, "seed": seed, "train": False})
+    if not configuration.judge:
+        if named := [name for name, value in asked.items() if value is not None]:
+            option = f"--{named[0].replace('_', '-')}"
+            raise UserError(f"{option}: nobody is asked without --judge; leave it out, or add that")
+        return None
+    if prompt is None:
+        raise UserError("--judge needs the task: name the prompt with --prompt FILE")
+    configuration = prepare(configuration, prompt=spec.instruction, note=say_aside)
+    if not yes:
+        confirm_spending([each.model for each in configuration.everyone], configuration.budget)
+    return configuration
+
+
 def _tell(came: Curated, folder: Path, *, json: bool, quiet: bool) -> None:
     from agents.report import as_json
 
@@ -190,13 +230,13 @@ def _tell(came: Curated, folder: Path, *, json: bool, quiet: bool) -> None:
         table = as_json(came)
         print_json(
             {
-                **{name: table[name] for name in ("schema", "read", "kept", "rejected", "told")},
+                **{name: table[name] for name in ("schema", "read", "kept", "rejected", "told", "judge")},
                 "out": str(folder).encode("utf-8", "replace").decode(),
             }
         )
         return
     if not quiet:
-        for line in came.told:
+        for line in (*came.told, *([came.judge.sentence()] if came.judge else ())):
             say_aside(line)
         say_table("left out", [{"reason": reason, "rows": f"{rows:,}"} for reason, rows in came.rejected.items()])
     say(f"{came.kept:,} of {came.read:,} rows are kept in {folder}; {folder / 'report.html'} shows what and why")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from agents.config import Configuration, Models
     from agents.run_folder import RunFolder
 
-__all__ = ["register"]
+__all__ = ["confirm_spending", "register"]
 
 RUNS = Path("runs")
 
@@ -65,7 +65,7 @@ INPUTS = {
         str | None, typer.Option(metavar="NAME", help="The column that holds them; found by its name when not said.")
     ],
 }
-LABELLING = {name: MAKING[name] for name in ("votes", "seed", "instruction_language")}
+LABELLING = {name: MAKING[name] for name in ("votes", "judge", "seed", "instruction_language")}
 
 
 @taking(PROMPT, TEACHER, MAKING, STUDENT, PACE, OUTPUT)
@@ -114,13 +114,13 @@ def _begin(
     source = read_prompt(argument)
     configuration = prepare(resolve(file=config, flags=flags), prompt=source.text, note=say_aside)
     if not yes:
-        _confirm_spending([each.model for each in configuration.everyone], configuration.budget)
+        confirm_spending([each.model for each in configuration.everyone], configuration.budget)
     folder = RunFolder(out or free_name(RUNS, source.name))
     folder.begin(prompt=source.text, configuration=configuration)
     return folder, configuration
 
 
-def _confirm_spending(models: Sequence[str], budget: str | None) -> None:
+def confirm_spending(models: Sequence[str], budget: str | None) -> None:
     """Ask before real money may flow, but only a person at a terminal."""
     paid = {model.partition("/")[0]: None for model in models if not model.startswith(("simulated/", "local/"))}
     if budget is None or not paid or not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -30,6 +30,7 @@ __all__ = [
     "InsecureHttpOption",
     "InstructionLanguageOption",
     "JsonOption",
+    "JudgeOption",
     "ModelOption",
     "OutOption",
     "PriceInOption",
@@ -81,6 +82,12 @@ ExamplesOption = Annotated[
 VotesOption = Annotated[int | None, typer.Option(metavar="K", help="Labels asked for each input, at most (3).")]
 AnnealingOption = Annotated[
     str | None, typer.Option(metavar="SCHEDULE", help="Temperature: feedback, linear, cosine or constant (feedback).")
+]
+JudgeOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--judge", help="Have labelled rows judged before they are kept, where that proves of use; costs more."
+    ),
 ]
 SeedOption = Annotated[int | None, typer.Option(metavar="N", help="Same seed, same replies: same bytes (0).")]
 RpmOption = Annotated[int | None, typer.Option(metavar="N", help="Requests a minute; learnt when not told.")]
@@ -140,6 +147,7 @@ TEACHER: Group = {
 MAKING: Group = {
     "examples": ExamplesOption,
     "votes": VotesOption,
+    "judge": JudgeOption,
     "annealing": AnnealingOption,
     "seed": SeedOption,
     "documents": DocumentsOption,

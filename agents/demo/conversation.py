@@ -17,6 +17,7 @@ from engine.messages import Message
 __all__ = [
     "Annotate",
     "AnnotateMany",
+    "Check",
     "Conversation",
     "Describe",
     "Generate",
@@ -92,13 +93,22 @@ class Translate:
     task: str
 
 
-Conversation = Generate | Annotate | AnnotateMany | Describe | Split | Translate | Vary
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Say of each row whether it is right."""
+
+    task: str
+    rows: tuple[Pair, ...]
+
+
+Conversation = Generate | Annotate | AnnotateMany | Check | Describe | Split | Translate | Vary
 
 _COUNT = re.compile(r"\bwrite (\d{1,6})\b", re.IGNORECASE)
 _TARGET = re.compile(r"^.*\bright answer is( not)?: (.+)$", re.MULTILINE)
 _SO = re.compile(r"^Write all of them so: (.+)$", re.MULTILINE)
 _HARD = re.compile(r"^Make all of them (?:borderline|hard) cases: ", re.MULTILINE)
 _NUMBERED = re.compile(r"^\d{1,6}\. (.+)$", re.MULTILINE)
+_ROW = re.compile(r"^\d{1,6}\. (\{.*\})$", re.MULTILINE)
 _DEMONSTRATION = re.compile(r"^[ ]*(?:Input:|input=)([^\n]*)\n[ ]*(?:Output:|output=)([^\n]*)$", re.MULTILINE)
 
 
@@ -127,6 +137,9 @@ def _read_single(text: str) -> Conversation | None:
     task = _between(text, "task")
     if task is None:
         return None
+    rows = _between(text.partition("</task>")[2], "rows")
+    if rows is not None and '"verdicts"' in text:
+        return Check(task=task, rows=tuple(map(_row, _ROW.findall(rows))))
     inputs = _between(text, "inputs")
     if inputs is not None:
         return _read_generate(text, task=task, inputs=inputs)
@@ -175,6 +188,14 @@ def _read_annotate(messages: Sequence[Message]) -> Annotate | AnnotateMany:
     shown = [zip(_numbered(pair.input), _numbered(pair.output), strict=False) for pair in pairs]
     demonstrations = tuple(Pair(asked, answered) for lines in shown for asked, answered in lines)
     return AnnotateMany(task=task, demonstrations=demonstrations, inputs=inputs)
+
+
+def _row(line: str) -> Pair:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return Pair(line, "")
+    return Pair(str(told["input"]), str(told["output"]))
 
 
 def _numbered(text: str) -> tuple[str, ...]:

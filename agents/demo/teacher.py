@@ -18,6 +18,7 @@ from agents.demo.breakage import break_array, break_label, break_list, break_row
 from agents.demo.conversation import (
     Annotate,
     AnnotateMany,
+    Check,
     Conversation,
     Describe,
     Generate,
@@ -27,6 +28,7 @@ from agents.demo.conversation import (
     demonstrations_in,
     read_conversation,
 )
+from agents.demo.verdicts import Bench, verdicts_on
 from engine.messages import Message
 from engine.prices import Price
 from engine.providers.simulated import Answer
@@ -86,6 +88,8 @@ class Vices:
     broken_array: float = 0.08  # of a generation's reply; grows with heat
     miscount: float = 0.08  # of a generation's reply: fewer or more inputs than asked for
     disobedience: float = 0.12  # of an input that was asked for with a target: the target is overlooked
+    misjudged: float = 0.1  # of a row of hardness 1: a right one taken for wrong, or a wrong one for right
+    gullible: float = 0.3  # of a call with a row that tells its reader what to say: it is said, of all its rows
     skewed: bool = True  # asked without a target, writes what comes to mind, and rarely what has no answer
 
 
@@ -104,6 +108,8 @@ NO_VICES: Final = Vices(
     broken_array=0,
     miscount=0,
     disobedience=0,
+    misjudged=0,
+    gullible=0,
     skewed=False,
 )
 
@@ -243,6 +249,9 @@ class Teacher:
             return self._label(asked.input, subject, rng, temperature=temperature)
         if isinstance(asked, AnnotateMany):
             return self._labels(asked, subject, rng, mood, temperature=temperature)
+        if isinstance(asked, Check):
+            bench = Bench(right=subject.right, hardness=subject.hardness, vices=self.vices)
+            return verdicts_on(asked.rows[:_MOST_INPUTS], bench, rng)
         return self._inputs(asked, subject, rng, temperature=temperature)
 
     def _axes(self, subject: Subject) -> Mapping[str, Sequence[str]]:  # noqa: ARG002  # others know some

@@ -26,7 +26,7 @@ def test_what_is_kept_is_what_labels_have_cost_so_far(cap: int, labelled: int, u
     kept = needed(cap=cap, labelled=labelled, under_way=under_way, charged=charged)
 
     if labelled < KNOWN_FROM:
-        assert kept == cap // AT_FIRST
+        assert kept == cap // AT_FIRST["annotate"]
     else:
         assert kept * labelled <= charged * under_way < (kept + 1) * labelled
 

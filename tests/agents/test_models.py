@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,14 +166,15 @@ def test_the_engine_asks_each_role_its_own_models_within_their_own_limits(tmp_pa
     assert limits == [Limits(rpm=100), Limits(rpm=600), Limits(rpm=600), Limits(), Limits()]
 
 
-def test_the_first_line_names_everybody_and_says_who_is_asked_by_nobody_yet(tmp_path: Path) -> None:
+def test_the_first_line_names_everybody_and_says_who_is_not_asked(tmp_path: Path) -> None:
     several = read(tmp_path, f'[models]\nteacher = ["simulated/dates", {HERE}]\njudge = "simulated/intents"\n')
 
     assert targets_told(several) == (
         "teacher: simulated/dates in this process, "
         "else openai/qwen3 is asked at http://localhost:8000/v1, as vLLM; "
-        "judge: simulated/intents in this process (no stage asks one yet)"
+        "judge: simulated/intents in this process (asked with --judge only)"
     )
+    assert "judge only" not in str(targets_told(replace(several, judge=True)))
     assert targets_told(Configuration(model="simulated/dates")) is None
 
 

@@ -126,3 +126,12 @@ def test_another_teacher_is_asked_in_its_own_way_whoever_falls_back() -> None:
 
 def test_a_run_that_began_so_goes_on_so() -> None:
     check_asked_alike(begun_with(WITHOUT_TEMPERATURE), begun_with(f"{ALIKE}, {WITHOUT_TEMPERATURE}"))
+
+
+def test_a_judge_that_was_held_to_a_schema_is_not_followed_by_one_that_cannot_be() -> None:
+    """What it is asked would read otherwise, and every verdict be paid for again."""
+    told = '{ model = "openai/b", base_url = "http://127.0.0.1:2/v1", dialect = "groq" }'
+
+    check_asked_alike(begun_with(sampled_votes=False), begun_with(told))
+    with pytest.raises(UserError, match="openai/b cannot be asked as this run has asked"):
+        check_asked_alike(begun_with(judge=True), begun_with(told, judge=True))

@@ -1,0 +1,101 @@
+"""A run's judge: seated before rows are made, if one is wanted, and told of in the end: what it refused and cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.calibration import Calibration
+from agents.config import Configuration
+from agents.judge import Judge, calibrate
+from agents.records import Pair, Spec, Verdict
+from agents.synthesis import Synthesis
+from engine.events import Events, Noted
+from engine.prices import dollars
+
+if TYPE_CHECKING:
+    from engine import Engine, Statistics
+
+__all__ = ["JudgeFacts", "Ruled", "judge_facts", "ruled_in", "seat_judge", "usable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruled:
+    """How many rows were kept with a verdict and without one, and how many were refused, by criterion."""
+
+    passed: int
+    unjudged: int
+    refused: Mapping[str, int]
+
+    @classmethod
+    def of(cls, kept: Iterable[Verdict | None], refused: Iterable[Verdict | None]) -> Ruled:
+        """What the verdicts on the rows that were kept, and on those that were refused, come to."""
+        is_judged = Counter(verdict is not None for verdict in kept)
+        criteria = Counter(verdict.criterion for verdict in refused if verdict is not None)
+        return cls(passed=is_judged[True], unjudged=is_judged[False], refused=dict(criteria.most_common()))
+
+    @property
+    def judged(self) -> int:
+        return self.passed + sum(self.refused.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeFacts:
+    """A judge in figures: what its calibration says, what it refused, and what all of that has cost."""
+
+    told: str
+    calibration: Calibration
+    ruled: Ruled
+    charged: str
+    per_accepted: str
+
+    def sentence(self) -> str:
+        """The judge in a sentence."""
+        if not self.calibration.is_used:
+            return f"{self.told[:1].upper()}{self.told[1:]}; asking it cost {self.charged}."
+        refused = ", ".join(f"{count:,} for the {criterion}" for criterion, count in self.ruled.refused.items())
+        return (
+            f"A judge was asked about {self.ruled.judged:,} rows for {self.charged} ({self.per_accepted} a row kept) "
+            f"and refused {sum(self.ruled.refused.values()):,}{f' ({refused})' if refused else ''}."
+        )
+
+
+async def seat_judge(
+    spec: Spec, configuration: Configuration, engine: Engine, *, given: Sequence[Pair], events: Events
+) -> Judge | None:
+    """The judge, where one is wanted, after it was tried on rows whose truth is known. Says what came of that."""
+    judge = await calibrate(engine, spec, given, seed=configuration.seed) if configuration.judge else None
+    if judge is not None:
+        events.emit(Noted(judge.calibration.told()))
+    if usable(judge) is None:
+        engine.finish(tag="judge")
+    return judge
+
+
+def usable(judge: Judge | None) -> Judge | None:
+    """The judge, if its calibration lets it decide anything."""
+    return judge if judge is not None and judge.calibration.is_used else None
+
+
+def ruled_in(synthesis: Synthesis) -> Ruled:
+    """What a judge said of the rows that were made."""
+    refused = [reject.verdict for reject in synthesis.rejects if reject.reason == "judge"]
+    return Ruled.of([example.vote.verdict for example in synthesis.examples], refused)
+
+
+def judge_facts(judge: Judge | None, figures: Statistics, ruled: Ruled) -> JudgeFacts | None:
+    """What there is to tell of a judge in the end; None where none was wanted."""
+    if judge is None:
+        return None
+    tag = figures.by_tag.get("judge")
+    cost = 0 if tag is None else tag.cost + tag.saved
+    accepted = ruled.passed + ruled.unjudged
+    return JudgeFacts(
+        told=judge.calibration.told(),
+        calibration=judge.calibration,
+        ruled=ruled,
+        charged=dollars(cost),
+        per_accepted=dollars(cost // accepted) if accepted else "-",
+    )
