@@ -73,7 +73,8 @@ has the calls). Rows of one request and near-duplicates are in the same part. `t
 `case` the kind of hard case, where they were to be hard ones, `document` where the passage stands that they were
 written from. Rows of one passage are in the same part.
 `cost_usd` is the row's part of what its calls were paid. `rejected.parquet` holds what was left out, each with its
-`reason` and a `detail`."""
+`reason` and a `detail`. Where a judge was asked, `judge_score` (1 to 5), `judge_fault`, `judge_model` and
+`judge_question` say what it gave the row, which criterion that fails, who it was, and in which call."""
 
 
 def _answer_counts(spec: Spec, examples: Sequence[Example]) -> list[tuple[str, int]]:

@@ -27,7 +27,7 @@ from agents.calibration import (
 )
 from agents.chance import chance
 from agents.records import Pair, Spec, Verdict
-from agents.rubric import companies, question, read_verdicts
+from agents.rubric import companies, length_of, question, read_verdicts
 from engine.errors import RequestFailed, SmeltError
 from engine.messages import Outcome
 
@@ -36,6 +36,7 @@ __all__ = ["Judge", "Judged", "calibrate", "judged", "verdicts"]
 T = TypeVar("T")
 
 TOGETHER = 8  # rows that may share a call
+LONGEST_JUDGED = 200_000  # characters; what is set aside for one longer row would end a small budget for all others
 SHOWN = 4  # rows that are known to be right, in each call
 
 
@@ -146,13 +147,15 @@ def _with(annotation: Annotation, one: Judged | None) -> Annotation:
 
 
 async def verdicts(asks: Asks, judge: Judge, rows: Sequence[Pair]) -> list[Judged]:
-    """What the judge says of each row, several of which share a call."""
-    calls = companies(rows, together=judge.together)
+    """What the judge says of each row, several of which share a call; nothing of rows longer than any should be."""
+    readable = [place for place, row in enumerate(rows) if length_of(row) <= LONGEST_JUDGED]
+    companions = companies([rows[place] for place in readable], together=judge.together)
+    calls = [[readable[place] for place in company] for company in companions]
     asked = await _all(_company(asks, judge, [rows[place] for place in call]) for call in calls)
     found = {
         place: one for call, several in zip(calls, asked, strict=True) for place, one in zip(call, several, strict=True)
     }
-    return [found[place] for place in range(len(rows))]
+    return [found.get(place, Judged()) for place in range(len(rows))]
 
 
 async def _company(asks: Asks, judge: Judge, rows: Sequence[Pair]) -> list[Judged]:

@@ -20,7 +20,7 @@ from engine.messages import Request
 from engine.structured import read_json
 from engine.text import clean
 
-__all__ = ["SCORES", "addresses_the_judge", "companies", "question", "read_verdicts", "refusal_of"]
+__all__ = ["SCORES", "addresses_the_judge", "companies", "length_of", "question", "read_verdicts", "refusal_of"]
 
 SCORES = (1, 2, 3, 4, 5)
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
@@ -64,6 +64,7 @@ _ADDRESSES = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _READ_AT_MOST = 50_000  # characters of a row
+LONGEST_SHARED = 4000  # characters of a row that may share a call: of eight such, a call has some 8,000 tokens
 
 
 def addresses_the_judge(row: Pair) -> bool:
@@ -71,9 +72,14 @@ def addresses_the_judge(row: Pair) -> bool:
     return any(_ADDRESSES.search(text[:_READ_AT_MOST]) for text in (row.input, row.output))
 
 
+def length_of(row: Pair) -> int:
+    """The characters of a row."""
+    return len(row.input) + len(row.output)
+
+
 def companies(rows: Sequence[Pair], *, together: int) -> list[tuple[int, ...]]:
-    """Who shares a call, by their places: calls as even as can be, and alone what speaks to its reader."""
-    alone = {place for place, row in enumerate(rows) if addresses_the_judge(row)}
+    """Who shares a call, by their places: calls as even as can be, and alone what is long or speaks to its reader."""
+    alone = {place for place, row in enumerate(rows) if length_of(row) > LONGEST_SHARED or addresses_the_judge(row)}
     order = [place for place in range(len(rows)) if place not in alone]
     calls = -(-len(order) // together)
     return [*(tuple(order[at::calls]) for at in range(calls)), *((place,) for place in sorted(alone))]

@@ -270,9 +270,8 @@ class Steering:
     def _judge_voted(self, draft: Draft, vote: Vote) -> bool:
         row = Candidate(input=draft.input, output=vote.winner, agreement=vote.agreement)
         if (finding := judge_row(row, self._known) or refusal_of(vote.verdict)) is not None:
-            self._rejects.append(
-                Reject(draft.input, vote.winner, finding.reason, draft.provenance, finding.detail, vote.verdict)
-            )
+            where = draft.provenance
+            self._rejects.append(Reject(draft.input, vote.winner, finding.reason, where, finding.detail, vote.verdict))
             return False
         self._known.seen.add_nearly(draft.input)
         self._counted.outputs[vote.winner] += 1
@@ -357,7 +356,8 @@ class Steering:
             return example
         vote = tally(ballots, normaliser(self._spec) if self._settings.filtered else str.strip)
         models = (example.provenance.model,) * len(ballots)
-        return replace(example, output=vote.winner, vote=replace(vote, models=models))
+        verdict = example.vote.verdict if vote.winner == example.output else None
+        return replace(example, output=vote.winner, vote=replace(vote, models=models, verdict=verdict))
 
     def _calls(self) -> str:
         """How many items share a call by now, and why, in a sentence."""

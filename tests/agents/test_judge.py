@@ -240,6 +240,23 @@ def test_rows_that_were_labelled_when_the_judge_went_are_kept(error: SmeltError)
     assert ruled[False]
 
 
+def test_a_row_that_is_too_long_to_be_asked_about_is_kept() -> None:
+    asks, long = Parity(), Pair(f"number 4{' ' * 200_000}", "odd")
+
+    assert asked(asks, [*ROWS, long]) == [*RIGHT, None]
+    assert long not in [row for rows in asks.judged for row in rows]
+
+
+def test_a_judge_that_refuses_all_that_is_made_ends_the_run_and_is_named() -> None:
+    """It was right about every anchor."""
+    judge = seated(Parity())
+    asks = Parity(always(False))
+    synthesis = virtual_time.run(synthesize(asks, SPEC, settings=HOW, events=Events(), judge=judge))
+
+    assert (synthesis.stop, synthesis.examples) == ("nothing new", ())
+    assert "mostly: judge" in synthesis.why
+
+
 # -- the user's own inputs
 
 

@@ -99,6 +99,12 @@ def test_a_row_that_speaks_to_its_reader_is_asked_about_alone(text: str) -> None
     assert companies(rows, together=8) == [(0, 2, 5, 7, 9), (1, 3, 6, 8), (4,)]
 
 
+def test_a_long_row_is_asked_about_alone() -> None:
+    rows = [Pair("a", "b"), Pair("x" * 4000, "b"), Pair("c", "d")]
+
+    assert companies(rows, together=8) == [(0, 2), (1,)]
+
+
 @given(count=st.integers(0, 40), together=st.integers(1, 9))
 @settings(max_examples=30)
 def test_every_row_is_in_one_call_and_calls_are_even(count: int, together: int) -> None:
