@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from agents.records import Spec
 from engine.errors import UserError
-from engine.retrieval import OWN, DatasetCard, Index, ModelCard, Place
+from engine.retrieval import OWN, DatasetCard, ModelCard, Place, Search
+
+if TYPE_CHECKING:
+    from engine.retrieval.dense import Encoder
 
 __all__ = [
     "MAX_BYTES",
@@ -97,6 +100,7 @@ def rank_models(
     licences: Collection[str] | None = None,
     max_bytes: int = MAX_BYTES,
     memory: int | None = None,
+    encoder: Encoder | None = None,
 ) -> Ranking[ModelCard]:
     """Models that suit the query's words, weighted by how often they are downloaded; of equals, the more downloaded.
 
@@ -115,7 +119,7 @@ def rank_models(
         )
 
     return _rank(
-        _weighted(query, cards),
+        _weighted(query, cards, encoder=encoder),
         place=place,
         objection=objection,
         out_of_reach=lambda card, found: _locked(card, found) or _unreachable(found),
@@ -129,6 +133,7 @@ def rank_datasets(
     place: FindPlace,
     language: str | None = None,
     licences: Collection[str] | None = None,
+    encoder: Encoder | None = None,
 ) -> Ranking[DatasetCard]:
     """The first thousand data sets that suit the query's words, weighted by downloads; of equals, the more downloaded.
 
@@ -139,7 +144,8 @@ def rank_datasets(
     def objection(card: DatasetCard) -> Objection | None:
         return _foreign(card.languages, language) or _unlicensed(card.licence, licences)
 
-    return _rank(_weighted(query, cards)[:_MOST_DATASETS], place=place, objection=objection, out_of_reach=_locked)
+    scored = _weighted(query, cards, encoder=encoder)[:_MOST_DATASETS]
+    return _rank(scored, place=place, objection=objection, out_of_reach=_locked)
 
 
 def choose_student(spec: Spec, ranking: Ranking[ModelCard], *, wanted: str = "auto") -> StudentChoice:
@@ -196,21 +202,20 @@ def _named(wanted: str, ranking: Ranking[ModelCard]) -> StudentChoice:
     return StudentChoice("seq2seq", wanted, f"{wanted}, as you chose")
 
 
-def _weighted(query: str | Sequence[str], cards: Sequence[Card]) -> list[Suited[Card]]:
+def _weighted(
+    query: str | Sequence[str], cards: Sequence[Card], *, encoder: Encoder | None = None
+) -> list[Suited[Card]]:
     """The cards with their scores, best first."""
     queries = [query] if isinstance(query, str) else list(query)
-    index = Index([card.text for card in cards])
-    words: dict[int, float] = {}
-    for one in queries:
-        for hit in index.search(one, k=len(cards)):
-            words[hit.position] = words.get(hit.position, 0.0) + hit.score / len(queries)
+    search = Search([card.text for card in cards], encoder=encoder)
+    words = {hit.position: hit.score for hit in search.find(queries, k=len(cards))}
     # BM25 times log downloads is Prompt2Model's; from e on, so that a card nobody has fetched yet still counts once.
     scored = [
         Suited(card, words.get(position, 0.0) * math.log(math.e + card.downloads), position)
         for position, card in enumerate(cards)
     ]
     scored.sort(key=lambda suited: (-suited.score, -suited.card.downloads))
-    return [replace(suited, why=index.why(queries[0], suited.position)) for suited in scored]
+    return [replace(suited, why=search.why(queries[0], suited.position)) for suited in scored]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.retrieval.bm25 import Hit, Index, tokenize
+from engine.retrieval.bm25 import Hit, Index
 from engine.retrieval.card import Column, DatasetCard, ModelCard
 from engine.retrieval.catalogue import (
     Catalogue,
@@ -14,6 +14,8 @@ from engine.retrieval.catalogue import (
 )
 from engine.retrieval.folder import OWN
 from engine.retrieval.reach import Place, dataset_place, hub_answers, machine_memory, model_place
+from engine.retrieval.search import Search
+from engine.retrieval.words import tokenize
 
 __all__ = [
     "OWN",
@@ -24,6 +26,7 @@ __all__ = [
     "Index",
     "ModelCard",
     "Place",
+    "Search",
     "Skipped",
     "dataset_place",
     "hub_answers",

@@ -16,6 +16,7 @@ from engine.errors import UserError
 from engine.retrieval import (
     Column,
     Index,
+    Search,
     dataset_place,
     load_datasets,
     load_models,
@@ -24,7 +25,10 @@ from engine.retrieval import (
     shipped_models,
     tokenize,
 )
+from engine.retrieval.bm25 import Weighing
 from engine.retrieval.reach import _answers, hub_answers
+from engine.retrieval.search import fused
+from engine.retrieval.words import roots
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -87,14 +91,14 @@ def test_search_agrees_with_the_plain_formula() -> None:
     """Looking only at texts that hold a word changes no score of rank_bm25's own loop."""
     from rank_bm25 import BM25Plus
 
-    texts = ["one two two three", "two three", "three three three four", "five"]
-    plain = BM25Plus([tokenize(text) for text in texts], delta=0).get_scores(tokenize("three two two nine"))
+    texts = ["uno two two three", "two three", "three three three four", "five"]
+    words = [[root for _, root in roots(text)] for text in texts]
+    plain = BM25Plus(words, k1=1.2, b=0.75, delta=0).get_scores([root for _, root in roots("three two nine")])
 
-    hits = Index(texts).search("three two two nine", k=4)
+    hits = Index(texts, weighing=Weighing(k1=1.2, b=0.75)).search("three two nine", k=4)
 
-    assert {hit.position: pytest.approx(hit.score) for hit in hits} == {
-        position: score for position, score in enumerate(plain) if score > 0
-    }
+    found = {hit.position: hit.score for hit in hits}
+    assert found == pytest.approx({position: score for position, score in enumerate(plain) if score > 0}, rel=1e-6)
 
 
 @settings(deadline=None, max_examples=50)
@@ -108,6 +112,75 @@ def test_search_is_ordered_and_repeatable(texts: list[str], query: str, k: int) 
     assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.position))
     assert len(hits) <= k
     assert all(hit.score > 0 and texts[hit.position] for hit in hits)
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        pytest.param("classify classifier classifiers", id="who"),
+        pytest.param("normalise normalises normalising normalization", id="either-spelling"),
+        pytest.param("tag tags tagging tagged", id="doubled"),
+        pytest.param("query queries", id="y"),
+        pytest.param("summarize summarization Summarizing", id="what"),
+        pytest.param("date dates", id="plain"),
+    ],
+)
+def test_the_forms_of_a_word_have_one_root(forms: str) -> None:
+    assert len({root for _, root in roots(forms)}) == 1
+
+
+def test_words_that_say_nothing_have_no_root() -> None:
+    assert [word for word, _ in roots("What is the date of this?")] == ["date"]
+
+
+def test_what_speaks_for_a_text_is_said_in_the_querys_own_words() -> None:
+    index = Index(["normalises dates in mails", "names", "mails"])
+
+    assert set(index.why("Normalising a date, please", 0)) == {"normalising", "date"}
+    assert index.why("Normalising a date, please", 1) == ()
+
+
+def test_an_index_is_the_same_when_read_from_its_file(tmp_path: Path) -> None:
+    index = Index(["東京都 dates", "dates", ""])
+    index.save(tmp_path / "index.npz")
+
+    again = Index.load(tmp_path / "index.npz")
+
+    assert repr(again) == repr(index)
+    assert again.search("dates 東京", k=3) == index.search("dates 東京", k=3)
+
+
+def test_many_texts_are_indexed_once_and_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
+    texts = [f"text number{number}" for number in range(2000)]
+    first = Search(texts, cache=tmp_path).find(["number7"], k=1)
+    [kept] = (tmp_path / "indexes").iterdir()
+    written = kept.stat().st_mtime_ns
+
+    assert Search(texts, cache=tmp_path).find(["number7"], k=1) == first
+    assert kept.stat().st_mtime_ns == written
+
+    kept.write_bytes(b"PK nothing")
+    assert Search(texts, cache=tmp_path).find(["number7"], k=1) == first
+    assert Index.load(kept)
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_now(tmp_path: Path) -> None:
+    (tmp_path / "indexes").write_text("in the way")
+
+    assert Search(["some text"] * 2000, cache=tmp_path).find(["text"], k=1)[0].position == 0
+
+
+def test_several_queries_are_averaged() -> None:
+    search = Search(["red apple", "blue plum", "blue apple"])
+
+    assert search.find(["apple", "blue"], k=3)[0].position == 2
+
+
+def test_what_stands_high_by_words_and_by_meaning_comes_first() -> None:
+    hits = fused([3, 1, 2], [1, 4])
+
+    assert [hit.position for hit in hits] == [1, 4, 3, 2]
+    assert fused([5], [5])[0].score == pytest.approx(100)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""Search among texts by words and, where an encoder is at hand, by meaning too; both kept on disk for the next time.
+
+Knows texts, queries and ranks. What the texts are cards of, and which of them will do, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from engine.retrieval.bm25 import Hit, Index
+from engine.retrieval.store import cache_folder
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from engine.retrieval.dense import Encoder
+
+__all__ = ["Search", "fused"]
+
+_VERSION: Final = "1"  # of how texts are indexed: an index of another one is not read
+_WORTH_KEEPING: Final = 2000  # fewer texts are indexed sooner than a file of them is read
+
+# How little the first place is worth above the tenth, and the share of meaning: tuned on labelled queries.
+_RANK_OFFSET: Final = 10
+_MEANING: Final = 0.6
+
+Kept = TypeVar("Kept")
+
+
+class Search:
+    """Texts that are searched again and again: `Search(["red apples"]).find(["apple"], k=3)`.
+
+    `encoder` adds search by meaning. `cache` is the folder that holds what need not be computed twice; by default one
+    in the user's cache.
+    """
+
+    def __init__(self, texts: Sequence[str], *, encoder: Encoder | None = None, cache: Path | None = None) -> None:
+        self._encoder = encoder
+        self._vectors: NDArray[np.float32] | None = None
+        folder = (cache or cache_folder()) / "indexes"
+        name = _fingerprint(texts)
+        if len(texts) < _WORTH_KEEPING:
+            self._index = Index(texts)
+        else:
+            self._index = _kept(
+                folder / f"words-{name}.npz", load=Index.load, make=lambda: Index(texts), save=Index.save
+            )  # fmt: skip
+        if encoder is not None:
+            self._vectors = _kept(
+                folder / f"meaning-{name}-{_fingerprint([str(encoder.folder.resolve())])}.npz",
+                load=_load_vectors, make=lambda: encoder.of_texts(texts), save=_save_vectors,
+            )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def find(self, queries: Sequence[str], *, k: int) -> list[Hit]:
+        """The k best texts, best first; of equals the earlier. Of several queries the scores are averaged.
+
+        By words alone a score is BM25's. With an encoder it is a reciprocal rank from 0 to 100, 100 for the text that
+        comes first by words and by meaning.
+        """
+        totals: dict[int, float] = {}
+        for query in queries:
+            for hit in self._one(query, k=k):
+                totals[hit.position] = totals.get(hit.position, 0.0) + hit.score / len(queries)
+        best = sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))[:k]
+        return [Hit(position, score) for position, score in best]
+
+    def why(self, query: str, position: int) -> tuple[str, ...]:
+        """The words of the query that speak most for a text; none where only its meaning does."""
+        return self._index.why(query, position)
+
+    def by_meaning(self, query: str, *, k: int) -> list[int]:
+        """The positions of the k texts whose meaning is nearest, nearest first; none without an encoder."""
+        if self._encoder is None or self._vectors is None:
+            return []
+        from engine.retrieval.dense import nearest
+
+        return [int(position) for position in nearest(self._vectors, self._encoder.of_query(query), k=k)]
+
+    def _one(self, query: str, *, k: int) -> list[Hit]:
+        by_words = self._index.search(query, k=k)
+        if self._encoder is None:
+            return by_words
+        return fused([hit.position for hit in by_words], self.by_meaning(query, k=k))
+
+
+def fused(by_words: Sequence[int], by_meaning: Sequence[int]) -> list[Hit]:
+    """Two orders as one, by reciprocal rank: what stands high in both comes first; of equals the lower position."""
+    totals: dict[int, float] = {}
+    for share, order in ((1 - _MEANING, by_words), (_MEANING, by_meaning)):
+        for rank, position in enumerate(order, 1):
+            worth = 100 * share * (1 + _RANK_OFFSET) / (rank + _RANK_OFFSET)
+            totals[position] = totals.get(position, 0.0) + worth
+    return [Hit(position, score) for position, score in sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))]
+
+
+def _kept(
+    path: Path, *, load: Callable[[Path], Kept], make: Callable[[], Kept], save: Callable[[Kept, Path], None]
+) -> Kept:
+    """What a file holds, or what is made anew and put there."""
+    if path.exists():
+        try:
+            return load(path)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # cut short or damaged: it is made anew
+            path.unlink(missing_ok=True)
+    made = make()
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(made, unfinished)
+        unfinished.replace(path)
+    except OSError:  # a cache that cannot be written costs time the next time, and nothing now
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return made
+
+
+def _load_vectors(path: Path) -> NDArray[np.float32]:
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as arrays:
+        vectors: NDArray[np.float32] = arrays["vectors"].astype(np.float32)
+    return vectors
+
+
+def _save_vectors(vectors: NDArray[np.float32], path: Path) -> None:
+    import numpy as np
+
+    with path.open("wb") as file:  # given a name, numpy would add an ending of its own
+        np.savez(file, vectors=vectors.astype(np.float16))
+
+
+def _fingerprint(texts: Sequence[str]) -> str:
+    digest = hashlib.sha256(_VERSION.encode())
+    for text in texts:
+        raw = text.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.hexdigest()[:24]
