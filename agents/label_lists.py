@@ -46,16 +46,18 @@ _WORD_LIST = re.compile(
     r"[ \t]+(?P<items>[^\n]{3,4000})",
     re.IGNORECASE,
 )
+_OR_ELSEWHERE = "یا|أو|या|או|hoặc|atau|ή|ან|ወይም|বা|অথবা|அல்லது|або|чи|vagy|nebo"
+_JOINS = rf"or|and|oder|und|ou|et|o|y|или|и|tai|{_OR_ELSEWHERE}"
 _SEPARATOR = re.compile(
-    r"[ \t]*(?:[,;|、，；]|/(?!\w{0,2}/))[ \t]*(?:(?:or|and|oder|und|ou|et|o|y|e|или|и|tai|ja)[ \t]+)?"
-    r"|[ \t]+(?:or|and|oder|und|ou|et|o|y|или|и|tai|eller|lub|veya)[ \t]+|或者?|または|또는",
+    rf"[ \t]*(?:[,;|、，；،؛]|/(?!\w{{0,2}}/))[ \t]*(?:(?:{_JOINS}|e|ja)[ \t]+)?"
+    rf"|[ \t]+(?:{_JOINS}|eller|lub|veya)[ \t]+|或者?|または|또는",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(
     r"(?<!\w)(?:\"([^\"\n]{1,48})\"|'([^'\n]{1,48})'(?!\w)|“([^”\n]{1,48})”|‘([^’\n]{1,48})’|`([^`\n]{1,48})`|«([^»\n]{1,48})»)"
     r"|「([^」\n]{1,48})」"
 )
-_SENTENCE = re.compile(r"(?<=[.!?])[\"')]?\s+|(?<=[。！？])\s*|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?؟።।])[\"')]?\s+|(?<=[。！？])\s*|\n+")
 CLOSED_FAMILIES = tuple(
     frozenset(family.split())
     for family in (
@@ -101,8 +103,8 @@ _LIST_IN_MARKS = re.compile(r"[\"“](?P<items>[^\"”\n{}]{3,2000},[^\"”\n{}]
 _ENDS_JOINED = re.compile(r",[ \t]*(?:or|and)[ \t][^,]*\Z")
 _LIST_JOINT = re.compile(r"[ \t]*,[ \t]*(?:(?:or|and)[ \t]+)?")
 _FOLLOWS_LABELS = re.compile(r"(?:sentiment|tone|label|class|category|opinion|emotion|impact|connotation)s?\b\W*\Z")
-_LAST_JOINT = re.compile(r"\b(?:or|oder|ou|o|или|tai|eller|lub|veya)\b|或|または|또는", re.IGNORECASE)
-_AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?。！？；"
+_LAST_JOINT = re.compile(rf"\b(?:or|oder|ou|o|или|tai|eller|lub|veya|{_OR_ELSEWHERE})\b|或|または|또는", re.IGNORECASE)
+_AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?。！？；।።؟"
 _OR = frozenset({"or", "and", "either", "only", "just", "oder", "ou", "o", "или", "tai"})
 _JSON_KEY = re.compile(r"[\"'][ \t]{0,4}:")
 _PLACEHOLDER = re.compile(r"YYYY|HH:|[{}\[\]<>]|\.\.\.|…")
@@ -176,7 +178,8 @@ def _head(item: str) -> str:
 def _inline(instruction: str, *, known: frozenset[str]) -> Iterator[list[str]]:
     for match in (*_COLON_LIST.finditer(instruction), *_WORD_LIST.finditer(instruction)):
         text = _SENTENCE.split(match["items"], maxsplit=1)[0]
-        told = _SEPARATOR.split(text)
+        bare = text.strip()
+        told = _SEPARATOR.split(bare[1:-1] if bare[:1] == "[" and bare[-1:] == "]" else text)
         items = _as_answered(told, known) or [_bare(re.split(r"[ \t]\(", item, maxsplit=1)[0]) for item in told]
         items = [item for item in items if item]
         if items and all(len(item.split()) <= 4 for item in items):
@@ -243,13 +246,19 @@ def _enumerated(instruction: str, *, known: frozenset[str]) -> Iterator[list[str
         folded = sentence.casefold()
         if len(sentence) > 4000 or not all(label in folded for label in known):
             continue
-        told = sentence.strip().rstrip(".")
+        told = _after_colon(sentence.strip().rstrip("."), known)
         joints = [match for match in _SEPARATOR.finditer(told) if match.end() < len(told)]
         bounds = [0, *(at for match in joints for at in match.span()), len(told)]
         pieces = [told[start:stop] for start, stop in zip(bounds[::2], bounds[1::2], strict=True)]
         last = next((number for number, match in enumerate(joints, start=1) if _LAST_JOINT.search(match[0])), None)
         if (run := _run_of_labels(pieces, known, last=last)) is not None:
             yield run
+
+
+def _after_colon(sentence: str, known: frozenset[str]) -> str:
+    """What stands behind the colon, where all labels do: scripts without blanks have nothing else before the first."""
+    rest = re.split(r"[:：]", sentence)[-1]
+    return rest if all(label in rest.casefold() for label in known) else sentence
 
 
 def _run_of_labels(pieces: Sequence[str], known: frozenset[str], *, last: int | None) -> list[str] | None:

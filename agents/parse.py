@@ -95,6 +95,8 @@ def parse(text: str) -> Spec:
         return written
     text = layouts.unwrapped(text)
     found = layouts.find(text)
+    if found is None and (found := layouts.find(other := layouts.rewritten(text))) is not None:
+        text = other
     if found is None:
         instruction = layouts.instruction_of(text, None)
         announced = layouts.announces_examples(text)

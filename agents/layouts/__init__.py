@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from agents.layouts import arrows, chat, columns, fields, keyed, literals, loose, paired, prose, query, structured, unnamed
+from agents.layouts import (
+    arrows,
+    chat,
+    columns,
+    fields,
+    keyed,
+    literals,
+    loose,
+    paired,
+    prose,
+    query,
+    structured,
+    unnamed,
+)
 from agents.layouts.found import Found
 from agents.layouts.frame import instruction_around, lead_start
 from agents.layouts.wording import asks_for_something as says_enough
-from agents.layouts.wrapping import unwrapped
+from agents.layouts.wrapping import rewritten, unwrapped
 
-__all__ = ["Found", "announces_examples", "fields_at_hand", "find", "instruction_of", "unwrapped"]
+__all__ = ["Found", "announces_examples", "fields_at_hand", "find", "instruction_of", "rewritten", "unwrapped"]
 
 _CERTAIN = 0.95
 

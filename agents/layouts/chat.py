@@ -69,8 +69,7 @@ def _of_inst(text: str) -> Found | None:
 
 
 def _found(text: str, turns: Sequence[tuple[str, str]], *, start: int, above: str, system: str) -> Found | None:
-    """What stands above the transcript is the instruction; where nothing does the system turn is, or the first one's
-    beginning."""
+    """What stands above the transcript is the instruction, or else the system turn, or how the first turn begins."""
     opening = ""
     if not (above or system):
         opening, turns = _opening(turns)

@@ -62,8 +62,11 @@ def columns_of(names: Sequence[str]) -> Columns | None:
 
 
 def unnamed(names: Sequence[str]) -> Columns | None:
-    """Two columns beside one that only numbers the rows are an input and an output, whatever they are called."""
-    told = [at for at, name in enumerate(names) if name not in _INDEX_NAMES]
+    """Two columns beside one that only numbers the rows are an input and an output, whatever they are called.
+
+    What numbers the rows stands first, unless a third column shows that it need not.
+    """
+    told = [at for at, name in enumerate(names) if name not in _INDEX_NAMES or (at == 1 and len(names) == 2)]
     return Columns((told[0],), told[1], is_known=False) if len(told) == 2 else None
 
 

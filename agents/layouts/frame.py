@@ -42,6 +42,7 @@ _INLINE_NAME = re.compile(
     r"[\]*_ \t]{0,4}[:：][*_]{0,2}[ \t]+(?=\S)",
     re.IGNORECASE,
 )
+_UNDERLINE = re.compile(r"[=~^-]{3,80}[ \t]*\n")
 _QUERY_LINE = re.compile(r".{0,2000}(?:->|=>|→|⇒)[ \t]*")
 
 
@@ -135,6 +136,7 @@ def _unwrap(text: str) -> str:
     if tag and bare.endswith(closing):
         return _unwrap(bare[tag.end() : -len(closing)])
     first, _, rest = bare.partition("\n")
+    rest = _UNDERLINE.sub("", rest, count=1)
     heading = _HEADING.fullmatch(first) if len(first) < 60 else None
     if heading and heading[1].casefold().strip() in INSTRUCTION_NAMES and rest.strip():
         return _unwrap(rest)

@@ -14,7 +14,7 @@ from agents.records import Pair
 
 __all__ = ["find", "looks_listed"]
 
-_PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
+_PARAGRAPH = re.compile(r"^[^\S\n]*+\S[^\n]*(?:\n[^\S\n]*+\S[^\n]*)*", re.MULTILINE)
 _LABEL_LINE = re.compile(r"[*_#\[ \t]*([^\W\d_][\w ]{0,24}?)[\]*_ \t]*[:：][*_ \t]*")
 _ARROW_ROW = re.compile(r"\S.{0,400}?\S ?(?:-{1,2}>|={1,2}>|→|⇒) ?\S.{0,400}")
 _COLON_ROW = re.compile(r"[ \t]*(?:[-*•][ \t]+)?[^:：\n]{1,80}[:：][ \t]+[^\n.]{1,40}")

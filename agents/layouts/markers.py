@@ -57,7 +57,7 @@ def markers(text: str) -> list[Marker]:
         separator = match["separator"]
         if separator and text[match.end() : match.end() + 1] in {"", "\n"} and announces(match[0]):
             continue  # "A few examples:" is no field
-        if not name or short in EXAMPLE_WORDS or (not separator and not is_partner(short)):
+        if not name or short in EXAMPLE_WORDS or (not separator and not _stands_alone(match[0], short)):
             continue
         quoted = separator == "=" and text[match.end() : match.end() + 3].strip()[:1] in _OPENING_QUOTES
         found.append(Marker(name, short, match.start(), match.end(), quoted))
@@ -71,6 +71,13 @@ def stem(name: str) -> str:
         short = _SUFFIX.sub("", short).strip() or short
         short = _PREFIX.sub("", short).strip() or short
     return short
+
+
+def _stands_alone(line: str, name: str) -> bool:
+    """Whether a name that no colon follows is a field's all the same: `【句子】…`, `## Q`, `Question`."""
+    if "】" in line:
+        return True
+    return is_partner(name) or (line.lstrip().startswith("#") and any(name in one | other for one, other in PARTNERS))
 
 
 def is_partner(name: str) -> bool:

@@ -20,7 +20,7 @@ _HEADING = re.compile(
     rf"(?P<name>{any_of(LISTED_INPUTS | LISTED_OUTPUTS)})[ \t\]】>*_]{{0,5}}(?:[:：][*_]{{0,2}}|(?=[ \t]*$))",
     re.MULTILINE | re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?:(?<=\s)|^)[ \t]*\(?(?P<number>\d{1,3})[.):、．][ \t]*(?=\S)", re.MULTILINE)
+_NUMBER = re.compile(r"(?:(?<=\s)|^)\(?(?P<number>\d{1,3})[.):、．][ \t]*(?=\S)", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]{0,8}[-*•+–][ \t]+(?=\S)", re.MULTILINE)
 _MOST_ITEMS = 2000
 

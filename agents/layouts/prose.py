@@ -28,8 +28,11 @@ _ENDS = {
 _QUOTE = rf"[{re.escape(''.join(_ENDS))}]"
 _CLOSE = rf"[{re.escape(''.join(sorted(set(''.join(_ENDS.values())))))}]"
 
+_SOMEBODY = "somebody|someone|the user|a user|the customer|a customer|i|they|the input|people"
+_SAYS = "writes?|says?|asks?|types?|enters?|sends?|reads"
 _START = re.compile(
-    rf"(?<!\w)(?:{any_of(OPENERS)})[ ,:：，、]{{0,3}}\n?(?:(?:the )?input[ :]{{1,2}})?(?P<quote>{_QUOTE})",
+    rf"(?<!\w)(?:{any_of(OPENERS)}|(?:when|whenever|if) (?:{_SOMEBODY}) (?:{_SAYS}))[ ,:，、]{{0,3}}\n?"
+    rf"(?:(?:the )?input[ :]{{1,2}})?(?P<quote>{_QUOTE})",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(

@@ -44,7 +44,7 @@ _ATTRIBUTED = re.compile(
     r"<[^\W\d_][\w\-]{0,30}(?:\s{1,8}[^\W\d_][\w\-]{0,30}[ \t]?=[ \t]?(?:\"[^\"<]*\"|'[^'<]*')){2,8}\s{0,4}/?>"
     r"(?:\s{0,4}</\w{1,30}>)?"
 )
-LEAF = re.compile(r"<(?P<name>[^\W\d_][\w-]{0,30})>(?P<inner>[^<>]{1,4000})</(?P=name)>")
+LEAF = re.compile(r"<(?P<name>[^\W\d_][\w-]{0,30})>(?P<inner>(?:[^<>]|<(?![A-Za-z_/!?])){1,4000})</(?P=name)>")
 _NO_FIELDS = ASIDE_NAMES | REASONING_NAMES | INSTRUCTION_NAMES
 _SECTION = re.compile(r"[ \t\n]*</?[\w\-]{1,30}(?:[ \t]+[^<>\n]{0,80})?>[ \t\n]*")
 _RULE = re.compile(r"[ \t]*\|?[ \t]*:?-{1,80}:?[ \t]*(?:\|[ \t]*:?-{1,80}:?[ \t]*)*\|?[ \t]*")

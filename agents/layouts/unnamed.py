@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from agents.layouts.found import Found
 from agents.layouts.frame import is_led
+from agents.layouts.markers import stem
 from agents.layouts.structured import LEAF, values_in, with_sections
+from agents.layouts.words import INSTRUCTION_NAMES
 from agents.records import Pair
 
 __all__ = ["find"]
@@ -43,7 +45,7 @@ def _json_rows(text: str) -> list[_Row]:
 
 
 def _tag_rows(text: str) -> list[_Row]:
-    leaves = list(LEAF.finditer(text))
+    leaves = [leaf for leaf in LEAF.finditer(text) if stem(leaf["name"]) not in INSTRUCTION_NAMES]
     return [
         _Row(one.start(), other.end(), (one["name"], other["name"]), Pair(one["inner"].strip(), other["inner"].strip()))
         for one, other in zip(leaves[::2], leaves[1::2], strict=False)

@@ -104,15 +104,17 @@ INPUT_NAMES = _INPUTS | _QUESTIONS | _SPEAKERS | _TEXTS
 OUTPUT_NAMES = _OUTPUTS | _ANSWERS | _REPLIERS | _ANSWERED
 
 LISTED_INPUTS = _words(
-    "inputs, the inputs, questions, sentences, texts, prompts, queries, messages, words, problems, eingaben, fragen, sätze, "
-    "entrées, questions posées, phrases, entradas, preguntas, perguntas, frases, domande, frasi, invoer, vragen, "
-    "входы, вопросы, предложения, syötteet, kysymykset, 输入, 问题, 入力, 質問, 입력, 질문, المدخلات, الأسئلة, girdiler, sorular"
+    "inputs, the inputs, questions, sentences, texts, prompts, queries, messages, words, problems, eingaben, fragen, "
+    "sätze, entrées, questions posées, phrases, entradas, preguntas, perguntas, frases, domande, frasi, invoer, "
+    "vragen, входы, вопросы, предложения, syötteet, kysymykset, 输入, 问题, 入力, 質問, 입력, 질문, المدخلات, "
+    "الأسئلة, girdiler, sorular"
 )
 LISTED_OUTPUTS = _words(
     "outputs, the outputs, expected outputs, desired outputs, correct outputs, expected, answers, expected answers, "
     "responses, expected responses, labels, translations, results, expected results, solutions, completions, "
     "ausgaben, antworten, sorties, réponses, salidas, respuestas, saídas, respostas, risposte, uitvoer, antwoorden, "
-    "выходы, ответы, tulosteet, vastaukset, 输出, 答案, 回答, 出力, 答え, 출력, 답변, المخرجات, الإجابات, çıktılar, cevaplar"
+    "выходы, ответы, tulosteet, vastaukset, 输出, 答案, 回答, 出力, 答え, 출력, 답변, المخرجات, الإجابات, "
+    "çıktılar, cevaplar"
 )
 """Above a whole list of inputs, and above the list of what belongs to them."""
 
@@ -130,7 +132,10 @@ INSTRUCTION_NAMES = _words(
     "instruction, instructions, task, task description, task definition, definition, prompt, system, system "
     "prompt, goal, description, aufgabe, anweisung, anweisungen, consigne, consignes, instrucción, "
     "instrucciones, tarea, instrução, tarefa, istruzioni, compito, инструкция, задание, задача, 指令, 任务, "
-    "说明, 指示, タスク, 지시, 작업, ohje, ohjeet, tehtävä, taak, görev"
+    "说明, 指示, タスク, 지시, 작업, ohje, ohjeet, tehtävä, taak, görev, opdracht, instructie, uppgift, instruktion, "
+    "zadanie, instrukcja, polecenie, úkol, pokyn, feladat, utasítás, sarcină, tugas, instruksi, nhiệm vụ, yêu cầu, "
+    "εργασία, οδηγία, οδηγίες, завдання, інструкція, المهمة, مهمة, التعليمات, تعليمات, وظیفه, دستور, משימה, הוראות, "
+    "कार्य, निर्देश, งาน, คำสั่ง"
 )
 
 EXAMPLE_WORDS = _words(
@@ -161,7 +166,8 @@ CONNECTORS = (
     "returns", "becomes", "produces", "is classified as", "is labeled as", "is labelled as", "is translated as",
     "maps to", "is mapped to", "is", "means", "has the label", "has the answer", "the answer is",
     "the answer should be", "the output is", "the output should be", "the output would be", "your answer should be",
-    "you should answer", "you should output", "you should return", "you should write", "you answer", "answer",
+    "you should answer", "you should output", "you should return", "you should write", "you answer", "you write",
+    "you say", "you reply", "answer",
     "output", "return", "write", "say", "=", ":", "->", "=>", "→", "⇒", "-->", "ergibt", "wird zu",
     "sollte ergeben", "soll ergeben", "wird", "donne", "devient", "devrait donner", "doit donner", "debería dar",
     "debe dar", "da", "devuelve", "se convierte en", "deve dar", "deve resultar em", "torna-se", "dovrebbe dare",
