@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,7 @@ _SENT_TO_SERVERS: Final = "OPENAI_API_KEY"
 _NO_TEACHERS: Final = ("embed", "rerank", "whisper", "tts")  # servers list these beside what can be asked
 _LOOK_S: Final = 0.5  # for each step of an exchange
 _LONGEST_LOOK_S: Final = 2.0
+_LONGEST_LIST: Final = 2**22  # bytes; a router lists some hundred models in half a megabyte
 _SHARE_OF_MEMORY: Final = 0.25  # of the machine's, for weights that may come to take twice as much as they do on disk
 
 
@@ -149,8 +151,9 @@ async def models_at(client: httpx.AsyncClient, port: int) -> tuple[str, ...] | N
 
     try:
         async with asyncio.timeout(_LONGEST_LOOK_S):
-            answer = await client.get(f"{url_of(port)}/models")
-        listed = answer.json()["data"]
+            async with client.stream("GET", f"{url_of(port)}/models") as answer:
+                body = await _read(answer)
+        listed = json.loads(body)["data"]
         # A student that somebody serves is nobody to learn from.
         return tuple(str(model["id"]) for model in listed if model.get("owned_by") != STUDENTS_OWNER)
     except (
@@ -163,6 +166,15 @@ async def models_at(client: httpx.AsyncClient, port: int) -> tuple[str, ...] | N
         RecursionError,
     ):  # whatever else is there
         return None
+
+
+async def _read(answer: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > _LONGEST_LIST:
+            raise ValueError("no list of models is that long")
+    return bytes(body)
 
 
 def url_of(port: int) -> str:

@@ -13,6 +13,12 @@ import pytest
 from engine import Budget, Engine, Event, Events
 from engine.errors import UserError
 from engine.events import Noted
+from engine.fakes import virtual_time
+from engine.fakes.behaviour import Behaviour
+from engine.fakes.mishaps import FAMILIES, MISHAPS
+from engine.fakes.rules import Rule
+from engine.fakes.server import FakeProvider
+from engine.fakes.worlds import EchoWorld
 from engine.prices import FREE, Price
 from engine.providers.auto import SERVERS, Found, Server, auto, choose, fitting, models_at, settled
 from engine.providers.local.checkpoint import Checkpoint
@@ -93,6 +99,29 @@ def test_a_student_that_somebody_serves_is_no_teacher() -> None:
             return await models_at(client, 8000)
 
     assert asyncio.run(main()) == ("qwen",)
+
+
+def test_whatever_a_server_does_when_its_models_are_looked_for_the_look_ends() -> None:
+    """It lists its models, or counts as not there; nothing is raised, and nobody waits for longer than two seconds."""
+    names = [name for name, mishap in MISHAPS.items() if not (mishap.needs_answer or name in FAMILIES["errors"])]
+
+    async def main() -> dict[str, tuple[str, ...] | None]:
+        loop, found = asyncio.get_running_loop(), {}
+        async with FakeProvider(EchoWorld()) as fake:
+            for name in [*names, "200-error", "502-empty", "503-overloaded"]:
+                fake.behave(Behaviour(rules=(Rule(name),)))
+                began = loop.time()
+                async with httpx.AsyncClient(timeout=0.5, trust_env=False) as client:
+                    found[name] = await models_at(client, fake.port)
+                assert loop.time() - began <= 2.1
+                await asyncio.sleep(2.0)  # a door that was shut opens again
+        return found
+
+    found = virtual_time.run(main())
+    assert [found[name] for name in ("answer", "headers_absent", "html", "huge_body", "hang")] == [("echo",)] * 2 + [
+        None, None, None,
+    ]  # fmt: skip
+    assert set(found.values()) == {("echo",), None}
 
 
 def test_a_model_larger_than_the_memory_is_passed_over() -> None:
