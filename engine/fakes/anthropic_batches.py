@@ -10,12 +10,13 @@ from typing import Final
 import orjson
 
 from engine.fakes.anthropic_side import AnthropicSide
-from engine.fakes.batches import Job, Jobs, Line, Result
+from engine.fakes.batches import Job, Jobs, Line, Result, page_size
 from engine.fakes.dialect import Headers, Refusal, parsed
 
 __all__ = ["AnthropicBatchSide"]
 
 _MOST_LINES: Final = 100_000
+_LARGEST_PAGE: Final = 1000
 _IDENT: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -58,7 +59,7 @@ class AnthropicBatchSide:
     def batches(self, query: Mapping[str, str], *, now: float) -> bytes:
         jobs = [job for job in reversed(self._jobs.jobs.values()) if job.dialect.name == "anthropic"]
         idents = [job.ident for job in jobs]
-        limit, after, before = int(query.get("limit", "20")), query.get("after_id"), query.get("before_id")
+        limit, after, before = page_size(query, most=_LARGEST_PAGE), query.get("after_id"), query.get("before_id")
         start = idents.index(after) + 1 if after in idents else 0
         end = idents.index(before) if before in idents else len(jobs)
         shown = jobs[start:end][:limit]

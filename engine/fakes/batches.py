@@ -19,7 +19,7 @@ from engine.messages import Usage
 from engine.prices import BATCH_SHARE
 from engine.providers.simulated import World
 
-__all__ = ["BatchBehaviour", "Fate", "Job", "Jobs", "Line", "Result"]
+__all__ = ["BatchBehaviour", "Fate", "Job", "Jobs", "Line", "Result", "page_size"]
 
 Fate = Literal["answered", "refused", "expired", "canceled"]
 
@@ -202,6 +202,14 @@ class Jobs:
 
     def _chance(self, body: bytes) -> float:
         return chance(body, f"{self._seed}/{self._sightings.count(body)}/batch")
+
+
+def page_size(query: Mapping[str, str], *, most: int) -> int:
+    """How many are listed at once. Raises Refusal for what is no number of them."""
+    told = query.get("limit", "20")
+    if not told.isdecimal() or not 1 <= int(told) <= most:
+        raise Refusal("invalid", f"Invalid 'limit': expected a whole number from 1 to {most}.", field="limit")
+    return int(told)
 
 
 def _headers_of(told: Mapping[str, object]) -> Headers:

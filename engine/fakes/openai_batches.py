@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from engine.fakes.batches import Job, Jobs, Line, Result
+from engine.fakes.batches import Job, Jobs, Line, Result, page_size
 from engine.fakes.dialect import Headers, Refusal, parsed
 from engine.fakes.openai_side import OpenAISide
 
@@ -16,6 +16,7 @@ __all__ = ["OpenAIBatchSide"]
 
 _MOST_LINES: Final = 50_000
 _LARGEST_FILE: Final = 200 * 10**6
+_LARGEST_PAGE: Final = 100
 _MONTH_S: Final = 30 * 86_400
 _ENDPOINT: Final = "/v1/chat/completions"
 _NOT_RUN: Final[Mapping[str, tuple[str, str]]] = {
@@ -39,6 +40,7 @@ class OpenAIBatchSide:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._files: dict[str, _File] = {}
+        self._made: set[str] = set()  # files of results that there are, or were
         self._dialect = OpenAISide()
 
     def upload(self, *, name: str, purpose: str, content: bytes, now: float) -> bytes:
@@ -159,7 +161,8 @@ class OpenAIBatchSide:
         for name, fates in (("output", {"answered"}), ("error", {"refused", "expired", "canceled"})):
             ident = f"file-{name}-{job.ident}"
             lines = [_result(job, result) for result in reversed(job.results) if result.fate in fates]
-            if lines and ident not in self._files and not job.told.get("gone"):
+            if lines and ident not in self._made:  # who deletes it does not find it again
+                self._made.add(ident)
                 self._files[ident] = _File(ident, f"{job.ident}_{name}.jsonl", "batch_output", b"".join(lines), now)
             idents.append(ident if lines else None)
         return idents[0], idents[1]
@@ -268,7 +271,7 @@ def _result(job: Job, result: Result) -> bytes:
 
 
 def _page(items: Sequence[dict[str, object]], query: Mapping[str, str]) -> bytes:
-    after, limit = query.get("after"), int(query.get("limit", "20"))
+    after, limit = query.get("after"), page_size(query, most=_LARGEST_PAGE)
     idents = [item["id"] for item in items]
     start = idents.index(after) + 1 if after in idents else 0
     data = items[start : start + limit]

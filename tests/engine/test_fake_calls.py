@@ -234,6 +234,30 @@ def test_a_queue_of_batches_may_be_full_of_tokens() -> None:
     with_client(work, batches=BatchBehaviour(seconds=1e6, queued_tokens=3))
 
 
+def test_results_that_were_deleted_stay_so() -> None:
+    async def work(client: Client) -> None:
+        for name in ("upload", "create"):
+            await client.call(name)
+        results = orjson.loads((await client.call("look"))[1])["output_file_id"]
+        async with aiohttp.ClientSession() as session:
+            async with session.delete(f"{client.fake.url}/files/{results}") as response:
+                assert response.status == 200
+            assert orjson.loads((await client.call("look"))[1])["output_file_id"] == results
+            async with session.get(f"{client.fake.url}/files/{results}/content") as response:
+                assert response.status == 404
+
+    with_client(work)
+
+
+@pytest.mark.parametrize("path", ["/files?limit=0", "/batches?limit=101", "/messages/batches?limit=many"])
+def test_a_page_has_a_size(path: str) -> None:
+    async def work(client: Client) -> None:
+        async with aiohttp.ClientSession() as session, session.get(f"{client.fake.url}{path}") as response:
+            assert response.status == 400
+
+    with_client(work)
+
+
 def test_a_batch_tells_what_it_has_used() -> None:
     async def work(client: Client) -> None:
         for name in ("upload", "create"):
