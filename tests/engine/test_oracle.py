@@ -14,6 +14,7 @@ import pytest
 
 from engine import Request
 from engine.clock import SystemClock
+from engine.fakes.batches import BatchBehaviour
 from engine.fakes.faults import FaultRates
 from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
@@ -243,6 +244,51 @@ def test_what_the_fake_refuses_fits_the_published_description_too() -> None:
         described(orjson.loads(raw.body), "ErrorResponse")
     verdicts = {verdict.kind for raw in replies if (verdict := classify(raw)) is not None}
     assert verdicts == {Kind.TRANSIENT, Kind.OVERLOAD, Kind.CONFIG}
+
+
+def without_nulls(told: Any) -> Any:
+    if isinstance(told, list):
+        return [without_nulls(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    return {name: without_nulls(value) for name, value in told.items() if value is not None}
+
+
+@described_here
+@pytest.mark.parametrize("seconds", [0.0, 1e6], ids=["over", "under way"])
+def test_files_batches_models_and_counts_of_the_fake_fit_the_published_description(seconds: float) -> None:
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}}
+    form = {"purpose": "batch", "file": orjson.dumps(line)}
+    batch = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+
+    async def main() -> None:
+        import aiohttp
+
+        behaviour = BatchBehaviour(seconds=seconds)
+        async with FakeProvider(EchoWorld(), batches=behaviour) as fake, aiohttp.ClientSession() as session:
+
+            async def call(schema: str, method: str, path: str, **body: Any) -> Any:
+                async with session.request(method, f"{fake.url}{path}", **body) as answer:
+                    told = await answer.json()
+                # The service says null where its description has nothing.
+                described(told if schema == "ErrorResponse" else without_nulls(told), schema)
+                return told
+
+            file = (await call("OpenAIFile", "POST", "/files", data=form))["id"]
+            ident = (await call("Batch", "POST", "/batches", json={**batch, "input_file_id": file}))["id"]
+            flawed = (await call("OpenAIFile", "POST", "/files", data={**form, "file": b"no JSON"}))["id"]
+            await call("Batch", "POST", "/batches", json={**batch, "input_file_id": flawed})
+            await call("Batch", "GET", f"/batches/{ident}")
+            await call("ListBatchesResponse", "GET", "/batches")
+            if seconds:
+                await call("Batch", "POST", f"/batches/{ident}/cancel")
+            await call("DeleteFileResponse", "DELETE", f"/files/{file}")
+            await call("ListModelsResponse", "GET", "/models")
+            await call("Model", "GET", "/models/echo")
+            await call("TokenCountsResource", "POST", "/responses/input_tokens", json={"model": "m", "input": "hello"})
+            await call("ErrorResponse", "GET", "/batches/none")
+
+    asyncio.run(main())
 
 
 @described_here
