@@ -97,3 +97,20 @@ def test_tokens_that_nobody_tells() -> None:
 
     assert log.rate(120, 240, what="charged") >= 0.9 * 10_000
     assert log.between(120).refused_share <= 0.02
+
+
+@pytest.mark.parametrize("tells_limits", [True, False], ids=["told in headers", "untold"])
+def test_a_limit_that_comes_back_at_whole_minutes_is_used_whole(tells_limits: bool) -> None:
+    """As at Azure, where windows of ten seconds are kept to besides."""
+    limits = RateLimits(rpm=600, quantum_s=10, style="azure")
+    log = seen(Climate(limits=limits, tells_limits=tells_limits), Client(), seconds=120)
+
+    assert log.rate(0, 120) >= 0.9 * 10
+    assert log.refused_share <= (0.001 if tells_limits else 0.05)
+
+
+def test_who_has_used_up_a_day_goes_on_as_fast_as_it_comes_back() -> None:
+    log = seen(Climate(limits=RateLimits(rpm=6000, rpd=2_000)), Client(), seconds=900)
+
+    assert log.rate(0, 900) * 900 >= 2_000
+    assert log.refused_share <= 0.02
