@@ -12,17 +12,20 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from random import Random
 
 from agents.chance import chance
 from agents.filter import Candidate, judge_row, make_known, same_text
 from agents.records import Pair, Spec, Verdict
-from agents.rubric import SCORES, addresses_the_judge
+from agents.rubric import SCORES, addresses_the_judge, length_of
 from engine.evaluation import wilson
+from engine.prices import PICO_PER_USD, dollars
 
-__all__ = ["LEAST_ANCHORS", "Calibration", "Share", "Trial", "calibrated", "deal", "too_few", "trials_of"]
+__all__ = ["LEAST_ANCHORS", "Calibration", "Share", "Trial", "anchors_of", "calibrated", "deal", "too_few", "trials_of"]
 
 LEAST_ANCHORS = 5  # with all of them told right, chance is ruled out; with fewer it hardly can be
+MOST_TRIED = 60_000  # characters of anchors, beyond the least: each is shown some three times, and paid for
 MOST_ANCHORS = 48  # some 24 calls: the intervals are then some 15 points wide, and more would hardly change the choice
 FEW_ANCHORS = 16  # up to here each is spoiled three times, beyond twice
 GAP = "___"
@@ -92,6 +95,7 @@ class Calibration:
             )
         refused = f"it refused {self.found.told()} spoiled rows and {self._wronged.told()} right ones"
         silent = f", and said nothing of {self.silent}" if self.silent else ""
+        silent += f"; that trial cost {dollars(round(self.cost_usd * PICO_PER_USD))}" if self.cost_usd else ""
         if not self.is_used:
             return f"the judge is not used: that it does better than chance is not shown; {refused}{silent}"
         return f"the judge is used, for rows that it gives less than {self.threshold} of 5: {refused}{silent}"
@@ -108,6 +112,20 @@ def too_few(anchors: int) -> Calibration:
 
 
 # -- the trials
+
+
+def anchors_of(demonstrations: Sequence[Pair], given: Sequence[Pair], *, seed: int) -> tuple[Pair, ...]:
+    """The rows to try a judge on, each input once: demonstrations first, of all some fifty at most, fewer long ones."""
+    own = {pair.input: pair for pair in demonstrations}
+    others = {pair.input: pair for pair in given if pair.input not in own}
+    several = [*_drawn(list(own.values()), seed), *_drawn(list(others.values()), seed)][:MOST_ANCHORS]
+    sizes = list(accumulate(map(length_of, several)))
+    return tuple(pair for place, pair in enumerate(several) if place < LEAST_ANCHORS or sizes[place] <= MOST_TRIED)
+
+
+def _drawn(pairs: Sequence[Pair], seed: int) -> Sequence[Pair]:
+    """As they are, or some of them by chance: many rows are often sorted by their answers."""
+    return pairs if len(pairs) <= MOST_ANCHORS else chance(seed, "anchors", len(pairs)).sample(pairs, MOST_ANCHORS)
 
 
 def trials_of(spec: Spec, anchors: Sequence[Pair], *, seed: int) -> tuple[Trial, ...]:

@@ -17,9 +17,9 @@ from agents.asks import Asks, attempt, coldest, question_of, takes_schema
 from agents.ballots import Annotation, may_be_one_of_them
 from agents.calibration import (
     LEAST_ANCHORS,
-    MOST_ANCHORS,
     Calibration,
     Trial,
+    anchors_of,
     calibrated,
     deal,
     too_few,
@@ -67,9 +67,8 @@ async def calibrate(asks: Asks, spec: Spec, given: Sequence[Pair], *, seed: int)
     The anchors are the demonstrations and rows of the user's own. Each is judged beside others than itself.
     Raises the SmeltError that ends more than a question.
     """
-    demonstrations = _sample(spec.demonstrations, MOST_ANCHORS, seed)
-    others = [pair for pair in given if pair.input not in {each.input for each in spec.demonstrations}]
-    anchors = (*demonstrations, *_sample(others, MOST_ANCHORS - len(demonstrations), seed))
+    anchors = anchors_of(spec.demonstrations, given, seed=seed)
+    demonstrations = [pair for pair in anchors if pair in spec.demonstrations]
     if len(anchors) < LEAST_ANCHORS:
         return Judge(spec=spec, calibration=too_few(len(anchors)))
     shown = min(SHOWN, len(demonstrations) // 2)
@@ -98,15 +97,6 @@ async def calibrate(asks: Asks, spec: Spec, given: Sequence[Pair], *, seed: int)
             cost_usd=math.fsum(ended[trial].cost_usd for trial in trials),
         ),
     )
-
-
-def _sample(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
-    """So many of them, each input once, in their order."""
-    several = list({pair.input: pair for pair in pairs}.values())
-    if len(several) <= most:
-        return several
-    chosen = set(chance(seed, "anchors", len(several)).sample(range(len(several)), max(0, most)))
-    return [pair for place, pair in enumerate(several) if place in chosen]
 
 
 async def _tried(

@@ -58,8 +58,15 @@ class JudgeFacts:
         refused = ", ".join(f"{count:,} for the {criterion}" for criterion, count in self.ruled.refused.items())
         return (
             f"A judge was asked about {self.ruled.judged:,} rows for {self.charged} ({self.per_accepted} a row kept) "
-            f"and refused {sum(self.ruled.refused.values()):,}{f' ({refused})' if refused else ''}."
+            f"and refused {sum(self.ruled.refused.values()):,}{f' ({refused})' if refused else ''}.{self._doubt}"
         )
+
+    @property
+    def _doubt(self) -> str:
+        """That it refused more than anybody should believe, if it did: rows may be unlike those it was tried on."""
+        if 2 * self.ruled.passed >= self.ruled.judged:
+            return ""
+        return " That is more than half: look at what it refused before you believe it."
 
 
 async def seat_judge(

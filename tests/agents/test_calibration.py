@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.calibration import Calibration, Trial, calibrated, deal, trials_of
+from agents.calibration import Calibration, Trial, anchors_of, calibrated, deal, trials_of
 from agents.records import Pair, Spec, Verdict
 from tests.agents.courts import ANCHORS, SPEC, Judgment, always, coin, is_right, truthful
 
@@ -44,6 +44,17 @@ def test_what_a_filter_would_find_for_nothing_is_not_tried() -> None:
 
     assert "half of the answer" in {trial.spoiled for trial in halves}
     assert "half of the answer" not in {trial.spoiled for trial in trials}
+
+
+def test_some_fifty_rows_are_enough_and_fewer_where_they_are_long() -> None:
+    many = tuple(Pair(f"row {n}", "a") for n in range(200))
+    long = tuple(Pair(f"row {n}{'.' * 20_000}", "a") for n in range(20))
+
+    assert len(anchors_of(many[:10], many, seed=0)) == 48
+    assert set(many[:10]) < set(anchors_of(many[:10], many, seed=0))
+    assert len(anchors_of(long, long, seed=0)) == 5
+    assert set(anchors_of(many, (), seed=0)) != set(many[:48])
+    assert anchors_of(many[:10], (Pair("row 1", "b"),), seed=0) == many[:10]
 
 
 def test_the_same_seed_tries_the_same_rows() -> None:

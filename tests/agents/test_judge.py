@@ -17,7 +17,7 @@ from agents.demo.countries.world import World
 from agents.demo.teacher import NO_VICES
 from agents.inputs import InputRow
 from agents.judge import Judge, calibrate, verdicts
-from agents.judging import Ruled, judge_facts, usable
+from agents.judging import JudgeFacts, Ruled, judge_facts, usable
 from agents.labelling import Labelled, Unlabelled, label_inputs
 from agents.parse import parse, read_prompt
 from agents.records import Pair
@@ -146,7 +146,7 @@ def test_a_row_costs_what_its_judge_was_paid_too() -> None:
     assert cost(judging) > cost(plain)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(latency_seed=st.integers(0, 10**6), longest_s=st.floats(0.01, 100.0))
 def test_the_same_rows_come_out_whoever_answers_first(latency_seed: int, longest_s: float) -> None:
     how = replace(HOW, examples=24)
@@ -290,6 +290,31 @@ def test_labels_are_kept_that_nobody_could_judge_any_more() -> None:
 
 
 # -- money
+
+
+def test_the_judge_is_whom_its_role_names() -> None:
+    async def judge() -> tuple[Judge, str | None, list[str]]:
+        async with Engine("simulated/intents", by_tag={"judge": "simulated/countries"}, budget=Budget(usd=1)) as engine:
+            judge = await calibrate(engine, COUNTRIES, (), seed=0)
+            (one,) = await verdicts(engine, judge, [Pair("We went to Paris.", "FR")])
+            paid = [each.model for each in engine.statistics().by_model if each.cost]
+            return judge, one.verdict.model if one.verdict else None, paid
+
+    seated, model, paid = virtual_time.run(judge())
+
+    assert seated.calibration.is_used
+    assert "; that trial cost $0.00" in seated.calibration.told()
+    assert (model, paid) == ("countries", ["simulated/countries"])
+
+
+def test_a_judge_that_refuses_most_of_it_is_doubted() -> None:
+    figures = Ruled(passed=4, unjudged=0, refused={"output": 6})
+    facts = JudgeFacts(
+        told="", calibration=seated(Parity()).calibration, ruled=figures, charged="$1.00", per_accepted="$0.25"
+    )
+
+    assert "more than half" in facts.sentence()
+    assert "more than half" not in replace(facts, ruled=replace(figures, passed=6)).sentence()
 
 
 @pytest.mark.slow
