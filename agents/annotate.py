@@ -6,12 +6,10 @@ inputs share a call; what its answer does not tell is asked for again in smaller
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from agents.asks import Asks, attempt
+from agents.asks import Asks, all_of, attempt
 from agents.ballots import (
     Annotation,
     Ballot,
@@ -29,8 +27,6 @@ from agents.ballots import (
 from agents.records import Spec
 
 __all__ = ["Annotation", "Voting", "annotate", "annotate_all", "vote_requests"]
-
-T = TypeVar("T")
 
 CALLS_A_BLOCK = 4  # inputs whose next votes are asked for together, in calls: later rounds have few inputs each
 
@@ -51,7 +47,7 @@ async def annotate_all(asks: Asks, spec: Spec, texts: Sequence[str], voting: Vot
     size = CALLS_A_BLOCK * voting.together
     pieces = (texts[start : start + size] for start in range(0, len(texts), size))
     blocks = [block for piece in pieces for block in _blocks(asks, spec, piece, voting)]
-    annotated = await _all(block.annotate() for block in blocks)
+    annotated = await all_of(block.annotate() for block in blocks)
     return tuple(annotation for annotations in annotated for annotation in annotations)
 
 
@@ -75,7 +71,7 @@ class _Block:
     async def annotate(self) -> list[Annotation]:
         ballots: list[list[Ballot]] = [[] for _ in self.texts]
         while calls := next_calls(self.spec, self.texts, ballots, self.voting):
-            for votes in await _all(self._ask(call) for call in calls):
+            for votes in await all_of(self._ask(call) for call in calls):
                 for vote in votes:
                     for place, ballot in vote.items():
                         ballots[place].append(ballot)
@@ -87,7 +83,7 @@ class _Block:
         """For each vote that the call asks for, a ballot for the place of each of its inputs."""
         outcome = await attempt(self.asks, call.request)
         votes = zip(call.votes, ballots_of(outcome, call, self.spec), strict=True)
-        return await _all(self._whole(call, vote, found, lost_usd=cost_each(outcome, call)) for vote, found in votes)
+        return await all_of(self._whole(call, vote, found, lost_usd=cost_each(outcome, call)) for vote, found in votes)
 
     async def _whole(self, call: Call, vote: int, found: dict[int, Ballot], *, lost_usd: float) -> dict[int, Ballot]:
         """What was found, and what the other inputs bring in a smaller company, or in two if nothing was found.
@@ -97,21 +93,10 @@ class _Block:
         lost = tuple(place for place in call.places if place not in found)
         companies = filter(None, [lost] if found else [lost[::2], lost[1::2]])
         smaller = (call_for(self.spec, self.texts, company, self.voting, vote=vote) for company in companies)
-        again = [ballots for (ballots,) in await _all(self._ask(each) for each in smaller)]
+        again = [ballots for (ballots,) in await all_of(self._ask(each) for each in smaller)]
         repeats = {place: _repeated(ballot, lost_usd) for each in again for place, ballot in each.items()}
         return found | repeats
 
 
 def _repeated(ballot: Ballot, lost_usd: float) -> Ballot:
     return replace(ballot, is_repeat=True, cost_usd=ballot.cost_usd + lost_usd)
-
-
-async def _all(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Everything at the same time, in order; a bug in one ends the others."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_awaited(each)) for each in work]
-    return [task.result() for task in tasks]
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from random import Random
 
@@ -191,13 +192,11 @@ def deal(trials: Sequence[Trial], *, together: int, shown: int, demonstrations: 
     """
     order = list(trials)
     chance(seed, "deal", len(order)).shuffle(order)
+    spare = demonstrations - shown
     calls: list[list[Trial]] = []
     for trial in order:
-        alone = addresses_the_judge(trial.row)
-        call = None if alone else next((each for each in calls if _has_room(each, trial, together)), None)
-        spare = demonstrations - shown
-        if call is not None and trial.anchor < demonstrations:
-            call = call if sum(each.anchor < demonstrations for each in call) < spare else None
+        fits = partial(_has_room, trial, together=together, demonstrations=demonstrations, spare=spare)
+        call = None if addresses_the_judge(trial.row) else next(filter(fits, calls), None)
         if call is None:
             calls.append([trial])
         else:
@@ -205,10 +204,11 @@ def deal(trials: Sequence[Trial], *, together: int, shown: int, demonstrations: 
     return calls
 
 
-def _has_room(call: Sequence[Trial], trial: Trial, together: int) -> bool:
+def _has_room(trial: Trial, call: Sequence[Trial], *, together: int, demonstrations: int, spare: int) -> bool:
     if len(call) >= together or any(each.anchor == trial.anchor for each in call):
         return False
-    return not addresses_the_judge(call[0].row)
+    has_spare = trial.anchor >= demonstrations or sum(each.anchor < demonstrations for each in call) < spare
+    return has_spare and not addresses_the_judge(call[0].row)
 
 
 # -- what came of them

@@ -6,14 +6,12 @@ once more, and then passes as it would without a judge: a judge that fails costs
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
-from agents.asks import Asks, attempt, coldest, question_of, takes_schema
+from agents.asks import Asks, all_of, attempt, coldest, question_of, takes_schema
 from agents.ballots import Annotation, may_be_one_of_them
 from agents.calibration import (
     LEAST_ANCHORS,
@@ -32,8 +30,6 @@ from engine.errors import RequestFailed, SmeltError
 from engine.messages import Outcome
 
 __all__ = ["Judge", "Judged", "calibrate", "judged", "verdicts"]
-
-T = TypeVar("T")
 
 TOGETHER = 8  # rows that may share a call
 LONGEST_JUDGED = 200_000  # characters; what is set aside for one longer row would end a small budget for all others
@@ -82,7 +78,7 @@ async def calibrate(asks: Asks, spec: Spec, given: Sequence[Pair], *, seed: int)
     )
     trials = trials_of(spec, anchors, seed=seed)
     calls = deal(trials, together=judge.together, shown=shown, demonstrations=len(demonstrations), seed=seed)
-    asked = await _all(_tried(asks, judge, call, demonstrations, seed) for call in calls)
+    asked = await all_of(_tried(asks, judge, call, demonstrations, seed) for call in calls)
     ended = {
         trial: one for call, several in zip(calls, asked, strict=True) for trial, one in zip(call, several, strict=True)
     }
@@ -141,7 +137,7 @@ async def verdicts(asks: Asks, judge: Judge, rows: Sequence[Pair]) -> list[Judge
     readable = [place for place, row in enumerate(rows) if length_of(row) <= LONGEST_JUDGED]
     companions = companies([rows[place] for place in readable], together=judge.together)
     calls = [[readable[place] for place in company] for company in companions]
-    asked = await _all(_company(asks, judge, [rows[place] for place in call]) for call in calls)
+    asked = await all_of(_company(asks, judge, [rows[place] for place in call]) for call in calls)
     found = {
         place: one for call, several in zip(calls, asked, strict=True) for place, one in zip(call, several, strict=True)
     }
@@ -160,7 +156,7 @@ async def _company(asks: Asks, judge: Judge, rows: Sequence[Pair]) -> list[Judge
     silent = [place for place, one in enumerate(ended) if one.verdict is None and one.error is None]
     if len(rows) == 1 or not (outcome.reply or may_be_one_of_them(outcome.error)):
         return ended
-    again = await _all(_company(asks, judge, [rows[place]]) for place in silent)
+    again = await all_of(_company(asks, judge, [rows[place]]) for place in silent)
     for place, (alone,) in zip(silent, again, strict=True):
         ended[place] = replace(alone, cost_usd=alone.cost_usd + paid)
     return ended
@@ -179,14 +175,3 @@ def _read(outcome: Outcome, judge: Judge, rows: Sequence[Pair]) -> list[Judged]:
     threshold = judge.calibration.threshold
     verdicts = (found.get(number) for number in range(1, len(rows) + 1))
     return [Judged(verdict=each and told(each, refused=each.score < threshold)) for each in verdicts]
-
-
-async def _all(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Everything at the same time, in order; a bug in one ends the others."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_awaited(each)) for each in work]
-    return [task.result() for task in tasks]
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work
