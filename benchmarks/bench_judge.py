@@ -1,39 +1,57 @@
 """Claim: a judge that is right nine times in ten raises the share of right rows among those that are kept, in every
 world; whether that is worth its price against more votes is shown, and claimed by nobody.
 
-What is compared is a way of making the same number of rows: by one label, by votes, and by either of them with a judge
-that is the teacher itself, asked in another way. Every way is the pipeline's own `synthesize`; the judge is calibrated
-on the prompt's demonstrations as a run does it, and that is paid for too. What is counted is how many of the rows that
-are kept have the right answer, by the world's truth, and how many rows a dollar buys: all of them, and the right ones.
+What is compared is a way of making the same number of rows: by one label, by votes, and by either of them with a judge.
+Every way is the pipeline's own `synthesize`; the judge is calibrated on the prompt's demonstrations as a run does it,
+and that is paid for too. What is counted is how many of the rows that are kept have the right answer, by the world's
+truth, and how many rows a dollar buys: all of them, and the right ones.
 
-Worlds are simulated and so is their judge: it errs in one row of ten, more often where inputs are harder, and not in
-the same rows as the teacher. A real one shares errors with the teacher that voting cannot mend either, or is a better
-model and mends them: neither is measured here. All of it runs on a clock that does not wait.
+There are two regimes. In the usual one the teacher slips: each label is wrong by chance, more often where inputs are
+harder, and so is each verdict, of the teacher itself, in one row of ten. With blind spots, one input in twelve is also
+labelled wrong each time, whoever votes; a judge that is the same model has the same spots, another one has its own.
+How large they are in real teachers was not measured. All of it runs on a clock that does not wait.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from agents.calibration import Calibration
+from agents.demo.countries.world import World as Countries
+from agents.demo.intents.measured import World as Intents
+from agents.demo.passages.world import World as Questions
+from agents.demo.teacher import USUAL_VICES
 from agents.judge import calibrate
 from agents.judging import usable
 from agents.parse import parse, read_prompt
-from agents.records import Spec
+from agents.records import Example, Reject, Spec
 from agents.synthesis import Settings, Synthesis
 from agents.synthesize import synthesize
 from agents.truth import truth_of
-from engine import Budget, Engine, Events
+from engine import Budget, Engine, Events, SystemClock
 from engine.fakes import virtual_time
+from engine.providers.simulated import Simulated, World
 
-WORLDS = {"countries": "countries", "passages": "passages", "measured-intents": "intents"}  # {world: its prompt}
+Make = Callable[..., World]
+
 SEEDS = (0, 1, 2)
 ROWS = 600
+BLIND = 1 / 12
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A world, the folder of its prompt, and how many inputs its teacher is blind to."""
+
+    make: Make
+    prompt: str
+    blind: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +59,21 @@ class Way:
     """A way of making rows."""
 
     votes: int
-    is_judged: bool
+    judge: Literal["", "judged", "judged by another"] = ""
 
     def __str__(self) -> str:
-        return f"{self.votes} vote{'s' if self.votes > 1 else ''}{', judged' if self.is_judged else ''}"
+        return f"{self.votes} vote{'s' if self.votes > 1 else ''}{self.judge and f', {self.judge}'}"
 
 
-WAYS = (Way(1, False), Way(1, True), Way(3, False), Way(3, True), Way(5, False))
+SCENES = {
+    "countries": Scene(Countries, "countries"),
+    "passages": Scene(Questions, "passages"),
+    "measured-intents": Scene(Intents, "intents"),
+    "countries, blind spots": Scene(Countries, "countries", BLIND),
+    "measured-intents, blind spots": Scene(Intents, "intents", BLIND),
+}
+USUAL = (Way(1), Way(1, "judged"), Way(3), Way(3, "judged"), Way(5))
+BLIND_WAYS = (Way(3), Way(5), Way(3, "judged"), Way(3, "judged by another"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +90,21 @@ class Measured:
 
 
 def main() -> None:
-    table = {world: {str(way): measure(world, way) for way in WAYS} for world in WORLDS}
-    print(f"{'world':<17} {'way':<16} {'rows right':>10} {'rows/$':>8} {'right/$':>8} {'refused':>8} {'rightly':>8}")
+    table = {
+        name: {str(way): measure(scene, way) for way in (BLIND_WAYS if scene.blind else USUAL)}
+        for name, scene in SCENES.items()
+    }
+    print(f"{'world':<29} {'way':<26} {'rows right':>10} {'rows/$':>8} {'right/$':>8} {'refused':>8} {'rightly':>8}")
     for world, ways in table.items():
         for way, row in ways.items():
             refused = f"{row.refused:>8.3f} {row.refused_wrong:>8.3f}" if row.is_used else ""
             money = f"{row.rows_a_dollar:>8,.0f} {row.right_rows_a_dollar:>8,.0f}"
-            print(f"{world:<17} {way:<16} {row.right:>10.4f} {money} {refused}")
+            print(f"{world:<29} {way:<26} {row.right:>10.4f} {money} {refused}")
     gains = {
         f"{world}, {votes}": round(ways[f"{votes}, judged"].right - ways[votes].right, 4)
         for world, ways in table.items()
         for votes in ("1 vote", "3 votes")
+        if not SCENES[world].blind
     }
     holds = all(gain > 0 for gain in gains.values())
     print(f"a judge raises the share of right rows everywhere: {'holds' if holds else 'DOES NOT HOLD'} {gains}")
@@ -82,37 +112,42 @@ def main() -> None:
     print(json.dumps({"benchmark": "judge", "seeds": SEEDS, "rows": ROWS, "holds": holds, "gains": gains} | figures))
 
 
-def measure(world: str, way: Way) -> Measured:
-    folder = Path(str(files("agents.demo") / WORLDS[world]))
-    spec = parse(read_prompt(folder / "prompt.md"))
-    runs = [virtual_time.run(make(spec, world, way, seed=seed)) for seed in SEEDS]
+def measure(scene: Scene, way: Way) -> Measured:
+    spec = parse(read_prompt(Path(str(files("agents.demo") / scene.prompt / "prompt.md"))))
+    runs = [virtual_time.run(make(spec, scene, way, seed=seed)) for seed in SEEDS]
     means = (round(statistics.mean(getattr(run, each.name) for run in runs), 4) for each in fields(Measured))
     return Measured(**dict(zip((each.name for each in fields(Measured)), means, strict=True)))
 
 
-async def make(spec: Spec, world: str, way: Way, *, seed: int) -> Measured:
-    async with Engine(f"simulated/{world}", budget=Budget(usd=100), seed=seed) as engine:
-        judge = await calibrate(engine, spec, (), seed=seed) if way.is_judged else None
+async def make(spec: Spec, scene: Scene, way: Way, *, seed: int) -> Measured:
+    vices = replace(USUAL_VICES, blind=scene.blind)
+    teacher = Simulated(scene.make(seed, vices=vices), SystemClock())
+    others = Simulated(scene.make(seed + len(SEEDS), vices=vices), SystemClock())
+    by_tag = {"judge": others} if way.judge == "judged by another" else {}
+    async with Engine(teacher, by_tag=by_tag, budget=Budget(usd=100), seed=seed) as engine:
+        judge = await calibrate(engine, spec, (), seed=seed) if way.judge else None
         settings = Settings(examples=ROWS, votes=way.votes, seed=seed)
         made = await synthesize(engine, spec, settings=settings, events=Events(), judge=usable(judge))
-        assert engine.world is not None, "a simulated model has a world"
-        right = [truth_of(engine.world, spec, row.input) == row.output for row in made.examples]
-        figures = engine.statistics()
-        wrongly = [
-            truth_of(engine.world, spec, row.input) == row.output for row in made.rejects if row.reason == "judge"
-        ]
-    return measured(made, right, wrongly, usd=figures.cost_usd, calibration=judge.calibration if judge else None)
+        kept = [is_right(engine, spec, row) for row in made.examples]
+        refused = [is_right(engine, spec, row) for row in made.rejects if row.reason == "judge"]
+        usd = engine.statistics().cost_usd
+    return measured(made, kept, refused, usd=usd, calibration=judge.calibration if judge else None)
+
+
+def is_right(engine: Engine, spec: Spec, row: Example | Reject) -> bool:
+    assert engine.world is not None, "a simulated model has a world"
+    return truth_of(engine.world, spec, row.input) == row.output
 
 
 def measured(
-    made: Synthesis, right: Sequence[bool], wrongly: Sequence[bool], *, usd: float, calibration: Calibration | None
+    made: Synthesis, right: Sequence[bool], refused: Sequence[bool], *, usd: float, calibration: Calibration | None
 ) -> Measured:
     return Measured(
         right=sum(right) / len(right),
         rows_a_dollar=len(right) / usd,
         right_rows_a_dollar=sum(right) / usd,
-        refused=len(wrongly) / (len(made.examples) + len(wrongly)),
-        refused_wrong=1 - sum(wrongly) / len(wrongly) if wrongly else 0.0,
+        refused=len(refused) / (len(made.examples) + len(refused)),
+        refused_wrong=1 - sum(refused) / len(refused) if refused else 0.0,
         calibration_usd=calibration.cost_usd if calibration else 0.0,
         is_used=float(calibration is not None and calibration.is_used),
     )

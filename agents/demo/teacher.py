@@ -77,6 +77,7 @@ class Vices:
 
     wrong_label: float = 0.06  # of an input of hardness 1; grows with heat and hardness
     worst_label: float = 0.45  # but no input is labelled wrong more often than this
+    blind: float = 0.0  # of inputs: what it takes for right is not, each time it is asked, and also when it judges
     broken_label: float = 0.03  # right, in a form that nobody asked for; grows with heat
     refusal: float = 0.008  # of a label; of a generation half as often
     stubborn: float = 0.1  # of a second label for the same words: the first one again
@@ -250,7 +251,7 @@ class Teacher:
         if isinstance(asked, AnnotateMany):
             return self._labels(asked, subject, rng, mood, temperature=temperature)
         if isinstance(asked, Check):
-            bench = Bench(right=subject.right, hardness=subject.hardness, vices=self.vices)
+            bench = Bench(right=lambda text: self._belief(text, subject), hardness=subject.hardness, vices=self.vices)
             return verdicts_on(asked.rows[:_MOST_INPUTS], bench, rng)
         return self._inputs(asked, subject, rng, temperature=temperature)
 
@@ -263,9 +264,15 @@ class Teacher:
         if rng.random() < vices.refusal * hot:
             return refuse(rng)
         risk = min(vices.worst_label, vices.wrong_label * hot * trouble * subject.hardness(text))
-        label = "" if rng.random() < risk else subject.right(text)
+        label = "" if rng.random() < risk else self._belief(text, subject)
         label = label or subject.wrong(text, rng)  # also where nothing would be right
         return break_label(label, rng) if rng.random() < vices.broken_label * hot else label
+
+    def _belief(self, text: str, subject: Subject) -> str:
+        """What this teacher takes for right."""
+        if self.vices.blind and (mind := Random(f"{self.seed}|{text!r}")).random() < self.vices.blind:
+            return subject.wrong(text, mind)
+        return subject.right(text)
 
     def _labels(self, asked: AnnotateMany, subject: Subject, rng: Random, mood: Random, *, temperature: float) -> str:
         """Every input as if it stood alone, but worse and worse; then the slips of whoever fills in a list."""
