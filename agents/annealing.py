@@ -7,7 +7,7 @@ A schedule knows counts and temperatures, no request and no text. All of them st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,7 @@ __all__ = [
     "Cosine",
     "Feedback",
     "Happened",
+    "Heats",
     "Linear",
     "Schedule",
     "examples_shown",
@@ -75,7 +76,7 @@ def examples_shown(share: float, *, usual: int) -> int:
 class Happened:
     """The run so far (`accepted` of `wanted`), and what became of the drafts of the latest request.
 
-    `rejects` are those left out for any reason but being a duplicate.
+    `rejects` are those left out for what they are, and not for being there already or for their label.
     """
 
     accepted: int
@@ -162,6 +163,34 @@ class Feedback:
             return self.band.hold(current)
         pull = (happened.duplicates - happened.rejects) / happened.drafts
         return self.band.hold(current + GAIN * (self.band.high - self.band.low) * pull)
+
+
+class Heats:
+    """How hot to ask for inputs of one kind or another: half of it is what suits all, half what suits these kinds.
+
+        heats = Heats(Feedback())
+        heats.notify(["about ships"], happened)  # nothing but duplicates
+        heats.at(["about ships"])                # hotter, and hotter than what is asked about mills
+
+    Kinds are what inputs are asked to be on some axes of variation. Each has a temperature that its own requests move;
+    it begins where the one of all has come to. Without kinds there is that one alone.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._own: dict[str, float] = {}
+        self.common = schedule.first
+
+    def at(self, kinds: Sequence[str]) -> float:
+        """How hot a request for inputs of these kinds is asked."""
+        own = [self._own.get(kind, self.common) for kind in kinds] or [self.common]
+        return (self.common + sum(own) / len(own)) / 2
+
+    def notify(self, kinds: Sequence[str], happened: Happened) -> None:
+        """A request for inputs of these kinds has ended."""
+        for kind in kinds:
+            self._own[kind] = self._schedule.next(self._own.get(kind, self.common), happened)
+        self.common = self._schedule.next(self.common, happened)
 
 
 SCHEDULES: Mapping[str, Callable[[Band], Schedule]] = {

@@ -14,7 +14,7 @@ from agents.language import language_name
 from agents.lists import numbered, read_labels
 from agents.prompts import fill
 from agents.records import Pair, RejectReason, Spec, Vote
-from agents.vote import lasting, normaliser, tally, votes_to_ask
+from agents.vote import Aim, lasting, normaliser, tally, votes_to_ask
 from engine.batching import Choice, items_that_pay, merged
 from engine.errors import ContentFiltered, DeadlineExceeded, ProviderUnavailable, RequestFailed, SmeltError, UserError
 from engine.messages import FinishReason, Message, Outcome, Request
@@ -49,7 +49,8 @@ class Voting:
     `together` is how many inputs may share a call, where sharing pays: the instruction and the demonstrations are then
     paid once for all of them. With `sampled`, the votes of a round are the n completions of one request. They then
     share their demonstrations and their company, and err together more often. `weights` say what a model's vote counts
-    for where several label, at most 1, which is what those count for that are not named.
+    for where several label, at most 1, which is what those count for that are not named. `aim` is what the inputs were
+    written for, where that is as good as a vote.
     """
 
     votes: int = 3
@@ -59,6 +60,7 @@ class Voting:
     together: int = 1
     sampled: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
+    aim: Aim | None = None
 
     def __post_init__(self) -> None:
         for model, weight in self.weights.items():
@@ -194,7 +196,8 @@ def _votes_wanted(ballots: Sequence[Ballot], spec: Spec, voting: Voting) -> int:
         return 0
     counted = [ballot for ballot in ballots if ballot.label is not None]
     labels = list(map(normaliser(spec), _labels(counted)))
-    return votes_to_ask(labels, remaining=voting.votes - len(ballots), weights=voting.weights_of(counted))
+    weights = voting.weights_of(counted)
+    return votes_to_ask(labels, remaining=voting.votes - len(ballots), weights=weights, aim=voting.aim)
 
 
 def _labels(ballots: Sequence[Ballot]) -> list[str]:
@@ -286,7 +289,9 @@ def annotation_of(spec: Spec, text: str, ballots: Sequence[Ballot], voting: Voti
         error=error,
         repeats=sum(ballot.is_repeat for ballot in ballots),
         cost_usd=cost_usd,
-        lasting=lasting(labels, remaining=voting.votes - len(ballots), weights=voting.weights_of(counted)),
+        lasting=lasting(
+            labels, remaining=voting.votes - len(ballots), weights=voting.weights_of(counted), aim=voting.aim
+        ),
     )
 
 

@@ -122,7 +122,7 @@ class Configuration:
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
     per_request: int = 8
-    labels_per_call: int = 8
+    labels_per_call: int = 16
     sampled_votes: bool = False
     judge: bool = False  # labelled rows are judged before they are kept, where that is shown to be of use
     annealing: str = "feedback"  # feedback | linear | cosine | constant

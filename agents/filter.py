@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from agents.anatomy import context_name, form_of, split_fields, stands_in
-from agents.language import guess_language, may_be_the_same
+from agents.anatomy import asked_name, context_name, form_of, split_fields, stands_in
 from agents.records import RejectReason, Spec
+from agents.spoken import answer_language, foreign, input_language
 from agents.stock_phrases import BOILERPLATE, PLACEHOLDERS, REFUSALS
 from agents.vote import fits_spec
 from engine.duplicates import NearDuplicates
@@ -39,20 +39,8 @@ __all__ = [
 LEAST_LIMIT, MOST_LIMIT = 1000, 20_000  # characters that any input may have; that none may have
 LEAST_AGREEMENT = 0.5  # the winner's share of the votes must lie above
 NO_INPUT = frozenset({"n/a", "none", "null", "nan", "undefined", "..."})  # what teachers write instead of one
-# Characters from which on the language of an input is guessed. A script tells at once; in the Latin one a few small
-# words do, and in shorter texts those of another language may happen to stand.
-LEAST_LETTERS, LEAST_LATIN = 20, 200
 TIMES_LONGEST = 10  # how many times the longest demonstration is absurdly long
-# The share of demonstrations that must seem to be in a language before others may be held to it: one in ten may be a
-# name or a number, which is in none. A task about languages shows several.
-MOSTLY_SPOKEN = 0.8
-MOST_LOOKED_AT = 500  # demonstrations; more say the same
-
-# Where nothing is shown, inputs may be in any language if the instruction speaks of languages.
-OF_LANGUAGES = re.compile(
-    r"languag|translat|lingu|sprach|langue|idioma|язык|перев[её]|语言|翻译|言語|翻訳|언어|번역",
-    re.IGNORECASE,
-)
+LEAST_QUESTIONS = 4  # demonstrations, each asking another question, before no question may come twice
 
 QUOTES = "\"'`“”‘’«»"
 
@@ -115,9 +103,10 @@ class Known:
     """What rows are judged by: the task, the texts that must not leak into it, the rows accepted so far.
 
     With `extractive`, answers must stand in their context. `fields` are the parts that every input has ("Question",
-    "Context"); `language` is the one that inputs must be in, `output_language` the one of answers. `horizon` limits the
-    accepted rows to the first so many: a row that is judged while others are under way must not depend on which of them
-    came first, so it is judged by what was known at a fixed point.
+    "Context"), `asked` the one that must be another in every row. `language` is the one that inputs must be in,
+    `output_language` the one of answers. `horizon` limits the accepted rows to the first so many: a row that is judged
+    while others are under way must not depend on which of them came first, so it is judged by what was known at a fixed
+    point.
     """
 
     spec: Spec
@@ -130,11 +119,22 @@ class Known:
     boilerplate: tuple[re.Pattern[str], ...] = ()
     extractive: bool = False
     fields: tuple[str, ...] = ()
+    asked: str | None = None
     language: str | None = None
     output_language: str | None = None
     horizon: int | None = None
     near_horizon: int | None = None
     filtered: bool = True
+
+    def key(self, text: str) -> str:
+        """What must not come twice: the question that an input asks, or all of it."""
+        parts = split_fields(text, self.fields) if self.asked is not None else None
+        return same_text(text if parts is None or self.asked is None else parts[self.asked])
+
+    def add(self, text: str) -> None:
+        """Take in an accepted input."""
+        self.seen.add_nearly(text)
+        self.seen.add(self.key(text))
 
     def at(self, horizon: int) -> Known:
         """The same, as it was when so many rows had been accepted."""
@@ -155,6 +155,7 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = Tru
     inputs = [pair.input for pair in spec.demonstrations]
     outputs = [pair.output for pair in spec.demonstrations]
     own_texts = (*inputs, *outputs, *spec.labels)
+    fields = spec.fields if inputs and all(split_fields(text, spec.fields) for text in inputs) else ()
     known = Known(
         spec=spec,
         seen=Seen(),
@@ -164,9 +165,10 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = Tru
         refusals=_unknown_to(own_texts, REFUSALS),
         placeholders=_unknown_to(own_texts, PLACEHOLDERS),
         boilerplate=_unknown_to(own_texts, BOILERPLATE),
-        fields=spec.fields if inputs and all(split_fields(text, spec.fields) for text in inputs) else (),
-        language=_input_language(spec),
-        output_language=_answer_language(spec),
+        fields=fields,
+        asked=_asked(inputs, fields),
+        language=input_language(spec),
+        output_language=answer_language(spec),
         filtered=filtered,
     )
     extracting = replace(known, extractive=spec.extractive)
@@ -174,24 +176,13 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = Tru
     return known if any(find_context(row, extracting) for row in own_rows) else extracting
 
 
-def _input_language(spec: Spec) -> str | None:
-    """The language that inputs are held to; None for any."""
-    if spec.demonstrations:
-        return spec.language if _is_spoken(spec.language, [pair.input for pair in spec.demonstrations]) else None
-    return None if OF_LANGUAGES.search(spec.instruction[:20_000]) else spec.language
-
-
-def _answer_language(spec: Spec) -> str | None:
-    """The language that answers are held to where they are any text; None for any."""
-    if spec.labels or spec.form != "text" or not spec.demonstrations:
+def _asked(inputs: Sequence[str], fields: tuple[str, ...]) -> str | None:
+    """The part with the question, where there is a context too; one that is asked of several is an instruction."""
+    name = asked_name(fields)
+    if name is None or context_name(fields) is None or len(inputs) < LEAST_QUESTIONS:
         return None
-    language = spec.output_language or spec.language
-    return language if _is_spoken(language, [pair.output for pair in spec.demonstrations]) else None
-
-
-def _is_spoken(language: str, texts: Sequence[str]) -> bool:
-    looked_at = texts[:MOST_LOOKED_AT]
-    return sum(guess_language(text) == language for text in looked_at) >= MOSTLY_SPOKEN * len(looked_at)
+    questions = {same_text((split_fields(text, fields) or {})[name]) for text in inputs}
+    return name if len(questions) == len(inputs) else None
 
 
 def _limit(texts: Sequence[str]) -> int:
@@ -261,20 +252,7 @@ def find_fields(row: Candidate, known: Known) -> str | None:
 
 def find_language(row: Candidate, known: Known) -> str | None:
     """The input or the answer is in another language; short ones are in any."""
-    return _foreign(row.input, known.language) or _foreign(row.output or "", known.output_language)
-
-
-def _foreign(text: str, language: str | None) -> str | None:
-    letters = [one for one in text[:20_000] if one.isalpha()]
-    is_latin = 2 * sum(one < "\u0250" for one in letters) >= len(letters)
-    if language is None or len(text) < (LEAST_LATIN if is_latin else LEAST_LETTERS):
-        return None
-    # Single letters are words of some languages and symbols in all.
-    words = [word for word in text[:20_000].split() if len(word) > 1]
-    halves = {guess_language(" ".join(half)) for half in (words[: len(words) // 2], words[len(words) // 2 :])}
-    if len(halves) > 1 or may_be_the_same(language, spoken := halves.pop()):
-        return None
-    return f"in {spoken}, the task is in {language}"
+    return foreign(row.input, known.language) or foreign(row.output or "", known.output_language)
 
 
 def find_length(row: Candidate, known: Known) -> str | None:
@@ -292,8 +270,10 @@ def find_leak(row: Candidate, known: Known) -> str | None:
 
 
 def find_duplicate(row: Candidate, known: Known) -> str | None:
-    """The same input was accepted before."""
-    return "accepted before" if known.seen.holds(row.input, before=known.horizon) else None
+    """The same input was accepted before, or one with the same question."""
+    if known.seen.holds(row.input, before=known.horizon):
+        return "accepted before"
+    return "asked before" if known.seen.holds(known.key(row.input), before=known.horizon) else None
 
 
 def find_near_duplicate(row: Candidate, known: Known) -> str | None:
@@ -390,8 +370,8 @@ def judge_row(row: Candidate, known: Known) -> Finding | None:
 
 def judge_reply(texts: Sequence[str], known: Known) -> Finding | None:
     """What speaks against all inputs of one reply: each may be too short to tell its language, and all say it."""
-    foreign = _foreign("\n".join(texts), known.language) if known.filtered else None
-    return None if foreign is None else Finding("language", f"with those of the same reply {foreign}")
+    found = foreign("\n".join(texts), known.language) if known.filtered else None
+    return None if found is None else Finding("language", f"with those of the same reply {found}")
 
 
 def judge_label(row: Candidate, known: Known) -> Finding | None:

@@ -19,10 +19,10 @@ from agents.asks import Asks
 from agents.filter import Candidate, Finding, judge_label, make_known
 from agents.inputs import InputRow
 from agents.judge import Judge, judged
+from agents.outcomes import labels_at_once, labels_taste
 from agents.records import RejectReason, Spec, Vote
 from agents.rubric import refusal_of
 from agents.vote import Trust, normaliser
-from engine.batching import Appetite, Taste
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 
 __all__ = [
@@ -41,7 +41,6 @@ WithoutLabel = RejectReason | Literal["budget", "provider"]
 """Why an input has no label: as a row that is left out, or the money or the provider ended the run before it."""
 
 BLOCK = 32  # inputs whose votes are asked for together
-MOST_REPEATED = 1 / 3  # of a block's votes, asked for again because shared calls could not be used
 
 LONGEST_INPUT = 200_000
 """Characters; some fifty thousand tokens, for each of several votes."""
@@ -162,7 +161,7 @@ class _Course:
         self._voting = voting
         self._normalise = normaliser(spec)
         self._trust = Trust()
-        self._together = Appetite(start=voting.together, most=voting.together)
+        self._together = labels_at_once(most=voting.together)
         self._seen: dict[bytes, _Text] = {}  # by digest
         self._inputs = 0  # under way
         self._characters = 0
@@ -252,10 +251,8 @@ class _Course:
 
     def _taste(self, block: _Block, annotations: tuple[Annotation, ...]) -> None:
         """Let the size of calls know what shared ones were like."""
-        votes = sum(annotation.asked for annotation in annotations)
-        repeats = sum(annotation.repeats for annotation in annotations)
         if len(annotations) > 1:
-            taste: Taste = "broken" if repeats > MOST_REPEATED * votes else "good"
+            taste = labels_taste(annotations)
             self._together.notify(asked=block.voting.together, taste=taste)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agents.records import Pair, Spec
 
-__all__ = ["Quota", "Target", "choose_target", "make_plan"]
+__all__ = ["Quota", "Target", "aim_of", "choose_target", "make_plan"]
 
 LEAST_EMPTY, MOST_EMPTY = 0.1, 0.5
 # A target that the teacher cannot write inputs for would stay the most wanted for ever. It is asked for at most this
@@ -32,6 +32,11 @@ class Target:
 
     def __str__(self) -> str:
         return f"not: {self.answer}" if self.negated else self.answer
+
+
+def aim_of(target: Target | None) -> str | None:
+    """The one answer that inputs are asked for, if it is one."""
+    return None if target is None or target.negated else target.answer
 
 
 @dataclass(frozen=True, slots=True)

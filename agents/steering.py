@@ -11,23 +11,24 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from agents.annealing import SHARES, Happened, examples_shown, make_schedule
-from agents.annotate import Annotation
+from agents.annealing import SHARES, Heats, examples_shown, make_schedule
+from agents.annotate import Annotation, Voting
 from agents.axes import AXES_A_REQUEST, choose_attributes
 from agents.ballots import inputs_per_call
 from agents.filter import Candidate, judge_row, make_known, same_text
 from agents.generate import Assignment, build_request, draw_seeds, most_inputs, provenance
 from agents.groups import Brought, Group
 from agents.hard_cases import HardCases
+from agents.outcomes import calls_told, happened_of, inputs_taste, labels_at_once, labels_taste
 from agents.passages import LONGEST, passage_for
-from agents.plan import Target, choose_target, make_plan
+from agents.plan import Target, aim_of, choose_target, make_plan
 from agents.records import Draft, Example, Pair, Reject, RejectReason, Spec, Vote
 from agents.rubric import refusal_of
-from agents.synthesis import Labelling, Settings, StopReason, Synthesis
+from agents.synthesis import LEAST_LAG, Labelling, Settings, StopReason, Synthesis
 from agents.variation import attributes_asked, draw_attributes
-from agents.vote import Trust, normaliser, tally
+from agents.vote import Aims, Trust, normaliser, tally
 from agents.worth import Worth
-from engine.batching import Appetite, Taste
+from engine.batching import Appetite
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 from engine.events import Event, RowAccepted, RowRejected, StageProgressed
 from engine.messages import Request
@@ -37,10 +38,7 @@ __all__ = ["Steering"]
 STAGE = "generate"
 YIELD_WINDOW = 32  # applied groups from which the yield of the next ones is expected
 ASSUMED_GROUPS = 2  # groups taken to have brought everything asked for, before any was measured
-LEAST_WHOLE = 0.75  # of the inputs asked for; with fewer a reply is not whole
-MOST_REPEATED = 1 / 3  # of a group's votes, asked for again because shared calls could not be used
-
-REPEATS: frozenset[RejectReason] = frozenset({"duplicate", "leak"})  # the teacher says what is there already
+IN_FULL = 8  # one group in so many is voted on in full even where one vote has proved to be enough
 
 
 @dataclass(slots=True)
@@ -73,12 +71,12 @@ class Steering:
         self._anchors = [pair.input for pair in spec.demonstrations]
         # Of a temperature, or where the endpoint takes none of how few examples are shown and how much is asked for.
         band = settings.temperatures or SHARES
-        self._schedule, self._hottest = make_schedule(settings.annealing, band=band), band.high
-        self._heat = self._schedule.first
+        self._heats, self._hottest = Heats(make_schedule(settings.annealing, band=band)), band.high
         self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
-        self._labels_at_once = Appetite(start=settings.labels_per_call, most=settings.labels_per_call)
+        self._labels_at_once = labels_at_once(most=settings.labels_per_call)
         self._counted = Counted()
         self._trust = Trust()
+        self._aims = Aims()
         self._normalise = normaliser(spec)
         self._worth = Worth(lag=settings.lag)
         self._has_changed = False  # the way of asking, because rows had become too dear
@@ -136,7 +134,9 @@ class Steering:
         """How many inputs the next group asks for; 0 when none is to be started now."""
         size, start, pending = self._inputs_at_once.size, self._settings.per_request, self._counted.pending.total()
         missing = math.ceil(self._inputs_needed() - pending)
-        if missing <= 0 or (pending and pending + size > self._settings.most_under_way):
+        # Twice as many are begun as have ended: what is under way is asked before anything was learnt from the others.
+        most = min(self._settings.most_under_way, LEAST_LAG * start + sum(self._asked))
+        if missing <= 0 or (pending and pending + size > most):
             return 0
         return min(size, max(start, missing))
 
@@ -148,18 +148,18 @@ class Steering:
 
     def _build_one(self, count: int) -> Group:
         settings, counted = self._settings, self._counted
-        target, seeds = self._next_target(), self._next_seeds()
+        target, seeds, attributes = self._next_target(), self._next_seeds(), self._next_attributes()
         assignment = Assignment(
             number=self._built,
             count=min(count, most_inputs(seeds)),
             target=target,
             seeds=seeds,
-            attributes=self._next_attributes(),
+            attributes=attributes,
             case=self._hard.choose(self._built, target=target, rows=len(self._examples) + counted.pending.total()),
             passage=passage_for(settings.passages, self._built),
             rows=self._rows(seeds) if settings.joint else None,
             completions=settings.completions if settings.joint else 1,
-            temperature=None if settings.temperatures is None else self._heat,
+            temperature=None if settings.temperatures is None else self._heat(attributes),
         )
         self._built += 1
         counted.asked[target] += 1
@@ -170,8 +170,21 @@ class Steering:
             request=self._told_apart(build_request(self._spec, assignment)),
             spec=self._spec,
             known=self._known.now(),
-            voting=replace(settings.voting, together=self._labels_at_once.size, weights=self._trust.weights),
+            voting=self._voting(assignment),
         )
+
+    def _voting(self, assignment: Assignment) -> Voting:
+        """How the inputs are voted on: in full what is hard on purpose, and now and then a group, to go on learning."""
+        in_full = assignment.case is not None or assignment.number % IN_FULL == 0
+        return replace(
+            self._settings.voting,
+            together=self._labels_at_once.size,
+            weights=self._trust.weights,
+            aim=None if in_full else self._aims.aim(aim_of(assignment.target)),
+        )
+
+    def _heat(self, attributes: Sequence[str] = ()) -> float:
+        return self._hottest if self._has_changed else self._heats.at(self._kinds(attributes))
 
     def _next_target(self) -> Target | None:
         return choose_target(
@@ -205,7 +218,7 @@ class Steering:
         self._counted.attributes.update(chosen)
         if settings.temperatures is not None:
             return chosen
-        return (*chosen, *draw_attributes(self._heat, seed=settings.seed, number=self._built))
+        return (*chosen, *draw_attributes(self._heat(), seed=settings.seed, number=self._built))
 
     def _rows(self, seeds: Sequence[str]) -> tuple[Pair, ...]:
         """The seeds with their answers."""
@@ -214,7 +227,7 @@ class Steering:
     @property
     def _examples_shown(self) -> int:
         usual = self._settings.seeds_shown
-        return usual if self._settings.temperatures is not None else examples_shown(self._heat, usual=usual)
+        return usual if self._settings.temperatures is not None else examples_shown(self._heat(), usual=usual)
 
     def _told_apart(self, request: Request) -> Request:
         """With few seeds, requests may read the same and are still meant to be several."""
@@ -237,7 +250,7 @@ class Steering:
             if draft.output is not None:
                 self._ballots[same_text(draft.input)].append(draft.output)
             if not self._is_enough:
-                self._judge(draft, ended)
+                self._judge(draft, ended, brought.group)
         examples, rejects = self._examples[kept:], self._rejects[left_out:]
         reasons = [reject.reason for reject in rejects]
         self._hard.notify_judged(assignment.case, inputs=assignment.inputs, rows=len(examples))
@@ -245,12 +258,12 @@ class Steering:
         self._yields.append(len(examples))
         self._temperatures.append(assignment.temperature)
         self._costs_usd.append(brought.cost_usd)
-        self._anneal(kept=len(examples), reasons=reasons)
+        self._anneal(assignment, kept=len(examples), reasons=reasons)
         self._heed(brought, rows=len(examples))
         self._taste(brought, reasons)
         return self._news(examples, rejects)
 
-    def _judge(self, draft: Draft, ended: Reject | Annotation) -> None:
+    def _judge(self, draft: Draft, ended: Reject | Annotation, group: Group) -> None:
         if isinstance(ended, Reject):
             self._rejects.append(ended)
             return
@@ -261,6 +274,8 @@ class Steering:
             self._trust.notify(list(map(self._normalise, ended.vote.samples)), ended.vote.models)
             accepted = self._judge_voted(draft, ended.vote)
             first = ended.first if ended.first is not None else ended.vote.winner
+            if group.voting.aim is None:
+                self._aims.notify(aim_of(group.assignment.target), first=first, winner=ended.vote.winner)
             self._labellings.append(
                 Labelling(draft.input, first, ended.vote.winner, ended.vote.agreement, accepted, ended.lasting)
             )
@@ -273,24 +288,26 @@ class Steering:
             where = draft.provenance
             self._rejects.append(Reject(draft.input, vote.winner, finding.reason, where, finding.detail, vote.verdict))
             return False
-        self._known.seen.add_nearly(draft.input)
+        self._known.add(draft.input)
         self._counted.outputs[vote.winner] += 1
         self._inputs.append(draft.input)
         self._answers[draft.input] = vote.winner
         self._examples.append(Example(draft.input, vote.winner, vote, draft.provenance))
         return True
 
-    def _anneal(self, *, kept: int, reasons: Sequence[RejectReason]) -> None:
-        repeated = sum(reason in REPEATS for reason in reasons)
-        bad = sum(reason not in REPEATS and reason != "failed" for reason in reasons)
-        happened = Happened(
+    def _anneal(self, assignment: Assignment, *, kept: int, reasons: Sequence[RejectReason]) -> None:
+        happened = happened_of(
+            reasons,
+            kept=kept,
             accepted=len(self._examples),
             wanted=self._settings.examples,
-            drafts=kept + repeated + bad,
-            duplicates=repeated,
-            rejects=bad,
+            is_joint=assignment.rows is not None,
         )
-        self._heat = self._hottest if self._has_changed else self._schedule.next(self._heat, happened)
+        self._heats.notify(self._kinds(assignment.attributes), happened)
+
+    def _kinds(self, attributes: Sequence[str]) -> Sequence[str]:
+        """What has a temperature of its own: only feedback can tell one kind from another."""
+        return attributes if self._settings.annealing == "feedback" else ()
 
     def _heed(self, brought: Brought, *, rows: int) -> None:
         """Ask in another way, or stop, when rows have become too dear. What an error ended says nothing about it."""
@@ -304,21 +321,18 @@ class Steering:
         """Let the sizes of calls know what these were like. What failed or was refused says nothing about them."""
         if brought.generated.error is None and brought.generated.reason not in ("refusal", "failed"):
             asked = brought.group.assignment.count
-            self._inputs_at_once.notify(asked=asked, taste=_taste_of(len(brought.drafts), asked, reasons))
-        annotations = brought.annotations
-        votes = sum(annotation.asked for annotation in annotations)
-        if len(annotations) > 1:
-            repeats = sum(annotation.repeats for annotation in annotations)
-            taste: Taste = "broken" if repeats > MOST_REPEATED * votes else "good"
-            self._labels_at_once.notify(asked=brought.group.voting.together, taste=taste)
+            taste = inputs_taste(reasons, drafts=len(brought.drafts), asked=asked)
+            self._inputs_at_once.notify(asked=asked, taste=taste)
+        if len(brought.annotations) > 1:
+            self._labels_at_once.notify(asked=brought.group.voting.together, taste=labels_taste(brought.annotations))
 
     def _news(self, examples: Sequence[Example], rejects: Sequence[Reject]) -> list[Event]:
         facts = [("requests", str(len(self._yields)))]
         if self._settings.temperatures is not None:
-            facts.append(("temperature", f"{self._heat:.2f}"))
+            facts.append(("temperature", f"{self._heat():.2f}"))
         else:
             facts.append(("examples shown", str(self._examples_shown)))
-            facts.append(("attributes asked for", str(attributes_asked(self._heat))))
+            facts.append(("attributes asked for", str(attributes_asked(self._heat()))))
         return [
             *(RowAccepted(example.input, example.output) for example in examples),
             *(RowRejected(reject.reason) for reject in rejects),
@@ -364,11 +378,7 @@ class Steering:
         inputs, labels = self._inputs_at_once, self._labels_at_once
         latest = self._inputs[-inputs.size :] or self._anchors
         choice = inputs_per_call(self._spec, latest, replace(self._settings.voting, together=labels.size))
-        was_cut = choice.items == labels.size < self._settings.labels_per_call
-        return (
-            f"a request asks for {inputs.size} inputs ({inputs.why}), "
-            f"a call labels {choice.items} ({labels.why if was_cut else choice.why})"
-        )
+        return calls_told(inputs, labels, choice, most=self._settings.labels_per_call)
 
     def _ending(self) -> tuple[StopReason, str]:
         made = f"{len(self._examples)} of {self._settings.examples} rows"
@@ -390,10 +400,3 @@ class Steering:
         since = len(self._yields) - self._settings.patience
         late = Counter(reject.reason for reject in self._rejects if reject.provenance.request >= since)
         return f" (mostly: {late.most_common(1)[0][0]})" if late else ""
-
-
-def _taste_of(drafts: int, asked: int, reasons: Sequence[RejectReason]) -> Taste:
-    """What a reply with drafts was like."""
-    if drafts < LEAST_WHOLE * asked:
-        return "broken"
-    return "stale" if 2 * sum(reason in REPEATS for reason in reasons) > drafts else "good"

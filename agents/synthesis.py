@@ -15,7 +15,7 @@ from agents.records import Example, Reject
 from engine.errors import BudgetReached, ProviderRefused
 from engine.providers import Capabilities
 
-__all__ = ["Labelling", "Settings", "StopReason", "Synthesis"]
+__all__ = ["LEAST_LAG", "Labelling", "Settings", "StopReason", "Synthesis"]
 
 LEAST_LAG, MOST_LAG = 8, 128
 
@@ -46,7 +46,7 @@ class Settings:
     examples: int = 2000
     per_request: int = 8
     growth: int = 4
-    labels_per_call: int = 8
+    labels_per_call: int = 16
     votes: int = 3
     sampled: bool = False
     annealing: str = "feedback"  # feedback | linear | cosine | constant

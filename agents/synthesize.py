@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from agents.annotate import Annotation, annotate_all
 from agents.asks import Asks
-from agents.filter import Candidate, Finding, judge_input, judge_reply, judge_row, same_text
+from agents.filter import Candidate, Finding, judge_input, judge_reply, judge_row
 from agents.generate import generate
 from agents.groups import Brought, Group
 from agents.judge import Judge, judged
@@ -123,6 +123,6 @@ def _reject_at_sight(drafts: Sequence[Draft], group: Group) -> list[Reject | Non
 def _reject_one(draft: Draft, earlier: Sequence[Draft], whole: Finding | None, group: Group) -> Reject | None:
     if (finding := judge_input(draft.input, group.known) or whole) is not None:
         return Reject(draft.input, None, finding.reason, draft.provenance, finding.detail)
-    if same_text(draft.input) in {same_text(other.input) for other in earlier}:
+    if group.known.key(draft.input) in {group.known.key(other.input) for other in earlier}:
         return Reject(draft.input, None, "duplicate", draft.provenance, "twice in one reply")
     return None

@@ -13,12 +13,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from agents.json_shape import fits
 from agents.records import Spec, Vote
 from engine.patterns import matches
 
-__all__ = ["SURE", "Trust", "confidence", "fits_spec", "lasting", "normaliser", "tally", "votes_to_ask"]
+__all__ = ["SURE", "Aim", "Aims", "Trust", "confidence", "fits_spec", "lasting", "normaliser", "tally", "votes_to_ask"]
 
 SURE = 0.95
 """So likely must a leader be the majority for no more votes to be asked (Aggarwal et al. 2023)."""
@@ -105,21 +106,38 @@ def tally(samples: Sequence[str], normalise: Callable[[str], str], *, weights: S
     return Vote(winner=winner, agreement=agreement, samples=tuple(samples))
 
 
-def votes_to_ask(labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The answer that inputs were written for, and how often a first vote for it was what all votes said (0 to 1)."""
+
+    answer: str
+    lasting: float
+
+
+def votes_to_ask(
+    labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None, aim: Aim | None = None
+) -> int:
     """How many more votes could end it at the earliest; 0 when the leader is safe.
 
     It is when nobody could catch up with it any more, or when it is the majority with 95 % (`confidence`). With three
     votes in all, two are asked, and a third only when they differ; with nine, four in agreement are enough. `weights`
-    are at most 1: so much may each vote weigh that is still to come.
+    are at most 1: so much may each vote weigh that is still to come. With an `aim`, one is asked, and no other when it
+    says what the input was written for.
     """
+    if aim is not None and len(labels) < 2 and (not labels or labels[0] == aim.answer):
+        return min(remaining, 1 - len(labels))
     counts = sorted(_counted(labels, weights).values(), reverse=True)
     leader, second = (*counts, 0.0, 0.0)[:2]
     enough = (more for more in range(remaining) if _is_safe(leader + more, second, remaining=remaining - more))
     return next(enough, remaining)
 
 
-def lasting(labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None) -> float:
+def lasting(
+    labels: Sequence[str], *, remaining: int, weights: Sequence[float] | None = None, aim: Aim | None = None
+) -> float:
     """How likely at least the winner is that of all votes, had the `remaining` been asked for too."""
+    if aim is not None and remaining and list(labels) == [aim.answer]:
+        return aim.lasting
     counts = sorted(_counted(labels, weights).values(), reverse=True)
     leader, second = (*counts, 0.0, 0.0)[:2]
     return 1.0 if not remaining or leader > second + remaining else confidence(leader, second)
@@ -138,6 +156,31 @@ def confidence(leader: float, second: float) -> float:
     ahead, behind = math.floor(leader + 1e-9), math.ceil(second - 1e-9)
     tosses = ahead + behind + 1
     return float(sum(math.comb(tosses, heads) for heads in range(ahead + 1)) / 2**tosses)
+
+
+class Aims:
+    """Which answers inputs can be written for so well that a first vote for it need not be followed by another.
+
+    Whoever writes inputs for an answer overlooks it now and then, and whoever labels errs now and then; that both say
+    the same and are wrong is rare. How rare is counted for each answer, among inputs that were voted on in full.
+    """
+
+    def __init__(self) -> None:
+        self._first: Counter[str] = Counter()
+        self._lasted: Counter[str] = Counter()
+
+    def notify(self, answer: str | None, *, first: str, winner: str) -> None:
+        """The votes in full on an input that was written for this answer: what the first one said, and what all did."""
+        if answer is not None and first == answer:
+            self._first[answer] += 1
+            self._lasted[answer] += winner == answer
+
+    def aim(self, answer: str | None) -> Aim | None:
+        """The answer as an aim, when it has proved to be one; with nothing known, half of all first votes last."""
+        if answer is None:
+            return None
+        share = (self._lasted[answer] + 1) / (self._first[answer] + 2)
+        return Aim(answer, share) if share >= SURE else None
 
 
 class Trust:

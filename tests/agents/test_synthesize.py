@@ -217,7 +217,7 @@ def test_how_full_calls_were_and_why_is_told_once_at_the_end() -> None:
     assert [event.text for event in heard if isinstance(event, Noted)] == [made.calls]
     assert made.calls == (
         "a request asks for 32 inputs (grown: replies were whole and varied at 27), "
-        "a call labels 8 (sharing a prompt of 25 tokens among 8 saves 62% of what is sent)"
+        "a call labels 16 (sharing a prompt of 25 tokens among 16 saves 67% of what is sent)"
     )
     assert alone.calls.endswith("a call labels 1 (one at a time, as it was set)")
 
