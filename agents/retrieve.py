@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agents.asks import Asks
 from agents.choose import (
@@ -28,6 +29,9 @@ from engine.retrieval import (
     load_models,
     model_place,
 )
+
+if TYPE_CHECKING:
+    from engine.retrieval.dense import Encoder
 
 __all__ = [
     "Retrieval",
@@ -75,22 +79,32 @@ class Wishes:
 
 
 def found_models(
-    queries: Sequence[str], wishes: Wishes, *, catalogue: Catalogue[ModelCard] | None = None
+    queries: Sequence[str],
+    wishes: Wishes,
+    *,
+    catalogue: Catalogue[ModelCard] | None = None,
+    encoder: Encoder | None = None,
 ) -> Ranking[ModelCard]:
     """The models of a catalogue, ranked; without one, of the usual."""
     cards = (catalogue or load_models()).cards
     return rank_models(
         queries, cards, place=model_place, language=wishes.language, licences=wishes.licences,
-        max_bytes=wishes.max_bytes, memory=wishes.memory,
+        max_bytes=wishes.max_bytes, memory=wishes.memory, encoder=encoder,
     )  # fmt: skip
 
 
 def found_datasets(
-    queries: Sequence[str], wishes: Wishes, *, catalogue: Catalogue[DatasetCard] | None = None
+    queries: Sequence[str],
+    wishes: Wishes,
+    *,
+    catalogue: Catalogue[DatasetCard] | None = None,
+    encoder: Encoder | None = None,
 ) -> Ranking[DatasetCard]:
     """The data sets of a catalogue, ranked; without one, of the usual."""
     cards = (catalogue or load_datasets()).cards
-    return rank_datasets(queries, cards, place=dataset_place, language=wishes.language, licences=wishes.licences)
+    return rank_datasets(
+        queries, cards, place=dataset_place, language=wishes.language, licences=wishes.licences, encoder=encoder
+    )
 
 
 def model_table(ranking: Ranking[ModelCard], *, top: int = SHOWN) -> list[dict[str, str]]:

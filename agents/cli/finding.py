@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agents.choose import Ranking
     from agents.describe import Thing
     from engine.retrieval import Catalogue, DatasetCard, ModelCard
+    from engine.retrieval.dense import Encoder
     from engine.retrieval.hub import Hub
     from engine.retrieval.refresh import Refreshed
 
@@ -50,6 +51,9 @@ LanguageOption = Annotated[
 HypothesesOption = Annotated[
     int, typer.Option(min=1, max=9, help="With --model: how many descriptions are searched with, and averaged.")
 ]
+EncoderOption = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="A sentence encoder on this machine: search by meaning too.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -74,6 +78,7 @@ def models(
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     hypotheses: HypothesesOption = 1,
+    encoder: EncoderOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -94,7 +99,7 @@ def models(
         language=_wanted(language, spoken), licences=tuple(licence) if licence else None,
         max_bytes=int(max_gb * 1e9), memory=machine_memory(),
     )  # fmt: skip
-    ranking = found_models(queries, wishes, catalogue=cards)
+    ranking = found_models(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
     _show(model_table(ranking, top=top), ranking, title="base models", json=json)
 
 
@@ -115,6 +120,7 @@ def datasets(
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
     hypotheses: HypothesesOption = 1,
+    encoder: EncoderOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -132,7 +138,7 @@ def datasets(
     cards = load_datasets(catalogue)
     _tell_skipped(cards)
     wishes = Wishes(language=_wanted(language, spoken), licences=tuple(licence) if licence else None)
-    ranking = found_datasets(queries, wishes, catalogue=cards)
+    ranking = found_datasets(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
     _show(dataset_table(ranking, top=top), ranking, title="data sets", json=json)
 
 
@@ -141,6 +147,14 @@ def _check_usage(prompt: str | None, *, refresh: bool) -> None:
 
     if prompt is None and not refresh:
         raise UserError("name a prompt to search with, or --refresh to build the large catalogue")
+
+
+def _encoder(folder: Path | None) -> Encoder | None:
+    if folder is None:
+        return None
+    from engine.retrieval.dense import Encoder
+
+    return Encoder(folder)
 
 
 def _wanted(told: str | None, spoken: str) -> str | None:
