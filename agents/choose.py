@@ -44,6 +44,8 @@ MAX_BYTES = 3_000_000_000
 # Weights, gradients and the two moments of the optimizer, each at 4 bytes; what a batch needs comes on top.
 _TRAINING_BYTES = 16
 
+_POPULARITY = 0.05
+
 _MOST_DATASETS = 1000  # of a ranking that is looked through from the top
 
 Card = TypeVar("Card", ModelCard, DatasetCard)
@@ -209,13 +211,18 @@ def _weighted(
     queries = [query] if isinstance(query, str) else list(query)
     search = Search([card.text for card in cards], encoder=encoder)
     words = {hit.position: hit.score for hit in search.find(queries, k=len(cards))}
-    # BM25 times log downloads is Prompt2Model's; from e on, so that a card nobody has fetched yet still counts once.
     scored = [
-        Suited(card, words.get(position, 0.0) * math.log(math.e + card.downloads), position)
-        for position, card in enumerate(cards)
+        Suited(card, words.get(position, 0.0) * _popularity(card), position) for position, card in enumerate(cards)
     ]
     scored.sort(key=lambda suited: (-suited.score, -suited.card.downloads))
     return [replace(suited, why=search.why(queries[0], suited.position)) for suited in scored]
+
+
+def _popularity(card: ModelCard | DatasetCard) -> float:
+    """How much more a card counts for being fetched often: a million times a month, 1.7 times as much."""
+    # BM25 times the logarithm of downloads is Prompt2Model's. It lets a famous card win over the right one; a twentieth
+    # of it put more right cards first than all of it or none did, on the labelled queries whose downloads are known.
+    return 1 + _POPULARITY * math.log1p(card.downloads)
 
 
 @dataclass(frozen=True, slots=True)
