@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from engine.errors import UserError
 from engine.text import meant
 
-__all__ = ["check_writable", "decimal", "flag", "formers", "one_of", "positive", "within"]
+__all__ = ["check_writable", "decimal", "flag", "formers", "names", "one_of", "part", "positive", "within"]
 
 
 def within(name: str, value: int | None, least: int, most: int) -> None:
@@ -27,6 +27,19 @@ def check_writable(name: str, text: str) -> None:
 def positive(name: str, value: float | None) -> None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise UserError(f"{flag(name)} must be above 0 (got {value})")
+
+
+def part(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise UserError(f"{flag(name)} must be from 0 to 1 (got {value})")
+
+
+def names(name: str, told: object) -> tuple[str, ...]:
+    """One name or several, as a file or a flag gives them. Raises UserError for what is none."""
+    several = [told] if isinstance(told, str) else told
+    if not isinstance(several, list | tuple) or not several or not all(isinstance(one, str) and one for one in several):
+        raise UserError(f"option {name!r} must be a name or a list of names (got {told!r})")
+    return tuple(several)
 
 
 def decimal(name: str, value: str | None, *, above_zero: bool, unit: str = " USD") -> None:

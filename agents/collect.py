@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.data_card import DataCard, card_text
-from agents.records import Example, Provenance, Reject, Spec, Verdict
+from agents.records import Example, Origin, Provenance, Reject, Spec, Verdict
 from agents.run_folder import write_whole
 from engine.duplicates import groups
 
@@ -25,6 +25,8 @@ JUDGED = {"judge_score": "int64", "judge_fault": "string", "judge_model": "strin
 """The columns that a judge's verdicts take."""
 
 Tie = tuple[str, int | str]  # what rows may have in common: its kind, and which
+
+STAGES_BY_ORIGIN: Mapping[Origin, str] = {"generated": "generate", "found": "retrieve", "transformed": "transform"}
 
 # The part of the rows that goes where.
 SHARES: Mapping[str, float] = {"test": 0.1, "validation": 0.1, "train": 0.8}
@@ -187,7 +189,11 @@ def _reject_columns(rejects: Sequence[Reject]) -> Columns:
 
 def _provenance_columns(provenances: Sequence[Provenance]) -> Columns:
     return {
-        "stage": ("string", ["generate"] * len(provenances)),
+        "stage": ("string", [STAGES_BY_ORIGIN[source.origin] for source in provenances]),
+        "origin": ("string", [source.origin for source in provenances]),
+        "dataset": ("string", [storable_or_none(source.dataset or None) for source in provenances]),
+        "row": ("int64", [source.row for source in provenances]),
+        "licence": ("string", [storable_or_none(source.licence or None) for source in provenances]),
         "model": ("string", [storable(source.model) for source in provenances]),
         "question": ("string", [source.question for source in provenances]),
         "request": ("int64", [source.request for source in provenances]),

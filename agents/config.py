@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_args, get_type_hints
 
-from agents.checks import check_writable, decimal, flag, formers, one_of, positive, within
+from agents.checks import check_writable, decimal, flag, formers, names, one_of, part, positive, within
 from agents.language import LANGUAGES
 from engine.errors import UserError
 from engine.text import meant
@@ -41,7 +41,7 @@ __all__ = [
 
 MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write", "price_batch")
 
-SPENDING_STAGES = ("parse", "retrieve", "generate", "annotate", "judge")
+SPENDING_STAGES = ("parse", "retrieve", "transform", "generate", "annotate", "judge")
 """Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
 
 PACE = ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline")
@@ -61,6 +61,7 @@ MOST = {
     "votes": 99,
     "per_request": 100,
     "labels_per_call": 100,
+    "rows_per_dataset": 1_000_000,
     "rpm": 10**9,
     "tpm": 10**12,
     "concurrency": 10_000,
@@ -133,6 +134,11 @@ class Configuration:
     test: str | None = None  # a file of real labelled rows, to judge by
     documents: str | None = None  # a folder of documents that inputs are written from
     instruction_language: str | None = None  # that requests have the instruction in; None: as it is written
+    catalogue: str | None = None  # a folder of data sets, or a file of records of some
+    datasets: tuple[str, ...] | None = None  # those to take rows from; ("auto",) | ("none",)
+    licences: tuple[str, ...] | None = None  # those that data sets may have; None: any
+    rows_per_dataset: int = 1000  # taken from each
+    found_share: float = 0.5  # of the rows, at most, that come from data sets
     train: bool = True  # False: the data set alone
     inputs: str | None = None  # a file of inputs to label, in place of making any
     input_column: str | None = None  # found by its usual names when not said
@@ -142,10 +148,11 @@ class Configuration:
         for name, most in MOST.items():
             within(name, getattr(self, name), 1, most)
         within("seed", self.seed, 0, MOST_SEED)
-        for name in ("model", "base_url", "dialect", "test", "documents", "inputs", "input_column"):
+        for name in ("model", "base_url", "dialect", "test", "documents", "catalogue", "inputs", "input_column"):
             check_writable(flag(name), getattr(self, name) or "")
         positive("train_seconds", self.train_seconds)
         positive("deadline", self.deadline)
+        part("found_share", self.found_share)
         for name in MONEY:
             decimal(flag(name), getattr(self, name), above_zero=name == "budget")
         if (self.price_in is None) != (self.price_out is None):
@@ -262,6 +269,8 @@ def checked_options(table: Mapping[str, object]) -> dict[str, object]:
             options[field] = _checked_dialects(value)
         elif field == "formers":
             options[field] = formers(value)
+        elif field in ("datasets", "licences"):
+            options[field] = names(name, value)
         elif field == "fallback":
             options[field] = models_said("fallback", value)
         elif field == "models" and isinstance(value, dict):

@@ -39,6 +39,7 @@ def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Se
         _COLUMNS,
         "## The answers",
         table_text(("answer", "rows"), _answer_counts(spec, every)),
+        *_origins(every),
         "## What was left out",
         table_text(("reason", "rows"), reasons.most_common()) if reasons else "Nothing.",
     ]
@@ -65,6 +66,10 @@ _SIMULATED = (
     "A simulated teacher is a program with a known truth: it shows how Smelt works, and says nothing about any real "
     "model."
 )
+_FOUND = (
+    "Not all rows were made from the prompt: some were found in data sets that others made, as they are or rewritten "
+    "by the teacher. Their licences go on holding for these rows: look at them before you pass the data on."
+)
 _COLUMNS = """`input` and `output` are the row. `agreement` is the winning label's share of the votes; `votes` holds
 them all, `vote_models` who gave each, `vote_questions` in which call. `request` and `position` say which reply the
 input came from, `stage` in which stage, `model` who wrote it, `question` in which call (`smelt export RUN --requests`
@@ -72,9 +77,23 @@ has the calls). Rows of one request and near-duplicates are in the same part. `t
 `target` which answer was asked for, `seeds` which inputs were shown, `attributes` what the inputs were asked to be,
 `case` the kind of hard case, where they were to be hard ones, `document` where the passage stands that they were
 written from. Rows of one passage are in the same part.
-`cost_usd` is the row's part of what its calls were paid. `rejected.parquet` holds what was left out, each with its
-`reason` and a `detail`. Where a judge was asked, `judge_score` (1 to 5), `judge_fault`, `judge_model` and
-`judge_question` say what it gave the row, which criterion that fails, who it was, and in which call."""
+`cost_usd` is the row's part of what its calls were paid. `origin` says whether the row was generated, found in a data
+set or transformed from one: then `dataset`, `row` and `licence` say which, and where in it. `rejected.parquet` holds
+what was left out, each with its `reason` and a `detail`. Where a judge was asked, `judge_score` (1 to 5),
+`judge_fault`, `judge_model` and `judge_question` say what it gave the row, which criterion that fails, who it was, and
+in which call."""
+
+
+def _origins(examples: Sequence[Example]) -> list[str]:
+    """Where rows come from and under which licence, if any were not generated."""
+    counts = Counter((row.provenance.origin, row.provenance.dataset, row.provenance.licence) for row in examples)
+    rows = [
+        (f"{origin}: {dataset} (licence: {licence})" if dataset else origin, count)
+        for (origin, dataset, licence), count in counts.most_common()
+    ]
+    if len(rows) == len(counts.keys() & {("generated", "", "")}):
+        return []
+    return ["## Where the rows come from", _FOUND, table_text(("origin", "rows"), rows)]
 
 
 def _answer_counts(spec: Spec, examples: Sequence[Example]) -> list[tuple[str, int]]:

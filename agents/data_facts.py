@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.axes import Axis, coverage
 from agents.balance import MOST_LABELS
 from agents.documents import Coverage, Documents, coverage_of
+from agents.found.records import Found
 from agents.hard_cases import hard_rows
 from agents.judging import JudgeFacts
-from agents.records import Example, Pair, Reject, Spec
+from agents.records import Example, Pair, Provenance, Reject, Spec
 from agents.shown import SAMPLED, SHOWN, Shown, cut, drawn
 from agents.synthesis import Synthesis
 from agents.truth import LabelAccuracy
@@ -20,6 +21,7 @@ from agents.variety import Variety, variety_of
 
 __all__ = ["Answer", "AxisRows", "DataFacts", "Stretch", "answers_of", "data_facts", "tenths"]
 
+NOTHING_FOUND = Found()
 MOST_FREQUENT = 20  # answers that the balance lists, where they are no labels
 MOST_STRETCHES = 40  # as many points as a narrow screen can tell apart
 
@@ -85,10 +87,13 @@ class DataFacts:
     rows: tuple[Shown, ...]
     rejects: tuple[Shown, ...]
     judge: JudgeFacts | None = None
+    origins: Mapping[str, int] = field(default_factory=dict)  # how many rows were generated, found, transformed
+    sources: tuple[Mapping[str, str], ...] = ()  # the data sets that were looked into, and what was made of them
 
 
 def data_facts(
     synthesis: Synthesis,
+    found: Found = NOTHING_FOUND,
     *,
     spec: Spec,
     axes: Sequence[Axis],
@@ -104,9 +109,10 @@ def data_facts(
     """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
     examples, voted = synthesis.examples, synthesis.labellings
     answers = Counter(example.output for example in examples)
+    rejects = (*found.rejects, *synthesis.rejects)
     return DataFacts(
         accepted=len(examples),
-        rejected=dict(Counter(reject.reason for reject in synthesis.rejects).most_common()),
+        rejected=dict(Counter(reject.reason for reject in rejects).most_common()),
         splits=dict(splits),
         answers=len(answers),
         balance=answers_of(answers, anchors=Counter(pair.output for pair in anchors), spec=spec),
@@ -124,8 +130,10 @@ def data_facts(
         varied=synthesis.varied,
         label_accuracy=label_accuracy,
         rows=tuple(map(_kept, drawn(examples, SHOWN, seed=seed))),
-        rejects=tuple(map(_left_out, drawn(synthesis.rejects, SHOWN, seed=seed))),
+        rejects=tuple(map(_left_out, drawn(rejects, SHOWN, seed=seed))),
         judge=judge,
+        origins=dict(Counter(example.provenance.origin for example in examples)),
+        sources=tuple(source.told() for source in found.sources),
     )
 
 
@@ -168,11 +176,15 @@ def _stretch(synthesis: Synthesis, part: slice) -> Stretch:
     )
 
 
+def _place(source: Provenance) -> str:
+    return f"row {source.row} of {source.dataset}" if source.dataset else f"request {source.request}"
+
+
 def _kept(example: Example) -> Shown:
     return Shown(
         input=cut(example.input),
         output=cut(example.output),
-        about=f"request {example.provenance.request}, agreement {example.vote.agreement:.2f}",
+        about=f"{_place(example.provenance)}, agreement {example.vote.agreement:.2f}",
     )
 
 
@@ -180,7 +192,7 @@ def _left_out(reject: Reject) -> Shown:
     return Shown(
         input=cut(reject.input),
         output=cut(reject.output or ""),
-        about=f"request {reject.provenance.request}",
+        about=_place(reject.provenance),
         reason=reject.reason,
         detail=cut(reject.detail),
     )

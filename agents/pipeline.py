@@ -18,6 +18,8 @@ from agents.data_card import DataCard
 from agents.data_facts import data_facts
 from agents.documents import Documents, documents_for
 from agents.evaluate import Judgement, Origin, evaluate
+from agents.found.records import Found
+from agents.found.stage import find_rows
 from agents.judge import Judge
 from agents.judging import JudgeFacts, judge_facts, ruled_in, seat_judge, usable
 from agents.models import models_told
@@ -41,7 +43,7 @@ from engine.training import Row
 
 __all__ = ["STAGES", "run"]
 
-STAGES = ("parse", "retrieve", "generate", "collect", "train", "evaluate", "report")
+STAGES = ("parse", "retrieve", "transform", "generate", "collect", "train", "evaluate", "report")
 
 # With fewer rows than this a student only learns to repeat them.
 ENOUGH_TO_TRAIN = 50
@@ -65,6 +67,7 @@ class Made:
     spec: Spec
     plan: Plan
     retrieval: Retrieval
+    found: Found
     synthesis: Synthesis
     documents: Documents | None
     money: Money
@@ -108,16 +111,15 @@ async def make_data(
         documents = documents_for(folder, configuration, rows=rows_wanted(configuration, spec), events=events)
         plan = await plan_rows(folder, spec, engine, events=events)
         retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
+        settings = settings_of(configuration, spec, plan, documents, engine)
+        found = await find_rows(
+            engine, spec, configuration, queries=retrieval.data_hypotheses, settings=settings,
+            withheld=[pair.input for pair in withheld], folder=folder.found, events=events,
+        )  # fmt: skip
+        engine.finish(tag="transform")
         judge = await seat_judge(spec, configuration, engine, given=withheld, events=events)
         synthesis = await synthesize_rows(
-            spec,
-            plan,
-            configuration,
-            engine,
-            documents=documents,
-            withheld=withheld,
-            judge=usable(judge),
-            events=events,
+            spec, settings, engine, found, withheld=withheld, judge=usable(judge), events=events
         )
         figures = as_written(folder, engine)
         ended_by = what_ended(synthesis, figures, wanted=rows_wanted(configuration, spec))
@@ -125,6 +127,7 @@ async def make_data(
             spec=spec,
             plan=plan,
             retrieval=retrieval,
+            found=found,
             synthesis=synthesis,
             documents=documents,
             money=money_of(figures, accepted=len(synthesis.examples), error=ended_by),
@@ -161,21 +164,12 @@ def ranking_told(retrieval: Retrieval) -> str:
     return "base models that suit best: " + "; ".join(f"{row['model']} ({row['verdict']})" for row in best)
 
 
-async def synthesize_rows(
-    spec: Spec,
-    plan: Plan,
-    configuration: Configuration,
-    engine: Engine,
-    *,
-    documents: Documents | None,
-    withheld: Sequence[Pair],
-    judge: Judge | None,
-    events: Events,
-) -> Synthesis:
-    wanted = rows_wanted(configuration, spec)
-    events.emit(StageStarted("generate", wanted, "rows"))
-    settings = Settings(
-        examples=wanted,
+def settings_of(
+    configuration: Configuration, spec: Spec, plan: Plan, documents: Documents | None, engine: Engine
+) -> Settings:
+    """How much is wanted and how it is asked for, as far as the models can carry it."""
+    return Settings(
+        examples=rows_wanted(configuration, spec),
         per_request=configuration.per_request,
         labels_per_call=configuration.labels_per_call,
         votes=configuration.votes,
@@ -187,11 +181,24 @@ async def synthesize_rows(
         passages=() if documents is None else documents.passages,
         seed=configuration.seed,
     ).within(engine.capabilities_of("generate"), labelling=engine.capabilities_of("annotate"))
+
+
+async def synthesize_rows(
+    spec: Spec,
+    settings: Settings,
+    engine: Engine,
+    found: Found,
+    *,
+    withheld: Sequence[Pair],
+    judge: Judge | None,
+    events: Events,
+) -> Synthesis:
+    events.emit(StageStarted("generate", settings.examples, "rows"))
     if settings.temperatures is None:
         events.emit(Noted(WITHOUT_TEMPERATURE))
     inputs = tuple(pair.input for pair in withheld)
     synthesis = await synthesize(
-        engine, spec, settings=settings, events=events, withheld=inputs, purse=engine, judge=judge
+        engine, spec, settings=settings, events=events, withheld=inputs, purse=engine, judge=judge, found=found.examples
     )
     if not synthesis.examples and synthesis.error is not None:
         raise synthesis.error
@@ -209,7 +216,12 @@ def collect_data(folder: RunFolder, configuration: Configuration, made: Made, *,
     card = DataCard(teacher=models_told(configuration), simulated=made.simulated)
     synthesis = made.synthesis
     split = collect(
-        made.spec, synthesis.examples, synthesis.rejects, folder=folder.data, card=card, seed=configuration.seed
+        made.spec,
+        synthesis.examples,
+        (*made.found.rejects, *synthesis.rejects),
+        folder=folder.data,
+        card=card,
+        seed=configuration.seed,
     )
     sizes = ", ".join(f"{name} {len(rows)}" for name, rows in split.named().items())
     events.emit(StageFinished("collect", sizes))
@@ -298,6 +310,7 @@ def tell(
         spec=made.spec,
         data=data_facts(
             made.synthesis,
+            made.found,
             spec=made.spec,
             axes=made.plan.axes,
             cases=made.plan.hard.cases,

@@ -18,6 +18,7 @@ from engine.clock import SystemClock
 from engine.errors import MissingExtra, UnknownPrice, UserError
 from engine.providers import Provider
 from engine.providers.auto import Found, auto
+from engine.retrieval import load_datasets
 
 __all__ = ["checked", "prepare", "provider_of"]
 
@@ -27,7 +28,8 @@ Bill = Literal["real", "simulated", "nothing"]
 
 # What is kept for these is kept still while a stage is at work.
 AT_WORK_WITH = {
-    "retrieve": ("generate", "annotate", "judge"),
+    "retrieve": ("transform", "generate", "annotate", "judge"),
+    "transform": ("generate", "annotate", "judge"),
     "generate": ("annotate", "judge"),
     "annotate": ("generate", "judge"),
     "judge": ("generate", "annotate"),
@@ -63,6 +65,7 @@ def checked(configuration: Configuration) -> Configuration:
         fallback=None if configuration.fallback is None else _all_found(configuration.fallback),
         models=None if configuration.models is None else _by_role_found(configuration.models),
         test=_checked_test(configuration.test),
+        catalogue=_checked_catalogue(configuration.catalogue),
         documents=_checked_documents(configuration.documents),
     )
     for order in (settled.order, *settled.by_role.values()):
@@ -126,6 +129,14 @@ def _checked_documents(documents: str | None) -> str | None:
         return None
     path = Path(documents).resolve()
     check_documents(path)
+    return str(path)
+
+
+def _checked_catalogue(catalogue: str | None) -> str | None:
+    if catalogue is None:
+        return None
+    path = Path(catalogue).resolve()
+    load_datasets(path)
     return str(path)
 
 

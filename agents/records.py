@@ -16,6 +16,7 @@ __all__ = [
     "DoubtKind",
     "Draft",
     "Example",
+    "Origin",
     "Pair",
     "Provenance",
     "Reject",
@@ -37,6 +38,10 @@ DoubtKind = Literal["demonstrations", "labels", "contradiction"]
 
 Criterion = Literal["input", "output", "form"]
 """What a judge looks at: whether the input is one of the task, the output right for it, and written as it should be."""
+
+
+Origin = Literal["generated", "found", "transformed"]
+"""Who wrote an input: the teacher; whoever made a data set; the teacher, from a row of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,8 @@ class Provenance:
     `attributes` are what its inputs were asked to be, `case` the kind of hard case, if they were to be hard ones.
     `document` is the place of the passage that was shown: "returns.md:37".
     `model` wrote it, in answer to `question`, as exported requests name it; `cost_usd` is its part of what
-    that was paid.
+    that was paid. A row that exists already is `found` as it is or `transformed`: it comes from that `row` of a
+    `dataset` under a `licence`, and `request` is below 0, another for each.
     """
 
     request: int
@@ -115,6 +121,10 @@ class Provenance:
     model: str = ""
     question: str = ""
     cost_usd: float = 0.0
+    origin: Origin = "generated"
+    dataset: str = ""
+    row: int | None = None
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +209,7 @@ RejectReason = Literal[
     "placeholder",  # "[insert name here]" and other unfilled templates
     "refusal",  # the teacher declined
     "unreadable",  # the generating reply could not be read as inputs
+    "unsuited",  # a row of a data set from which the teacher could make none of the task
 ]
 
 

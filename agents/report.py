@@ -10,12 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agents.data_facts import DataFacts
 from agents.evaluate import Judgement
+from agents.found.told import of_the_data, of_the_scores
 from agents.money import Money
 from agents.page import render_html
 from agents.records import Spec
@@ -108,6 +110,7 @@ def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, s
     teacher = "a simulated teacher" if simulated else "the teacher"
     rows = "1 row was" if data.accepted == 1 else f"{data.accepted:,} rows were"
     sentences = [f"{rows} made and kept with {teacher} for {money.told()} ({data.stop})."]
+    sentences += of_the_data(data.origins, data.sources)
     if money.outlook is not None:
         sentences.append(money.outlook.told())
     ordered = sorted(judgements, key=lambda judgement: judgement.on != "test")
@@ -132,6 +135,7 @@ def warnings(
     simulated: bool,
     given_are_synthetic: bool = False,
     training: Training | None = None,
+    origins: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """What a reader must know before trusting the scores.
 
@@ -141,6 +145,7 @@ def warnings(
     if training and (hurried := _hurried(training.details)):
         found.append(hurried)
     by_place = {judgement.on: judgement for judgement in judgements}
+    found += of_the_scores(origins) if judgements else []
     if simulated:
         found.append(SIMULATED)
     if given_are_synthetic:
@@ -217,6 +222,7 @@ def make_report(
             simulated=simulated,
             given_are_synthetic=given_are_synthetic,
             training=training,
+            origins=data.origins,
         ),
         folder=str(folder),
     )

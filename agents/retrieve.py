@@ -53,6 +53,7 @@ class Retrieval:
     """What the teacher said ought to exist, what was found for it, and the student chosen."""
 
     hypothesis: str
+    data_hypotheses: tuple[str, ...]
     models: Ranking[ModelCard]
     datasets: Ranking[DatasetCard]
     choice: StudentChoice
@@ -65,7 +66,9 @@ async def retrieve(asks: Asks, spec: Spec, *, note: Note, wanted: str) -> Retrie
     dataset = await describe(asks, spec, thing="dataset", note=note)
     datasets = found_datasets(dataset, Wishes(language=spec.language))
     choice = choose_student(spec, models, wanted=wanted)
-    return Retrieval(hypothesis=hypotheses[0], models=models, datasets=datasets, choice=choice)
+    return Retrieval(
+        hypothesis=hypotheses[0], data_hypotheses=tuple(dataset), models=models, datasets=datasets, choice=choice
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,10 @@ class RunFolder:
         return self.path / "documents.json"
 
     @property
+    def found(self) -> Path:
+        return self.path / "found"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

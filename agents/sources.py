@@ -22,7 +22,7 @@ from typing import Any
 from engine.errors import MissingExtra, UserError
 from engine.text import encoding_of
 
-__all__ = ["ENDINGS", "Broken", "Found", "read_source"]
+__all__ = ["ENDINGS", "Broken", "Found", "Record", "read_source"]
 
 LONGEST_LINE = 16 << 20  # bytes of a row; a longer one is passed over without being held
 BATCH = 256  # rows of a parquet file at a time

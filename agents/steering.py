@@ -60,7 +60,7 @@ class Steering:
     Both are synchronous and know no clock; called in the order of the groups they give the same run every time.
     """
 
-    def __init__(self, spec: Spec, settings: Settings, withheld: tuple[str, ...]) -> None:
+    def __init__(self, spec: Spec, settings: Settings, withheld: Sequence[str], found: Sequence[Example] = ()) -> None:
         self._spec = spec
         self._settings = settings
         self._known = make_known(spec, withheld=withheld, filtered=settings.filtered)
@@ -93,6 +93,8 @@ class Steering:
         self._yields: list[int] = []
         self._costs_usd: list[float] = []
         self._error: SmeltError | None = None
+        for example in found:
+            self._keep(example)
 
     # Which groups come next
 
@@ -157,7 +159,7 @@ class Steering:
             attributes=attributes,
             case=self._hard.choose(self._built, target=target, rows=len(self._examples) + counted.pending.total()),
             passage=passage_for(settings.passages, self._built),
-            rows=self._rows(seeds) if settings.joint else None,
+            rows=tuple(Pair(seed, self._answers[seed]) for seed in seeds) if settings.joint else None,
             completions=settings.completions if settings.joint else 1,
             temperature=None if settings.temperatures is None else self._heat(attributes),
         )
@@ -207,22 +209,13 @@ class Steering:
 
     def _next_attributes(self) -> tuple[str, ...]:
         """What it is asked to be: values of the axes in their turn, and where no temperature may be sent, more."""
-        settings = self._settings
-        chosen = choose_attributes(
-            settings.axes,
-            self._counted.attributes,
-            seed=settings.seed,
-            number=self._built,
-            most=len(settings.axes) if self._has_changed else AXES_A_REQUEST,
-        )
-        self._counted.attributes.update(chosen)
+        settings, asked = self._settings, self._counted.attributes
+        most = len(settings.axes) if self._has_changed else AXES_A_REQUEST
+        chosen = choose_attributes(settings.axes, asked, seed=settings.seed, number=self._built, most=most)
+        asked.update(chosen)
         if settings.temperatures is not None:
             return chosen
         return (*chosen, *draw_attributes(self._heat(), seed=settings.seed, number=self._built))
-
-    def _rows(self, seeds: Sequence[str]) -> tuple[Pair, ...]:
-        """The seeds with their answers."""
-        return tuple(Pair(seed, self._answers[seed]) for seed in seeds)
 
     @property
     def _examples_shown(self) -> int:
@@ -288,12 +281,15 @@ class Steering:
             where = draft.provenance
             self._rejects.append(Reject(draft.input, vote.winner, finding.reason, where, finding.detail, vote.verdict))
             return False
-        self._known.add(draft.input)
-        self._counted.outputs[vote.winner] += 1
-        self._inputs.append(draft.input)
-        self._answers[draft.input] = vote.winner
-        self._examples.append(Example(draft.input, vote.winner, vote, draft.provenance))
+        self._keep(Example(draft.input, vote.winner, vote, draft.provenance))
         return True
+
+    def _keep(self, example: Example) -> None:
+        self._known.add(example.input)
+        self._counted.outputs[example.output] += 1
+        self._inputs.append(example.input)
+        self._answers[example.input] = example.output
+        self._examples.append(example)
 
     def _anneal(self, assignment: Assignment, *, kept: int, reasons: Sequence[RejectReason]) -> None:
         happened = happened_of(

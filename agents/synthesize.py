@@ -21,7 +21,7 @@ from agents.generate import generate
 from agents.groups import Brought, Group
 from agents.judge import Judge, judged
 from agents.label_money import LabelMoney, Purse
-from agents.records import Draft, Reject, Spec, Vote
+from agents.records import Draft, Example, Reject, Spec, Vote
 from agents.steering import Steering
 from agents.synthesis import Labelling, Settings, StopReason, Synthesis
 from agents.vote import normaliser, tally
@@ -39,15 +39,17 @@ async def synthesize(
     withheld: tuple[str, ...] = (),
     purse: Purse | None = None,
     judge: Judge | None = None,
+    found: Sequence[Example] = (),
 ) -> Synthesis:
     """Make labelled rows for a task until there are enough, or nothing new comes, or the money or the access ends.
 
     `withheld` are inputs that must not become rows, such as those of a test file; the demonstrations never do.
     When the money ends, what is under way is still brought home: every row that was paid for in full counts. With a
-    `purse`, money is kept in it for the labels of inputs that are under way. What a `judge` refuses is left out.
+    `purse`, money is kept in it for the labels of inputs that are under way. What a `judge` refuses is left out. Rows
+    that were `found` elsewhere are rows of this run from the start: they count, are shown, and are not made again.
     """
     label_money = None if purse is None else LabelMoney(purse, tags=("annotate", "judge") if judge else ("annotate",))
-    steering = Steering(spec, settings, withheld)
+    steering = Steering(spec, settings, withheld, found)
     under_way: deque[asyncio.Task[Brought]] = deque()
     async with asyncio.TaskGroup() as groups:
         while True:

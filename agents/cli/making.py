@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agents.cli.options import (
+    FOUND,
     MAKING,
     OUTPUT,
     PACE,
@@ -68,13 +69,13 @@ INPUTS = {
 LABELLING = {name: MAKING[name] for name in ("votes", "judge", "seed", "instruction_language")}
 
 
-@taking(PROMPT, TEACHER, MAKING, STUDENT, PACE, OUTPUT)
+@taking(PROMPT, TEACHER, MAKING, FOUND, STUDENT, PACE, OUTPUT)
 def run(**told: Any) -> int:
     """Turn a prompt into a data set, a student and a report."""
     return _make(**told, train=True)
 
 
-@taking(PROMPT, TEACHER, MAKING, PACE, OUTPUT)
+@taking(PROMPT, TEACHER, MAKING, FOUND, PACE, OUTPUT)
 def generate(**told: Any) -> int:
     """Make the data set only. Inputs are labelled by vote, filtered, split and written as parquet."""
     return _make(**told, train=False)
@@ -90,7 +91,8 @@ def _make(
     *, prompt: str, config: Path | None, out: Path | None, json: bool, quiet: bool, yes: bool, **flags: Any
 ) -> int:
     """Begin a run and carry it out; `flags` are options of the run itself."""
-    told = {**flags, "fallback": _models(flags["fallback"])}
+    several = {name: tuple(flags[name]) for name in ("datasets", "licences") if flags.get(name)}
+    told = {**flags, **dict.fromkeys(("datasets", "licences")), **several, "fallback": _models(flags["fallback"])}
     folder, configuration = _begin(prompt, flags=told, config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet)
 

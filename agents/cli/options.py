@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 __all__ = [
+    "FOUND",
     "MAKING",
     "OUTPUT",
     "PACE",
@@ -19,24 +20,29 @@ __all__ = [
     "BaseUrlOption",
     "BatchOption",
     "BudgetOption",
+    "CatalogueOption",
     "ConcurrencyOption",
     "ConfigOption",
+    "DatasetsOption",
     "DeadlineOption",
     "DialectOption",
     "DocumentsOption",
     "ExamplesOption",
     "FallbackOption",
+    "FoundShareOption",
     "HedgeOption",
     "InsecureHttpOption",
     "InstructionLanguageOption",
     "JsonOption",
     "JudgeOption",
+    "LicenceOption",
     "ModelOption",
     "OutOption",
     "PriceInOption",
     "PriceOutOption",
     "PromptArgument",
     "QuietOption",
+    "RowsPerDatasetOption",
     "RpmOption",
     "SeedOption",
     "StudentOption",
@@ -80,6 +86,28 @@ ExamplesOption = Annotated[
     int | None, typer.Option(metavar="N", help="How many rows to make (2000 for labels, 4000 for text).")
 ]
 VotesOption = Annotated[int | None, typer.Option(metavar="K", help="Labels asked for each input, at most (3).")]
+CatalogueOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH", help="A folder of your data sets, or a JSONL file of records: rows are taken from it."
+    ),
+]
+DatasetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ID", help="auto, none, or data sets to take rows from (may be repeated); none without a catalogue."
+    ),
+]
+LicenceOption = Annotated[
+    list[str] | None,
+    typer.Option("--licence", metavar="NAME", help="Take data sets of this licence alone; may be repeated."),
+]
+RowsPerDatasetOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Rows taken from a data set at most (1000).")
+]
+FoundShareOption = Annotated[
+    float | None, typer.Option(metavar="SHARE", help="The part of the rows that data sets may give, 0 to 1 (0.5).")
+]
 AnnealingOption = Annotated[
     str | None, typer.Option(metavar="SCHEDULE", help="Temperature: feedback, linear, cosine or constant (feedback).")
 ]
@@ -152,6 +180,13 @@ MAKING: Group = {
     "seed": SeedOption,
     "documents": DocumentsOption,
     "instruction_language": InstructionLanguageOption,
+}
+FOUND: Group = {
+    "catalogue": CatalogueOption,
+    "datasets": DatasetsOption,
+    "licences": LicenceOption,
+    "rows_per_dataset": RowsPerDatasetOption,
+    "found_share": FoundShareOption,
 }
 STUDENT: Group = {
     "student": StudentOption,

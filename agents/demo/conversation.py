@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agents.demo.asked_of_data import AskedOfData, between, read_asked_of_data
 from agents.records import Pair
 from engine.messages import Message
 
@@ -101,7 +102,7 @@ class Check:
     rows: tuple[Pair, ...]
 
 
-Conversation = Generate | Annotate | AnnotateMany | Check | Describe | Split | Translate | Vary
+Conversation = Generate | Annotate | AnnotateMany | Check | Describe | Split | Translate | Vary | AskedOfData
 
 _COUNT = re.compile(r"\bwrite (\d{1,6})\b", re.IGNORECASE)
 _TARGET = re.compile(r"^.*\bright answer is( not)?: (.+)$", re.MULTILINE)
@@ -131,16 +132,18 @@ def demonstrations_in(prompt: str) -> tuple[str, tuple[Pair, ...]]:
 
 
 def _read_single(text: str) -> Conversation | None:
-    prompt = _between(text, "prompt")
+    prompt = between(text, "prompt")
     if prompt is not None and "JSON object" in text:
         return Split(prompt=prompt)
-    task = _between(text, "task")
+    task = between(text, "task")
     if task is None:
         return None
-    rows = _between(text.partition("</task>")[2], "rows")
+    rows = between(text.partition("</task>")[2], "rows")
     if rows is not None and '"verdicts"' in text:
         return Check(task=task, rows=tuple(map(_row, _ROW.findall(rows))))
-    inputs = _between(text, "inputs")
+    if (of_data := read_asked_of_data(text, task=task)) is not None:
+        return of_data
+    inputs = between(text, "inputs")
     if inputs is not None:
         return _read_generate(text, task=task, inputs=inputs)
     asks = text.rpartition("</task>")[2]
@@ -200,13 +203,6 @@ def _row(line: str) -> Pair:
 
 def _numbered(text: str) -> tuple[str, ...]:
     return tuple(_unquoted(line) for line in _NUMBERED.findall(text))
-
-
-def _between(text: str, tag: str) -> str | None:
-    """What stands between the first <tag> and the last </tag>, or None."""
-    _, opened, rest = text.partition(f"<{tag}>")
-    inside, closed, _ = rest.rpartition(f"</{tag}>")
-    return inside.strip() if opened and closed else None
 
 
 def _json_lines(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import ClassVar, Final, Protocol, TypeVar
 
+from agents.demo.asked_of_data import AskedOfData, Expand, MapColumns, PlanRows, Rank, Rewrite, SelectColumns
 from agents.demo.breakage import break_array, break_label, break_list, break_rows, refuse, written_list
 from agents.demo.conversation import (
     Annotate,
@@ -28,6 +29,7 @@ from agents.demo.conversation import (
     demonstrations_in,
     read_conversation,
 )
+from agents.demo.reader import columns_that_matter, map_of, piece_of, plan_in_words, ranking, wrapped
 from agents.demo.verdicts import Bench, verdicts_on
 from engine.messages import Message
 from engine.prices import Price
@@ -91,6 +93,7 @@ class Vices:
     disobedience: float = 0.12  # of an input that was asked for with a target: the target is overlooked
     misjudged: float = 0.1  # of a row of hardness 1: a right one taken for wrong, or a wrong one for right
     gullible: float = 0.3  # of a call with a row that tells its reader what to say: it is said, of all its rows
+    overlooked: float = 0.04  # of a data set that could serve: it is passed over
     skewed: bool = True  # asked without a target, writes what comes to mind, and rarely what has no answer
 
 
@@ -111,6 +114,7 @@ NO_VICES: Final = Vices(
     disobedience=0,
     misjudged=0,
     gullible=0,
+    overlooked=0,
     skewed=False,
 )
 
@@ -253,7 +257,37 @@ class Teacher:
         if isinstance(asked, Check):
             bench = Bench(right=lambda text: self._belief(text, subject), hardness=subject.hardness, vices=self.vices)
             return verdicts_on(asked.rows[:_MOST_INPUTS], bench, rng)
-        return self._inputs(asked, subject, rng, temperature=temperature)
+        if isinstance(asked, Generate):
+            return self._inputs(asked, subject, rng, temperature=temperature)
+        return self._of_data(asked, subject, rng, temperature=temperature)
+
+    def _of_data(self, asked: AskedOfData, subject: Subject, rng: Random, *, temperature: float) -> str:
+        """What it says about data that exists already."""
+        vices, hot = self.vices, heat(temperature)
+        match asked:
+            case Rank():
+                return ranking(asked, subject, rng, overlooked=vices.overlooked * hot)
+            case MapColumns():
+                return wrapped(map_of(asked, subject), rng, rate=vices.broken_array * hot)
+            case Expand():
+                return subject.about["dataset"]
+            case SelectColumns():
+                return columns_that_matter(asked.rows)
+            case PlanRows():
+                return plan_in_words(asked.rows)
+            case Rewrite():
+                return self._rewritten(asked, subject, rng, temperature=temperature)
+
+    def _rewritten(self, asked: Rewrite, subject: Subject, rng: Random, *, temperature: float) -> str:
+        hot = heat(temperature)
+        if rng.random() < self.vices.refusal * hot:
+            return refuse(rng)
+        text = piece_of(asked.row)
+        if text is None:
+            return "null"
+        label = self._label(text, subject, rng, temperature=temperature)
+        row = json.dumps({"input": text, "output": label}, ensure_ascii=False)
+        return wrapped(row, rng, rate=self.vices.broken_array * hot)
 
     def _axes(self, subject: Subject) -> Mapping[str, Sequence[str]]:  # noqa: ARG002  # others know some
         """What its inputs differ in, and how: this teacher has not thought about it."""

@@ -150,7 +150,8 @@ def test_rows_carry_their_votes_and_where_they_come_from(tmp_path: Path) -> None
     row = pq.read_table(tmp_path / "train.parquet").to_pylist()[0]
 
     assert list(row) == [
-        "input", "output", "agreement", "votes", "vote_models", "vote_questions", "stage", "model", "question",
+        "input", "output", "agreement", "votes", "vote_models", "vote_questions", "stage", "origin",
+        "dataset", "row", "licence", "model", "question",
         "request", "position", "temperature", "target", "seeds", "attributes", "case",
             "document", "cost_usd",
     ]  # fmt: skip

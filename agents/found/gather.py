@@ -1,0 +1,321 @@
+"""From data sets to rows: chosen by vote, columns mapped, taken as they are where that fits, else worked on.
+
+Data sets are taken one after another and rows in rounds, each round at once; what comes next depends on whole rounds
+alone. So the same replies give the same rows, whoever answers first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from agents.annotate import Voting, annotate_all
+from agents.asks import Asks
+from agents.chance import chance
+from agents.found.columns import applied, map_columns
+from agents.found.mix import portion
+from agents.found.rank import CANDIDATES, rank
+from agents.found.read import Reader
+from agents.found.records import ColumnMap, Found, FoundRow, Sample, Seeking, Source, Use
+from agents.found.sieve import Sieve
+from agents.found.transform import Rewriting, Task, plan_rewriting, rewrite
+from agents.plan import Quota
+from agents.records import Draft, Example, Origin, Provenance, Reject, Spec
+from agents.vote import fits_spec
+from engine.errors import BudgetReached, ProviderRefused, SmeltError
+from engine.retrieval import DatasetCard
+
+__all__ = ["Gathering", "gather"]
+
+MOST_DATASETS = 4
+PROBED = 200  # rows by which columns are mapped
+AUDITED = 40  # rows whose labels are held against the teacher's votes
+
+# Where the votes agree with so many of them, labels are as good as votes. With a fifth of the labels wrong, half of the
+# rows taken as they are cost the student 2 points where they would have brought 5; so each is voted on then, and those
+# stay that both agree on: right, whether it is the labels or the teacher that errs. With less than half, they do not
+# mean what the task means by them.
+LEAST_TRUSTED, LEAST_AGREED = 0.9, 0.5
+FIRST_ROUND = 16  # rows labelled or rewritten before it is known what comes of them
+LEAST_YIELD = 0.2  # of the rows of a round that must be kept for the next one
+MOST_IN_A_ROUND = 256
+DEAREST: tuple[Use, ...] = ("checked", "labelled", "transformed")  # last
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A data set whose rows were looked at: which columns are what, what is to be made of it, and why just that."""
+
+    card: DatasetCard
+    sample: Sample
+    columns: ColumnMap | None
+    use: Use
+    why: str = ""
+
+
+async def gather(
+    asks: Asks,
+    spec: Spec,
+    cards: Sequence[DatasetCard],
+    *,
+    seeking: Seeking,
+    quotas: Sequence[Quota],
+    voting: Voting,
+    withheld: Sequence[str],
+    note: Note,
+    reader: Reader | None = None,
+) -> Found:
+    """Rows of the task from the data sets that search has found, best first. Raises only what the user must mend.
+
+    What ends the asking early (the budget, a refused key) comes with the rows that were paid for by then.
+    """
+    gathering = Gathering(
+        asks, spec, seeking=seeking, quotas=quotas, voting=voting, withheld=withheld, note=note,
+        reader=reader or Reader(seed=seeking.seed, language=spec.language),
+    )  # fmt: skip
+    try:
+        await gathering.go_through(cards)
+    except (BudgetReached, ProviderRefused) as error:
+        gathering.error = error
+    return gathering.found()
+
+
+class Gathering:
+    """What was found so far, and what is still missing."""
+
+    def __init__(
+        self,
+        asks: Asks,
+        spec: Spec,
+        *,
+        seeking: Seeking,
+        quotas: Sequence[Quota],
+        voting: Voting,
+        withheld: Sequence[str],
+        note: Note,
+        reader: Reader,
+    ) -> None:
+        self._asks, self._spec, self._seeking = asks, spec, seeking
+        self._quotas, self._voting, self._note = quotas, voting, note
+        self._reader = reader
+        self._sieve = Sieve(spec, withheld)
+        self._free: list[Example] = []  # as they are
+        self._paid: list[Example] = []  # labelled or rewritten
+        self._rejects: list[Reject] = []
+        self._sources: list[Source] = []
+        self._numbered = 0
+        self.error: BudgetReached | ProviderRefused | None = None
+
+    async def go_through(self, cards: Sequence[DatasetCard]) -> None:
+        """Take what costs least first: rows as they are, then inputs to vote on, then rows to rewrite."""
+        looked = [await self._look(card) for card in await self._chosen(cards)]
+        paid: list[Candidate] = []
+        for each in filter(None, looked):
+            judged = await self._judged(each)
+            if judged.use == "raw":
+                self._take(judged)
+            else:
+                paid.append(judged)
+        for each in sorted(paid, key=lambda each: DEAREST.index(each.use)):
+            await self._work_on(each)
+
+    async def _work_on(self, candidate: Candidate) -> None:
+        if self._missing <= 0:
+            self._left_out(candidate.card, "there are enough rows without it", read=candidate.sample.met)
+        elif candidate.columns is None:
+            await self._rewrite(candidate)
+        else:
+            await self._vote_on(candidate)
+
+    def found(self) -> Found:
+        """All of it, with how many rows of each data set were kept."""
+        examples = (*self._portion(), *self._paid)
+        kept = Counter(example.provenance.dataset for example in examples)
+        sources = tuple(replace(source, kept=kept[source.dataset]) for source in self._sources)
+        return Found(examples=examples, rejects=tuple(self._rejects), sources=sources, error=self.error)
+
+    def _portion(self) -> tuple[Example, ...]:
+        return portion(self._free, self._quotas, most=self._seeking.most, seed=self._seeking.seed)
+
+    @property
+    def _missing(self) -> int:
+        return self._seeking.most - len(self._portion()) - len(self._paid)
+
+    # Which data sets
+
+    async def _chosen(self, cards: Sequence[DatasetCard]) -> Sequence[DatasetCard]:
+        if self._seeking.only or not cards:
+            return cards
+        candidates = cards[:CANDIDATES]
+        ranked = await rank(self._asks, self._spec, candidates, seed=self._seeking.seed, name_of=self._seeking.name_of)
+        if ranked is None:
+            self._note("data sets: no vote of the teacher could be read; the order of the search holds")
+            return candidates[:MOST_DATASETS]
+        if not ranked:
+            self._note(f"data sets: the teacher sees none among {len(candidates)} that could serve")
+        return ranked[:MOST_DATASETS]
+
+    async def _look(self, card: DatasetCard) -> Candidate | None:
+        sample = self._reader.draw(card, most=min(PROBED, self._seeking.per_dataset))
+        if not sample.rows:
+            self._left_out(card, sample.problem or "it holds no rows that can be read")
+            return None
+        columns, why = await map_columns(self._asks, self._spec, sample)
+        use: Use = "transformed" if columns is None else "raw" if columns.output else "labelled"
+        return Candidate(card, sample, columns, use, why=why)
+
+    async def _judged(self, candidate: Candidate) -> Candidate:
+        """The candidate with the rows that serve, and what to make of their answers, by the teacher's votes on some."""
+        columns = candidate.columns
+        candidate = replace(candidate, sample=self._serving(candidate.card, columns))
+        if candidate.use != "raw" or columns is None or not self._spec.labels:
+            return candidate
+        agreed, asked = await self._audit(candidate, columns)
+        told = f"the teacher agrees with {agreed} of {asked} labels"
+        self._note(f"data sets: {self._name(candidate.card)}: {columns.told()}: {told}")
+        if agreed >= LEAST_TRUSTED * asked:
+            return replace(candidate, why=told)
+        if agreed >= LEAST_AGREED * asked:
+            return replace(candidate, use="checked", why=told)
+        return replace(candidate, use="labelled", columns=ColumnMap(inputs=columns.inputs), why=told)
+
+    def _serving(self, card: DatasetCard, columns: ColumnMap | None) -> Sample:
+        """Rows from all of a data set that can be used: they have an input, and where there are answers one of ours."""
+
+        def serves(row: FoundRow) -> bool:
+            pair = None if columns is None else applied(columns, row, self._spec)
+            if pair is None or columns is None or columns.output is None or not self._spec.labels:
+                return columns is None or pair is not None
+            return fits_spec(pair.output, self._spec)
+
+        return self._reader.draw(card, most=self._seeking.per_dataset, serves=serves, name=repr(columns))
+
+    async def _audit(self, candidate: Candidate, columns: ColumnMap) -> tuple[int, int]:
+        """With how many of some labels the teacher's votes agree, and how many it was asked for."""
+        pairs = [pair for row in candidate.sample.rows if (pair := applied(columns, row, self._spec)) is not None]
+        drawn = sorted(pairs, key=lambda pair: chance(self._seeking.seed, "audit", pair.input).random())[:AUDITED]
+        votes = await annotate_all(self._asks, self._spec, [pair.input for pair in drawn], self._voting)
+        if (error := next((vote.error for vote in votes if vote.error is not None), None)) is not None:
+            raise error
+        said = [(vote.vote.winner, pair.output) for vote, pair in zip(votes, drawn, strict=True) if vote.vote]
+        return sum(winner == output for winner, output in said), len(said)
+
+    def _name(self, card: DatasetCard) -> str:
+        return self._seeking.name_of(card.id)
+
+    def _left_out(self, card: DatasetCard, why: str, *, read: int = 0) -> None:
+        why = why.replace(card.id, self._name(card))
+        self._note(f"data sets: without {self._name(card)}: {why}")
+        self._sources.append(Source(dataset=self._name(card), licence=card.licence, use="unused", read=read, why=why))
+
+    def _used(self, candidate: Candidate, *, why: str = "") -> None:
+        sample, columns = candidate.sample, candidate.columns
+        problem = sample.problem.replace(candidate.card.id, self._name(candidate.card))
+        if problem:
+            self._note(f"data sets: {self._name(candidate.card)}: the run goes on without the rest of it: {problem}")
+        parts = (
+            "" if columns is None else columns.told(),
+            candidate.why,
+            why,
+            f"{sample.broken} rows could not be read" if sample.broken else "",
+            problem,
+        )
+        self._sources.append(
+            Source(
+                dataset=self._name(candidate.card),
+                licence=candidate.card.licence,
+                use=candidate.use,
+                read=sample.met + sample.broken,
+                why="; ".join(filter(None, parts)),
+            )
+        )
+
+    # What is made of them
+
+    def _take(self, candidate: Candidate) -> None:
+        """Take the rows as they are."""
+        taken = [self._sieve.take(self._draft(candidate, row)) for row in candidate.sample.rows]
+        self._free += [each for each in taken if isinstance(each, Example)]
+        self._rejects += [each for each in taken if isinstance(each, Reject)]
+        self._used(candidate)
+
+    async def _vote_on(self, candidate: Candidate) -> None:
+        """Have inputs labelled; where rows have answers of their own, those are kept that the votes agree with."""
+
+        async def voted(rows: Sequence[FoundRow]) -> list[Example | Reject]:
+            drafts = [self._draft(candidate, row) for row in rows]
+            refused = [self._sieve.refuse(draft) for draft in drafts]
+            good = [draft for draft, reject in zip(drafts, refused, strict=True) if reject is None]
+            votes = await annotate_all(self._asks, self._spec, [draft.input for draft in good], self._voting)
+            self._heed(next((vote.error for vote in votes if vote.error is not None), None))
+            asked = [(draft, vote) for draft, vote in zip(good, votes, strict=True) if vote.error is None]
+            return [*filter(None, refused), *(self._sieve.take(draft, vote) for draft, vote in asked)]
+
+        self._used(candidate, why=await self._in_rounds(candidate.sample, voted))
+
+    async def _rewrite(self, candidate: Candidate) -> None:
+        rewriting = await plan_rewriting(self._asks, self._spec, candidate.sample)
+        if rewriting is None:
+            self._left_out(candidate.card, "the teacher has no plan to rewrite its rows", read=candidate.sample.met)
+            return
+        plan: Rewriting = rewriting
+
+        async def rewritten(rows: Sequence[FoundRow]) -> list[Example | Reject]:
+            tasks = [Task(row, self._provenance(candidate, row, "transformed")) for row in rows]
+            ended, error = await rewrite(self._asks, self._spec, plan, tasks)
+            self._heed(error)
+            return [self._sieve.take(each) if isinstance(each, Draft) else each for each in ended]
+
+        self._used(candidate, why=await self._in_rounds(candidate.sample, rewritten))
+
+    # What voting and rewriting have in common
+
+    async def _in_rounds(
+        self, sample: Sample, work: Callable[[Sequence[FoundRow]], Awaitable[list[Example | Reject]]]
+    ) -> str:
+        """Put rows through the work until there are enough, or too little comes of it; returns why not, if so."""
+        rows = list(sample.rows)
+        chance(self._seeking.seed, "rounds", len(rows)).shuffle(rows)
+        size = min(FIRST_ROUND, 2 * self._missing)  # half of them may be no good
+        while rows and self._missing > 0 and self.error is None:
+            some, rows = rows[:size], rows[size:]
+            ended = await work(some)
+            kept = [each for each in ended if isinstance(each, Example)]
+            self._paid += kept
+            self._rejects += [each for each in ended if isinstance(each, Reject)]
+            if len(kept) < LEAST_YIELD * len(some):
+                return f"given up: {len(kept)} of {len(some)} rows could be kept"
+            size = min(MOST_IN_A_ROUND, math.ceil(self._missing * len(some) / len(kept)))
+        return ""
+
+    def _heed(self, error: SmeltError | None) -> None:
+        """Keep what ends the asking for later: what came before it counts. What the user must mend is raised."""
+        if error is None:
+            return
+        if not isinstance(error, BudgetReached | ProviderRefused):
+            raise error
+        self.error = self.error or error
+
+    def _draft(self, candidate: Candidate, row: FoundRow) -> Draft:
+        pair = None if candidate.columns is None else applied(candidate.columns, row, self._spec)
+        if pair is None:
+            raise AssertionError("unreachable: only rows that serve are drawn")
+        return Draft(pair.input, self._provenance(candidate, row, "found"), pair.output or None)
+
+    def _provenance(self, candidate: Candidate, row: FoundRow, origin: Origin) -> Provenance:
+        self._numbered += 1
+        card = candidate.card
+        return Provenance(
+            request=-self._numbered,
+            position=0,
+            temperature=None,
+            target=None,
+            origin=origin,
+            dataset=self._name(card),
+            row=row.number,
+            licence=card.licence,
+        )

@@ -1,0 +1,63 @@
+"""Rows of a data set on the hub, streamed: of the part and the split that suit, and never what others judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from agents.sources import Found
+from engine.errors import MissingExtra, UserError
+
+__all__ = ["part_of", "stream", "training_split"]
+
+JUDGING = ("test", "validation", "valid", "val", "dev", "eval", "heldout")
+"""Splits that students are judged by, here and elsewhere."""
+
+
+def stream(name: str, *, configs: Sequence[str] = (), language: str = "en") -> Iterator[Found]:
+    """The rows from the first on, classes by their names; no more is fetched than is read.
+
+    Raises UserError when the data set is gone, behind a gate, or breaks off.
+    """
+    try:
+        from datasets import get_dataset_config_names, get_dataset_split_names, load_dataset
+    except ImportError as error:
+        raise MissingExtra("train", needed_for=f"the data set {name}") from error
+    try:
+        part = part_of(configs or get_dataset_config_names(name), language)
+        split = training_split(get_dataset_split_names(name, part))
+        rows = load_dataset(name, part, split=split, streaming=True)
+        classes = _classes(rows.features or {})
+        for number, row in enumerate(rows, start=1):
+            yield Found(name, number, {column: _named(value, classes.get(column, ())) for column, value in row.items()})
+    except Exception as error:  # the hub, the network, the cache and the data each fail in their own way; all are told
+        told = str(error).splitlines() or [type(error).__name__]
+        raise UserError(f"{name}: cannot be read: {told[0]}") from error
+
+
+def part_of(configs: Sequence[str], language: str) -> str | None:
+    """The part in the language, if parts are named so; otherwise the usual one, which comes first."""
+    if not configs:
+        return None
+    spoken = [name for name in configs if name.casefold().replace("_", "-").split("-")[0] == language]
+    return spoken[0] if spoken else "default" if "default" in configs else configs[0]
+
+
+def training_split(splits: Sequence[str]) -> str:
+    """The split to learn from. Raises UserError where all are there to judge by."""
+    learning = [name for name in splits if name.casefold().split("_")[0] not in JUDGING]
+    if not learning:
+        raise UserError(f"it has no split to learn from (only {', '.join(splits) or 'none'})")
+    return "train" if "train" in learning else learning[0]
+
+
+def _classes(features: Mapping[str, object]) -> dict[str, Sequence[str]]:
+    """The names of classes, by column."""
+    return {
+        column: names
+        for column, feature in features.items()
+        if isinstance(names := getattr(feature, "names", None), list)
+    }
+
+
+def _named(value: object, names: Sequence[str]) -> object:
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else value

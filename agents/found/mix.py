@@ -1,0 +1,26 @@
+"""Which of the rows that were found go into the data: as many of each answer as the plan gives it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from agents.chance import chance
+from agents.plan import Quota
+from agents.records import Example
+
+__all__ = ["portion"]
+
+
+def portion(examples: Sequence[Example], quotas: Sequence[Quota], *, most: int, seed: int) -> tuple[Example, ...]:
+    """At most so many of the rows, of each answer at most its share; which ones, chance decides by what they say.
+
+    What one answer lacks no other gets: the rows that are made later fill that gap.
+    """
+    taken: list[Example] = []
+    for quota in quotas:
+        of_it = [row for row in examples if quota.target is None or quota.target.is_met_by(row.output)]
+        drawn = sorted(of_it, key=lambda row: chance(seed, "mix", row.input).random())
+        taken += drawn[: math.ceil(quota.share * most)]
+    drawn = sorted(taken, key=lambda row: chance(seed, "mix", row.input).random())[:most]
+    return tuple(sorted(drawn, key=lambda row: -row.provenance.request))

@@ -1,0 +1,143 @@
+"""Rows drawn from a data set: at most so many, the same ones every time, and a bad one costs itself alone.
+
+A file on this machine is looked through, and its rows are drawn from all of it; of a data set on the hub the first rows
+are streamed, and no more than are wanted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from agents.chance import chance
+from agents.found.hub_rows import stream
+from agents.found.records import FoundRow, Sample
+from agents.rows import is_missing, text_of
+from agents.run_folder import write_whole
+from agents.sources import Broken, Found, Record, read_source
+from engine.errors import SmeltError, UserError
+from engine.retrieval import DatasetCard
+from engine.text import clean
+
+__all__ = ["Reader", "any_row"]
+
+MOST_LOOKED_THROUGH = 200_000  # rows of a file, some seconds
+LONGEST_PROBLEM = 200  # characters
+
+Serves = Callable[[FoundRow], bool]
+
+
+def any_row(_: FoundRow) -> bool:
+    return True
+
+
+class Reader:
+    """Draws rows of data sets, and keeps what it has drawn in a folder, if it has one.
+
+    So a run that goes on has the rows that it began with, whatever has become of a file or of the hub since. What could
+    not be read at all is tried again.
+    """
+
+    def __init__(self, *, seed: int, language: str = "en", folder: Path | None = None) -> None:
+        self._seed, self._language, self._folder = seed, language, folder
+
+    def draw(self, card: DatasetCard, *, most: int, serves: Serves = any_row, name: str = "") -> Sample:
+        """At most so many of the rows that serve, in their order. Never raises for what is wrong: `problem` says it.
+
+        `name` tells apart what serves where that is not the same each time.
+        """
+        key = hashlib.sha256(repr((card.id, most, self._seed, name)).encode()).hexdigest()[:16]
+        path = None if self._folder is None else self._folder / f"{key}.json"
+        if path is not None and path.exists():
+            return _kept(path)
+        sample = self._drawn(card, most=most, serves=serves)
+        if path is not None and sample.rows:
+            write_whole(path, json.dumps(asdict(sample) | {"dataset": card.id}).encode())
+        return sample
+
+    def _drawn(self, card: DatasetCard, *, most: int, serves: Serves) -> Sample:
+        drawn = _Drawn(most, chance(self._seed, "rows", Path(card.id).name))
+        met, broken, problem = 0, 0, ""
+        try:
+            for record in self._records(card, most=most):
+                if isinstance(record, Broken):
+                    broken += 1
+                    continue
+                met += 1
+                if serves(row := _row(record, card)):
+                    drawn.offer(row)
+        except SmeltError as error:
+            problem = clean(str(error), LONGEST_PROBLEM)
+        return Sample(rows=drawn.in_order(), met=met, broken=broken, problem=problem)
+
+    def _records(self, card: DatasetCard, *, most: int) -> Iterator[Record]:
+        if Path(card.id).is_absolute() or Path(card.id).exists():
+            return islice(read_source(card.id), MOST_LOOKED_THROUGH)
+        return islice(stream(card.id, configs=card.configs, language=self._language), most)
+
+
+def _kept(path: Path) -> Sample:
+    """What was drawn before. Raises UserError where that is damaged."""
+    try:
+        table = json.loads(path.read_bytes())
+        rows = tuple(FoundRow(row["number"], row["columns"]) for row in table["rows"])
+        return Sample(rows=rows, met=table["met"], broken=table["broken"], problem=table["problem"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({error}); delete it to have the data set read again") from error
+
+
+class _Drawn:
+    """So many of the rows that are offered, each with the same chance."""
+
+    def __init__(self, most: int, draw: Random) -> None:
+        self._most, self._draw = most, draw
+        self._offered = 0
+        self._rows: list[FoundRow] = []
+
+    def offer(self, row: FoundRow) -> None:
+        self._offered += 1
+        if len(self._rows) < self._most:
+            self._rows.append(row)
+        elif (place := self._draw.randrange(self._offered)) < self._most:
+            self._rows[place] = row
+
+    def in_order(self) -> tuple[FoundRow, ...]:
+        return tuple(sorted(self._rows, key=lambda row: row.number))
+
+
+def _row(record: Found, card: DatasetCard) -> FoundRow:
+    names = {column.name: column.labels for column in card.columns if column.labels}
+    values = {name: _text(value, names.get(name, ())) for name, value in record.columns.items()}
+    return FoundRow(record.line, {name: value for name, value in values.items() if value is not None})
+
+
+def _text(value: object, labels: tuple[str, ...]) -> str | None:
+    """A value as text, a class by its name; None for what is missing."""
+    if is_missing(value) or isinstance(value, bytes):
+        return None
+    if labels and (named := _named(value, labels)) is not None:
+        return named
+    if isinstance(value, str):
+        return _mended(value)
+    return text_of(value)
+
+
+def _named(value: object, labels: tuple[str, ...]) -> str | None:
+    """The name of a class; a number that stands for none stays a number."""
+    try:
+        number = int(str(value))
+    except ValueError:
+        return None
+    return labels[number] if 0 <= number < len(labels) else None
+
+
+def _mended(text: str) -> str:
+    """A line that is no UTF-8 comes with its bytes as half characters; what is most usual then is Western European."""
+    if not any("\udc80" <= character <= "\udcff" for character in text):
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")

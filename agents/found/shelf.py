@@ -1,0 +1,124 @@
+"""Which data sets there are to choose from: those of the catalogue that suit, or those that were named.
+
+What a run has chosen from stays with it, as what it has read does: a folder may have other files tomorrow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from agents.choose import Ranking, rank_datasets
+from agents.config import Configuration
+from agents.found.judging import apart
+from agents.found.rank import CANDIDATES
+from agents.retrieve import filters_told
+from agents.run_folder import write_whole
+from engine.errors import UserError
+from engine.events import Events, Noted
+from engine.retrieval import OWN, Column, DatasetCard, dataset_place, load_datasets
+
+__all__ = ["Shelf", "keep_shelf", "kept_shelf", "shelf_of"]
+
+UNKNOWN_LICENCE = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The data sets to choose from, best first, those that were named, if any, and those that others judge by."""
+
+    cards: tuple[DatasetCard, ...]
+    only: tuple[str, ...] = ()
+    judging: tuple[DatasetCard, ...] = ()
+
+
+def shelf_of(configuration: Configuration, queries: Sequence[str], *, language: str, events: Events) -> Shelf:
+    """What may be chosen from: the named data sets as they were named, else what suits the queries' words."""
+    named = tuple(name for name in configuration.datasets or () if name != "auto")
+    path = None if configuration.catalogue is None else Path(configuration.catalogue)
+    catalogue = load_datasets(path)
+    cards = catalogue.cards
+    for skipped in catalogue.skipped if path is not None else ():
+        events.emit(Noted(f"data sets: without {skipped}"))
+    if named:
+        chosen = tuple(_card_named(name, cards) for name in named)
+        reached = tuple(card for card in chosen if _is_in_reach(card, events))
+        return Shelf(_licensed(reached, configuration.licences, events), only=named)
+    learning, judging = apart(cards)
+    for card in judging:
+        events.emit(Noted(f"data sets: {Path(card.id).name} is there to judge by: its rows are kept out"))
+    ranking = rank_datasets(queries, learning, place=dataset_place, language=language, licences=configuration.licences)
+    if path is not None and (left_out := filters_told(ranking)):
+        events.emit(Noted(f"data sets: left out: {left_out}"))
+    return Shelf(_reached(ranking, with_hub=bool(configuration.datasets), events=events), judging=judging)
+
+
+def _reached(ranking: Ranking[DatasetCard], *, with_hub: bool, events: Events) -> tuple[DatasetCard, ...]:
+    """Those on this machine, and with the hub those there too, as far as it answers."""
+    here = [ranked for ranked in ranking.kept if ranked.place == "machine"]
+    there = sum(ranked.place == "hub" for ranked in ranking.kept)
+    if there and not with_hub:
+        events.emit(
+            Noted(f"data sets: {there:,} more are on the hub; --datasets auto streams rows of the best of them")
+        )
+    chosen = [ranked for ranked in ranking.kept if ranked.place == "machine" or (with_hub and ranked.place == "hub")]
+    if not here and not (there and with_hub):
+        events.emit(Noted("data sets: none can be had from here: none suits, or the hub does not answer"))
+    return tuple(ranked.card for ranked in chosen[:CANDIDATES])
+
+
+def _card_named(name: str, cards: Sequence[DatasetCard]) -> DatasetCard:
+    """The card of that id, or of the file of that name; without one, what is known of a data set is its name."""
+    for card in cards:
+        if card.id == name or Path(card.id).name == name or Path(card.id).stem == name:
+            return card
+    licence = OWN if Path(name).exists() else UNKNOWN_LICENCE
+    return DatasetCard(
+        id=name, description=name, tags=(), languages=(), licence=licence, columns=(), downloads=0, gated=False
+    )
+
+
+def _is_in_reach(card: DatasetCard, events: Events) -> bool:
+    place = dataset_place(card.id)
+    if place is None:
+        events.emit(Noted(f"data sets: without {card.id}: it is not on this machine, and the hub does not answer"))
+    return place is not None
+
+
+def _licensed(cards: Sequence[DatasetCard], licences: Sequence[str] | None, events: Events) -> tuple[DatasetCard, ...]:
+    allowed = tuple(card for card in cards if licences is None or card.licence in licences)
+    for card in cards:
+        if card not in allowed:
+            events.emit(Noted(f"data sets: without {card.id}: its licence is {card.licence}"))
+    return allowed
+
+
+def keep_shelf(folder: Path, shelf: Shelf) -> None:
+    """Write down what there was to choose from; where there was nothing, it is looked again."""
+    if shelf.cards:
+        write_whole(folder / "shelf.json", json.dumps(asdict(shelf)).encode())
+
+
+def kept_shelf(folder: Path) -> Shelf | None:
+    """What was written down; None where nothing is. Raises UserError where it is damaged."""
+    path = folder / "shelf.json"
+    if not path.exists():
+        return None
+    try:
+        table = json.loads(path.read_bytes())
+        cards, judging = (tuple(map(_card, table[name])) for name in ("cards", "judging"))
+        return Shelf(cards, tuple(table["only"]), judging)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({error}); delete it to have the data sets chosen again") from error
+
+
+def _card(table: dict[str, object]) -> DatasetCard:
+    """A card as it was written down: lists were tuples."""
+    columns = tuple(Column(**_as_tuples(column)) for column in table.pop("columns"))  # type: ignore[arg-type,attr-defined]
+    return DatasetCard(**_as_tuples(table), columns=columns)  # type: ignore[arg-type]  # we wrote it
+
+
+def _as_tuples(table: dict[str, object]) -> dict[str, object]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}

@@ -1,0 +1,158 @@
+"""Rows drawn from a data set: the same ones every time, as many as wanted, and what is bad costs itself alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agents.found.hub_rows import part_of, stream, training_split
+from agents.found.read import Reader, any_row
+from agents.found.records import FoundRow, Sample
+from engine.errors import UserError
+from engine.retrieval import Column, DatasetCard
+from tests.agents.found import card, write_csv, write_jsonl
+
+LAYOUT = """---
+configs:
+- config_name: default
+  data_files:
+  - {split: train, path: train.jsonl}
+  - {split: test, path: test.jsonl}
+dataset_info:
+  config_name: default
+  features:
+  - {name: text, dtype: string}
+  - name: label
+    dtype: {class_label: {names: {'0': lost, '1': pay}}}
+---
+"""
+
+
+def draw_rows(data: DatasetCard, *, most: int, seed: int, serves: Callable[[FoundRow], bool] = any_row) -> Sample:
+    return Reader(seed=seed).draw(data, most=most, serves=serves)
+
+
+def test_the_same_rows_are_drawn_every_time_from_all_of_the_file(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "rows.csv", ["text"], [[f"row {n}"] for n in range(500)])
+
+    drawn = draw_rows(data, most=20, seed=1)
+
+    assert drawn == draw_rows(data, most=20, seed=1)
+    assert drawn != draw_rows(data, most=20, seed=2)
+    assert (len(drawn.rows), drawn.met) == (20, 500)
+    assert [row.number for row in drawn.rows] == sorted(row.number for row in drawn.rows)
+    assert drawn.rows[-1].number > 250
+
+
+def test_only_rows_that_serve_are_drawn(tmp_path: Path) -> None:
+    data = write_jsonl(tmp_path / "rows.jsonl", [{"n": n} for n in range(100)])
+
+    drawn = draw_rows(data, most=5, seed=0, serves=lambda row: int(row.columns["n"]) >= 96)
+
+    assert [row.columns["n"] for row in drawn.rows] == ["96", "97", "98", "99"]
+
+
+def test_ids_of_classes_become_their_names(tmp_path: Path) -> None:
+    write_jsonl(
+        tmp_path / "rows.jsonl", [{"text": "a", "label": 1}, {"text": "b", "label": "0"}, {"text": "c", "label": 7}]
+    )
+    data = card(tmp_path / "rows.jsonl", columns=[Column("text"), Column("label", "label", ("lost", "pay"))])
+
+    assert [row.columns["label"] for row in draw_rows(data, most=9, seed=0).rows] == ["pay", "lost", "7"]
+
+
+def test_missing_values_and_bytes_are_no_columns(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"text": ["a", None], "image": [b"\x89", b"\x00"], "score": [1.5, float("nan")]})
+    parquet.write_table(table, tmp_path / "rows.parquet")
+
+    drawn = draw_rows(card(tmp_path / "rows.parquet"), most=9, seed=0)
+
+    assert [dict(row.columns) for row in drawn.rows] == [{"text": "a", "score": "1.5"}, {}]
+    assert drawn.columns == ("text", "score")
+
+
+def test_a_line_in_another_encoding_is_read_as_western_european(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes("text;label\ncafé au lait;1\n".encode() + "Größe paßt;2\n".encode("cp1252"))
+
+    assert [row.columns["text"] for row in draw_rows(card(path), most=9, seed=0).rows] == ["café au lait", "Größe paßt"]
+
+
+def test_bad_rows_cost_themselves_and_a_bad_file_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('text,label\n"never closed,1\nfine,2\none,two,three\n', encoding="utf-8")
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1 no more")
+
+    drawn, broken = draw_rows(card(path), most=9, seed=0), draw_rows(card(tmp_path / "rows.parquet"), most=9, seed=0)
+
+    assert ([row.columns["text"] for row in drawn.rows], drawn.broken, drawn.problem) == (["fine"], 2, "")
+    assert (broken.rows, "not a parquet file" in broken.problem) == ((), True)
+
+
+def test_what_is_not_there_is_a_problem_and_no_error(tmp_path: Path) -> None:
+    drawn = draw_rows(card(tmp_path), most=9, seed=0)
+
+    assert (drawn.rows, "holds no rows" in drawn.problem) == ((), True)
+
+
+def test_what_was_drawn_stays_drawn_whatever_becomes_of_the_file(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "rows.csv", ["text"], [["first é"], ["second"]])
+    reader = Reader(seed=0, folder=tmp_path / "run")
+    drawn = reader.draw(data, most=9)
+    (tmp_path / "rows.csv").unlink()
+
+    assert reader.draw(data, most=9) == drawn
+    assert "cannot be read" in reader.draw(data, most=9, name="otherwise").problem
+
+
+def test_what_could_not_be_read_is_tried_again_and_what_is_damaged_is_said(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("", encoding="utf-8")
+    reader = Reader(seed=0, folder=tmp_path / "run")
+    assert reader.draw(card(tmp_path / "rows.csv"), most=9).rows == ()
+    data = write_csv(tmp_path / "rows.csv", ["text"], [["late"]])
+
+    assert len(reader.draw(data, most=9).rows) == 1
+    [kept] = (tmp_path / "run").iterdir()
+    kept.write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="delete it"):
+        reader.draw(data, most=9)
+
+
+@pytest.mark.slow
+def test_a_stream_names_classes_and_leaves_alone_what_others_judge_by(tmp_path: Path) -> None:
+    """A data set in the hub's own layout, in a folder."""
+    pytest.importorskip("datasets")
+    for split, count in {"test": 1, "train": 3}.items():
+        lines = "".join(json.dumps({"text": f"{split} {n}", "label": n % 2}) + "\n" for n in range(count))
+        (tmp_path / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "README.md").write_text(LAYOUT, encoding="utf-8")
+
+    rows = [dict(found.columns) for found in stream(str(tmp_path))]
+
+    assert rows == [{"text": f"train {n}", "label": ("lost", "pay")[n % 2]} for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("configs", "language", "part"),
+    [
+        pytest.param([], "en", None, id="none"),
+        pytest.param(["de-DE", "en-US"], "en", "en-US", id="by language"),
+        pytest.param(["small", "default"], "en", "default", id="default"),
+        pytest.param(["plus", "small"], "en", "plus", id="the first"),
+    ],
+)
+def test_which_part_of_a_data_set_is_read(configs: list[str], language: str, part: str | None) -> None:
+    assert part_of(configs, language) == part
+
+
+def test_splits_that_judge_are_not_learnt_from() -> None:
+    assert training_split(["test", "train"]) == "train"
+    assert training_split(["validation", "unsupervised"]) == "unsupervised"
+    with pytest.raises(UserError, match="no split to learn from"):
+        training_split(["test", "validation_matched"])
