@@ -13,7 +13,8 @@ from engine.providers.surroundings import target_told, variables_set
 
 __all__ = ["BATCHED", "models_told", "open_engine", "targets_told"]
 
-BATCHED = ("generate", "annotate")  # the stages that ask thousands of times; the few others need not wait for a day
+# The stages that ask thousands of times; the few other questions need not wait for a day.
+BATCHED = ("transform", "generate", "annotate")
 
 
 def open_engine(folder: RunFolder, configuration: Configuration, *, events: Events) -> Engine:

@@ -116,6 +116,7 @@ async def make_data(
             engine, spec, configuration, queries=retrieval.data_hypotheses, settings=settings,
             withheld=[pair.input for pair in withheld], folder=folder.found, events=events,
         )  # fmt: skip
+        engine.finish(tag="retrieve")
         engine.finish(tag="transform")
         judge = await seat_judge(spec, configuration, engine, given=withheld, events=events)
         synthesis = await synthesize_rows(
@@ -152,7 +153,6 @@ async def plan_rows(folder: RunFolder, spec: Spec, engine: Engine, *, events: Ev
 async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events) -> Retrieval:
     events.emit(StageStarted("retrieve"))
     retrieval = await retrieve(engine, spec, note=lambda text: events.emit(Noted(text)), wanted=wanted)
-    engine.finish(tag="retrieve")
     events.emit(Noted(ranking_told(retrieval)))
     events.emit(StageFinished("retrieve", retrieval.choice.why))
     return retrieval

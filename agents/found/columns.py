@@ -23,7 +23,7 @@ from engine.structured import read_json
 
 __all__ = ["applied", "map_columns", "objection", "read_map", "usual_map"]
 
-TAG = "transform"  # after the stage that asks for descriptions
+TAG = "retrieve"
 ANSWER_TOKENS = 1500  # a name for each of many values
 ROWS_SHOWN = 8
 MOST_VALUES = 200  # different ones that a column of labels may have

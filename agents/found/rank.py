@@ -23,7 +23,7 @@ CANDIDATES = 25
 """How many of what search has found the teacher is asked about."""
 
 VOTES = 3
-TAG = "transform"  # after the stage that asks for descriptions
+TAG = "retrieve"
 ANSWER_TOKENS = 300
 LONGEST_DESCRIPTION = 300  # characters
 

@@ -23,7 +23,7 @@ from engine.structured import read_json
 
 __all__ = ["Rewriting", "Task", "plan_rewriting", "read_row", "rewrite"]
 
-TAG = "transform"
+PLANNING, TAG = "retrieve", "transform"  # the few questions need not wait where the many go in batches
 WORDS_TOKENS = 600  # of a description or a plan
 ROWS_SHOWN = 5
 LEAST_TOKENS, MOST_TOKENS = 160, 4096
@@ -60,15 +60,15 @@ async def plan_rewriting(asks: Asks, spec: Spec, sample: Sample) -> Rewriting | 
     """
     shown = row_lines([row.columns for row in sample.rows[:ROWS_SHOWN]])
     selecting = fill("select_columns", instruction=spec.instruction, rows=shown)
-    columns = read_columns(await ask_for_text(asks, selecting, max_tokens=WORDS_TOKENS, tag=TAG), sample)
+    columns = read_columns(await ask_for_text(asks, selecting, max_tokens=WORDS_TOKENS, tag=PLANNING), sample)
     examples = shown_examples(spec)
     expanding = fill("expand_task", instruction=spec.instruction, examples=examples)
-    about = await ask_for_text(asks, expanding, max_tokens=WORDS_TOKENS, tag=TAG)
+    about = await ask_for_text(asks, expanding, max_tokens=WORDS_TOKENS, tag=PLANNING)
     rows = row_lines([_of(row, columns) for row in sample.rows[:ROWS_SHOWN]])
     planning = fill(
         "plan_transform", instruction=spec.instruction, about=about or "(nothing)", examples=examples, rows=rows
     )
-    plan = await ask_for_text(asks, planning, max_tokens=WORDS_TOKENS, tag=TAG)
+    plan = await ask_for_text(asks, planning, max_tokens=WORDS_TOKENS, tag=PLANNING)
     return Rewriting(columns, plan.strip()) if plan and plan.strip() and not declines(plan) else None
 
 

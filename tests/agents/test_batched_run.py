@@ -45,7 +45,7 @@ def test_a_run_asks_inputs_and_labels_in_batches(tmp_path: Path) -> None:
 
     engine = open_engine(folder, configuration("http://127.0.0.1:9/v1", batch=True), events=Events())
 
-    assert set(engine._routes.branches[0].batch) == set(BATCHED) == {"generate", "annotate"}
+    assert set(engine._routes.branches[0].batch) == set(BATCHED) == {"transform", "generate", "annotate"}
 
 
 def test_a_simulated_teacher_has_no_batches_and_says_so_before_anything_is_written() -> None:

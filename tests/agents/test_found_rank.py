@@ -33,7 +33,7 @@ def test_the_teacher_sees_them_in_another_order_each_time_and_its_order_counts()
 
     assert ranked == (CARDS[2], CARDS[0])
     assert len({request.messages[0].content for request in teacher.asked}) > 1
-    assert {request.tag for request in teacher.asked} == {"transform"}
+    assert {request.tag for request in teacher.asked} == {"retrieve"}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_plan_is_made_of_the_columns_that_matter() -> None:
     assert '"day"' in teacher.asked[0].messages[0].content
     assert '"day"' not in teacher.asked[2].messages[0].content
     assert "Short requests." in teacher.asked[2].messages[0].content
-    assert {request.tag for request in teacher.asked} == {"transform"}
+    assert {request.tag for request in teacher.asked} == {"retrieve"}
 
 
 @pytest.mark.parametrize("said", ["", "I'm sorry, but I can't help with that."], ids=["nothing", "refusal"])
@@ -64,6 +64,7 @@ def test_each_row_is_a_question_of_its_own_that_shows_its_columns_and_shares_its
 
     texts = [request.messages[0].content for request in teacher.asked]
     assert [f'{{"mail": "mail {number}"}}' in text for number, text in enumerate(texts)] == [True] * 3
+    assert {request.tag for request in teacher.asked} == {"transform"}
     assert len({text[: request.stable] for text, request in zip(texts, teacher.asked, strict=True)}) == 1
 
 
