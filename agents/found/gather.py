@@ -207,14 +207,18 @@ class Gathering:
     def _name(self, card: DatasetCard) -> str:
         return self._seeking.name_of(card.id)
 
+    def _without_place(self, problem: str, card: DatasetCard) -> str:
+        """The problem without where on this machine it arose, and without the name, which is said before."""
+        return problem.replace(card.id, self._name(card)).removeprefix(f"{self._name(card)}: ")
+
     def _left_out(self, card: DatasetCard, why: str, *, read: int = 0) -> None:
-        why = why.replace(card.id, self._name(card))
+        why = self._without_place(why, card)
         self._note(f"data sets: without {self._name(card)}: {why}")
         self._sources.append(Source(dataset=self._name(card), licence=card.licence, use="unused", read=read, why=why))
 
     def _used(self, candidate: Candidate, *, why: str = "") -> None:
         sample, columns = candidate.sample, candidate.columns
-        problem = sample.problem.replace(candidate.card.id, self._name(candidate.card))
+        problem = self._without_place(sample.problem, candidate.card)
         if problem:
             self._note(f"data sets: {self._name(candidate.card)}: the run goes on without the rest of it: {problem}")
         parts = (

@@ -12,6 +12,16 @@ __all__ = ["part_of", "stream", "training_split"]
 JUDGING = ("test", "validation", "valid", "val", "dev", "eval", "heldout")
 """Splits that students are judged by, here and elsewhere."""
 
+MOST_CAUSES = 20
+
+GATED = "it is behind a gate: accept its terms on the hub, and have HF_TOKEN set"
+ANSWERS: Mapping[int, str] = {
+    401: GATED,
+    403: GATED,
+    404: "the hub has no such data set, or not for everybody",
+    429: "the hub has had too many questions for now",
+}
+
 
 def stream(name: str, *, configs: Sequence[str] = (), language: str = "en") -> Iterator[Found]:
     """The rows from the first on, classes by their names; no more is fetched than is read.
@@ -30,8 +40,20 @@ def stream(name: str, *, configs: Sequence[str] = (), language: str = "en") -> I
         for number, row in enumerate(rows, start=1):
             yield Found(name, number, {column: _named(value, classes.get(column, ())) for column, value in row.items()})
     except Exception as error:  # the hub, the network, the cache and the data each fail in their own way; all are told
-        told = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{name}: cannot be read: {told[0]}") from error
+        raise UserError(f"{name}: {_told(error)}") from error
+
+
+def _told(error: BaseException) -> str:
+    """What went wrong, by what the hub answered, wherever in a chain of errors that is said."""
+    chain = [error]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and len(chain) < MOST_CAUSES:
+        chain.append(before)
+    for each in chain:
+        status = getattr(getattr(each, "response", None), "status_code", None)
+        if isinstance(status, int):
+            return ANSWERS.get(status, f"the hub answers with {status}")
+    lines = str(chain[-1]).splitlines() or [type(chain[-1]).__name__]
+    return f"cannot be read: {lines[0]}"
 
 
 def part_of(configs: Sequence[str], language: str) -> str | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +16,11 @@ from agents.found.hub_rows import part_of, stream, training_split
 from agents.found.read import Reader, any_row
 from agents.found.records import FoundRow, Sample
 from engine.errors import UserError
+from engine.fakes.hub import FakeHub, Mishap
 from engine.retrieval import Column, DatasetCard
 from tests.agents.found import card, write_csv, write_jsonl
+
+ROOT = Path(__file__).parents[2]
 
 LAYOUT = """---
 configs:
@@ -156,3 +163,34 @@ def test_splits_that_judge_are_not_learnt_from() -> None:
     assert training_split(["validation", "unsupervised"]) == "unsupervised"
     with pytest.raises(UserError, match="no split to learn from"):
         training_split(["test", "validation_matched"])
+
+
+@pytest.mark.slow
+def test_what_the_hub_answers_is_said_in_a_line() -> None:
+    """In a process of its own, because the hub's address is read when its packages are."""
+    code = (
+        "from agents.found.hub_rows import stream\n"
+        "for name in ('owner/gated', 'owner/gone', 'owner/odd'):\n"
+        "    try: next(stream(name))\n"
+        "    except Exception as error: print(type(error).__name__, str(error).count(chr(10)), error)"
+    )
+    answers = {"gated": Mishap(status=403), "odd": Mishap(status=418)}
+
+    async def asked(home: Path) -> str:
+        mishaps = lambda _, path: next((each for name, each in answers.items() if name in path), None)  # noqa: E731
+        async with FakeHub(mishaps=mishaps) as hub:
+            environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(home), "PYTHONPATH": str(ROOT)}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, env=environment, cwd=home, stdout=asyncio.subprocess.PIPE
+            )
+            out, _ = await process.communicate()
+            return out.decode()
+
+    with tempfile.TemporaryDirectory() as home:
+        lines = asyncio.run(asked(Path(home))).splitlines()
+
+    assert lines == [
+        "UserError 0 owner/gated: it is behind a gate: accept its terms on the hub, and have HF_TOKEN set",
+        "UserError 0 owner/gone: the hub has no such data set, or not for everybody",
+        "UserError 0 owner/odd: the hub answers with 418",
+    ]
