@@ -84,9 +84,11 @@ class Made:
 
 
 def main() -> None:
-    seeds = tuple(int(word) for word in sys.argv[1:]) or SEEDS
+    chosen = sys.argv[1:]  # seeds, "clean" or "sloppy": for a look; by default, everything
+    seeds = tuple(int(word) for word in chosen if word.isdigit()) or SEEDS
     clean = [each for each in (banking(), messages()) if each is not None]
-    cases = [*clean, *(replace(each, name=f"{each.name}, sloppy", wrong=SLOPPY) for each in clean)]
+    sloppy = [replace(each, name=f"{each.name}, sloppy", wrong=SLOPPY) for each in clean]
+    cases = [*(() if "sloppy" in chosen else clean), *(() if "clean" in chosen else sloppy)]
     figures: dict[str, object] = {}
     holds = True
     for case in cases:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,24 @@ def test_the_card_shows_nothing_that_cannot_be_seen_and_breaks_out_of_no_cell(tm
     assert not set(text) & set("\x1b\u202e\x00\u200b")
     assert "    one[2J\n    two\n" in text
     assert "| c | 8 |" in text
+
+
+def test_rows_of_data_sets_stand_alone_and_the_card_names_their_licences(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    found = [
+        replace(
+            row,
+            provenance=replace(
+                row.provenance, request=-number - 1, origin="found", dataset="tickets.csv", row=number, licence="mit"
+            ),
+        )
+        for number, row in enumerate(rows(80))
+    ]
+    card = written(tmp_path, found)["README.md"].decode()
+    table = pq.read_table(tmp_path / "train.parquet").to_pylist()
+
+    assert "| found: tickets.csv (licence: mit) | 80 |" in card
+    assert {(row["stage"], row["origin"], row["dataset"], row["licence"]) for row in table} == {
+        ("retrieve", "found", "tickets.csv", "mit")
+    }
+    assert "Where the rows come from" not in written(tmp_path, rows(80))["README.md"].decode()

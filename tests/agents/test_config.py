@@ -107,6 +107,32 @@ def test_values_that_mean_nothing_are_refused(values: dict[str, object]) -> None
         Configuration(**values)  # type: ignore[arg-type]
 
 
+def test_data_sets_are_named_one_or_several_and_read_back_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "smelt.toml"
+    path.write_text('datasets = "auto"\nlicences = ["mit", "cc-by-4.0"]\nfound-share = 1\n', encoding="utf-8")
+
+    configuration = resolve(file=path, flags={})
+    path.write_text(tomlkit.dumps(as_table(configuration)), encoding="utf-8")
+
+    assert (configuration.datasets, configuration.licences) == (("auto",), ("mit", "cc-by-4.0"))
+    assert resolve(file=path, flags={}) == configuration
+
+
+@pytest.mark.parametrize("value", ["[]", "3", '[""]', "[1]"])
+def test_what_names_no_data_set_is_refused(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "smelt.toml"
+    path.write_text(f"datasets = {value}\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match="must be a name or a list of names"):
+        read_config(path)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_is_a_part_of_the_whole(share: float) -> None:
+    with pytest.raises(UserError, match="--found-share must be from 0 to 1"):
+        Configuration(found_share=share)
+
+
 def test_the_table_leaves_out_what_was_not_said() -> None:
     assert "base_url" not in as_table(Configuration())
     assert as_table(Configuration(base_url="http://localhost/v1"))["base_url"] == "http://localhost/v1"

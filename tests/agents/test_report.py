@@ -488,3 +488,20 @@ def test_a_report_that_is_older_than_its_run_is_known_as_such(tmp_path: Path) ->
     assert f"which was charged {paid} by now" in news_since(table, folder)
     folder.journal.write_bytes(b"not a journal")
     assert str(folder.journal) in news_since(table, folder)
+
+
+def test_rows_from_data_sets_are_told_with_their_licences() -> None:
+    sources = (
+        {"dataset": "<b>tickets.csv", "licence": "mit", "use": "raw", "read": "600", "kept": "40", "why": "a -> b"},
+    )
+    data = dataclasses.replace(DATA, origins={"generated": 60, "found": 40}, sources=sources)
+
+    page = render_html(as_json(report(data=data)))
+    said = verdict(judgements=BOTH, data=data, money=MONEY, simulated=False)
+    warned = warnings(judgements=BOTH, spec=SPEC, simulated=False, origins=data.origins)
+
+    assert "40 of the rows come from data that exists: <b>tickets.csv (40, mit); 60 were generated." in said
+    assert any("some were found" in warning for warning in warned)
+    assert "&lt;b&gt;tickets.csv" in page
+    assert "Rows from data that exists" in page
+    assert "Rows from data that exists" not in render_html(as_json(report()))
