@@ -23,7 +23,7 @@ from agents.found.sieve import Sieve
 from agents.found.transform import Rewriting, Task, plan_rewriting, rewrite
 from agents.plan import Quota
 from agents.records import Draft, Example, Origin, Provenance, Reject, Spec
-from agents.vote import fits_spec
+from agents.vote import fits_spec, normaliser
 from engine.errors import BudgetReached, ProviderRefused, SmeltError
 from engine.retrieval import DatasetCard
 
@@ -82,6 +82,11 @@ async def gather(
     except (BudgetReached, ProviderRefused) as error:
         gathering.error = error
     return gathering.found()
+
+
+def _can_be_compared(spec: Spec) -> bool:
+    """Whether two right answers to an input read the same; free text has many."""
+    return bool(spec.labels) or spec.extractive or spec.form in ("date", "label", "labels", "number")
 
 
 class Gathering:
@@ -172,7 +177,7 @@ class Gathering:
         """The candidate with the rows that serve, and what to make of their answers, by the teacher's votes on some."""
         columns = candidate.columns
         candidate = replace(candidate, sample=self._serving(candidate.card, columns))
-        if candidate.use != "raw" or columns is None or not self._spec.labels:
+        if candidate.use != "raw" or columns is None or not _can_be_compared(self._spec):
             return candidate
         agreed, asked = await self._audit(candidate, columns)
         told = f"the teacher agrees with {agreed} of {asked} labels"
@@ -201,7 +206,10 @@ class Gathering:
         votes = await annotate_all(self._asks, self._spec, [pair.input for pair in drawn], self._voting)
         if (error := next((vote.error for vote in votes if vote.error is not None), None)) is not None:
             raise error
-        said = [(vote.vote.winner, pair.output) for vote, pair in zip(votes, drawn, strict=True) if vote.vote]
+        normalise = normaliser(self._spec)
+        said = [
+            (vote.vote.winner, normalise(pair.output)) for vote, pair in zip(votes, drawn, strict=True) if vote.vote
+        ]
         return sum(winner == output for winner, output in said), len(said)
 
     def _name(self, card: DatasetCard) -> str:

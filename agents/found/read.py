@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from random import Random
 from agents.chance import chance
 from agents.found.hub_rows import stream
 from agents.found.records import FoundRow, Sample
-from agents.rows import is_missing, text_of
+from agents.rows import flat, is_missing, text_of
 from agents.run_folder import write_whole
 from agents.sources import Broken, Found, Record, read_source
 from engine.errors import SmeltError, UserError
@@ -112,8 +112,22 @@ class _Drawn:
 
 def _row(record: Found, card: DatasetCard) -> FoundRow:
     names = {column.name: column.labels for column in card.columns if column.labels}
-    values = {name: _text(value, names.get(name, ())) for name, value in record.columns.items()}
+    values = {name: _text(value, names.get(name, ())) for name, value in _flat(record.columns)}
     return FoundRow(record.line, {name: value for name, value in values.items() if value is not None})
+
+
+def _flat(columns: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """The columns, those of an object by their names within it: {"translation": {"de": ...}} is "translation.de".
+
+    Chats are their last question and answer, and answers in the form of SQuAD their first one.
+    """
+    for name, value in flat(columns).items():
+        if isinstance(value, dict) and isinstance(value.get("text"), list):
+            yield name, next(iter(value["text"]), None)
+        elif isinstance(value, dict) and value and all(isinstance(inner, str) for inner in value.values()):
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+        else:
+            yield name, value
 
 
 def _text(value: object, labels: tuple[str, ...]) -> str | None:

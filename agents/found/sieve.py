@@ -40,7 +40,7 @@ class Sieve:
         if annotation is not None and annotation.vote is None:
             return Reject(draft.input, None, annotation.reason or "failed", draft.provenance, "too few votes came back")
         vote = self._own_vote(draft) if annotation is None or annotation.vote is None else annotation.vote
-        if annotation is not None and draft.output is not None and draft.output != vote.winner:
+        if annotation is not None and draft.output is not None and self._normalise(draft.output) != vote.winner:
             detail = f"the data set says {draft.output!r:.60}, the votes say {vote.winner!r:.60}"
             return Reject(draft.input, draft.output, "agreement", draft.provenance, detail)
         row = Candidate(input=draft.input, output=vote.winner, agreement=vote.agreement)

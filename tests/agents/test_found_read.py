@@ -71,6 +71,20 @@ def test_ids_of_classes_become_their_names(tmp_path: Path) -> None:
     assert [row.columns["label"] for row in draw_rows(data, most=9, seed=0).rows] == ["pay", "lost", "7"]
 
 
+def test_what_lies_within_a_column_is_a_column_of_its_own(tmp_path: Path) -> None:
+    rows: list[object] = [
+        {"translation": {"de": "Ja", "en": "Yes"}, "answers": {"text": ["first", "second"], "answer_start": [0, 9]}},
+        {"messages": [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hi."}]},
+        {"answers": {"text": []}, "tags": ["a", "b"]},
+    ]
+
+    drawn = draw_rows(write_jsonl(tmp_path / "rows.jsonl", rows), most=9, seed=0)
+
+    assert dict(drawn.rows[0].columns) == {"translation.de": "Ja", "translation.en": "Yes", "answers": "first"}
+    assert {"input": "Hello?", "output": "Hi."}.items() <= drawn.rows[1].columns.items()
+    assert dict(drawn.rows[2].columns) == {"tags": '["a", "b"]'}
+
+
 def test_missing_values_and_bytes_are_no_columns(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
