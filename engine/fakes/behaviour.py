@@ -34,12 +34,12 @@ class Behaviour:
     Behaviour(rules=(Rule("hang", When(nth=50)), Rule("401-key", When(contains="secret"))))
     Behaviour(quota_usd=0.05, latency_s=1.0, latency_sigma=0.5)
 
-    The first of the `rules` that holds decides about a call; where none does about a request for an answer, `faults` are
-    drawn. Limits are told in headers unless `tells_limits` is off; then waits are not told either. `changes` come in
-    order of time. `latency_s` replaces the world's own latency, `latency_scale` multiplies it, and `latency_sigma`
+    The first of the `rules` that holds decides about a call; where none does about a request for an answer, `faults`
+    are drawn. Limits are told in headers unless `tells_limits` is off; then waits are not told either. `changes` come
+    in order of time. `latency_s` replaces the world's own latency, `latency_scale` multiplies it, and `latency_sigma`
     spreads it log-normally. With `api_key` set, any other key is refused. With `context_tokens` set, prompts and
-    allowances that pass it together are. Once `quota_usd` has been billed, everything is refused as an account without credit is. `count_rpm` limits
-    the endpoints that count tokens, which have a limit of their own.
+    allowances that pass it together are. Once `quota_usd` has been billed, everything is refused as an account
+    without credit is. `count_rpm` limits the endpoints that count tokens, which have a limit of their own.
     """
 
     limits: RateLimits = field(default_factory=RateLimits)
