@@ -246,6 +246,15 @@ def test_what_the_fake_refuses_fits_the_published_description_too() -> None:
     assert verdicts == {Kind.TRANSIENT, Kind.OVERLOAD, Kind.CONFIG}
 
 
+def form_of(content: bytes) -> Any:
+    """A file for batches, as a form."""
+    import aiohttp
+
+    form = aiohttp.FormData({"purpose": "batch"})
+    form.add_field("file", content, filename="in.jsonl")
+    return form
+
+
 def without_nulls(told: Any) -> Any:
     if isinstance(told, list):
         return [without_nulls(each) for each in told]
@@ -258,7 +267,6 @@ def without_nulls(told: Any) -> Any:
 @pytest.mark.parametrize("seconds", [0.0, 1e6], ids=["over", "under way"])
 def test_files_batches_models_and_counts_of_the_fake_fit_the_published_description(seconds: float) -> None:
     line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}}
-    form = {"purpose": "batch", "file": orjson.dumps(line)}
     batch = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
 
     async def main() -> None:
@@ -274,9 +282,9 @@ def test_files_batches_models_and_counts_of_the_fake_fit_the_published_descripti
                 described(told if schema == "ErrorResponse" else without_nulls(told), schema)
                 return told
 
-            file = (await call("OpenAIFile", "POST", "/files", data=form))["id"]
+            file = (await call("OpenAIFile", "POST", "/files", data=form_of(orjson.dumps(line))))["id"]
             ident = (await call("Batch", "POST", "/batches", json={**batch, "input_file_id": file}))["id"]
-            flawed = (await call("OpenAIFile", "POST", "/files", data={**form, "file": b"no JSON"}))["id"]
+            flawed = (await call("OpenAIFile", "POST", "/files", data=form_of(b"no JSON")))["id"]
             await call("Batch", "POST", "/batches", json={**batch, "input_file_id": flawed})
             await call("Batch", "GET", f"/batches/{ident}")
             await call("ListBatchesResponse", "GET", "/batches")
