@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["JudgeFacts", "Ruled", "judge_facts", "ruled_in", "seat_judge", "usable"]
 
+OWN_JUDGE = (
+    "the teacher judges its own rows: it finds slips, and not what it takes for right each time; another model does "
+    "([models], judge = ...)"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruled:
@@ -76,6 +81,8 @@ async def seat_judge(
     judge = await calibrate(engine, spec, given, seed=configuration.seed) if configuration.judge else None
     if judge is not None:
         events.emit(Noted(judge.calibration.told()))
+    if usable(judge) is not None and "judge" not in configuration.by_role:
+        events.emit(Noted(OWN_JUDGE))
     if usable(judge) is None:
         engine.finish(tag="judge")
     return judge

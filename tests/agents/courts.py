@@ -107,10 +107,11 @@ class Parity:
 
 
 class Court:
-    """A simulated teacher of the world of countries, and another one, or the same, that judges."""
+    """A simulated teacher of the world of countries, and another one that judges; None says that it does so itself."""
 
-    def __init__(self, *, teacher: Vices, judge: Vices = NO_VICES) -> None:
-        self.teacher, self._judge = World(vices=teacher), World(seed=1, vices=judge)
+    def __init__(self, *, teacher: Vices, judge: Vices | None = NO_VICES) -> None:
+        self.teacher = World(vices=teacher)
+        self._judge = self.teacher if judge is None else World(seed=1, vices=judge)
 
     async def ask(self, request: Request) -> Reply:
         answer = self._said(

@@ -12,19 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.config import Configuration
 from agents.demo.countries.atlas import code_of
 from agents.demo.countries.world import World
 from agents.demo.teacher import NO_VICES
 from agents.inputs import InputRow
 from agents.judge import Judge, calibrate, verdicts
-from agents.judging import JudgeFacts, Ruled, judge_facts, usable
+from agents.judging import JudgeFacts, Ruled, judge_facts, seat_judge, usable
 from agents.labelling import Labelled, Unlabelled, label_inputs
 from agents.parse import parse, read_prompt
 from agents.records import Pair
 from agents.synthesize import Settings, Synthesis, synthesize
 from engine import Budget, Engine, SystemClock
 from engine.errors import BudgetReached, ContentFiltered, ProviderRefused, ProviderUnavailable, SmeltError
-from engine.events import Events
+from engine.events import Event, Events, Noted
 from engine.fakes import virtual_time
 from engine.messages import Message
 from engine.providers.simulated import Answer, Simulated
@@ -109,6 +110,16 @@ def test_a_judge_that_is_right_nine_times_in_ten_lifts_the_share_of_right_rows()
     assert right_in(plain) < 0.9
     assert right_in(better) > 0.94
     assert len(better.examples) == len(plain.examples) == HOW.examples
+
+
+def test_a_teacher_does_not_see_its_own_blind_spots_and_another_judge_does() -> None:
+    """What it takes for right each time is outvoted by nobody, and refused by itself neither."""
+    blind = replace(NO_VICES, blind=0.1)
+    voted = replace(HOW, votes=3)
+    itself, another = (made(Court(teacher=blind, judge=judge), COUNTRIES, voted) for judge in (None, blind))
+
+    assert right_in(itself) < 0.95
+    assert right_in(another) > 0.97
 
 
 def right_in(synthesis: Synthesis) -> float:
@@ -305,6 +316,33 @@ def test_the_judge_is_whom_its_role_names() -> None:
     assert seated.calibration.is_used
     assert "; that trial cost $0.00" in seated.calibration.told()
     assert (model, paid) == ("countries", ["simulated/countries"])
+
+
+@pytest.mark.parametrize(
+    ("configuration", "says"),
+    [
+        pytest.param(Configuration(judge=True), ["the judge is used", "the teacher judges its own"], id="the teacher"),
+        pytest.param(
+            Configuration(judge=True, models={"judge": ({"model": "simulated/countries"},)}),
+            ["the judge is used"],
+            id="another",
+        ),
+        pytest.param(Configuration(), [], id="nobody"),
+    ],
+)
+def test_what_came_of_the_trial_is_said_before_rows_are_made(configuration: Configuration, says: list[str]) -> None:
+    events, told_lines = Events(), list[Event]()
+    events.subscribe(told_lines.append)
+
+    async def seat() -> Judge | None:
+        async with Engine("simulated/countries", budget=Budget(usd=1)) as engine:
+            return await seat_judge(COUNTRIES, configuration, engine, given=(), events=events)
+
+    judge = virtual_time.run(seat())
+    lines = [event.text for event in told_lines if isinstance(event, Noted)]
+
+    assert [line[: len(start)] for line, start in zip(lines, says, strict=True)] == says
+    assert (usable(judge) is not None) is configuration.judge
 
 
 def test_a_judge_that_refuses_most_of_it_is_doubted() -> None:
