@@ -115,8 +115,7 @@ def test_a_judge_that_is_right_nine_times_in_ten_lifts_the_share_of_right_rows()
 def test_a_teacher_does_not_see_its_own_blind_spots_and_another_judge_does() -> None:
     """What it takes for right each time is outvoted by nobody, and refused by itself neither."""
     blind = replace(NO_VICES, blind=0.1)
-    voted = replace(HOW, votes=3)
-    itself, another = (made(Court(teacher=blind, judge=judge), COUNTRIES, voted) for judge in (None, blind))
+    itself, another = (made(Court(teacher=blind, judge=judge), COUNTRIES) for judge in (None, blind))
 
     assert right_in(itself) < 0.95
     assert right_in(another) > 0.97
