@@ -16,7 +16,7 @@ from agents.records import Spec
 
 __all__ = ["ALL_CASES", "NO_CASES", "USUAL_SHARE", "Case", "Hard", "HardCases", "cases_for", "hard_rows"]
 
-USUAL_SHARE = 0.15
+USUAL_SHARE = 0.1
 # Hard cases are rejected more often, for votes that disagree. To make up for it, they are asked for at most this many
 # times as often as their share says.
 PERSISTENCE = 2.0

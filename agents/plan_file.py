@@ -3,7 +3,7 @@
     {
       "axes": {"who writes": ["a student in a hurry", "a lawyer"], "mood": ["angry", "calm"]},
       "shares": {"N/A": 0.4},
-      "hard": {"share": 0.15, "cases": ["nothing", "long"]}
+      "hard": {"share": 0.1, "cases": ["nothing", "long"]}
     }
 
 It is for reading and for editing. Without shares, those of `agents.plan` hold: equal ones for labels, for nothing to

@@ -48,7 +48,7 @@ def test_the_teacher_is_asked_once_and_its_plan_kept(tmp_path: Path) -> None:
         == Plan(
             axes=(Axis("mood", ("angry", "calm")),),
             shares={"N/A": 0.5},
-            hard=Hard(share=0.15, cases=("nothing", "several", "long", "noisy")),
+            hard=Hard(share=0.1, cases=("nothing", "several", "long", "noisy")),
         )
     )
     assert teacher.asked == 1
