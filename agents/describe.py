@@ -35,7 +35,7 @@ async def describe(asks: Asks, spec: Spec, *, thing: Thing, note: Note, hypothes
     is left out; `note` is told when none is left. Raises what stops a whole run: a budget reached, a provider that
     refuses.
     """
-    text = fill(f"describe_{thing}", instruction=spec.instruction, examples=_shown(spec.demonstrations))
+    text = fill(f"describe_{thing}", instruction=spec.asked, examples=_shown(spec.demonstrations))
     temperature = coldest(asks, tag="retrieve") if hypotheses == 1 else None
     try:
         reply = await asks.ask(

@@ -89,7 +89,7 @@ def question(
     spec: Spec, rows: Sequence[Pair], *, shown: Sequence[Pair], temperature: float | None, with_schema: bool = True
 ) -> Request:
     """The question about some rows; `shown` are others that are known to be right. It tells the form in words, too."""
-    common = {"instruction": spec.instruction, "facts": _facts(spec), "examples": _examples(shown)}
+    common = {"instruction": spec.asked, "facts": _facts(spec), "examples": _examples(shown)}
     return Request.user(
         fill("judge", rows=_numbered(rows), count=str(len(rows)), **common),
         max_tokens=TOKENS_AROUND + TOKENS_EACH * len(rows),
