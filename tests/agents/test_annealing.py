@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.annealing import SCHEDULES, SHARES, Band, Feedback, Happened, Linear, examples_shown, make_schedule
+from agents.annealing import SCHEDULES, SHARES, Band, Feedback, Happened, Heats, Linear, examples_shown, make_schedule
 from engine.errors import UserError
 
 BAND = Band()
@@ -110,3 +110,41 @@ def test_where_no_temperature_may_be_sent_the_hotter_the_fewer_examples() -> Non
 
     assert shown == [12, 9, 6, 3]
     assert examples_shown(1.0, usual=1) == 1
+
+
+KINDS = ("about ships", "about mills", "angry", "polite")
+
+
+@given(
+    told=st.lists(
+        st.tuples(st.lists(st.sampled_from(KINDS), unique=True), st.integers(0, 8), st.integers(0, 8)), max_size=40
+    )
+)
+def test_every_kind_is_asked_within_the_band(told: list[tuple[list[str], int, int]]) -> None:
+    heats = Heats(Feedback())
+    for kinds, duplicates, rejects in told:
+        heats.notify(kinds, happened(duplicates=duplicates, rejects=rejects))
+
+    assert all(BAND.low <= heats.at(kinds) <= BAND.high for kinds in ([], KINDS[:1], KINDS[1:3], KINDS))
+
+
+@given(counts=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=40))
+def test_without_kinds_there_is_one_temperature(counts: list[tuple[int, int]]) -> None:
+    heats, alone = Heats(Feedback()), Feedback().first
+    for duplicates, rejects in counts:
+        heats.notify([], happened(duplicates=duplicates, rejects=rejects))
+        alone = Feedback().next(alone, happened(duplicates=duplicates, rejects=rejects))
+
+    assert heats.at([]) == pytest.approx(alone)
+
+
+def test_what_repeats_itself_is_asked_hotter_than_what_is_rejected_and_new_kinds_begin_between() -> None:
+    heats = Heats(Feedback())
+    for _ in range(20):
+        heats.notify(["about ships"], happened(kept=0, duplicates=8))
+        heats.notify(["about mills"], happened(kept=0, rejects=8))
+
+    cool, usual, hot = (heats.at([kind]) for kind in ("about mills", "about bridges", "about ships"))
+    assert cool < usual < hot
+    assert usual == pytest.approx(heats.common)
+    assert heats.at(["about ships", "about mills"]) == pytest.approx((hot + cool) / 2)

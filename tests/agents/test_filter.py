@@ -240,6 +240,19 @@ def test_languages_that_are_taken_for_each_other_are_not_told_apart(spoken: str,
     assert judge_input(text, replace(make_known(Spec(instruction="Find.")), language=language)) is None
 
 
+def test_a_question_is_asked_once_where_each_demonstration_asks_another() -> None:
+    asked = (*SHOWN, *(Pair(f"Question: Who is {one}? Context: {one} is Bo.", "Bo") for one in ("Al", "Cy")))
+    again = "Question: Who is Ed?  Context: Others say that Ed is Bo."
+    known, loose = (make_known(replace(ASKED, demonstrations=pairs)) for pairs in (asked, (*asked, asked[0])))
+    for each in (known, loose):
+        each.add("Question: who is Ed? Context: Ed is Bo.")
+
+    assert judge_input(again, known) == ("duplicate", "asked before")
+    assert judge_input(again, known.at(0)) is None
+    assert judge_input(again, loose) is None, "a question that is asked of several texts is an instruction"
+    assert judge_input("Question: Who is Flo? Context: Ed is Bo. Flo is Cy.", known) is None
+
+
 def test_the_label_of_somebodys_own_input_is_judged_and_the_input_is_not() -> None:
     known = make_known(ASKED)
     own = "[insert name here] asks who built the bridge: Ann Lee"

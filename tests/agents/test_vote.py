@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.records import Pair, Spec
-from agents.vote import SURE, Trust, confidence, fits_spec, lasting, normaliser, tally, votes_to_ask
+from agents.vote import SURE, Aim, Aims, Trust, confidence, fits_spec, lasting, normaliser, tally, votes_to_ask
 from engine.errors import UserError
 
 LABELS = Spec(instruction="Route it.", kind="classification", labels=("Card", "Cash Out", "None"))
@@ -238,3 +238,51 @@ def test_a_good_model_outvotes_two_poor_ones() -> None:
     vote = tally(["a", "b", "b"], str, weights=[weights["good"], weights["poor"], weights["poor"]])
 
     assert vote.winner == "a"
+
+
+AIM = Aim("yes", 0.98)
+
+
+def test_a_first_vote_for_what_the_input_was_written_for_is_enough() -> None:
+    assert votes_to_ask([], remaining=3, aim=AIM) == 1
+    assert votes_to_ask(["yes"], remaining=2, aim=AIM) == 0
+    assert lasting(["yes"], remaining=2, aim=AIM) == AIM.lasting
+
+
+@given(
+    first=st.sampled_from(["no", "perhaps"]),
+    later=st.lists(st.sampled_from(["yes", "no"]), max_size=4),
+    remaining=st.integers(0, 4),
+)
+def test_any_other_first_vote_is_followed_as_if_nothing_had_been_asked_for(
+    first: str, later: list[str], remaining: int
+) -> None:
+    labels = [first, *later]
+
+    assert votes_to_ask(labels, remaining=remaining, aim=AIM) == votes_to_ask(labels, remaining=remaining)
+    assert lasting(labels, remaining=remaining, aim=AIM) == lasting(labels, remaining=remaining)
+
+
+def test_an_answer_is_an_aim_once_first_votes_for_it_have_lasted_nineteen_times_in_twenty() -> None:
+    aims = Aims()
+    for _ in range(17):
+        aims.notify("yes", first="yes", winner="yes")
+    assert aims.aim("yes") is None
+
+    for _ in range(20):
+        aims.notify("yes", first="no", winner="no")  # overlooked, and the vote says so: no word against the aim
+        aims.notify("yes", first="yes", winner="yes")
+        aims.notify("no", first="no", winner="yes")
+        aims.notify(None, first="no", winner="yes")
+
+    assert aims.aim("yes") == Aim("yes", 38 / 39)
+    assert aims.aim("no") is None
+    assert aims.aim(None) is None
+
+
+def test_an_aim_that_votes_in_full_gainsay_is_one_no_longer() -> None:
+    aims = Aims()
+    for winner in ("yes",) * 40 + ("no",) * 10:
+        aims.notify("yes", first="yes", winner=winner)
+
+    assert aims.aim("yes") is None
