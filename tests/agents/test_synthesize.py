@@ -485,3 +485,45 @@ def test_requests_that_read_the_same_are_still_several_questions() -> None:
 
     assert made.stop == "target"
     assert not [reject for reject in made.rejects if reject.reason == "duplicate"]
+
+
+class Obedient(Numbers):
+    """Writes what it is asked for."""
+
+    def answer(self, request: Request, chance: random.Random) -> str:
+        wanted = re.search(r"right answer is: (even|odd)", request.messages[0].content)
+        text = super().answer(request, chance)
+        if request.tag != "generate" or wanted is None:
+            return text
+        return json.dumps([f"number {2 * chance.randint(50, 9**6) + (wanted[1] == 'odd')}" for _ in json.loads(text)])
+
+
+def test_where_inputs_are_what_they_were_written_for_one_vote_that_says_so_is_enough() -> None:
+    how = replace(SMALL, examples=400)
+    made = make(Obedient(slips=0.02), how)
+    votes: dict[int, list[int]] = {example.provenance.request: [] for example in made.examples}
+    for example in made.examples:
+        votes[example.provenance.request].append(len(example.vote.samples))
+
+    late = {number: asked for number, asked in votes.items() if number > 24}
+    assert all(min(asked) > 1 for number, asked in votes.items() if number < 8), "nothing is known yet"
+    assert all(min(asked) > 1 for number, asked in late.items() if number % 8 == 0), "to go on learning"
+    assert all(min(asked) == 1 for number, asked in late.items() if number % 8), "they say what was asked for"
+    assert {labelling.lasting for labelling in made.labellings} > {1.0}
+    assert make(Obedient(slips=0.02, latency_seed=7, longest_s=50.0), how) == made
+
+
+def test_at_first_few_are_asked_for_and_twice_as_many_each_time_something_was_learnt() -> None:
+    teacher, began = Numbers(), list[int]()
+
+    class Counting(Numbers):
+        async def ask(self, request: Request) -> Reply:
+            if request.tag == "generate" and not teacher.asked["annotate"]:
+                began.append(1)
+            teacher.asked[request.tag] += 1
+            await asyncio.sleep(1.0)
+            return await super().ask(request)
+
+    make(Counting(), Settings(examples=4000, per_request=4))
+
+    assert len(began) == 8
