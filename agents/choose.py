@@ -15,7 +15,7 @@ from engine.errors import UserError
 from engine.retrieval import OWN, DatasetCard, ModelCard, Place, Search
 
 if TYPE_CHECKING:
-    from engine.retrieval.dense import Encoder
+    from engine.retrieval.dense import Encodes
 
 __all__ = [
     "MAX_BYTES",
@@ -102,7 +102,7 @@ def rank_models(
     licences: Collection[str] | None = None,
     max_bytes: int = MAX_BYTES,
     memory: int | None = None,
-    encoder: Encoder | None = None,
+    encoder: Encodes | None = None,
 ) -> Ranking[ModelCard]:
     """Models that suit the query's words, weighted by how often they are downloaded; of equals, the more downloaded.
 
@@ -135,7 +135,7 @@ def rank_datasets(
     place: FindPlace,
     language: str | None = None,
     licences: Collection[str] | None = None,
-    encoder: Encoder | None = None,
+    encoder: Encodes | None = None,
 ) -> Ranking[DatasetCard]:
     """The first thousand data sets that suit the query's words, weighted by downloads; of equals, the more downloaded.
 
@@ -205,7 +205,7 @@ def _named(wanted: str, ranking: Ranking[ModelCard]) -> StudentChoice:
 
 
 def _weighted(
-    query: str | Sequence[str], cards: Sequence[Card], *, encoder: Encoder | None = None
+    query: str | Sequence[str], cards: Sequence[Card], *, encoder: Encodes | None = None
 ) -> list[Suited[Card]]:
     """The cards with their scores, best first."""
     queries = [query] if isinstance(query, str) else list(query)

@@ -31,7 +31,7 @@ from engine.retrieval import (
 )
 
 if TYPE_CHECKING:
-    from engine.retrieval.dense import Encoder
+    from engine.retrieval.dense import Encodes
 
 __all__ = [
     "Retrieval",
@@ -86,7 +86,7 @@ def found_models(
     wishes: Wishes,
     *,
     catalogue: Catalogue[ModelCard] | None = None,
-    encoder: Encoder | None = None,
+    encoder: Encodes | None = None,
 ) -> Ranking[ModelCard]:
     """The models of a catalogue, ranked; without one, of the usual."""
     cards = (catalogue or load_models()).cards
@@ -101,7 +101,7 @@ def found_datasets(
     wishes: Wishes,
     *,
     catalogue: Catalogue[DatasetCard] | None = None,
-    encoder: Encoder | None = None,
+    encoder: Encodes | None = None,
 ) -> Ranking[DatasetCard]:
     """The data sets of a catalogue, ranked; without one, of the usual."""
     cards = (catalogue or load_datasets()).cards

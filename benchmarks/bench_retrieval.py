@@ -194,7 +194,7 @@ def meaning(encoder: Encoder | None) -> list[tuple[str, Finder]]:
         search = Search(texts, encoder=encoder)
         return lambda query: search.find([query], k=LOOKED_AT)
 
-    return [("the encoder alone", alone), ("both, by reciprocal rank", both)]
+    return [("the encoder alone", alone), ("both, fused", both)]
 
 
 def many_cards(rows: int) -> dict[str, float]:
@@ -231,7 +231,7 @@ def main(arguments: Sequence[str]) -> None:
         f"words {many['query_s'] * 1000:.0f} ms, the slowest {many['slowest_query_s'] * 1000:.0f} ms "
         f"(claim: at most {CLAIM_SECONDS:g} s)"
     )
-    for step, claim in ((STEPS[-1][0], CLAIM_WORDS), ("both, by reciprocal rank", CLAIM_MEANING)):
+    for step, claim in ((STEPS[-1][0], CLAIM_WORDS), ("both, fused", CLAIM_MEANING)):
         for row in found:
             if row.step == step:
                 holds = "holds" if row.hit_5 >= claim else "does not hold"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from engine.errors import MissingExtra, UserError
 
@@ -13,10 +13,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Encoder", "nearest"]
+__all__ = ["Encoder", "Encodes", "nearest"]
 
 _LONGEST: Final = 256  # tokens: what small encoders were trained on, and more than most cards say
 _BATCH: Final = 64
+
+
+class Encodes(Protocol):
+    """Whoever turns texts into vectors of length 1. `name` changes when the vectors do."""
+
+    @property
+    def name(self) -> str: ...
+
+    def of_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+    def of_query(self, query: str) -> NDArray[np.float32]: ...
 
 
 class Encoder:
@@ -47,6 +58,11 @@ class Encoder:
 
     def __repr__(self) -> str:
         return f"<Encoder {self.folder}>"
+
+    @property
+    def name(self) -> str:
+        """The folder, and when its settings were last written: another model may be put there."""
+        return f"{self.folder.resolve()} {(self.folder / 'config.json').stat().st_mtime_ns}"
 
     def of_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """A row for each text, in their order."""
@@ -81,16 +97,15 @@ class Encoder:
         return torch.nn.functional.normalize(pooled.float(), dim=1).numpy()
 
 
-def nearest(vectors: NDArray[np.float32], query: NDArray[np.float32], *, k: int) -> NDArray[np.intp]:
+def nearest(vectors: NDArray[np.float32], query: NDArray[np.float32], *, k: int) -> list[int]:
     """The positions of the k vectors that point most as the query does, nearest first; of equals the earlier."""
     import numpy as np
 
     likeness = vectors @ query
-    if k < len(likeness):  # ordering a hundred thousand costs more than finding the few at the top
+    candidates = np.arange(len(likeness))
+    if 0 < k < len(likeness):  # ordering a hundred thousand costs more than finding the few at the top
         candidates = np.flatnonzero(likeness >= np.partition(likeness, -k)[-k])
-    else:
-        candidates = np.arange(len(likeness))
-    return candidates[np.lexsort((candidates, -likeness[candidates]))][:k]
+    return [int(position) for position in candidates[np.lexsort((candidates, -likeness[candidates]))][:k]]
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -14,22 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.retrieval.bm25 import Hit, Index
+from engine.retrieval.dense import Encodes, nearest
 from engine.retrieval.store import cache_folder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from engine.retrieval.dense import Encoder
-
 __all__ = ["Search", "fused"]
 
 _VERSION: Final = "1"  # of how texts are indexed: an index of another one is not read
 _WORTH_KEEPING: Final = 2000  # fewer texts are indexed sooner than a file of them is read
 
-# How little the first place is worth above the tenth, and the share of meaning: tuned on labelled queries.
-_RANK_OFFSET: Final = 10
-_MEANING: Final = 0.6
+# Tuned on labelled queries (benchmarks/bench_retrieval.py): how little the first place is worth above the tenth, and
+# how far a query is moved towards what the first few cards of the fused order mean.
+_RANK_OFFSET: Final = 20
+_FIRST: Final = 3
+_MOVED: Final = 0.3
 
 Kept = TypeVar("Kept")
 
@@ -41,7 +42,7 @@ class Search:
     in the user's cache.
     """
 
-    def __init__(self, texts: Sequence[str], *, encoder: Encoder | None = None, cache: Path | None = None) -> None:
+    def __init__(self, texts: Sequence[str], *, encoder: Encodes | None = None, cache: Path | None = None) -> None:
         self._encoder = encoder
         self._vectors: NDArray[np.float32] | None = None
         folder = (cache or cache_folder()) / "indexes"
@@ -54,7 +55,7 @@ class Search:
             )  # fmt: skip
         if encoder is not None:
             self._vectors = _kept(
-                folder / f"meaning-{name}-{_fingerprint([str(encoder.folder.resolve())])}.npz",
+                folder / f"meaning-{name}-{_fingerprint([encoder.name])}.npz",
                 load=_load_vectors, make=lambda: encoder.of_texts(texts), save=_save_vectors,
             )  # fmt: skip
 
@@ -82,23 +83,27 @@ class Search:
         """The positions of the k texts whose meaning is nearest, nearest first; none without an encoder."""
         if self._encoder is None or self._vectors is None:
             return []
-        from engine.retrieval.dense import nearest
-
-        return [int(position) for position in nearest(self._vectors, self._encoder.of_query(query), k=k)]
+        return nearest(self._vectors, self._encoder.of_query(query), k=k)
 
     def _one(self, query: str, *, k: int) -> list[Hit]:
         by_words = self._index.search(query, k=k)
-        if self._encoder is None:
+        if self._encoder is None or self._vectors is None:
             return by_words
-        return fused([hit.position for hit in by_words], self.by_meaning(query, k=k))
+        words = [hit.position for hit in by_words]
+        meant = self._encoder.of_query(query)
+        first = [hit.position for hit in fused(words, nearest(self._vectors, meant, k=k))[:_FIRST]]
+        # A prompt says what is wanted in one sentence among others; the first cards say it again, and nothing else.
+        if first:
+            meant = meant + _MOVED * self._vectors[first].mean(axis=0)
+        return fused(words, nearest(self._vectors, meant, k=k))
 
 
 def fused(by_words: Sequence[int], by_meaning: Sequence[int]) -> list[Hit]:
     """Two orders as one, by reciprocal rank: what stands high in both comes first; of equals the lower position."""
     totals: dict[int, float] = {}
-    for share, order in ((1 - _MEANING, by_words), (_MEANING, by_meaning)):
+    for order in (by_words, by_meaning):
         for rank, position in enumerate(order, 1):
-            worth = 100 * share * (1 + _RANK_OFFSET) / (rank + _RANK_OFFSET)
+            worth = 50 * (1 + _RANK_OFFSET) / (rank + _RANK_OFFSET)
             totals[position] = totals.get(position, 0.0) + worth
     return [Hit(position, score) for position, score in sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))]
 
@@ -128,7 +133,7 @@ def _load_vectors(path: Path) -> NDArray[np.float32]:
     import numpy as np
 
     with np.load(path, allow_pickle=False) as arrays:
-        vectors: NDArray[np.float32] = arrays["vectors"].astype(np.float32)
+        vectors: NDArray[np.float32] = arrays["vectors"]
     return vectors
 
 
@@ -136,7 +141,7 @@ def _save_vectors(vectors: NDArray[np.float32], path: Path) -> None:
     import numpy as np
 
     with path.open("wb") as file:  # given a name, numpy would add an ending of its own
-        np.savez(file, vectors=vectors.astype(np.float16))
+        np.savez(file, vectors=vectors)
 
 
 def _fingerprint(texts: Sequence[str]) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engine.errors import UserError
 from engine.retrieval import (
@@ -26,6 +29,7 @@ from engine.retrieval import (
     tokenize,
 )
 from engine.retrieval.bm25 import Weighing
+from engine.retrieval.dense import Encoder
 from engine.retrieval.reach import _answers, hub_answers
 from engine.retrieval.search import fused
 from engine.retrieval.words import roots
@@ -114,6 +118,59 @@ def test_search_is_ordered_and_repeatable(texts: list[str], query: str, k: int) 
     assert all(hit.score > 0 and texts[hit.position] for hit in hits)
 
 
+class Letters:
+    """Takes a text for how often it has each letter."""
+
+    name = "letters"
+
+    def of_query(self, query: str) -> NDArray[np.float32]:
+        counts = np.array([query.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"], dtype=np.float32)
+        return counts / max(float(np.linalg.norm(counts)), 1.0)
+
+    def of_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([self.of_query(text) for text in texts])
+
+
+def test_an_encoder_finds_what_shares_no_word() -> None:
+    search = Search(["silent", "apple", "banana"], encoder=Letters())
+
+    assert Search(["silent", "apple", "banana"]).find(["listen"], k=3) == []
+    assert search.find(["listen"], k=3)[0].position == 0
+    assert search.by_meaning("listen", k=1) == [0]
+
+
+def test_vectors_of_many_texts_are_kept(tmp_path: Path) -> None:
+    texts = [f"text {number:x}" for number in range(2000)]
+    search = Search(texts, encoder=Letters(), cache=tmp_path)
+
+    again = Search(texts, encoder=Letters(), cache=tmp_path)
+
+    assert sorted(path.name.split("-")[0] for path in (tmp_path / "indexes").iterdir()) == ["meaning", "words"]
+    assert again.by_meaning("text abc", k=3) == search.by_meaning("text abc", k=3)
+
+
+@pytest.mark.slow
+def test_an_encoder_is_read_from_its_folder(tmp_path: Path) -> None:
+    """A BERT of chance: vectors of length 1, the same alone and beside others, whatever is padded."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nred\nblue\napple")
+    BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    BertModel(BertConfig(vocab_size=8, **sizes)).save_pretrained(tmp_path)
+
+    encoder = Encoder(tmp_path)
+    vectors = encoder.of_texts(["red apple", "blue", "red red red blue apple"])
+
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
+    assert vectors[1] == pytest.approx(encoder.of_query("blue"), abs=1e-5)
+
+
+def test_a_folder_without_an_encoder_is_the_users_to_name_again(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no encoder"):
+        Encoder(tmp_path)
+
+
 @pytest.mark.parametrize(
     "forms",
     [
@@ -179,7 +236,7 @@ def test_several_queries_are_averaged() -> None:
 def test_what_stands_high_by_words_and_by_meaning_comes_first() -> None:
     hits = fused([3, 1, 2], [1, 4])
 
-    assert [hit.position for hit in hits] == [1, 4, 3, 2]
+    assert [hit.position for hit in hits] == [1, 3, 4, 2]
     assert fused([5], [5])[0].score == pytest.approx(100)
 
 
