@@ -119,7 +119,12 @@ def _is_error(raw: RawReply) -> bool:
         said: object = orjson.loads(raw.body.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
         return True
-    return isinstance(said, dict) and (said.get("error") is not None or said.get("type") == "error")
+    if isinstance(said, list) and said:  # Gemini wraps its errors in a list
+        said = said[0]
+    if not isinstance(said, dict):
+        return False
+    kinds = (said.get("type"), said.get("object"))  # SGLang says what it is beside the message
+    return said.get("error") is not None or said.get("detail") is not None or "error" in kinds
 
 
 def _shortened(error: bytes) -> bytes:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from engine import Budget, Engine, Events, Price, Request, SmeltError
 from engine.messages import RawReply
 from engine.providers.secrecy import Secrecy
+from engine.verdict import classify
 
 KEY = "pass/word+0123456789=x"
 
@@ -99,7 +100,8 @@ def test_an_answer_is_not_looked_through_for_disguises() -> None:
 @pytest.mark.parametrize("disguise", DISGUISES)
 @pytest.mark.parametrize("body", [
     '{"error": {"message": %s}}', '{"type": "error", "error": %s}', '\ufeff{"choices": [], "error": [%s]}',
-    '{"error": %s',
+    '{"error": %s', '[{"error": {"message": %s}}]', '{"object": "error", "message": %s}',
+    '{"detail": %s, "kind": "error"}',
 ])  # fmt: skip
 def test_an_error_under_200_is_an_error(disguise: str, body: str) -> None:
     told = json.dumps(DISGUISES[disguise](KEY))
@@ -107,6 +109,16 @@ def test_an_error_under_200_is_an_error(disguise: str, body: str) -> None:
     concealed = Secrecy(KEY).conceal(RawReply(200, {}, (body % told).encode(), 0.0))
 
     assert concealed.body.decode() == body % '"[key]"'
+
+
+@pytest.mark.parametrize("body", ['[{"error": {"message": %s}}]', '{"object": "error", "message": %s}'])
+def test_what_is_told_of_an_error_under_200_holds_no_key_in_disguise(body: str) -> None:
+    raw = RawReply(200, {}, (body % json.dumps(" ".join(KEY))).encode(), 0.0)
+
+    verdict = classify(Secrecy(KEY).conceal(raw))
+
+    assert verdict is not None
+    assert verdict.message == "200: [key]"
 
 
 def test_a_page_under_200_is_an_error() -> None:
