@@ -22,6 +22,7 @@ from engine.verdict import CHANCE, Kind, Verdict, classify
 __all__ = [
     "CREATED",
     "CREATING",
+    "MOST_FAILURES",
     "NEVER_CREATED",
     "UPLOADED",
     "Progress",
@@ -44,7 +45,7 @@ UPLOADED, CREATING, CREATED = "uploaded", "creating", "created"
 
 QUEUE_FULL: Final = frozenset({"token_limit_exceeded"})
 
-MOST_FAILURES: Final = 6  # of an upload or a creation that surely did not happen, and of results that lack lines
+MOST_FAILURES: Final = 6  # of beginning what surely did not happen, and of fetching results that are not whole
 
 NEVER_CREATED: Final = Verdict(kind=Kind.TRANSIENT, message="the batch was never created", billed=False, delay_s=0.0)
 UNSAID: Final = Verdict(kind=Kind.PROTOCOL, message="the batch has ended without a word on this request", delay_s=0.0)
@@ -160,12 +161,12 @@ def on_line_missing(look: Look, *, ran: int) -> Verdict:
 
 
 def should_fetch_again(verdict: Verdict, *, failures: int) -> bool:
-    """Whether results that lack a line are asked for once more, when they were so often in vain.
+    """Whether results that lack a line, or are not there, are asked for once more, when they were so often in vain.
 
-    A page of a proxy's, or half of the file, looks like results in which nothing is said of anybody; to fetch is free,
-    and to ask again is not.
+    A page of a proxy's, or half of the file, looks like results in which nothing is said of anybody, and a 404 that is
+    gone a second later like results that were deleted; to fetch is free, and to ask again is not.
     """
-    return verdict is UNSAID and failures < MOST_FAILURES
+    return verdict in {UNSAID, RESULTS_GONE} and failures < MOST_FAILURES
 
 
 def gone(*, age_s: float, kept_s: float, has_ended: bool) -> Verdict | None:

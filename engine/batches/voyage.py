@@ -152,15 +152,19 @@ class Voyages:
         if look is None:
             raise AssertionError("unreachable")
         ran, chunk = 0, dict[int, Ending]()
-        async with aclosing(self._endpoint.results(shipment.progress.batch or "", look)) as results:
-            async for reply in results:
-                ran += reply.ran
-                if (named := shipment.line_named(reply.ident)) is not None:
-                    attempt, line = named
-                    chunk.setdefault(attempt, self._judge(shipment, line, reply))
-                if len(chunk) >= AT_ONCE:
-                    await self._close(shipment, chunk)
-                    chunk = {}
+        try:
+            async with aclosing(self._endpoint.results(shipment.progress.batch or "", look)) as results:
+                async for reply in results:
+                    ran += reply.ran
+                    if (named := shipment.line_named(reply.ident)) is not None:
+                        attempt, line = named
+                        chunk.setdefault(attempt, self._judge(shipment, line, reply))
+                    if len(chunk) >= AT_ONCE:
+                        await self._close(shipment, chunk)
+                        chunk = {}
+        except CallFailed:  # perhaps the rest never comes; what has come was paid for
+            await self._close(shipment, chunk)
+            raise
         await self._close(shipment, chunk)
         missing = on_line_missing(look, ran=ran)
         if shipment.lines and should_fetch_again(missing, failures=shipment.failures):
@@ -201,8 +205,10 @@ class Voyages:
                 shipment.progress = replace(shipment.progress, refusal=replace(verdict, billed=False))
                 return
         elif failure.is_missing and step in (Step.LOOK, Step.FETCH):
-            await self._lose(shipment, failure)
-            return
+            lost = self._lost(shipment, failure)
+            if not should_fetch_again(lost, failures=shipment.failures - 1):  # this one apart
+                await self._give_back(shipment, lambda _: lost)
+                return
         elif not begins and not verdict.may_retry:
             error = verdict.error()
             raise error if isinstance(error, ProviderRefused) else ConfigurationRefused(str(error))
@@ -210,7 +216,7 @@ class Voyages:
             self.note(f"no answer about a batch: {verdict.message}; trying again")
         await self._clock.sleep(self._timing.until_retry_s(shipment.failures, verdict))
 
-    async def _lose(self, shipment: Shipment, failure: CallFailed) -> None:
+    def _lost(self, shipment: Shipment, failure: CallFailed) -> Verdict:
         look, age_s = shipment.progress.look, self._clock.time() - shipment.since
         has_ended = look is not None and look.state == "ended"
         verdict = gone(age_s=age_s, kept_s=self._timing.kept_s, has_ended=has_ended)
@@ -218,7 +224,7 @@ class Voyages:
             raise ConfigurationRefused(
                 f"batch {shipment.progress.batch} is not there ({failure}); use the key of the account that made it"
             )
-        await self._give_back(shipment, lambda _: verdict)
+        return verdict
 
     # -- lines
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.attempt import Ending
 from engine.batches import Timing
+from engine.batches.course import MOST_FAILURES
 from engine.budget import Budget
 from engine.errors import AuthenticationRefused, BudgetReached, ConfigurationRefused, RequestRejected
 from engine.fakes import virtual_time
@@ -182,8 +183,35 @@ def test_a_batch_that_is_not_there_means_a_wrong_account_and_is_not_paid_anew() 
     virtual_time.run(main())
 
 
+def test_results_that_are_not_there_for_a_moment_are_fetched_again_and_not_paid_again() -> None:
+    books = Books(meets={"results": [NOT_THERE] * MOST_FAILURES})
+
+    async def main() -> None:
+        async with post(books) as there:
+            assert texts_of(await all_asked(there, 2)) == capitals(2)
+            check_books(there, answers=2)
+
+    virtual_time.run(main())
+
+    assert books.batches == 1
+
+
+def test_what_results_told_before_the_rest_was_gone_is_kept() -> None:
+    books = Books(meets={"line 2": [NOT_THERE] * (MOST_FAILURES + 1)})
+
+    async def main() -> None:
+        async with post(books) as there:
+            assert texts_of(await all_asked(there, 3)) == capitals(3)
+            bounds = [entry.bound for entry in there.journal.entries()][:1]
+            check_books(there, answers=3, assumed=sum(bounds))
+
+    virtual_time.run(main())
+
+    assert [len(job.lines) for job in books.jobs.values()] == [3, 1]
+
+
 def test_results_that_are_gone_are_charged_at_their_bounds_and_asked_again() -> None:
-    books = Books(meets={"results": [NOT_THERE]})
+    books = Books(meets={"results": [NOT_THERE] * (MOST_FAILURES + 1)})
 
     async def main() -> None:
         async with post(books) as there:

@@ -104,6 +104,11 @@ def test_a_step_that_fails_by_chance_is_taken_again_and_nothing_is_paid_twice(
     check_survived(dialect, step, ["500-server", "html"], tmp_path)
 
 
+@pytest.mark.parametrize("dialect", STEPS)
+def test_results_that_are_not_there_at_once_are_not_paid_twice(dialect: str, tmp_path: Path) -> None:
+    check_survived(dialect, "fetch", ["404-model"], tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("do", CHANCE)
 @pytest.mark.parametrize(("dialect", "step"), EVERY_STEP)
