@@ -1,5 +1,6 @@
-"""Claim: a judge that is right nine times in ten raises the share of right rows among those that are kept, in every
-world; whether that is worth its price against more votes is shown, and claimed by nobody.
+"""Claims: of rows with a single label, a judge that is right nine times in ten raises the share of right ones by at least
+3 points in every world; where the teacher has blind spots, another model as the judge raises it by at least 5 points
+after three votes. After votes on slips it hardly does, and votes are cheaper: that is shown beside it.
 
 What is compared is a way of making the same number of rows: by one label, by votes, and by either of them with a judge.
 Every way is the pipeline's own `synthesize`; the judge is calibrated on the prompt's demonstrations as a run does it,
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -43,6 +44,7 @@ Make = Callable[..., World]
 SEEDS = (0, 1, 2)
 ROWS = 600
 BLIND = 1 / 12
+LEAST_GAIN, LEAST_GAIN_OF_ANOTHER = 0.03, 0.05  # of the share of right rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,19 @@ def main() -> None:
             refused = f"{row.refused:>8.3f} {row.refused_wrong:>8.3f}" if row.is_used else ""
             money = f"{row.rows_a_dollar:>8,.0f} {row.right_rows_a_dollar:>8,.0f}"
             print(f"{world:<29} {way:<26} {row.right:>10.4f} {money} {refused}")
-    gains = {
-        f"{world}, {votes}": round(ways[f"{votes}, judged"].right - ways[votes].right, 4)
-        for world, ways in table.items()
-        for votes in ("1 vote", "3 votes")
-        if not SCENES[world].blind
-    }
-    holds = all(gain > 0 for gain in gains.values())
-    print(f"a judge raises the share of right rows everywhere: {'holds' if holds else 'DOES NOT HOLD'} {gains}")
+    single = {name: gain(ways, "1 vote", "judged") for name, ways in table.items() if not SCENES[name].blind}
+    voted = {name: gain(ways, "3 votes", "judged") for name, ways in table.items()}
+    another = {name: gain(ways, "3 votes", "judged by another") for name, ways in table.items() if SCENES[name].blind}
+    holds = min(single.values()) >= LEAST_GAIN and min(another.values()) >= LEAST_GAIN_OF_ANOTHER
+    print(f"of single labels the judge mends {single}, after three votes {voted}; another model's {another}")
+    print(f"at least {LEAST_GAIN} and {LEAST_GAIN_OF_ANOTHER}: {'holds' if holds else 'DOES NOT HOLD'}")
+    gains = {"single": single, "voted": voted, "another": another}
     figures = {world: {way: asdict(row) for way, row in ways.items()} for world, ways in table.items()}
     print(json.dumps({"benchmark": "judge", "seeds": SEEDS, "rows": ROWS, "holds": holds, "gains": gains} | figures))
+
+
+def gain(ways: Mapping[str, Measured], before: str, judge: str) -> float:
+    return round(ways[f"{before}, {judge}"].right - ways[before].right, 4)
 
 
 def measure(scene: Scene, way: Way) -> Measured:
