@@ -45,15 +45,19 @@ def prepare(
     prompt: str,
     note: Callable[[str], None] = lambda _: None,
     look: Callable[[bool], Found] = auto,
+    has_begun: bool = False,
 ) -> Configuration:
     """The configuration with nothing left open. Raises UserError for whatever would end the run later.
 
-    `note` is told in a line what `look` has chosen for `auto`, and why.
+    `note` is told in a line what `look` has chosen for `auto`, and why. A run that has begun has taken from its
+    documents what it needs.
     """
     spec = parse(prompt)
     _check_student(configuration, spec)
     if configuration.model == "auto":
         configuration = _with_teacher(configuration, look=look, note=note)
+    if not has_begun:
+        configuration = dataclasses.replace(configuration, documents=_checked_documents(configuration.documents))
     return checked(_with_inputs(configuration, spec, note=note))
 
 
@@ -66,7 +70,6 @@ def checked(configuration: Configuration) -> Configuration:
         models=None if configuration.models is None else _by_role_found(configuration.models),
         test=_checked_test(configuration.test),
         catalogue=_checked_catalogue(configuration.catalogue),
-        documents=_checked_documents(configuration.documents),
     )
     for order in (settled.order, *settled.by_role.values()):
         _check_distinct(order)

@@ -44,6 +44,8 @@ def spec_of(table: object) -> Spec:
     checked = {name: _READERS[name](table[name], name) for name in fields & set(table)}
     if not str(checked.get("instruction", "")).strip():
         raise UserError("the spec has no instruction; say in 'instruction' what shall be done")
+    if checked.get("translation") is not None and not str(checked["translation"]).strip():
+        raise UserError("the 'translation' in the spec says nothing; set it to null, or leave it out")
     if checked.get("labels"):
         checked.setdefault("kind", "classification")
         checked.setdefault("form", "label")

@@ -174,7 +174,8 @@ def resume(
     prompt = run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun
     if changes:
         asked, before = run_folder.asked(), configuration
-        configuration = prepare(succeeded(before, changes, asked=asked), prompt=prompt, note=say_aside)
+        next_one = succeeded(before, changes, asked=asked)
+        configuration = prepare(next_one, prompt=prompt, note=say_aside, has_begun=run_folder.documents.exists())
         if asked and fallback:
             check_asked_alike(before, configuration)
     return _carry_out(run_folder, configuration, json=json, quiet=quiet)

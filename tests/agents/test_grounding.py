@@ -190,6 +190,7 @@ def test_a_run_keeps_what_it_took_and_goes_on_without_the_documents(tmp_path: Pa
     for file in folder.iterdir():
         file.unlink()
     assert in_this_process("resume", out, "--quiet").code == 0
+    assert in_this_process("resume", out, "--quiet", "--rpm", 100_000).code == 0
 
     assert json.loads((out / "report.json").read_text())["data"] == first
     assert first["documents"]["documents"] == len(HOSTILE)

@@ -68,6 +68,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         pytest.param({"instruction": "a", "kind": "classification"}, "disagree", id="classification without labels"),
         pytest.param({"instruction": "a", "kind": "text", "labels": ["b", "c"]}, "disagree", id="text with labels"),
         pytest.param({"instruction": "a", "output_pattern": "("}, "no regular expression", id="bad pattern"),
+        pytest.param({"instruction": "a", "translation": " "}, "says nothing", id="translated into nothing"),
         pytest.param({"instruction": "a", "confidence": 2}, "between 0 and 1", id="confidence"),
         pytest.param(
             {"instruction": "a", "labels": ["b", "c"], "demonstrations": [{"input": "x", "output": "d"}]},
