@@ -255,10 +255,13 @@ def _encoding(head: bytes, *, is_page: bool) -> str | None:
 
 
 def _reads(head: bytes, encoding: str) -> bool:
+    """Whether the bytes are text in an encoding; in UTF-8 also with a few that are not, as in texts glued together."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(head)  # not the end: a character may be cut
     except (UnicodeError, LookupError, AttributeError):  # the last of codecs that are none of text
-        return False
+        broken = head.decode("utf-8", "replace")
+        foreign, lost = sum(character > "\x7f" for character in broken), broken.count("\ufffd")
+        return encoding == "utf-8" and foreign > 2 * lost
     return True
 
 

@@ -73,6 +73,12 @@ def test_text_is_read_in_the_encodings_that_can_be_told(raw: bytes, read: bool, 
     assert len(gathered.skipped) == (0 if read else 1)
 
 
+def test_a_bad_byte_in_much_that_is_utf_8_costs_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Grüße, das Päckchen ist kaputt: ".encode() + b"\xff")
+
+    assert texts(tmp_path)["a.txt:1"] == "Grüße, das Päckchen ist kaputt: \ufffd"
+
+
 def test_a_page_is_read_in_the_encoding_that_it_names(tmp_path: Path) -> None:
     page = '<meta charset="shift_jis"><p>荷物が届きません。どこにありますか。いつ届きますか。</p>'
     (tmp_path / "a.html").write_bytes(page.encode("shift-jis"))
