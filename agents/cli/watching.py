@@ -13,6 +13,8 @@ from agents.annotation import annotate_file
 from agents.annotation_report import AnnotationReport
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
+from agents.found.stage import STAGE as FINDING
+from agents.found.stage import is_wanted
 from agents.models import models_told
 from agents.outlook import OutOfMoney
 from agents.pipeline import STAGES, run
@@ -53,12 +55,13 @@ def _shown_run(
     events = Events()
     engines: list[Engine] = []
     labels_only = configuration.inputs is not None
+    stages = [stage for stage in STAGES if stage != FINDING or is_wanted(configuration)]
     with Dashboard(
         events,
         title=folder.path.name,
         model=models_told(configuration),
         simulated=any(each.model.startswith("simulated/") for each in configuration.everyone),
-        stages=annotation.STAGES if labels_only else STAGES,
+        stages=annotation.STAGES if labels_only else stages,
         statistics=lambda: engines[0].statistics() if engines else None,
         console=console,
         quiet=quiet,

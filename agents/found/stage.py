@@ -21,7 +21,7 @@ from agents.records import Spec
 from agents.synthesis import Settings
 from engine.events import Events, Noted, StageFinished, StageStarted
 
-__all__ = ["find_rows", "is_wanted"]
+__all__ = ["STAGE", "find_rows", "is_wanted"]
 
 STAGE = "transform"
 
