@@ -1,6 +1,6 @@
-"""Claims: of rows with a single label, a judge that is right nine times in ten raises the share of right ones by at least
-3 points in every world; where the teacher has blind spots, another model as the judge raises it by at least 5 points
-after three votes. After votes on slips it hardly does, and votes are cheaper: that is shown beside it.
+"""Claims: of rows with a single label, a judge that is right nine times in ten raises the share of right ones by at
+least 3 points in every world; where the teacher has blind spots, another model as the judge raises it by at least 5
+points after three votes. After votes on slips it hardly does, and votes are cheaper: that is shown beside it.
 
 What is compared is a way of making the same number of rows: by one label, by votes, and by either of them with a judge.
 Every way is the pipeline's own `synthesize`; the judge is calibrated on the prompt's demonstrations as a run does it,
