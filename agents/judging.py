@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agents.asks import Asks
 from agents.calibration import Calibration
 from agents.config import Configuration
-from agents.judge import Judge, calibrate
-from agents.records import Pair, Spec, Verdict
+from agents.found.records import Found
+from agents.judge import Judge, Judged, calibrate, verdicts
+from agents.records import Example, Pair, Reject, Spec, Verdict
+from agents.rubric import refusal_of
 from agents.synthesis import Synthesis
 from engine.events import Events, Noted
 from engine.prices import dollars
@@ -18,7 +21,7 @@ from engine.prices import dollars
 if TYPE_CHECKING:
     from engine import Engine, Statistics
 
-__all__ = ["JudgeFacts", "Ruled", "judge_facts", "ruled_in", "seat_judge", "usable"]
+__all__ = ["JudgeFacts", "Ruled", "judge_facts", "judge_found", "ruled_in", "seat_judge", "usable"]
 
 OWN_JUDGE = (
     "the teacher judges its own rows: it finds slips, and not what it takes for right each time; another model does "
@@ -93,9 +96,37 @@ def usable(judge: Judge | None) -> Judge | None:
     return judge if judge is not None and judge.calibration.is_used else None
 
 
-def ruled_in(synthesis: Synthesis) -> Ruled:
-    """What a judge said of the rows that were made."""
-    refused = [reject.verdict for reject in synthesis.rejects if reject.reason == "judge"]
+async def judge_found(asks: Asks, judge: Judge | None, found: Found) -> Found:
+    """The rows of existing data that the judge does not refuse; what it refuses is among the rejects of its source."""
+    if judge is None or not found.examples:
+        return found
+    said = await verdicts(asks, judge, [Pair(row.input, row.output) for row in found.examples])
+    rows = [_with_verdict(row, one) for row, one in zip(found.examples, said, strict=True)]
+    refused = [_refused(row) for row in rows if refusal_of(row.vote.verdict)]
+    lost = Counter(reject.provenance.dataset for reject in refused)
+    return replace(
+        found,
+        examples=tuple(row for row in rows if not refusal_of(row.vote.verdict)),
+        rejects=(*found.rejects, *refused),
+        sources=tuple(replace(source, kept=source.kept - lost[source.dataset]) for source in found.sources),
+    )
+
+
+def _with_verdict(row: Example, one: Judged) -> Example:
+    vote = replace(row.vote, verdict=one.verdict, cost_usd=row.vote.cost_usd + one.cost_usd)
+    return replace(row, vote=vote)
+
+
+def _refused(row: Example) -> Reject:
+    verdict = row.vote.verdict
+    detail = "" if verdict is None else verdict.told()
+    return Reject(row.input, row.output, "judge", row.provenance, detail, verdict)
+
+
+def ruled_in(synthesis: Synthesis, found: Found) -> Ruled:
+    """What a judge said of the rows that were made or found."""
+    rejects = (*found.rejects, *synthesis.rejects)
+    refused = [reject.verdict for reject in rejects if reject.reason == "judge"]
     return Ruled.of([example.vote.verdict for example in synthesis.examples], refused)
 
 

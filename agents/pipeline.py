@@ -21,7 +21,7 @@ from agents.evaluate import Judgement, Origin, evaluate
 from agents.found.records import Found
 from agents.found.stage import find_rows
 from agents.judge import Judge
-from agents.judging import JudgeFacts, judge_facts, ruled_in, seat_judge, usable
+from agents.judging import JudgeFacts, judge_facts, judge_found, ruled_in, seat_judge, usable
 from agents.models import models_told
 from agents.money import Money, money_of
 from agents.outlook import out_of_money
@@ -119,6 +119,7 @@ async def make_data(
         engine.finish(tag="retrieve")
         engine.finish(tag="transform")
         judge = await seat_judge(spec, configuration, engine, given=withheld, events=events)
+        found = await judge_found(engine, usable(judge), found)
         synthesis = await synthesize_rows(
             spec, settings, engine, found, withheld=withheld, judge=usable(judge), events=events
         )
@@ -133,7 +134,7 @@ async def make_data(
             documents=documents,
             money=money_of(figures, accepted=len(synthesis.examples), error=ended_by),
             accuracy=label_accuracy(engine.world, spec, synthesis),
-            judge=judge_facts(judge, figures, ruled_in(synthesis)),
+            judge=judge_facts(judge, figures, ruled_in(synthesis, found)),
             simulated=engine.simulated,
             given_are_synthetic=knows(engine.world, spec, withheld),
             error=ended_by,
