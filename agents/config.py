@@ -167,7 +167,7 @@ class Configuration:
         one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
         one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
         if self.instruction_language is not None:
-            one_of("instruction_language", self.instruction_language, tuple(LANGUAGES))
+            one_of("instruction_language", self.instruction_language, tuple(sorted(LANGUAGES)))
 
     @property
     def cap(self) -> Budget | None:

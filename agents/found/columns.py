@@ -68,7 +68,7 @@ def _prompt(spec: Spec, sample: Sample) -> str:
     shown = [row.columns for row in sample.rows[:: max(1, len(sample.rows) // ROWS_SHOWN)][:ROWS_SHOWN]]
     return fill(
         "map_columns",
-        instruction=spec.instruction,
+        instruction=spec.asked,
         examples=shown_examples(spec),
         rows=row_lines(shown),
         values="\n".join(_value_lines(sample)) or "(there are none)",

@@ -62,7 +62,7 @@ def _request(
     pairs = chance(seed, "examples", vote).sample(spec.demonstrations, len(spec.demonstrations))
     prompt = fill(
         "rank_datasets",
-        instruction=spec.instruction,
+        instruction=spec.asked,
         examples=shown_examples(replace(spec, demonstrations=tuple(pairs))),
         datasets=row_lines(numbered, longest=LONGEST_DESCRIPTION),
     )

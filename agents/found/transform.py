@@ -59,15 +59,13 @@ async def plan_rewriting(asks: Asks, spec: Spec, sample: Sample) -> Rewriting | 
     Three requests. Raises what ends more than a request: the budget, a refused key.
     """
     shown = row_lines([row.columns for row in sample.rows[:ROWS_SHOWN]])
-    selecting = fill("select_columns", instruction=spec.instruction, rows=shown)
+    selecting = fill("select_columns", instruction=spec.asked, rows=shown)
     columns = read_columns(await ask_for_text(asks, selecting, max_tokens=WORDS_TOKENS, tag=PLANNING), sample)
     examples = shown_examples(spec)
-    expanding = fill("expand_task", instruction=spec.instruction, examples=examples)
+    expanding = fill("expand_task", instruction=spec.asked, examples=examples)
     about = await ask_for_text(asks, expanding, max_tokens=WORDS_TOKENS, tag=PLANNING)
     rows = row_lines([_of(row, columns) for row in sample.rows[:ROWS_SHOWN]])
-    planning = fill(
-        "plan_transform", instruction=spec.instruction, about=about or "(nothing)", examples=examples, rows=rows
-    )
+    planning = fill("plan_transform", instruction=spec.asked, about=about or "(nothing)", examples=examples, rows=rows)
     plan = await ask_for_text(asks, planning, max_tokens=WORDS_TOKENS, tag=PLANNING)
     return Rewriting(columns, plan.strip()) if plan and plan.strip() and not declines(plan) else None
 
@@ -99,7 +97,7 @@ async def rewrite(
 
 
 def _request(asks: Asks, spec: Spec, rewriting: Rewriting, row: FoundRow) -> Request:
-    common = {"instruction": spec.instruction, "examples": shown_examples(spec), "plan": rewriting.plan}
+    common = {"instruction": spec.asked, "examples": shown_examples(spec), "plan": rewriting.plan}
     shown = row_line(_of(row, rewriting.columns), longest=LONGEST_VALUE)
     size = len(shown.encode("utf-8", "surrogatepass"))
     return Request.user(
