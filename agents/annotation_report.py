@@ -14,16 +14,16 @@ from agents.money import Money
 from agents.records import Spec
 from agents.report import SIMULATED, RunReport, about_prompt
 from agents.shown import Shown
+from agents.strange import strange_told
 from agents.truth import LabelAccuracy
 from agents.variety import Variety, variety_of
 from engine.errors import BudgetReached, ProviderRefused
 from engine.evaluation import wilson
-from engine.text import clean, visible
+from engine.text import visible
 
 __all__ = ["AnnotationReport", "InputFacts", "card_of", "facts_of", "verdict", "warnings"]
 
 MOST_STRANGE = 20
-SHOWN_STRANGE = 5
 ENOUGH_AGREEMENT = 0.8  # below it, a task or a teacher is not clear
 
 
@@ -135,13 +135,7 @@ def warnings(facts: InputFacts, spec: Spec, *, simulated: bool) -> tuple[str, ..
     found = []
     if simulated:
         found.append(SIMULATED)
-    if facts.strange:
-        shown = ", ".join(repr(clean(label, 60)) for label, _ in facts.strange[:SHOWN_STRANGE])
-        more = "" if len(facts.strange) <= SHOWN_STRANGE else ", ..."
-        found.append(
-            f"{sum(count for _, count in facts.strange):,} rows of the file have labels that the prompt does not: "
-            f"{shown}{more}. If they belong to the task, name them in the prompt and begin anew."
-        )
+    found += strange_told(dict(facts.strange), where="the file")
     if facts.labelled and facts.agreement < ENOUGH_AGREEMENT:
         found.append(
             f"Votes agree in {facts.agreement:.0%} only: the prompt leaves much open, or the teacher is not up to it. "

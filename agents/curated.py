@@ -27,6 +27,7 @@ from agents.report import as_json
 from agents.roles import Roles, Row
 from agents.run_folder import write_whole
 from agents.shown import SAMPLED, SHOWN, Sample, Shown, cut
+from agents.strange import strange_labels, strange_told
 from agents.survey import Survey
 from agents.variety import Variety, variety_of
 from engine.errors import UserError
@@ -260,6 +261,7 @@ def _curated(
             *(f"{source}: {columns.told()}" for source, columns in roles.items()),
             found.told(),
             *_answers_told(spec),
+            *strange_told(strange_labels((pair.output for pair in anchors), spec), where="the anchors"),
         ],
         answers=-1 if len(tally.answers_read) >= MOST_ANSWERS else len(tally.answers_read),
         balance=_balance(tally, Counter(pair.output for pair in shown)),

@@ -15,7 +15,7 @@ from agents.judging import Ruled
 from agents.labelling import Labelled, Unlabelled
 from agents.records import Spec
 from agents.shown import SAMPLED, SHOWN, Sample, Shown, cut
-from agents.vote import fits_spec
+from agents.strange import is_strange
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetWriter
@@ -113,7 +113,7 @@ class Tally:
 
     def _add_given(self, label: str) -> None:
         _count(self.given_answers, label)
-        if self.spec.labels and not fits_spec(label, self.spec):
+        if is_strange(label, self.spec):
             _count(self.strange, label[:LONGEST_STRANGE])
 
     def _add_verdict(self, ended: Labelled | Unlabelled) -> None:

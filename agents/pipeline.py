@@ -32,6 +32,7 @@ from agents.retrieve import Retrieval, model_table, retrieve
 from agents.rows import read_rows
 from agents.run_folder import RunFolder
 from agents.stages import Ended, OnEngine, as_written, asking, understand
+from agents.strange import strange_labels, strange_told
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.translate import translated
@@ -107,6 +108,8 @@ async def make_data(
     """Understand the prompt, look for what exists, and make labelled rows: all that asks the teacher."""
     async with asking(folder, configuration, events=events, on_engine=on_engine) as engine:
         spec = await understand(folder, engine, events=events)
+        for told in strange_told(_strange(withheld, spec), where="the given test rows"):
+            events.emit(Noted(told))
         spec = await translated(engine, spec, configuration.instruction_language, folder.spec, events=events)
         documents = documents_for(folder, configuration, rows=rows_wanted(configuration, spec), events=events)
         plan = await plan_rows(folder, spec, engine, events=events)
@@ -328,6 +331,7 @@ def tell(
         trained=trained,
         judgements=judgements,
         given_are_synthetic=made.given_are_synthetic,
+        strange=_strange(given, made.spec),
     )
     write_report(report, folder)
     events.emit(StageFinished("report", str(folder.report_html)))
@@ -340,6 +344,10 @@ def what_ended(synthesis: Synthesis, figures: Statistics, *, wanted: int) -> Bud
         return synthesis.error
     made = len(synthesis.examples)
     return out_of_money(synthesis.error, figures, accepted=made, wanted=wanted, yields=synthesis.yields)
+
+
+def _strange(given: Sequence[Pair], spec: Spec) -> Mapping[str, int]:
+    return strange_labels((pair.output for pair in given), spec)
 
 
 def rows_of(pairs: Sequence[Pair] | Sequence[Example]) -> tuple[Row, ...]:

@@ -23,6 +23,7 @@ from agents.page import render_html
 from agents.records import Spec
 from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
+from agents.strange import strange_told
 from agents.train import Trained
 from engine.errors import UserError
 from engine.prices import dollars
@@ -136,10 +137,12 @@ def warnings(
     given_are_synthetic: bool = False,
     training: Training | None = None,
     origins: Mapping[str, int] = MappingProxyType({}),
+    strange: Mapping[str, int] | None = None,
 ) -> tuple[str, ...]:
     """What a reader must know before trusting the scores.
 
-    `given_are_synthetic` says that the given test rows are a simulated world's own: no real ones.
+    `given_are_synthetic` says that the given test rows are a simulated world's own: no real ones. `strange` are their
+    labels that the prompt does not have.
     """
     found = [text for judgement in judgements for text in judgement.warnings()]
     if training and (hurried := _hurried(training.details)):
@@ -164,7 +167,7 @@ def warnings(
             f"The synthetic score ({synthetic.main().value:.1%}) flatters: "
             f"on the given test rows it is {real.main().value:.1%}. Trust the latter."
         )
-    return (*found, *about_prompt(spec))
+    return (*found, *strange_told(strange or {}, where="the given test rows"), *about_prompt(spec))
 
 
 def about_prompt(spec: Spec) -> list[str]:
@@ -199,6 +202,7 @@ def make_report(
     trained: Trained | None,
     judgements: tuple[Judgement, ...],
     given_are_synthetic: bool = False,
+    strange: Mapping[str, int] | None = None,
 ) -> Report:
     """Everything that is known, with the verdict and the warnings that follow from it."""
     training = None
@@ -223,6 +227,7 @@ def make_report(
             given_are_synthetic=given_are_synthetic,
             training=training,
             origins=data.origins,
+            strange=strange,
         ),
         folder=str(folder),
     )

@@ -34,6 +34,7 @@ from agents.report import (
 )
 from agents.run_folder import RunFolder
 from agents.shown import Shown
+from agents.strange import strange_labels, strange_told
 from agents.synthesis import VARIED_INSTEAD
 from agents.truth import LabelAccuracy
 from agents.variety import Variety
@@ -418,6 +419,18 @@ def test_a_training_that_had_hardly_begun_is_named(details: dict[str, object], s
 
 def test_where_nothing_was_judged_there_is_no_score_to_warn_of() -> None:
     assert told_of() == ""
+
+
+def test_labels_of_given_rows_that_the_prompt_lacks_are_named_and_not_guessed() -> None:
+    spec = Spec(instruction="Which?", kind="classification", labels=("a", "b"), empty_answer="N/A")
+    strange = strange_labels(["a", "c ", "N/A", "c", "A"], spec)
+
+    told = warnings(judgements=BOTH, spec=spec, simulated=False, strange=strange)
+
+    assert strange == {"c": 2, "A": 1}
+    assert "Of the given test rows, 3 rows have labels that the prompt does not: 'c', 'A'." in "\n".join(told)
+    assert strange_told({"x": 1}, where="the file")[0].startswith("Of the file, 1 row has a label")
+    assert strange_labels(["c"], SPEC) == {}, "a task without labels has none that are strange"
 
 
 def test_a_simulation_and_a_prompt_without_examples_are_named() -> None:
