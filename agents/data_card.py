@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Se
     every = [example for examples in parts_of.values() for example in examples]
     reasons = Counter(reject.reason for reject in rejects)
     parts = [
-        _FRONT_MATTER,
+        _front_matter(spec),
         "# Training data made from a prompt",
         f"Inputs and labels were written by {teacher}, not by people. "
         + (_SIMULATED if card.simulated else _SYNTHETIC),
@@ -46,8 +47,17 @@ def card_text(spec: Spec, parts_of: Mapping[str, Sequence[Example]], rejects: Se
     return "\n\n".join(parts) + "\n"
 
 
-_FRONT_MATTER = """---
-configs:
+def _front_matter(spec: Spec) -> str:
+    """What the hub finds a data set by, and where its parts are. A language that is none is left out: it is foreign."""
+    spoken = dict.fromkeys(filter(None, (spec.language, spec.output_language)))
+    languages = "".join(f"- {language}\n" for language in spoken if _LANGUAGE.fullmatch(language))
+    found_by = f"language:\n{languages}" if languages else ""
+    task = "text-classification" if spec.labels else "question-answering" if spec.extractive else "text-generation"
+    return f"---\n{found_by}task_categories:\n- {task}\ntags:\n- synthetic\n{_PARTS}"
+
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_PARTS = """configs:
 - config_name: default
   data_files:
   - split: train

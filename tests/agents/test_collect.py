@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.collect import Split, collect, split_rows
-from agents.data_card import DataCard
+from agents.data_card import DataCard, card_text
 from agents.records import Example, Provenance, Reject, Spec, Vote
 
 LABELS = Spec(instruction="Route it.\n```\n# not a heading", kind="classification", labels=("card", "cash", "other"))
@@ -215,6 +215,25 @@ def test_the_folder_loads_as_a_data_set_of_three_parts(tmp_path: Path) -> None:
     assert set(by_files) == set(by_card) == set(PARTS)
     assert sum(part.num_rows for part in by_card.values()) == 80
     assert by_files["train"][0] == by_card["train"][0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        pytest.param(
+            Spec(instruction="x", labels=("a", "b")), ["language:\n- en\n", "text-classification"], id="labels"
+        ),
+        pytest.param(Spec(instruction="x", extractive=True), ["question-answering"], id="extractive"),
+        pytest.param(Spec(instruction="x", language="de", output_language="fr"), ["- de\n- fr\n"], id="two languages"),
+        pytest.param(Spec(instruction="x", language="en\nlicense: mit"), ["---\ntask_categories:"], id="a foreign one"),
+    ],
+)
+def test_the_card_is_found_by_language_and_kind(spec: Spec, said: list[str]) -> None:
+    card = card_text(spec, {}, (), DataCard(teacher="m", simulated=False))
+
+    assert all(each in card for each in said)
+    assert "tags:\n- synthetic\n" in card
+    assert "license: mit" not in card
 
 
 def test_the_card_shows_nothing_that_cannot_be_seen_and_breaks_out_of_no_cell(tmp_path: Path) -> None:
