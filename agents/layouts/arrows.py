@@ -15,7 +15,7 @@ from agents.records import Pair
 
 __all__ = ["find"]
 
-_ARROW = re.compile(r"(?:-{1,3}>|={1,3}>|→|⇒|⟶|➔|➜|⟹|>>>)")
+_ARROW = re.compile(r"(?:-{1,3}>|={1,3}>|→|⇒|⟶|➔|➜|⟹|👉|➡\ufe0f?|(?<=\S)>>>|(?<=\S )>>>)")
 _INLINE_ARROW = re.compile(rf" ?{_ARROW.pattern} ?(?=[ \t]{{0,20}}\S)")
 _LEADING_ARROW = re.compile(rf"^[ \t]{{0,8}}{_ARROW.pattern}(?:[ \t]{{3,}}| ?)(?=[ \t]*\S)", re.MULTILINE)
 _BULLET = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from os.path import commonprefix
 
 from agents.layouts.found import Found
 from agents.layouts.wording import asks_for_something
@@ -17,11 +18,13 @@ _TURN = re.compile(
     rf"<\|im_start\|>[ \t]*{_ROLE}[ \t]*\n?"
     rf"|<\|start_header_id\|>[ \t]*{_ROLE.replace('role', 'header')}[ \t]*<\|end_header_id\|>\n*"
     rf"|<start_of_turn>[ \t]*{_ROLE.replace('role', 'start')}[ \t]*\n?"
-    rf"|<\|{_ROLE.replace('role', 'bar')}\|>[ \t]*\n?",
+    rf"|<[|｜]{_ROLE.replace('role', 'bar')}[|｜]>[ \t]*\n?",
     re.IGNORECASE,
 )
-_END = re.compile(r"<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|end\|>|<\|endoftext\|>|<\|end_of_text\|>|</s>|<s>")
-_NOISE = re.compile(r"<\|begin_of_text\|>|<s>|<bos>")
+_END = re.compile(
+    r"<｜end▁of▁sentence｜>|<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\|end\|>|<\|endoftext\|>|<\|end_of_text\|>|</s>|<s>"
+)
+_NOISE = re.compile(r"<｜begin▁of▁sentence｜>|<\|begin_of_text\|>|<s>|<bos>")
 _INST = re.compile(r"\[INST\]|\[/INST\]|</s>|<s>")
 _SYSTEM = re.compile(r"\s*<<SYS>>(?P<system>.*?)<</SYS>>\s*", re.DOTALL)
 _OPENED = 0.9  # how certain it is where one turn holds both instruction and input
@@ -98,8 +101,9 @@ def _opening(turns: Sequence[tuple[str, str]]) -> tuple[str, Sequence[tuple[str,
     asked = [said for role, said in turns if role in _ASKERS]
     if not asked:
         return "", turns
-    instruction = _repeated(asked) or _above_input(asked[0], others=asked[1:])
-    if not asks_for_something(instruction):
+    told = (_repeated(asked), _above_input(asked[0], others=asked[1:]))
+    instruction = next(filter(asks_for_something, told), "")
+    if not instruction:
         return "", turns
     return instruction, [
         (role, said.removeprefix(instruction).strip() if role in _ASKERS else said) for role, said in turns
@@ -107,10 +111,10 @@ def _opening(turns: Sequence[tuple[str, str]]) -> tuple[str, Sequence[tuple[str,
 
 
 def _repeated(asked: Sequence[str]) -> str:
-    """The lines that all of several inputs begin with."""
-    same = [lines[0] for lines in zip(*(said.split("\n") for said in asked), strict=False) if len(set(lines)) == 1]
-    shared = "\n".join(same).strip()
-    return shared if len(asked) > 1 and all(said.startswith(shared) and said != shared for said in asked) else ""
+    """What all of several inputs begin with: whole lines, or in one line up to a colon."""
+    shared = commonprefix(asked) if len(asked) > 1 else ""  # noqa: RUF071  # of texts, not of paths
+    end = shared.rfind("\n") if "\n" in shared else max(shared.rfind(":"), shared.rfind("：")) + 1
+    return shared[:end].strip()
 
 
 def _above_input(first: str, *, others: Sequence[str]) -> str:

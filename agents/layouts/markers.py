@@ -16,7 +16,7 @@ _EXAMPLE = any_of(EXAMPLE_WORDS)
 # Every repetition is bounded, so that a line of any length costs a bounded number of steps.
 _MARKER = re.compile(
     r"^[ \t\u200e\u200f\u202a-\u202e\u2066-\u2069]{0,12}"
-    r"(?:(?:[-*•+>]|\d{1,3}[.)]|\(\d{1,3}\)|\#{1,6})[ \t]{1,4}|\#{1,6}){0,2}"
+    r"(?:(?:[-*•+>]|\d{1,3}[.)]|\(\d{1,3}\)|\#{1,6})[ \t]{1,4}|\#{1,6}|[■□●○◆◇▶▪★☆][ \t]?){0,2}"
     rf"(?:(?:{_EXAMPLE})[ \t]{{0,2}}[#№]?\d{{0,4}}[ \t]{{0,2}}[:：.)\-–][ \t]{{1,3}})?"
     r"[*_`\[<\"'(【{]{0,4}"
     r"(?P<name>[^\W\d_][^\n:：=*`\[\]<>{}\"|【】]{0,40}?)"

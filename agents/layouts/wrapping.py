@@ -29,6 +29,8 @@ _FIELD_TAG = re.compile(r"</[^\W\d_][\w-]{0,30}>|<[^\W\d_][^<>\n]{0,400}/>")
 # What is repeated stops where the same begins anew, so that a text of openings alone costs no square of its length.
 _RAW = re.compile(r"<!\[CDATA\[((?:(?!<!\[CDATA\[|\]\]>).)*+)\]\]>", re.DOTALL)
 _FIELD = re.compile(r"^:(?P<name>[^\W\d_][\w ]{0,30}):(?=[ \t])", re.MULTILINE)
+_JIRA = re.compile(r"^\|\|(?P<names>[^\n]{1,2000}?)\|\|[ \t]*$", re.MULTILINE)
+_DOCTEST = re.compile(r"^>>>[ \t](?P<asked>[^\n]+)\n(?!>>>|\.\.\.)(?P<told>[^\n]+)$", re.MULTILINE)
 _TABLE = re.compile(r"<table\b[^<>]{0,200}>(?P<rows>(?:(?!</?table\b).)++)</table>", re.DOTALL | re.IGNORECASE)
 _ROW = re.compile(r"<tr\b[^<>]{0,200}>((?:(?!</?tr\b).)++)</tr>", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"<t[dh]\b[^<>]{0,200}>((?:(?!</?t[dh]\b).)*+)</t[dh]>", re.DOTALL | re.IGNORECASE)
@@ -60,11 +62,19 @@ def _without_sections(text: str) -> str:
 
 
 def rewritten(text: str) -> str:
-    """The same in layouts that are read, where it is in one of others: HTML tables, field lists, raw text in tags.
+    """The same in layouts that are read, where it is in others: tables of HTML and Jira, field lists, doctests, CDATA.
 
     Only for a text in which nothing was found: in another, such a table is what somebody asks about.
     """
-    return _TABLE.sub(_as_rows, _FIELD.sub(lambda mark: f"{mark['name']}:", _RAW.sub(r"\1", text)))
+    text = _FIELD.sub(lambda mark: f"{mark['name']}:", _RAW.sub(r"\1", text))
+    if len(_DOCTEST.findall(text)) > 1:
+        text = _DOCTEST.sub(r"Input: \g<asked>\nOutput: \g<told>", text)
+    return _JIRA.sub(_as_header, _TABLE.sub(_as_rows, text))
+
+
+def _as_header(line: re.Match[str]) -> str:
+    names = line["names"].split("||")
+    return f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|"
 
 
 def _as_rows(table: re.Match[str]) -> str:

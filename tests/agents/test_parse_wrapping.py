@@ -35,6 +35,12 @@ PROMPTS = {
     "HTML table": f"{TURN}\n<table><tr><th>said</th><th>asked</th></tr>{CELLS}</table>",
     "RST": f"Task\n====\n\n{TURN}\n\n" + FIELDS.replace("Input:", ":input:").replace("Output:", ":output:"),
     "headings of one letter": f"{TURN}\n\n" + FIELDS.replace("Input: ", "## Q\n").replace("Output: ", "## A\n"),
+    "Jira table": f"{TURN}\n\n||said||asked||\n" + "".join(f"|{a}|{b}|\n" for a, b in TEA),
+    "squares before names": f"{TURN}\n\n" + FIELDS.replace("Input: ", "■入力\n").replace("Output: ", "■出力\n"),
+    "pointing hands": f"{TURN}\n\n" + "".join(f"{a} 👉 {b}\n" for a, b in TEA),
+    "doctests": f"{TURN}\n\n" + "".join(f">>> {a}\n{b}\n" for a, b in TEA),
+    "marks with wide bars": f"{TURN}\n"
+    + "".join(f"<｜User｜>{a}<｜Assistant｜>{b}<｜end▁of▁sentence｜>" for a, b in TEA),
     "raw text in tags": f"<task>{TURN}</task>\n{RAW}",
     "in passing, by who writes": "".join(f'When somebody writes "{a}", you write "{b}". ' for a, b in TEA) + TURN,
 }
@@ -87,6 +93,13 @@ def test_a_table_in_an_input_stays_as_it_is() -> None:
     spec = parse(f"Say what the table says.\n\nInput: {table}\nOutput: a is 1, b is 2\n\nInput: {table}\nOutput: so\n")
 
     assert spec.demonstrations[0].input == table
+
+
+def test_what_every_turn_of_a_chat_says_up_to_a_colon_is_the_instruction() -> None:
+    spec = parse("<|User|>Translate to Latin: fire<|Assistant|>ignis<|User|>Translate to Latin: water<|Assistant|>aqua")
+
+    assert spec.instruction == "Translate to Latin:"
+    assert [pair.input for pair in spec.demonstrations] == ["fire", "water"]
 
 
 def test_a_rule_that_names_a_case_is_no_example() -> None:
