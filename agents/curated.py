@@ -149,10 +149,10 @@ class Writer:
     def __enter__(self) -> Self:
         if self.folder.exists() and (not self.folder.is_dir() or any(map(_is_in_the_way, self.folder.iterdir()))):
             raise UserError(f"{self.folder}: is not empty; choose another folder with --out")
-        existed = self.folder.exists()
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not existed:
-            self._open.callback(_remove_if_empty, self.folder)
+        for folder in reversed(missing):  # they are called back in reverse, the innermost first
+            self._open.callback(_remove_if_empty, folder)
         self.scratch = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder)))
         self._files = {
             name: self._open.enter_context(_Table(self.scratch / name, extra, self._more))

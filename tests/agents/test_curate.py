@@ -506,6 +506,13 @@ def test_hostile_text_is_data_on_every_screen(tmp_path: Path) -> None:
     assert not {"\x1b", "\u202e", "\x07"} & set(ran.out + ran.err + page)
 
 
+def test_where_nothing_comes_of_it_no_folder_is_left(tmp_path: Path) -> None:
+    ran = in_this_process("curate", tmp_path / "no.csv", "--out", tmp_path / "a" / "b")
+
+    assert ran.code == 2
+    assert not list(tmp_path.iterdir())
+
+
 def test_foreign_file_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
     ran = in_this_process("curate", tmp_path / "a\x1b[31m.csv")
 
