@@ -46,6 +46,8 @@ _TRAINING_BYTES = 16
 
 _POPULARITY = 0.05
 
+_SAID_WHY = 100  # of a ranking of which few are ever shown
+
 _MOST_DATASETS = 1000  # of a ranking that is looked through from the top
 
 Card = TypeVar("Card", ModelCard, DatasetCard)
@@ -215,7 +217,8 @@ def _weighted(
         Suited(card, words.get(position, 0.0) * _popularity(card), position) for position, card in enumerate(cards)
     ]
     scored.sort(key=lambda suited: (-suited.score, -suited.card.downloads))
-    return [replace(suited, why=search.why(queries[0], suited.position)) for suited in scored]
+    said = [replace(suited, why=search.why(queries[0], suited.position)) for suited in scored[:_SAID_WHY]]
+    return said + scored[_SAID_WHY:]
 
 
 def _popularity(card: ModelCard | DatasetCard) -> float:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 __all__ = ["Column", "DatasetCard", "ModelCard"]
 
+_LABELS = 100  # of a column; a card is found by what its labels are about
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
@@ -76,4 +78,6 @@ class DatasetCard:
     @property
     def text(self) -> str:
         """The words by which it is found."""
-        return " ".join((self.id, self.description, *self.tags, *(column.name for column in self.columns)))
+        names = (column.name for column in self.columns)
+        labels = (label for column in self.columns for label in column.labels[:_LABELS])
+        return " ".join((self.id, self.description, *self.tags, *names, *labels))
