@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -264,3 +266,18 @@ def test_where_the_files_are_is_told_to_nobody(tmp_path: Path) -> None:
     assert len(teacher.texts) > 20
     assert not any(str(tmp_path) in text for text in teacher.texts)
     assert str(tmp_path) not in repr(found)
+
+
+def test_of_a_data_set_that_breaks_off_what_came_before_is_used(tmp_path: Path) -> None:
+    noise = random.Random(0)
+    rows = ({"said": row.input, "code": row.output, "key": f"{noise.getrandbits(800):x}"} for row in KNOWN * 40)
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    whole = gzip.compress(lines.encode(), compresslevel=1)
+    (tmp_path / "rows.jsonl.gz").write_bytes(whole[: len(whole) * 3 // 4])
+    told: list[str] = []
+
+    found = gathered([card(tmp_path / "rows.jsonl.gz", about=ABOUT)], told=told)
+
+    assert len(found.examples) == 20
+    assert any(line.startswith("data sets: rows.jsonl.gz: the run goes on without the rest of it: ") for line in told)
+    assert "cannot be read" in found.sources[0].why
