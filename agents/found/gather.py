@@ -117,10 +117,11 @@ class Gathering:
 
     async def go_through(self, cards: Sequence[DatasetCard]) -> None:
         """Take what costs least first: rows as they are, then inputs to vote on, then rows to rewrite."""
-        looked = [await self._look(card) for card in await self._chosen(cards)]
         paid: list[Candidate] = []
-        for each in filter(None, looked):
-            judged = await self._judged(each)
+        for card in await self._chosen(cards):
+            if (candidate := await self._look(card)) is None:
+                continue
+            judged = await self._judged(candidate)
             if judged.use == "raw":
                 self._take(judged)
             else:

@@ -245,6 +245,16 @@ def test_when_the_asking_ends_what_was_paid_for_is_kept(tmp_path: Path, error: E
     assert len(found.examples) + len(found.rejects) == 10
 
 
+def test_rows_that_cost_nothing_are_kept_when_the_money_ends_at_the_next_data_set(tmp_path: Path) -> None:
+    """Two that were named, so that nobody votes on them; the second map is one too many."""
+    cards = [labelled(tmp_path), long(tmp_path)]
+
+    found = gathered(cards, teacher=Teacher(ends_after=1, error=BudgetReached("spent")), only=("requests", "mails"))
+
+    assert isinstance(found.error, BudgetReached)
+    assert len(found.examples) == 20
+
+
 def test_classes_are_mapped_by_their_names(tmp_path: Path) -> None:
     numbered = write_csv(
         tmp_path / "ids.csv", ["utterance", "label"], [(row.input, SPEC.labels.index(row.output)) for row in KNOWN]
