@@ -21,7 +21,7 @@ from engine.errors import AnswerCut, ContentFiltered, RequestFailed, SchemaMisse
 from engine.messages import Outcome, Reply, Request
 from engine.structured import read_json
 
-__all__ = ["Rewriting", "Task", "plan_rewriting", "read_row", "rewrite"]
+__all__ = ["Rewriting", "Task", "plan_rewriting", "read_columns", "read_row", "rewrite"]
 
 PLANNING, TAG = "retrieve", "transform"  # the few questions need not wait where the many go in batches
 WORDS_TOKENS = 600  # of a description or a plan

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.demo.asked_of_data import Expand, MapColumns, PlanRows, Rank, Rewrite, SelectColumns
 from agents.demo.conversation import read_conversation
@@ -14,7 +16,7 @@ from agents.demo.teacher import NO_VICES
 from agents.found.columns import read_map
 from agents.found.rank import read_ballot
 from agents.found.records import FoundRow, Sample
-from agents.found.transform import read_row
+from agents.found.transform import read_columns, read_row
 from agents.prompts import fill
 from engine.messages import Message
 
@@ -77,3 +79,16 @@ def test_it_plans_and_rewrites() -> None:
 def test_a_row_that_says_nothing_cannot_serve_and_a_long_one_is_cut_at_a_sentence() -> None:
     assert piece_of({"a": "yes", "b": "no"}) is None
     assert piece_of({"a": "One two three. " * 40}) == ("One two three. " * 20).strip()
+
+
+@settings(max_examples=60)
+@given(st.text(alphabet='{}[]":,null0123 input\n', max_size=60))
+def test_whatever_a_teacher_says_is_read_without_an_error(text: str) -> None:
+    sample = Sample(rows=(FoundRow(1, {"input": "a", "0": "b"}),), met=1)
+
+    assert set(read_ballot(text, count=3) or []) <= {1, 2, 3}
+    columns = read_map(text, sample)
+    assert columns is None or set(columns.inputs) <= {"input", "0"}
+    pair, reason, _ = read_row(text)
+    assert pair is None or reason == "unsuited"
+    assert set(read_columns(text, sample)) <= {"input", "0"}
