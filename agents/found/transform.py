@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.asks import Asks, attempt, coldest, question_of
-from agents.filter import declines
+from agents.filter import Finding, declines
 from agents.found.asking import ask_for_text
 from agents.found.records import FoundRow, Sample
 from agents.found.words import row_line, row_lines, shown_examples
 from agents.prompts import fill, opening
-from agents.records import Draft, Provenance, Reject, RejectReason, Spec
+from agents.records import Draft, Pair, Provenance, Reject, Spec
 from engine.errors import AnswerCut, ContentFiltered, RequestFailed, SchemaMissed, SmeltError
 from engine.messages import Outcome, Reply, Request
 from engine.structured import read_json
@@ -127,22 +127,21 @@ def _ended(outcome: Outcome, task: Task) -> Draft | Reject | None:
 
 
 def _draft(reply: Reply, source: Provenance) -> Draft | Reject:
-    pair, reason, detail = read_row(reply.text, is_cut=reply.finish_reasons[0] == "length")
-    if pair is not None:
-        return Draft(pair[0], source, pair[1])
-    if reply.finish_reasons[0] in ("refusal", "filtered"):
-        reason = "refusal"
-    return Reject("", None, reason, source, detail)
+    said = read_row(reply.text, is_cut=reply.finish_reasons[0] == "length")
+    if isinstance(said, Pair):
+        return Draft(said.input, source, said.output)
+    refused = reply.finish_reasons[0] in ("refusal", "filtered")
+    return Reject("", None, "refusal" if refused else said.reason, source, said.detail)
 
 
-def read_row(text: str, *, is_cut: bool = False) -> tuple[tuple[str, str] | None, RejectReason, str]:
-    """The input and output in a reply, or None, why there are none, and that for people. Never raises."""
+def read_row(text: str, *, is_cut: bool = False) -> Pair | Finding:
+    """The row in a reply, or why there is none. Never raises."""
     try:
         said = read_json(text, schema=_ROW, is_cut=is_cut)
     except AnswerCut as error:
-        return None, "length", str(error)
+        return Finding("length", str(error))
     except SchemaMissed as error:
-        return None, "refusal" if declines(text) else "unreadable", str(error)
+        return Finding("refusal" if declines(text) else "unreadable", str(error))
     if not isinstance(said, dict):
-        return None, "unsuited", "the teacher says that the row cannot serve"
-    return (said["input"].strip(), said["output"].strip()), "unsuited", ""
+        return Finding("unsuited", "the teacher says that the row cannot serve")
+    return Pair(said["input"].strip(), said["output"].strip())

@@ -9,7 +9,7 @@ import pytest
 
 from agents.found.records import FoundRow, Sample
 from agents.found.transform import Rewriting, Task, plan_rewriting, read_row, rewrite
-from agents.records import Draft, Provenance, Reject
+from agents.records import Draft, Pair, Provenance, Reject
 from engine.errors import BudgetReached, ContentFiltered, ContextOverflow
 from tests.agents.found import SPEC, Scripted
 
@@ -39,22 +39,21 @@ def test_without_a_plan_nothing_is_rewritten(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "pair", "reason"),
+    ("text", "read"),
     [
-        pytest.param('{"input": " a ", "output": "b"}', ("a", "b"), None, id="plain"),
-        pytest.param("Here it is:\n```json\n{'input': 'a', 'output': 'b',}\n```", ("a", "b"), None, id="fence, quotes"),
-        pytest.param("null", None, "unsuited", id="cannot serve"),
-        pytest.param('{"input": "a", "outp', None, "length", id="cut"),
-        pytest.param('{"input": "a"}', None, "unreadable", id="half a row"),
-        pytest.param("I'm sorry, but I cannot help with that.", None, "refusal", id="refusal"),
-        pytest.param("", None, "unreadable", id="empty"),
+        pytest.param('{"input": " a ", "output": "b"}', Pair("a", "b"), id="plain"),
+        pytest.param("Here it is:\n```json\n{'input': 'a', 'output': 'b',}\n```", Pair("a", "b"), id="fence, quotes"),
+        pytest.param("null", "unsuited", id="cannot serve"),
+        pytest.param('{"input": "a", "outp', "length", id="cut"),
+        pytest.param('{"input": "a"}', "unreadable", id="half a row"),
+        pytest.param("I'm sorry, but I cannot help with that.", "refusal", id="refusal"),
+        pytest.param("", "unreadable", id="empty"),
     ],
 )
-def test_a_row_is_read_however_it_was_written(text: str, pair: tuple[str, str] | None, reason: str | None) -> None:
-    found, why, _ = read_row(text, is_cut=reason == "length")
+def test_a_row_is_read_however_it_was_written(text: str, read: Pair | str) -> None:
+    said = read_row(text, is_cut=read == "length")
 
-    assert found == pair
-    assert reason is None or why == reason
+    assert (said if isinstance(said, Pair) else said.reason) == read
 
 
 def test_each_row_is_a_question_of_its_own_that_shows_its_columns_and_shares_its_beginning() -> None:

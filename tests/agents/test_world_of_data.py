@@ -13,11 +13,13 @@ from agents.demo.conversation import read_conversation
 from agents.demo.intents.world import World
 from agents.demo.reader import piece_of
 from agents.demo.teacher import NO_VICES
+from agents.filter import Finding
 from agents.found.columns import read_map
 from agents.found.rank import read_ballot
 from agents.found.records import FoundRow, Sample
 from agents.found.transform import read_columns, read_row
 from agents.prompts import fill
+from agents.records import Pair
 from engine.messages import Message
 
 TASK = (
@@ -73,7 +75,7 @@ def test_it_plans_and_rewrites() -> None:
     assert json.loads(said(SelectColumns)) == ["message", "queue"]
     assert "'message'" in said(PlanRows)
     assert said(Expand)
-    assert read_row(said(Rewrite))[0] == ("Where is my big parcel now?", "track parcel")
+    assert read_row(said(Rewrite)) == Pair("Where is my big parcel now?", "track parcel")
 
 
 def test_a_row_that_says_nothing_cannot_serve_and_a_long_one_is_cut_at_a_sentence() -> None:
@@ -89,6 +91,5 @@ def test_whatever_a_teacher_says_is_read_without_an_error(text: str) -> None:
     assert set(read_ballot(text, count=3) or []) <= {1, 2, 3}
     columns = read_map(text, sample)
     assert columns is None or set(columns.inputs) <= {"input", "0"}
-    pair, reason, _ = read_row(text)
-    assert pair is None or reason == "unsuited"
+    assert isinstance(read_row(text), Pair | Finding)
     assert set(read_columns(text, sample)) <= {"input", "0"}
