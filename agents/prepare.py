@@ -69,7 +69,7 @@ def checked(configuration: Configuration) -> Configuration:
         fallback=None if configuration.fallback is None else _all_found(configuration.fallback),
         models=None if configuration.models is None else _by_role_found(configuration.models),
         test=_checked_test(configuration.test),
-        catalogue=_checked_catalogue(configuration.catalogue),
+        catalogue=_checked_catalogue(configuration.catalogue, configuration.datasets or ()),
     )
     for order in (settled.order, *settled.by_role.values()):
         _check_distinct(order)
@@ -135,7 +135,9 @@ def _checked_documents(documents: str | None) -> str | None:
     return str(path)
 
 
-def _checked_catalogue(catalogue: str | None) -> str | None:
+def _checked_catalogue(catalogue: str | None, datasets: Sequence[str]) -> str | None:
+    if len(datasets) > 1 and (alone := {"auto", "none"} & set(datasets)):
+        raise UserError(f"--datasets {min(alone)} stands alone: leave it out, or name no data sets beside it")
     if catalogue is None:
         return None
     path = Path(catalogue).resolve()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration, Stages
-from agents.prepare import prepare
+from agents.prepare import checked, prepare
 from engine.budget import Budget
 from engine.errors import UnknownPrice, UserError
 from engine.prices import FREE, Price
@@ -201,3 +201,22 @@ def test_a_run_without_the_packages_to_train_with_is_refused_and_data_alone_is_n
     assert "MissingExtra" in done.stderr.splitlines()[-1]
     assert "smelt[train]" in done.stderr
     assert "line 4" in done.stderr
+
+
+@pytest.mark.parametrize("word", ["auto", "none"])
+def test_a_word_for_all_data_sets_or_none_stands_alone(word: str) -> None:
+    with pytest.raises(UserError, match=f"--datasets {word} stands alone"):
+        checked(Configuration(model="simulated/dates", train=False, datasets=(word, "a/b")))
+
+
+def test_a_catalogue_that_cannot_be_read_is_refused_and_one_that_can_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\na,b\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    settled = checked(Configuration(model="simulated/dates", train=False, catalogue="."))
+
+    assert settled.catalogue == str(tmp_path.resolve())
+    with pytest.raises(UserError, match="nowhere"):
+        checked(Configuration(model="simulated/dates", train=False, catalogue="nowhere"))
