@@ -92,7 +92,10 @@ class Happened:
 
 
 class Schedule(Protocol):
-    """The first temperature, and the next one from the current one and what has happened."""
+    """The first temperature, and the next one from the current one and what has happened; none is out of the band."""
+
+    @property
+    def band(self) -> Band: ...
 
     @property
     def first(self) -> float: ...
@@ -184,7 +187,7 @@ class Heats:
     def at(self, kinds: Sequence[str]) -> float:
         """How hot a request for inputs of these kinds is asked."""
         own = [self._own.get(kind, self.common) for kind in kinds] or [self.common]
-        return (self.common + sum(own) / len(own)) / 2
+        return self._schedule.band.hold((self.common + sum(own) / len(own)) / 2)  # sums err in their last digit
 
     def notify(self, kinds: Sequence[str], happened: Happened) -> None:
         """A request for inputs of these kinds has ended."""
