@@ -205,6 +205,9 @@ def _refreshed(what: str, per_task: int) -> Refreshed:
 
     try:
         return asyncio.run(run())
+    except KeyboardInterrupt:
+        say_aside(f"stopped: what was fetched is kept, and smelt {what} --refresh goes on from there")
+        raise
     finally:
         if sys.stderr.isatty():
             sys.stderr.write("\n")
