@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 from typing import Final
 
@@ -293,9 +294,13 @@ class Branch:
 
     def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None = None) -> None:
         self._note_failure(question, verdict.kind.value, delay_s)
-        error = self._standing.notify_failure(verdict, now=self._clock.monotonic())
+        now = self._clock.monotonic()
+        error = self._standing.notify_failure(verdict, now=now)
         if error is not None:
             self.underway.stop(error)
+        elif self._standing.notice_wait(verdict, now=now):
+            wait = timedelta(seconds=math.ceil(verdict.delay_s or 0.0))
+            self._emit(Noted(f"{self.name} lets us wait for {wait} ({verdict.message})"))
         elif self._standing.notice_doubt():
             self._emit(Noted(f"no answer yet from {self.name}: {verdict.message}; trying again"))
         is_of_requests = verdict.kind is Kind.CONFIG and not verdict.everywhere

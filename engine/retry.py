@@ -33,6 +33,8 @@ FIRST_FAILURES = 5
 UNREACHED_S = 3.0
 SILENT_S = 60.0
 
+LONG_WAIT_S = 60.0  # above what limits a minute ask for: a limit a day may ask for hours, and nothing moves meanwhile
+
 
 class Setback(Exception):
     """An attempt failed; the loop decides what its verdict deserves.
@@ -77,6 +79,7 @@ class Standing:
         self._failures = 0  # in a row, before anything worth waiting for
         self._failing_since = math.inf
         self._was_doubted = False
+        self._told_until = -math.inf
 
     def notify_answer(self) -> None:
         self._was_answered = True
@@ -87,6 +90,14 @@ class Standing:
         if self._was_doubted or self._was_answered or self._failures == 0 or not is_for_sure:
             return False
         self._was_doubted = True
+        return True
+
+    def notice_wait(self, verdict: Verdict, *, now: float) -> bool:
+        """True when we are asked to wait for so long that somebody should know: once for each such wait."""
+        delay_s = verdict.delay_s or 0.0
+        if delay_s < LONG_WAIT_S or now < self._told_until:
+            return False
+        self._told_until = now + delay_s
         return True
 
     def notify_failure(self, verdict: Verdict, *, now: float) -> SmeltError | None:

@@ -158,6 +158,29 @@ async def dead_end(step: Step, *, rows: int) -> tuple[list[Outcome], list[str], 
     return outcomes, [text for text in told if "journal" not in text], now()
 
 
+@pytest.mark.parametrize(("asked_s", "told"), [
+    pytest.param("432", ["test/model lets us wait for 0:07:12 (429: no)"], id="as of a limit a day"),
+    pytest.param("30", [], id="as of a limit a minute"),
+])  # fmt: skip
+def test_a_long_wait_is_told_once(asked_s: str, told: list[str]) -> None:
+    """Nothing moves meanwhile, and whoever looks on should know why."""
+    heard: list[str] = []
+    events = Events()
+    events.subscribe(lambda event: heard.append(event.text) if isinstance(event, Noted) else None)
+    turned_away = refusal(429, "rate_limit_exceeded", retry_after=asked_s)
+
+    async def main() -> None:
+        provider = Scripted(*[turned_away] * 3)
+        async with Engine(provider, budget=GENEROUS, events=events, concurrency=3) as engine:
+            outcomes = [outcome async for outcome in engine.map(questions(3))]
+
+        assert all(outcome.reply is not None for outcome in outcomes)
+
+    virtual_time.run(main())
+
+    assert [text for text in heard if "journal" not in text] == told
+
+
 @pytest.mark.parametrize("rows", [1, 3000])
 def test_an_endpoint_where_nothing_listens_is_given_up_within_seconds(rows: int) -> None:
     outcomes, told, lasted_s = virtual_time.run(dead_end(NO_CONNECTION, rows=rows))
