@@ -166,7 +166,7 @@ def make_known(spec: Spec, *, withheld: Iterable[str] = (), filtered: bool = Tru
         placeholders=_unknown_to(own_texts, PLACEHOLDERS),
         boilerplate=_unknown_to(own_texts, BOILERPLATE),
         fields=fields,
-        asked=_asked(inputs, fields),
+        asked=_asked(inputs, fields) if filtered else None,
         language=input_language(spec),
         output_language=answer_language(spec),
         filtered=filtered,

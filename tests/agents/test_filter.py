@@ -244,11 +244,13 @@ def test_a_question_is_asked_once_where_each_demonstration_asks_another() -> Non
     asked = (*SHOWN, *(Pair(f"Question: Who is {one}? Context: {one} is Bo.", "Bo") for one in ("Al", "Cy")))
     again = "Question: Who is Ed?  Context: Others say that Ed is Bo."
     known, loose = (make_known(replace(ASKED, demonstrations=pairs)) for pairs in (asked, (*asked, asked[0])))
-    for each in (known, loose):
+    unfiltered = make_known(replace(ASKED, demonstrations=asked), filtered=False)
+    for each in (known, loose, unfiltered):
         each.add("Question: who is Ed? Context: Ed is Bo.")
 
     assert judge_input(again, known) == ("duplicate", "asked before")
     assert judge_input(again, known.at(0)) is None
+    assert judge_input(again, unfiltered) is None
     assert judge_input(again, loose) is None, "a question that is asked of several texts is an instruction"
     assert judge_input("Question: Who is Flo? Context: Ed is Bo. Flo is Cy.", known) is None
 
