@@ -46,6 +46,8 @@ USUAL_TIMEOUT_S: Final = 120.0
 SURE_CAPS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 """The fields that bound an answer in the dialects that ship with us; for others only their user vouches."""
 
+LONGEST_TOKEN: Final = 256  # characters; of the vocabularies that we know none has one of more than 128, all blanks
+
 EXAMPLES: Final = {Budget: "Budget(usd=5)", Price: "Price(input='0.25', output=2)", Limits: "Limits(rpm=500)"}
 
 
@@ -201,20 +203,24 @@ def cached_counts_of(provider: Provider) -> bool:
     return profile.cached_counts if isinstance(profile, Profile) else True
 
 
-def unheeded(provider: Provider, raw: RawReply, *, allowed: int) -> str | None:
+def unheeded(provider: Provider, raw: RawReply, *, allowed: int, texts: Sequence[str] = ()) -> str | None:
     """Why nobody can tell what an answer costs at most: this one is far longer than it was `allowed` to be, in tokens.
 
-    Only said of a dialect that names a field of its own for that. Servers count a few tokens otherwise than they cut.
+    Only said of a dialect that names a field of its own for that. Servers count a few tokens otherwise than they cut,
+    and some do not tell: then its `texts` speak.
     """
     profile = getattr(provider, "profile", None)
     if not isinstance(profile, Profile) or profile.output_cap in SURE_CAPS:
         return None
     usage = decode(raw).get("usage")
     told = usage.get("completion_tokens", usage.get("output_tokens")) if isinstance(usage, dict) else None
-    if type(told) is not int or told <= 1.25 * allowed + 16:
+    counted = told if type(told) is int else 0
+    took = max(counted, sum(len(text) for text in texts) // LONGEST_TOKEN)
+    if took <= 1.25 * allowed + 16:
         return None
+    least = "" if took == counted else "at least "
     return (
-        f"{provider.name} took {told:,} tokens for an answer that was allowed {allowed:,}: it does not heed "
+        f"{provider.name} took {least}{took:,} tokens for an answer that was allowed {allowed:,}: it does not heed "
         f"{profile.output_cap!r}, so no answer has a bound; name the field that it does heed as output_cap of the "
         f"dialect {profile.name!r}"
     )

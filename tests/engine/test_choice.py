@@ -177,6 +177,16 @@ def test_a_field_that_is_heeded_or_known_is_believed(field: str, takes: int) -> 
     assert unheeded(Talker(field, takes=takes), took(takes), allowed=ALLOWED) is None
 
 
+def test_where_no_usage_is_told_a_text_that_cannot_be_so_short_tells() -> None:
+    raw, fits = RawReply(200, {}, b"{}", 0.1), "x" * 256 * ALLOWED
+
+    assert unheeded(Talker("max_new", takes=1), raw, allowed=ALLOWED, texts=[fits]) is None
+    told = unheeded(Talker("max_new", takes=1), raw, allowed=ALLOWED, texts=[fits, fits])
+    assert told is not None
+    assert "took at least 200 tokens for an answer that was allowed 100: it does not heed 'max_new'" in told
+    assert unheeded(Talker("max_tokens", takes=1), raw, allowed=ALLOWED, texts=[fits, fits]) is None
+
+
 @pytest.mark.parametrize("body", [b"{}", b'{"usage": 7}', b'{"usage": {"completion_tokens": true}}'])
 def test_where_nothing_is_told_nothing_is_found_out(body: bytes) -> None:
     assert unheeded(Talker("max_new", takes=1), RawReply(200, {}, body, 0.1), allowed=ALLOWED) is None
