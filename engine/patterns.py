@@ -3,11 +3,16 @@
 Python's own `re` tries every way through a text and cannot be stopped: `(a|aa)+b` keeps it busy for years over a few
 hundred letters. What a pattern means is what `re` says; it is `regex` that looks, since that remembers most ways that
 were in vain, and gives up over the others.
+
+What is not the same: to `regex` a mark upon a letter is part of a word (`\\w`), and ² is none; U+001C to U+001F are no
+blanks (`\\s`). What is not bounded: thousands of optional letters before as many others (`a?a?... aaa...`); it looks at
+its clock too rarely there.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -68,7 +73,9 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
     import regex
 
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():  # of what `[a--b]` may mean to `re` one day: for who writes code, not patterns
+            warnings.simplefilter("ignore", FutureWarning)
+            re.compile(pattern)
         if _size(pattern) > LARGEST:
             raise UserError(f"the pattern {_short(pattern)} repeats more than can be looked for: ask for less of it")
         return regex.compile(_as_meant(pattern), regex.VERSION0)
