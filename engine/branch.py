@@ -90,6 +90,7 @@ class Branch:
         self.on_failure: OnFailure = lambda _error, _delay_s: None
         self.is_simulated = self.provider.simulated
         self.elsewhere: tuple[Branch, ...] = ()
+        self.answered_sent_at = -math.inf  # when the latest of those left that were answered
         self._standing = Standing()
         self._replies = 0
         self._recalled = 0
@@ -270,6 +271,7 @@ class Branch:
         """The reply is on disk: now somebody may see it."""
         if ending.news is News.GOOD:
             self.underway.notify_answer()
+            self.answered_sent_at = max(self.answered_sent_at, question.sent_at)
         if ending.reading is not None and ending.raw is not None:
             self._standing.notify_answer()
             self._replies += 1

@@ -79,6 +79,7 @@ class Relay:
         self._fallback = Fallback(len(self.branches))
         self._refusals: dict[int, SmeltError] = {}
         self._shut_until = [-math.inf] * len(self.branches)  # it asked for a longer wait than we have patience for
+        self._shut_at = [-math.inf] * len(self.branches)  # when it did
         self._hushes = [Hush() for _ in self.branches]
         self._is_silent = [False] * len(self.branches)
         self._rests_until = [-math.inf] * len(self.branches)  # who was asked in silence waits for as long as may be
@@ -136,7 +137,8 @@ class Relay:
             reply = await branch.answer(request, key)
             self._answered_at = self._terms.clock.monotonic()
             self._none_answers = False
-            self._shut_until[model] = -math.inf
+            if branch.answered_sent_at >= self._shut_at[model]:  # what left before says nothing of now
+                self._shut_until[model] = -math.inf
             if not reply.from_journal:
                 self._hushes[model].notify_answer(reply.latency_s)
                 self._is_silent[model] = False
@@ -196,7 +198,8 @@ class Relay:
 
     def _on_failure(self, model: int, refusal: SmeltError | None, delay_s: float) -> None:
         if delay_s > PATIENCE_S:
-            self._shut_until[model] = self._terms.clock.monotonic() + delay_s
+            self._shut_at[model] = self._terms.clock.monotonic()
+            self._shut_until[model] = self._shut_at[model] + delay_s
         if refusal is not None:
             self._notify_refused(model, refusal)
         elif self._is_shut(model) and self._fallback[model] is Standing.ON_TRIAL:

@@ -30,6 +30,10 @@ from engine import (
 )
 from engine.events import Event, Events, Noted
 from engine.fakes import virtual_time
+from engine.fakes.behaviour import Behaviour
+from engine.fakes.limits import RateLimits
+from engine.fakes.server import FakeProvider
+from engine.fakes.worlds import EchoWorld
 from engine.fallback import PATIENCE_S
 from engine.messages import RawReply, Usage
 from engine.providers import AttemptTimedOut, ConnectionFailed
@@ -470,6 +474,23 @@ def test_a_limit_that_comes_back_in_hours_is_no_reason_to_wait_for_hours() -> No
     assert second.asked.total() > 0
     assert run.lasted_s < 600
     assert len(first.seen) < first.asked.total() + 300
+
+
+@pytest.mark.parametrize("tells_limits", [True, False])
+def test_answers_that_were_on_their_way_do_not_end_a_wait_of_hours(tells_limits: bool) -> None:
+    """Over a socket, from a service that counts days: it refuses at once, and what it took before comes later."""
+
+    async def main() -> tuple[Run, int]:
+        behaviour = Behaviour(limits=RateLimits(rpd=20), tells_limits=tells_limits, latency_s=0.5)
+        async with FakeProvider(EchoWorld(), behaviour) as first, FakeProvider(EchoWorld()) as second:
+            models = [Model("openai/m", base_url=fake.url, price=Price(input=1, output=2)) for fake in (first, second)]
+            return await asked(models, questions(100)), second.audit.count(200)
+
+    run, by_second = virtual_time.run(main())
+
+    assert not run.errors
+    assert by_second == 80
+    assert run.lasted_s < 120
 
 
 class Hushed(Teller):
