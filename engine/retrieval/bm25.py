@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self
 
 from engine.retrieval.words import asks, roots
 
@@ -48,6 +48,8 @@ class Weighing:
 
 
 _WEIGHING: Final = Weighing()
+
+_WORDS_TOLD: Final = 4  # of those that speak for a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Index:
         best = found[np.lexsort((found, -scores[found]))][:k]
         return [Hit(int(position), float(scores[position])) for position in best]
 
-    def why(self, query: str, position: int, *, most: int = 4) -> tuple[str, ...]:
+    def why(self, query: str, position: int) -> tuple[str, ...]:
         """The words of the query that speak most for a text, the strongest first, as the query has them."""
         import numpy as np
 
@@ -124,19 +126,18 @@ class Index:
             at = int(np.searchsorted(positions, position))
             if at < len(positions) and positions[at] == position:
                 found.append((-worth[root] * float(weights[at]), word))
-        return tuple(word for _, word in sorted(found)[:most])
+        return tuple(word for _, word in sorted(found)[:_WORDS_TOLD])
 
-    def save(self, path: Path) -> None:
+    def save(self, file: IO[bytes]) -> None:
         """Put the index into a file of plain arrays."""
         import numpy as np
 
         shares = self._shares
         words = np.frombuffer("\n".join(shares.words).encode(), dtype=np.uint8)
-        with path.open("wb") as file:  # given a name, numpy would add an ending of its own
-            np.savez(
-                file, size=np.int64(shares.size), words=words, starts=shares.starts, positions=shares.positions,
-                weights=shares.weights,
-            )  # fmt: skip
+        np.savez(
+            file, size=np.int64(shares.size), words=words, starts=shares.starts, positions=shares.positions,
+            weights=shares.weights,
+        )  # fmt: skip
 
     @classmethod
     def load(cls, path: Path) -> Self:

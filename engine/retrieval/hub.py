@@ -55,7 +55,6 @@ class Hub:
         *,
         clock: Clock | None = None,
         per_second: int = PER_SECOND,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         import httpx
         from asyncio_throttle import Throttler
@@ -68,9 +67,7 @@ class Hub:
         headers = build_hf_headers(library_name="smelt")
         try:
             # Renamed repositories answer with a redirect; httpx leaves the token out when it leads to another host.
-            self._client = httpx.AsyncClient(
-                headers=headers, timeout=_TIMEOUT_S, follow_redirects=True, transport=transport
-            )
+            self._client = httpx.AsyncClient(headers=headers, timeout=_TIMEOUT_S, follow_redirects=True)
         except (ValueError, httpx.InvalidURL, ImportError, OSError) as error:  # a proxy that is none
             raise EndpointUnreachable(f"the hub cannot be asked: {_first_line(error)}") from error
 

@@ -15,8 +15,9 @@ from engine.text import clean
 
 __all__ = ["dataset_of", "described", "model_of", "weights_file"]
 
-LONGEST_DESCRIPTION: Final = 1000  # characters: what is said further down is installation and bibliography
+_LONGEST_DESCRIPTION: Final = 1000  # characters: what is said further down is installation and bibliography
 _LONGEST_NAME: Final = 200
+_LONGEST_PAGE: Final = 50_000  # characters that are looked through
 _MOST_TAGS: Final = 40
 _MOST_COLUMNS: Final = 60
 _MOST_LABELS: Final = 300
@@ -84,14 +85,14 @@ def dataset_of(item: object) -> DatasetCard | None:
     tags = [tag for tag in _texts(item.get("tags")) if tag]
     head = _mapping(item.get("cardData"))
     parts = [part for part in _list(head.get("dataset_info")) if isinstance(part, dict)]
-    said = _prose(_text(item.get("description"), limit=20_000)) or _text(head.get("pretty_name"))
+    said = _prose(item.get("description")) or _text(head.get("pretty_name"))
     return DatasetCard(
         id=name,
         description=said or f"The data set {name}.",
         tags=_plain(tags),
         languages=_languages(head, tags),
         licence=_licence(head, tags),
-        rows=_sum(_split_sizes(parts, "num_examples")),
+        rows=_sum(_count(_mapping(split).get("num_examples")) for part in parts for split in _list(part.get("splits"))),
         bytes=_sum(_count(part.get("download_size")) for part in parts),
         configs=_configs(head, parts),
         columns=_columns(parts[0]) if parts else (),
@@ -103,7 +104,7 @@ def dataset_of(item: object) -> DatasetCard | None:
 
 def described(card: ModelCard, readme: bytes | None, *, size: int | None = None) -> ModelCard:
     """The card with what its page says, as far as it says anything, and the size that was found."""
-    said = _prose(readme.decode("utf-8", "replace")) if readme else ""
+    said = _prose((readme or b"").decode("utf-8", "replace"))
     return replace(card, description=said or card.description, bytes=size or card.bytes)
 
 
@@ -113,10 +114,13 @@ def weights_file(item: Mapping[str, Any]) -> str | None:
     return next((name for name in _WEIGHTS if name in names), None)
 
 
-def _prose(page: str) -> str:
+def _prose(page: object) -> str:
+    if not isinstance(page, str):
+        return ""
+    page = page[:_LONGEST_PAGE]
     for pattern, instead in _NOISE:
         page = pattern.sub(instead, page)
-    return clean(page, limit=LONGEST_DESCRIPTION)
+    return clean(page, limit=_LONGEST_DESCRIPTION)
 
 
 def _weights(said: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -179,10 +183,6 @@ def _configs(head: Mapping[str, Any], parts: Iterable[Mapping[str, Any]]) -> tup
     return tuple(dict.fromkeys(name for name in named if name))[:_MOST_COLUMNS]
 
 
-def _split_sizes(parts: Iterable[Mapping[str, Any]], name: str) -> Iterable[int | None]:
-    return (_count(_mapping(split).get(name)) for part in parts for split in _list(part.get("splits")))
-
-
 def _sum(counts: Iterable[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
@@ -213,10 +213,8 @@ def _name(item: Mapping[str, Any]) -> str:
     return name if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII) else ""
 
 
-def _text(value: object, *, limit: int = _LONGEST_NAME) -> str:
-    if not isinstance(value, str):
-        return ""
-    return value[:limit] if limit > _LONGEST_NAME else clean(value, limit=limit)
+def _text(value: object) -> str:
+    return clean(value, limit=_LONGEST_NAME) if isinstance(value, str) else ""
 
 
 def _texts(value: object) -> list[str]:

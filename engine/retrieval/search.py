@@ -11,7 +11,7 @@ import os
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from engine.retrieval.bm25 import Hit, Index
 from engine.retrieval.dense import Encodes, nearest
@@ -109,7 +109,7 @@ def fused(by_words: Sequence[int], by_meaning: Sequence[int]) -> list[Hit]:
 
 
 def _kept(
-    path: Path, *, load: Callable[[Path], Kept], make: Callable[[], Kept], save: Callable[[Kept, Path], None]
+    path: Path, *, load: Callable[[Path], Kept], make: Callable[[], Kept], save: Callable[[Kept, IO[bytes]], None]
 ) -> Kept:
     """What a file holds, or what is made anew and put there."""
     if path.exists():
@@ -121,7 +121,8 @@ def _kept(
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save(made, unfinished)
+        with unfinished.open("wb") as file:
+            save(made, file)
         unfinished.replace(path)
     except OSError:  # a cache that cannot be written costs time the next time, and nothing now
         with contextlib.suppress(OSError):
@@ -137,11 +138,10 @@ def _load_vectors(path: Path) -> NDArray[np.float32]:
     return vectors
 
 
-def _save_vectors(vectors: NDArray[np.float32], path: Path) -> None:
+def _save_vectors(vectors: NDArray[np.float32], file: IO[bytes]) -> None:
     import numpy as np
 
-    with path.open("wb") as file:  # given a name, numpy would add an ending of its own
-        np.savez(file, vectors=vectors)
+    np.savez(file, vectors=vectors)
 
 
 def _fingerprint(texts: Sequence[str]) -> str:

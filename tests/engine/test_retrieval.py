@@ -174,7 +174,8 @@ def test_what_speaks_for_a_text_is_said_in_the_querys_own_words() -> None:
 
 def test_an_index_is_the_same_when_read_from_its_file(tmp_path: Path) -> None:
     index = Index(["東京都 dates", "dates", ""])
-    index.save(tmp_path / "index.npz")
+    with (tmp_path / "index.npz").open("wb") as file:
+        index.save(file)
 
     again = Index.load(tmp_path / "index.npz")
 
