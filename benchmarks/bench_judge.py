@@ -27,7 +27,7 @@ from agents.calibration import Calibration
 from agents.demo.countries.world import World as Countries
 from agents.demo.intents.measured import World as Intents
 from agents.demo.passages.world import World as Questions
-from agents.demo.teacher import USUAL_VICES
+from agents.demo.vices import USUAL_VICES
 from agents.judge import calibrate
 from agents.judging import usable
 from agents.parse import parse, read_prompt

@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
 from agents.demo.breakage import refuse
+from agents.demo.vices import Vices
 from agents.records import Criterion, Pair
 
-__all__ = ["Bench", "Misjudging", "verdicts_on"]
+__all__ = ["Bench", "verdicts_on"]
 
 _BLANK = re.compile(r"_{3,}|\[(?:name|place|insert name here|N/A|your answer)\]|<date>")
 _ORDERS = re.compile(
@@ -26,32 +26,13 @@ _MOST_WRONG = 0.5  # no row is misjudged more often than by a coin
 _WHY = {"input": "something is left to be filled in", "output": "not what the input says", "form": "words around it"}
 
 
-class Misjudging(Protocol):
-    """How often a judge errs."""
-
-    @property
-    def misjudged(self) -> float: ...
-
-    @property
-    def gullible(self) -> float: ...
-
-    @property
-    def refusal(self) -> float: ...
-
-    @property
-    def broken_array(self) -> float: ...
-
-    @property
-    def skip(self) -> float: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """What a judge knows of a task, and how it errs."""
 
     right: Callable[[str], str]
     hardness: Callable[[str], float]
-    vices: Misjudging
+    vices: Vices
 
 
 def verdicts_on(rows: Sequence[Pair], bench: Bench, rng: Random) -> str:

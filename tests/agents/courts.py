@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from agents.demo.countries.world import World
-from agents.demo.teacher import NO_VICES, Vices
+from agents.demo.vices import NO_VICES, Vices
 from agents.records import Pair, Spec
 from engine.errors import SmeltError
 from engine.messages import Message, Reply, Request, Usage

@@ -16,7 +16,7 @@ import pytest
 from agents.annotate import Voting
 from agents.demo.conversation import Annotate, AnnotateMany, read_conversation
 from agents.demo.known_rows import World
-from agents.demo.teacher import NO_VICES
+from agents.demo.vices import NO_VICES
 from agents.found.gather import gather
 from agents.found.records import Found, Seeking
 from agents.plan import make_plan

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agents.config import Configuration
 from agents.demo.countries.atlas import code_of
 from agents.demo.countries.world import World
-from agents.demo.teacher import NO_VICES
+from agents.demo.vices import NO_VICES
 from agents.found.records import Found, Source
 from agents.inputs import InputRow
 from agents.judge import Judge, calibrate, verdicts

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agents.demo.conversation import Generate, read_conversation
 from agents.demo.dates.world import World
-from agents.demo.teacher import USUAL_VICES
+from agents.demo.vices import USUAL_VICES
 from agents.generate import Assignment, build_request
 from agents.parse import parse, read_prompt
 from agents.plan import Target

@@ -17,7 +17,7 @@ from agents.demo.held_out import held_out
 from agents.demo.intents.routing import LABELS, NONE, SLIPS, intents_in, route
 from agents.demo.intents.templates import CLOSERS, OPENERS, REQUESTS, SECOND_THOUGHTS, SLOTS, STORIES
 from agents.demo.intents.world import Messages, World
-from agents.demo.teacher import Vices
+from agents.demo.vices import Vices
 from agents.prompts import fill
 from agents.records import Pair
 from engine.messages import Message

@@ -12,7 +12,7 @@ from agents.demo.asked_of_data import Expand, MapColumns, PlanRows, Rank, Rewrit
 from agents.demo.conversation import read_conversation
 from agents.demo.intents.world import World
 from agents.demo.reader import piece_of
-from agents.demo.teacher import NO_VICES
+from agents.demo.vices import NO_VICES
 from agents.filter import Finding
 from agents.found.columns import read_map
 from agents.found.rank import read_ballot

@@ -25,7 +25,8 @@ from agents.demo.conversation import (
 )
 from agents.demo.dates.world import World as Dates
 from agents.demo.intents.world import World as Intents
-from agents.demo.teacher import NO_VICES, USUAL_VICES, Vices, cold, favourite, heat
+from agents.demo.teacher import cold, favourite, heat
+from agents.demo.vices import NO_VICES, USUAL_VICES, Vices
 from agents.lists import read_labels
 from agents.prompts import fill
 from agents.records import Pair, Spec

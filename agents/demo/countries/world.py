@@ -15,7 +15,8 @@ from agents.demo.countries.atlas import ALIASES, NOTHING, code_of, named_in
 from agents.demo.held_out import held_out, print_rows
 from agents.demo.measured import WRITING, Writing
 from agents.demo.rewording import gist, reworded
-from agents.demo.teacher import USUAL_VICES, Vices, chance_hardness
+from agents.demo.teacher import chance_hardness
+from agents.demo.vices import USUAL_VICES, Vices
 
 __all__ = ["Sentences", "World"]
 

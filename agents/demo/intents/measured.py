@@ -11,7 +11,7 @@ from agents.demo.conversation import Conversation
 from agents.demo.intents.world import Messages, subject_of
 from agents.demo.measured import WRITING, Writing
 from agents.demo.rewording import gist, reworded
-from agents.demo.teacher import USUAL_VICES, Vices
+from agents.demo.vices import USUAL_VICES, Vices
 
 __all__ = ["Tickets", "World"]
 

@@ -14,7 +14,8 @@ from agents.demo.conversation import Conversation, Split
 from agents.demo.held_out import held_out, print_rows
 from agents.demo.measured import WRITING, Writing
 from agents.demo.passages.facts import FILLERS, RELATIONS, fact_in, parts_of, thing
-from agents.demo.teacher import USUAL_VICES, Vices, chance_hardness
+from agents.demo.teacher import chance_hardness
+from agents.demo.vices import USUAL_VICES, Vices
 
 __all__ = ["Passages", "World"]
 
