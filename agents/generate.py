@@ -11,7 +11,7 @@ from agents.chance import chance
 from agents.filter import declines
 from agents.hard_cases import Case
 from agents.language import language_asked
-from agents.lists import quoted, read_inputs, read_pairs
+from agents.lists import quoted, quoted_pair, read_inputs, read_pairs
 from agents.passages import Passage
 from agents.plan import Target
 from agents.prompts import fill, opening
@@ -107,8 +107,7 @@ def _prompt(spec: Spec, assignment: Assignment) -> str:
     }
     if assignment.rows is None:
         return fill("generate", inputs="\n".join(quoted(seed) for seed in assignment.seeds), **common)
-    rows = "\n".join(f'{{"input": {quoted(row.input)}, "output": {quoted(row.output)}}}' for row in assignment.rows)
-    return fill("generate_rows", rows=rows, **common)
+    return fill("generate_rows", rows="\n".join(map(quoted_pair, assignment.rows)), **common)
 
 
 def _target_line(target: Target | None) -> str:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
+from typing import TypeVar
 
 from agents.asks import Asks, all_of, attempt, coldest, question_of, takes_schema
 from agents.ballots import Annotation, may_be_one_of_them
@@ -34,6 +36,8 @@ __all__ = ["Judge", "Judged", "calibrate", "judged", "verdicts"]
 TOGETHER = 8  # rows that may share a call
 LONGEST_JUDGED = 200_000  # characters; what is set aside for one longer row would end a small budget for all others
 SHOWN = 4  # rows that are known to be right, in each call
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +83,7 @@ async def calibrate(asks: Asks, spec: Spec, given: Sequence[Pair], *, seed: int)
     trials = trials_of(spec, anchors, seed=seed)
     calls = deal(trials, together=judge.together, shown=shown, demonstrations=len(demonstrations), seed=seed)
     asked = await all_of(_tried(asks, judge, call, demonstrations, seed) for call in calls)
-    ended = {
-        trial: one for call, several in zip(calls, asked, strict=True) for trial, one in zip(call, several, strict=True)
-    }
+    ended = _by_row(calls, asked)
     if error := next((one.error for one in ended.values() if one.error), None):
         raise error
     return replace(
@@ -138,10 +140,13 @@ async def verdicts(asks: Asks, judge: Judge, rows: Sequence[Pair]) -> list[Judge
     companions = companies([rows[place] for place in readable], together=judge.together)
     calls = [[readable[place] for place in company] for company in companions]
     asked = await all_of(_company(asks, judge, [rows[place] for place in call]) for call in calls)
-    found = {
-        place: one for call, several in zip(calls, asked, strict=True) for place, one in zip(call, several, strict=True)
-    }
+    found = _by_row(calls, asked)
     return [found.get(place, Judged()) for place in range(len(rows))]
+
+
+def _by_row(calls: Sequence[Sequence[T]], asked: Sequence[Sequence[Judged]]) -> dict[T, Judged]:
+    """What came of each row, whichever call it was in."""
+    return dict(zip(chain(*calls), chain(*asked), strict=True))
 
 
 async def _company(asks: Asks, judge: Judge, rows: Sequence[Pair]) -> list[Judged]:

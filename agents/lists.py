@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Listing", "Pairing", "numbered", "quoted", "read_inputs", "read_labels", "read_pairs"]
+from agents.records import Pair
+
+__all__ = ["Listing", "Pairing", "numbered", "quoted", "quoted_pair", "read_inputs", "read_labels", "read_pairs"]
 
 MOST_OBJECTS = 10_000  # opening braces looked at in a reply
 ARRAYS_TRIED = 50  # opening brackets looked at before a reply counts as no array
@@ -32,6 +34,11 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def quoted(text: str) -> str:
     """The text as a JSON string that stays on its line, whatever is in it."""
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def quoted_pair(pair: Pair) -> str:
+    """A row as a JSON object that stays on its line."""
+    return f'{{"input": {quoted(pair.input)}, "output": {quoted(pair.output)}}}'
 
 
 def numbered(texts: Sequence[str]) -> str:

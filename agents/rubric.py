@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final, get_args
 
 from agents.filter import Finding
-from agents.lists import quoted
+from agents.lists import quoted, quoted_pair
 from agents.prompts import fill, opening
 from agents.records import Criterion, Pair, Spec, Verdict
 from engine.errors import AnswerCut, SchemaMissed
@@ -113,15 +113,11 @@ def _facts(spec: Spec) -> str:
 
 
 def _examples(shown: Sequence[Pair]) -> str:
-    return f"{fill('judge_examples', examples=chr(10).join(map(_object, shown)))}\n\n" if shown else ""
+    return f"{fill('judge_examples', examples=chr(10).join(map(quoted_pair, shown)))}\n\n" if shown else ""
 
 
 def _numbered(rows: Sequence[Pair]) -> str:
-    return "\n".join(f"{number}. {_object(row)}" for number, row in enumerate(rows, start=1))
-
-
-def _object(row: Pair) -> str:
-    return f'{{"input": {quoted(row.input)}, "output": {quoted(row.output)}}}'
+    return "\n".join(f"{number}. {quoted_pair(row)}" for number, row in enumerate(rows, start=1))
 
 
 def refusal_of(verdict: Verdict | None) -> Finding | None:

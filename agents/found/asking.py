@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
-from agents.asks import Asks, attempt, coldest
+from agents.asks import Asks, all_of, attempt, coldest
 from engine.errors import RequestFailed
 from engine.messages import Outcome, Request
 
@@ -14,9 +13,7 @@ __all__ = ["ask_for_text", "attempt_all"]
 
 async def attempt_all(asks: Asks, requests: Sequence[Request]) -> list[Outcome]:
     """All of them at the same time; the outcomes come in their order. Raises what ends more than a request."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(attempt(asks, request)) for request in requests]
-    outcomes = [task.result() for task in tasks]
+    outcomes = await all_of(attempt(asks, request) for request in requests)
     for outcome in outcomes:
         if outcome.error is not None and not isinstance(outcome.error, RequestFailed):
             raise outcome.error

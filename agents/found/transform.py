@@ -6,11 +6,10 @@ rewritten. Then every row is a request of its own, and every reply that was paid
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agents.asks import Asks, attempt, coldest, question_of
+from agents.asks import Asks, all_of, attempt, coldest, question_of
 from agents.filter import Finding, declines
 from agents.found.asking import ask_for_text
 from agents.found.records import FoundRow, Sample
@@ -87,10 +86,7 @@ async def rewrite(
 
     That error comes beside them: what was paid for by then counts.
     """
-    requests = [_request(asks, spec, rewriting, task.row) for task in tasks]
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(attempt(asks, request)) for request in requests]
-    outcomes = [each.result() for each in running]
+    outcomes = await all_of(attempt(asks, _request(asks, spec, rewriting, task.row)) for task in tasks)
     ended = [_ended(outcome, task) for outcome, task in zip(outcomes, tasks, strict=True)]
     errors = (outcome.error for outcome in outcomes if not isinstance(outcome.error, RequestFailed))
     return [each for each in ended if each is not None], next(filter(None, errors), None)

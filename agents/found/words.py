@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from agents.lists import quoted
+from agents.lists import quoted, quoted_pair
 from agents.records import Spec
 from engine.text import clean
 
@@ -17,9 +17,7 @@ LONGEST_SHOWN = 400  # characters of a value; what a column holds shows in fewer
 
 def shown_examples(spec: Spec) -> str:
     """Some demonstrations, one JSON object a line."""
-    pairs = spec.demonstrations[:EXAMPLES_SHOWN]
-    lines = (f'{{"input": {quoted(pair.input)}, "output": {quoted(pair.output)}}}' for pair in pairs)
-    return "\n".join(lines) or "(none given)"
+    return "\n".join(map(quoted_pair, spec.demonstrations[:EXAMPLES_SHOWN])) or "(none given)"
 
 
 def row_lines(rows: Sequence[Mapping[str, str]], *, longest: int = LONGEST_SHOWN) -> str:
