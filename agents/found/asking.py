@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from agents.asks import Asks, all_of, attempt, coldest
-from engine.errors import RequestFailed
+from engine.errors import AnswerCut, RequestFailed, SchemaMissed
 from engine.messages import Outcome, Request
+from engine.structured import read_json
 
-__all__ = ["ask_for_text", "attempt_all"]
+__all__ = ["ask_for_text", "attempt_all", "read_said"]
 
 
 async def attempt_all(asks: Asks, requests: Sequence[Request]) -> list[Outcome]:
@@ -25,3 +27,11 @@ async def ask_for_text(asks: Asks, prompt: str, *, max_tokens: int, tag: str) ->
     heat = coldest(asks, tag=tag)
     (outcome,) = await attempt_all(asks, [Request.user(prompt, max_tokens=max_tokens, temperature=heat, tag=tag)])
     return None if outcome.reply is None else outcome.reply.text
+
+
+def read_said(text: str, *, schema: Mapping[str, object]) -> Any:
+    """The value in a reply; None when it holds none that fits the schema."""
+    try:
+        return read_json(text, schema=schema)
+    except (AnswerCut, SchemaMissed):
+        return None

@@ -11,15 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from agents.asks import Asks
-from agents.found.asking import ask_for_text
+from agents.found.asking import ask_for_text, read_said
 from agents.found.records import ColumnMap, FoundRow, Sample
 from agents.found.words import listed, row_line, row_lines, shown_examples
 from agents.prompts import fill
 from agents.records import Pair, Spec
 from agents.rows import INPUTS, OUTPUTS
 from agents.vote import fits_spec
-from engine.errors import AnswerCut, SchemaMissed
-from engine.structured import read_json
 
 __all__ = ["applied", "map_columns", "objection", "read_map", "usual_map"]
 
@@ -86,25 +84,26 @@ def _value_lines(sample: Sample) -> Iterator[str]:
 
 def read_map(text: str, sample: Sample) -> ColumnMap | None:
     """The columns that a reply names, as the rows spell them; None when it names none that are there."""
-    try:
-        said = read_json(text, schema=_MAP)
-    except (AnswerCut, SchemaMissed):
+    said = read_said(text, schema=_MAP)
+    if said is None:
         return None
-    if not isinstance(said, dict):
-        return None
-    spelt = {name.strip().casefold(): name for name in reversed(sample.columns)}
-    inputs = [spelt.get(str(name).strip().casefold()) for name in said["input"]]
-    output = None if said["output"] is None else spelt.get(str(said["output"]).strip().casefold())
+    spelt = _by_name(sample)
+    inputs = [spelt.get(name.strip().casefold()) for name in said["input"]]
+    output = None if said["output"] is None else spelt.get(said["output"].strip().casefold())
     if not inputs or None in inputs or (output is None and said["output"] is not None):
         return None
-    values = said.get("values") or {}
-    named = {str(value): str(answer) for value, answer in values.items() if isinstance(answer, str)}
+    named = {value: answer for value, answer in said.get("values", {}).items() if isinstance(answer, str)}
     return ColumnMap(inputs=tuple(filter(None, inputs)), output=output, values=named)
+
+
+def _by_name(sample: Sample) -> dict[str, str]:
+    """The columns by their names in small letters; of two alike the first."""
+    return {name.strip().casefold(): name for name in reversed(sample.columns)}
 
 
 def usual_map(sample: Sample, spec: Spec) -> ColumnMap | None:
     """The columns with the usual names; where there is a label set, the column whose values are most often in it."""
-    by_name = {name.strip().casefold(): name for name in reversed(sample.columns)}
+    by_name = _by_name(sample)
     asked = next((by_name[name] for name in INPUTS if name in by_name), None)
     if spec.labels:
         told = max(sample.columns, key=lambda name: _answered(name, sample, spec), default=None)

@@ -17,10 +17,13 @@ def portion(examples: Sequence[Example], quotas: Sequence[Quota], *, most: int, 
 
     What one answer lacks no other gets: the rows that are made later fill that gap.
     """
+
+    def lot(row: Example) -> float:
+        return chance(seed, "mix", row.input).random()
+
+    mixed = sorted(examples, key=lot)
     taken: list[Example] = []
     for quota in quotas:
-        of_it = [row for row in examples if quota.target is None or quota.target.is_met_by(row.output)]
-        drawn = sorted(of_it, key=lambda row: chance(seed, "mix", row.input).random())
-        taken += drawn[: math.ceil(quota.share * most)]
-    drawn = sorted(taken, key=lambda row: chance(seed, "mix", row.input).random())[:most]
-    return tuple(sorted(drawn, key=lambda row: -row.provenance.request))
+        of_it = [row for row in mixed if quota.target is None or quota.target.is_met_by(row.output)]
+        taken += of_it[: math.ceil(quota.share * most)]
+    return tuple(sorted(sorted(taken, key=lot)[:most], key=lambda row: -row.provenance.request))

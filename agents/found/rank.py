@@ -7,15 +7,13 @@ from dataclasses import replace
 
 from agents.asks import Asks, coldest
 from agents.chance import chance
-from agents.found.asking import attempt_all
+from agents.found.asking import attempt_all, read_said
 from agents.found.words import row_lines, shown_examples
 from agents.prompts import fill
 from agents.records import Spec
 from agents.vote import tally
-from engine.errors import AnswerCut, SchemaMissed
 from engine.messages import Request
 from engine.retrieval import DatasetCard
-from engine.structured import read_json
 
 __all__ = ["CANDIDATES", "elected", "rank", "read_ballot"]
 
@@ -83,12 +81,8 @@ def _line(card: DatasetCard, name: str) -> dict[str, str]:
 
 def read_ballot(text: str, *, count: int) -> list[int] | None:
     """The numbers from 1 to `count` in a reply, each once, in its order; None when it is no list of numbers."""
-    try:
-        said = read_json(text, schema=_NUMBERS)
-    except (AnswerCut, SchemaMissed):
-        return None
-    numbers = said if isinstance(said, list) else []
-    return list(dict.fromkeys(number for number in numbers if 1 <= number <= count))
+    numbers = read_said(text, schema=_NUMBERS)
+    return None if numbers is None else list(dict.fromkeys(number for number in numbers if 1 <= number <= count))
 
 
 def elected(ballots: Sequence[Sequence[int]]) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from agents.asks import Asks, all_of, attempt, coldest, question_of
 from agents.filter import Finding, declines
-from agents.found.asking import ask_for_text
+from agents.found.asking import ask_for_text, read_said
 from agents.found.records import FoundRow, Sample
 from agents.found.words import row_line, row_lines, shown_examples
 from agents.prompts import fill, opening
@@ -71,11 +71,7 @@ async def plan_rewriting(asks: Asks, spec: Spec, sample: Sample) -> Rewriting | 
 
 def read_columns(text: str | None, sample: Sample) -> tuple[str, ...]:
     """The columns that a reply names and that are there; all of them when it names none."""
-    try:
-        said = read_json(text or "", schema=_NAMES)
-    except (AnswerCut, SchemaMissed):
-        return sample.columns
-    named = {str(name).strip().casefold() for name in said} if isinstance(said, list) else set()
+    named = {name.strip().casefold() for name in read_said(text or "", schema=_NAMES) or ()}
     return tuple(name for name in sample.columns if name.strip().casefold() in named) or sample.columns
 
 
