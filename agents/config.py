@@ -38,7 +38,6 @@ __all__ = [
     "resolve",
 ]
 
-
 MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write", "price_batch")
 
 SPENDING_STAGES = ("parse", "retrieve", "transform", "generate", "annotate", "judge")
@@ -66,10 +65,10 @@ MOST = {
     "tpm": 10**12,
     "concurrency": 10_000,
     "threads": 1024,
+    "trial": 20,
 }
 
 MOST_SEED = 2**32 - 1  # the most that numpy takes
-
 
 Models: TypeAlias = tuple[Mapping[str, object], ...]
 """Models in fall-back order: each a table of what is said of it, under the names of a run's options."""
@@ -129,6 +128,7 @@ class Configuration:
     annealing: str = "feedback"  # feedback | linear | cosine | constant
     seed: int = 0
     student: str = "auto"  # auto | tiny | linear | seq2seq
+    trial: int | None = None  # so many base models are tried on slices of the rows, beside `linear` and `tiny`
     train_seconds: float = 150.0
     threads: int | None = None
     test: str | None = None  # a file of real labelled rows, to judge by

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agents.collect import Split, collect
@@ -36,6 +36,7 @@ from agents.strange import strange_labels, strange_told
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.translate import translated
+from agents.trial import TRIAL_SHARE, Tried, candidates_for, tried
 from agents.truth import LabelAccuracy, knows, label_accuracy
 from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused, UserError
@@ -257,19 +258,48 @@ def train_on(
         teacher=models_told(configuration),
         simulated=made.simulated,
     )
+    trial = try_first(folder, configuration, made, split, events=events)
+    seconds = configuration.train_seconds
     trained = train_student(
-        made.retrieval.choice,
+        made.retrieval.choice if trial is None else trial.choice,
         rows_of(split.train),
         rows_of(split.validation),
         folder.student,
         task=task,
         seed=configuration.seed,
-        time_limit_s=configuration.train_seconds,
+        time_limit_s=seconds * (1 - TRIAL_SHARE) if trial is not None and trial.rounds else seconds,
         threads=configuration.threads,
         events=events,
     )
+    trained = replace(trained, trial=trial)
     events.emit(StageFinished("train", f"{trained.student.family} on {trained.rows} rows in {trained.seconds:.0f} s"))
     return trained
+
+
+def try_first(
+    folder: RunFolder, configuration: Configuration, made: Made, split: Split, *, events: Events
+) -> Tried | None:
+    """A trial of several students, if one is wanted: in a part of the time for training."""
+    if configuration.trial is None:
+        return None
+    ranking, wanted = made.retrieval.models, configuration.student
+    candidates = candidates_for(made.spec.kind, ranking, top=configuration.trial, wanted=wanted)
+    seconds = configuration.train_seconds * TRIAL_SHARE
+    names = ", ".join(candidate.name for candidate in candidates)
+    events.emit(Noted(f"trial, {seconds:.0f} of the {configuration.train_seconds:.0f} s for training at most: {names}"))
+    return tried(
+        candidates,
+        rows_of(split.train),
+        rows_of(split.validation),
+        file=folder.trial,
+        otherwise=made.retrieval.choice,
+        kind=made.spec.kind,
+        seed=configuration.seed,
+        seconds=seconds,
+        threads=configuration.threads,
+        wished=(configuration.trial, wanted),
+        events=events,
+    )
 
 
 def judge(
@@ -327,7 +357,7 @@ def tell(
             seed=configuration.seed,
         ),
         money=made.money,
-        choice=choice_of(made.retrieval),
+        choice=choice_of(made.retrieval, trial=trained.trial if trained else None),
         trained=trained,
         judgements=judgements,
         given_are_synthetic=made.given_are_synthetic,

@@ -25,6 +25,7 @@ from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
 from agents.strange import strange_told
 from agents.train import Trained
+from agents.trial import Tried, trial_table
 from engine.errors import UserError
 from engine.prices import dollars
 
@@ -62,13 +63,14 @@ HARDLY_BEGUN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was retrieved and what was chosen: the student and why, and both rankings as rows of text."""
+    """What was retrieved and what was chosen: the student and why, both rankings and its trial as rows of text."""
 
     student: str
     why: str
     models: tuple[Mapping[str, str], ...] = ()
     datasets: tuple[Mapping[str, str], ...] = ()
     hypothesis: str = ""
+    trial: tuple[Mapping[str, str], ...] = ()  # the rounds of a trial of several students
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,15 +285,16 @@ def news_since(table: Mapping[str, Any], folder: RunFolder) -> str:
     )
 
 
-def choice_of(retrieval: Retrieval) -> Choice:
-    """What retrieval found and chose, as rows of text."""
-    choice = retrieval.choice
+def choice_of(retrieval: Retrieval, *, trial: Tried | None = None) -> Choice:
+    """What retrieval found and it, or a trial, chose, as rows of text."""
+    choice = retrieval.choice if trial is None else trial.choice
     return Choice(
         student=choice.checkpoint or choice.family,
         why=f"{choice.why[:1].upper()}{choice.why[1:]}.",
         models=tuple(model_table(retrieval.models)),
         datasets=tuple(dataset_table(retrieval.datasets)),
         hypothesis=retrieval.hypothesis,
+        trial=() if trial is None else tuple(trial_table(trial)),
     )
 
 

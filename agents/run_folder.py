@@ -62,6 +62,10 @@ class RunFolder:
         return self.path / "student"
 
     @property
+    def trial(self) -> Path:
+        return self.path / "trial.json"
+
+    @property
     def plan(self) -> Path:
         return self.path / "plan.json"
 

@@ -12,6 +12,7 @@ from agents.choose import StudentChoice
 from agents.model_card import write_model_card
 from agents.records import Pair
 from agents.task import Task, as_table
+from agents.trial import Tried
 from engine.errors import UserError
 from engine.events import Event, Events, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
@@ -39,6 +40,7 @@ class Trained:
     rows: int
     seconds: float
     details: Mapping[str, object]
+    trial: Tried | None = None  # that it came out of, if one was wanted
 
 
 def train_student(

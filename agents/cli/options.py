@@ -50,6 +50,7 @@ __all__ = [
     "ThreadsOption",
     "TpmOption",
     "TrainSecondsOption",
+    "TrialOption",
     "VotesOption",
     "YesOption",
     "taking",
@@ -142,6 +143,10 @@ PriceInOption = Annotated[
 ]
 PriceOutOption = Annotated[str | None, typer.Option(metavar="USD", help="Price of a million output tokens.")]
 StudentOption = Annotated[str | None, typer.Option(metavar="FAMILY", help="auto, tiny, linear or seq2seq (auto).")]
+TrialOption = Annotated[
+    int | None,
+    typer.Option(metavar="K", help="Try the K best base models and what needs none on slices; train the best in full."),
+]
 TrainSecondsOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long training may take (150).")]
 ThreadsOption = Annotated[int | None, typer.Option(metavar="N", help="Threads for training; chosen when not told.")]
 TestOption = Annotated[
@@ -190,6 +195,7 @@ FOUND: Group = {
 }
 STUDENT: Group = {
     "student": StudentOption,
+    "trial": TrialOption,
     "train_seconds": TrainSecondsOption,
     "threads": ThreadsOption,
     "test": TestOption,

@@ -1,0 +1,22 @@
+"""Bring a base model from the hub into its cache on this machine: weights as safetensors, and what reads them."""
+
+from __future__ import annotations
+
+from engine.errors import UserError
+
+__all__ = ["fetch_model"]
+
+FETCHED = ("*.json", "*.model", "*.txt", "*.safetensors")
+
+
+def fetch_model(model: str, *, endpoint: str | None = None) -> None:
+    """Fetch what a training needs; nothing that could be run. Raises UserError where it cannot be had."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    try:
+        snapshot_download(model, endpoint=endpoint, allow_patterns=list(FETCHED))
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(f"{model!r} cannot be fetched from the hub ({type(error).__name__})") from error
