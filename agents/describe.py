@@ -26,6 +26,8 @@ Note = Callable[[str], None]
 # The description is asked for in 80 words; examples show the form, and more of them only cost money.
 _MAX_TOKENS = 300
 _EXAMPLES_SHOWN = 5
+# Every card that is found is told the words of the query that speak for it, so a query of megabytes would take minutes.
+_LONGEST_QUERY = 4_000  # characters
 
 
 async def describe(asks: Asks, spec: Spec, *, thing: Thing, note: Note, hypotheses: int = 1) -> tuple[str, ...]:
@@ -44,7 +46,7 @@ async def describe(asks: Asks, spec: Spec, *, thing: Thing, note: Note, hypothes
     except RequestFailed as error:
         return _fallen_back(spec, thing=thing, why=f"the teacher failed ({error})", note=note)
     told = tuple(
-        text.strip()
+        text.strip()[:_LONGEST_QUERY]
         for text, reason in zip(reply.texts, reply.finish_reasons, strict=True)
         if reason not in ("refusal", "filtered") and text.strip()
     )
@@ -52,9 +54,10 @@ async def describe(asks: Asks, spec: Spec, *, thing: Thing, note: Note, hypothes
 
 
 def own_words(spec: Spec) -> str:
-    """What the prompt itself says about the task: its instruction, an example or two, the labels."""
+    """What the prompt itself says about the task: the beginning of its instruction, an example or two, the labels."""
     examples = [text for pair in spec.demonstrations[:2] for text in (pair.input, pair.output)]
-    return "\n".join((spec.instruction, *examples, *spec.labels))
+    labels = "\n".join(spec.labels)
+    return "\n".join(text[:_LONGEST_QUERY] for text in (spec.instruction, *examples, labels) if text)
 
 
 def _shown(demonstrations: tuple[Pair, ...]) -> str:

@@ -95,6 +95,18 @@ def test_what_stops_a_run_stops_the_describing_too() -> None:
         asyncio.run(describe(Failing(BudgetReached("spent")), SPEC, thing="model", note=print))
 
 
+def test_no_query_is_longer_than_can_be_searched_with() -> None:
+    long = Spec(
+        instruction="i" * 1_000_000, demonstrations=(Pair("x" * 1_000_000, "y" * 1_000_000),), labels=("a", "b")
+    )
+
+    (described,) = asyncio.run(describe(Teacher("word " * 600_000), SPEC, thing="model", note=print))
+
+    assert len(described) < 5_000
+    assert len(own_words(long)) < 20_000
+    assert own_words(long).endswith("a\nb")
+
+
 def test_own_words_hold_the_labels() -> None:
     assert own_words(Spec(instruction="Route it.", labels=("billing", "other"))).split("\n")[1:] == ["billing", "other"]
 
