@@ -34,11 +34,9 @@ class Scripted:
         return Reply(texts=(said,), finish_reasons=("stop",), usage=Usage(1, 1), model="m")
 
 
-def card(
-    name: str | Path, *, columns: Sequence[Column] = (), licence: str = "mit", about: str = "Rows."
-) -> DatasetCard:
+def card(name: str | Path, *, columns: Sequence[Column] = (), about: str = "Rows.") -> DatasetCard:
     return DatasetCard(
-        id=str(name), description=about, tags=(), languages=("en",), licence=licence, columns=tuple(columns),
+        id=str(name), description=about, tags=(), languages=("en",), licence="mit", columns=tuple(columns),
         downloads=0, gated=False,
     )  # fmt: skip
 

@@ -23,11 +23,9 @@ from engine.providers.resolve import world_named
 PROMPT = (Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md").read_text(encoding="utf-8")
 
 
-def configuration(
-    url: str, *, batch: bool, model: str = "openai/dates", hedge: bool = False, examples: int = 24
-) -> Configuration:
+def configuration(url: str, *, batch: bool, hedge: bool = False, examples: int = 24) -> Configuration:
     return Configuration(
-        model=model,
+        model="openai/dates",
         base_url=url,
         budget="5",
         price_in="0.25",

@@ -42,9 +42,9 @@ def synthesis(examples: tuple[Example, ...], *, rejects: int = 0, requests: int 
     )
 
 
-def facts(made: Synthesis, *, spec: Spec = LABELS, axes: tuple[Axis, ...] = ()) -> DataFacts:
+def facts(made: Synthesis, *, axes: tuple[Axis, ...] = ()) -> DataFacts:
     anchors = (Pair("x", "a"), Pair("y", "b"))
-    return data_facts(made, spec=spec, axes=axes, anchors=anchors, splits={}, votes=3, label_accuracy=None, seed=0)
+    return data_facts(made, spec=LABELS, axes=axes, anchors=anchors, splits={}, votes=3, label_accuracy=None, seed=0)
 
 
 def test_a_label_without_a_row_is_listed_with_none() -> None:

@@ -22,9 +22,9 @@ def sample(rows: list[dict[str, str]]) -> Sample:
     return Sample(rows=tuple(FoundRow(number, row) for number, row in enumerate(rows, start=1)), met=len(rows))
 
 
-def mapped(said: object, rows: list[dict[str, str]] = ROWS, spec: Spec = SPEC) -> tuple[ColumnMap | None, str]:
+def mapped(said: object, rows: list[dict[str, str]] = ROWS) -> tuple[ColumnMap | None, str]:
     text = said if isinstance(said, str) else json.dumps(said)
-    return asyncio.run(map_columns(Scripted(lambda _: text), spec, sample(rows)))
+    return asyncio.run(map_columns(Scripted(lambda _: text), SPEC, sample(rows)))
 
 
 def test_a_proposal_that_the_rows_bear_out_is_taken() -> None:

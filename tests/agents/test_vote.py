@@ -200,9 +200,9 @@ def test_a_winner_that_nobody_could_catch_up_with_lasts_and_any_other_may(sample
     assert sure >= SURE or votes_to_ask(samples, remaining=remaining)
 
 
-def told(*, rights: dict[str, float], inputs: int = 4000, seed: int = 0) -> Trust:
+def told(*, rights: dict[str, float], inputs: int = 4000) -> Trust:
     """Three votes on each of many inputs, by models that are right so often, and else wrong in one of nine ways."""
-    chance = random.Random(seed)
+    chance = random.Random(0)
     trust = Trust()
     for _ in range(inputs):
         models = [chance.choice(sorted(rights)) for _ in range(3)]

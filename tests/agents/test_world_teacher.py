@@ -42,17 +42,15 @@ def generating(*, inputs: Sequence[str] = ("5 March 2021",), count: int = 8, tar
     return (Message("user", fill("generate", instruction=TASK, inputs=shown, count=str(count), target=target)),)
 
 
-def annotating(text: str, *, demonstrations: Sequence[Pair] = DEMONSTRATIONS, task: str = TASK) -> tuple[Message, ...]:
+def annotating(text: str, *, task: str = TASK) -> tuple[Message, ...]:
     turns = [
-        turn for pair in demonstrations for turn in (Message("user", pair.input), Message("assistant", pair.output))
+        turn for pair in DEMONSTRATIONS for turn in (Message("user", pair.input), Message("assistant", pair.output))
     ]
     return (Message("system", fill("annotate", instruction=task)), *turns, Message("user", text))
 
 
-def annotating_many(
-    texts: Sequence[str], *, demonstrations: Sequence[Pair] = DEMONSTRATIONS, task: str = TASK
-) -> tuple[Message, ...]:
-    spec = Spec(instruction=task, demonstrations=tuple(demonstrations))
+def annotating_many(texts: Sequence[str]) -> tuple[Message, ...]:
+    spec = Spec(instruction=TASK, demonstrations=tuple(DEMONSTRATIONS))
     return call_for(spec, texts, tuple(range(len(texts))), Voting(), vote=0).request.messages
 
 

@@ -375,7 +375,7 @@ def test_a_line_is_what_goes_out_alone_but_for_the_tier(dialect: str) -> None:
     assert told.get("body", told.get("params")) == alone
 
 
-def said_to(dialect: str, table: dict[str, object], *, key: str | None = KEY) -> tuple[list[web.BaseRequest], bytes]:
+def said_to(dialect: str, table: dict[str, object]) -> tuple[list[web.BaseRequest], bytes]:
     """What a server of that dialect is sent when a batch is made: the requests, and the line."""
     seen: list[web.BaseRequest] = []
 
@@ -386,7 +386,7 @@ def said_to(dialect: str, table: dict[str, object], *, key: str | None = KEY) ->
     async def work(url: str) -> None:
         kind: Any = OpenAI if dialect == "openai" else Anthropic
         profile = profile_of("mine", {"like": "plain" if dialect == "openai" else "anthropic", **table})
-        endpoint = kind("m", base_url=url, api_key=key, clock=SystemClock(), profile=profile).batches()
+        endpoint = kind("m", base_url=url, api_key=KEY, clock=SystemClock(), profile=profile).batches()
         lines.append(endpoint.line(Request.user("hello", max_tokens=9, stable=5), ident="a-1"))
         file = await endpoint.upload(lines, name="a") if endpoint.uploads else None
         await endpoint.create(name="a", file=file, lines=lines)

@@ -59,8 +59,8 @@ def opened(
     )
 
 
-def requests(count: int, *, start: int = 0, tag: str = "") -> list[Request]:
-    return [Request.user(f"text {number}", max_tokens=20, tag=tag) for number in range(start, count)]
+def requests(count: int, *, tag: str = "") -> list[Request]:
+    return [Request.user(f"text {number}", max_tokens=20, tag=tag) for number in range(count)]
 
 
 async def texts(engine: Engine, asked: list[Request], *, ordered: bool = True) -> list[str]:

@@ -50,14 +50,13 @@ def refreshed(
     folder: Path,
     *,
     clock: Watch | None = None,
-    top: int = 1000,
     kind: Callable[..., Any] = refresh_models,
     said: list[str] | None = None,
 ) -> Refreshed:
     async def run() -> Refreshed:
         async with fake, Hub(fake.url, clock=clock or Watch(), per_second=100_000) as hub:
             result: Refreshed = await kind(
-                hub, top=top, folder=folder, on_progress=(said if said is not None else []).append
+                hub, top=1000, folder=folder, on_progress=(said if said is not None else []).append
             )
             return result
 
