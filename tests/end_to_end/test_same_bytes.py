@@ -91,7 +91,7 @@ def test_the_same_command_at_another_pace_goes_on_where_it_was(tmp_path: Path, u
     assert world.asked_again == 0
 
 
-@pytest.mark.parametrize("asked", [1, 7, 40, 100, 180])
+@pytest.mark.parametrize("asked", [1, 7, 40, 100, 140])
 def test_a_run_that_was_killed_ends_with_the_same_bytes_and_asks_no_durable_reply_again(
     tmp_path: Path, undisturbed: dict[str, bytes], asked: int
 ) -> None:
