@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 __all__ = ["CLOSED_FAMILIES", "listed_labels", "seems_to_classify"]
 
+_LONGEST_LIST = 40_000  # characters, more than all the labels that count may have: a list is never cut to fewer
 _BULLET = re.compile(r"[ \t]{0,8}(?:[-*•+–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+(?=\S)")
 _LABEL_NAMES = (
     r"labels?|categor(?:y|ies)|class(?:es)?|intents?|options|choices|tags|topics?|candidates|sentiments?|emotions?|kategorien?|"
@@ -37,13 +38,13 @@ _ANSWER_CUE = re.compile(
 )
 _COLON_LIST = re.compile(
     rf"(?:\b(?:one of|either|parmi|{_LABEL_NAMES})\b|类别|标签|之一|カテゴリ|ラベル)"
-    r"[^:：.\n\"'“‘`]{0,60}[:：][ \t]*(?P<items>[^\n]{3,4000})",
+    rf"[^:：.\n\"'“‘`]{{0,60}}[:：][ \t]*(?P<items>[^\n]{{3,{_LONGEST_LIST}}})",
     re.IGNORECASE,
 )
 _WORD_LIST = re.compile(
     rf"\b(?:one of|either|parmi|(?:{_LABEL_NAMES})[ \t]+(?:are|include|sind|sont|son)|classif\w+[^.:\n]{{0,60}}?[ \t]"
-    r"(?:as|into))"
-    r"[ \t]+(?P<items>[^\n]{3,4000})",
+    r"(?:as|into))[ \t]+(?:(?:(?:exactly|only|just|either)[ \t]+)?(?:one of|either)[ \t]+)?"
+    rf"(?P<items>[^\n]{{3,{_LONGEST_LIST}}})",
     re.IGNORECASE,
 )
 _OR_ELSEWHERE = "یا|أو|या|או|hoặc|atau|ή|ან|ወይም|বা|অথবা|அல்லது|або|чи|vagy|nebo"
@@ -244,7 +245,7 @@ def _enumerated(instruction: str, *, known: frozenset[str]) -> Iterator[list[str
         return
     for sentence in _SENTENCE.split(instruction):
         folded = sentence.casefold()
-        if len(sentence) > 4000 or not all(label in folded for label in known):
+        if len(sentence) > _LONGEST_LIST or not all(label in folded for label in known):
             continue
         told = _after_colon(sentence.strip().rstrip("."), known)
         joints = [match for match in _SEPARATOR.finditer(told) if match.end() < len(told)]
@@ -262,7 +263,7 @@ def _after_colon(sentence: str, known: frozenset[str]) -> str:
 
 
 def _run_of_labels(pieces: Sequence[str], known: frozenset[str], *, last: int | None) -> list[str] | None:
-    """The shortest run of neighbouring pieces in which every label begins, ends or is a piece.
+    """The run of neighbouring pieces in which every label begins, ends or is a piece, and what is listed with them.
 
     An enumeration goes on to the piece behind its "or", whose number is `last`.
     """
@@ -270,11 +271,17 @@ def _run_of_labels(pieces: Sequence[str], known: frozenset[str], *, last: int | 
     if not hits or hits[-1] == hits[0]:
         return None
     low, high = hits[0], hits[-1]
+    longest = max(len(label.split()) for label in known)
     while low > 0 and len(pieces[low - 1].split()) == 1:
         low -= 1
+    # A list goes on behind the last label that is shown: to its "or", or as long as its pieces are like labels.
+    if last is not None and all(0 < len(piece.split()) <= 4 for piece in pieces[high + 1 : last]):
+        high = max(high, last - 1)
+    while last is None and high + 1 < len(pieces) and 0 < len(pieces[high + 1].split()) <= longest:
+        high += 1
     labels = [_label_in(piece, known) for piece in pieces[low : high + 1]]
-    if last == high + 1 and pieces[last].split():
-        labels.append(_bare(pieces[last].split()[0]))
+    if last == high + 1 and (words := pieces[last].split()):
+        labels.append(_bare(pieces[last] if len(words) <= longest else words[0]))
     return labels if all(0 < len(label.split()) <= 4 for label in labels) else None
 
 

@@ -71,6 +71,47 @@ def test_labels_come_from_the_instruction_and_the_demonstrations(prompt: str, la
     assert (spec.kind, spec.labels) == ("classification", tuple(labels.split(", ")))
 
 
+@pytest.mark.parametrize("shown", [0, 2])
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Classify the message as one of refund, login, billing, other.",
+        "Classify the message as exactly one of refund, login, billing or other.",
+        "Classify the message into refund, login, billing, other.",
+    ],
+)
+def test_no_label_of_a_list_is_left_out_because_no_demonstration_shows_it(instruction: str, shown: int) -> None:
+    demonstrations = ["Input: my money\nOutput: refund", "Input: my password\nOutput: login"]
+
+    spec = parse("\n\n".join([instruction, *demonstrations[:shown]]))
+
+    assert spec.labels == ("refund", "login", "billing", "other")
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Say what it is: log in, tech support, billing question, or something else.",
+        "It is log in, tech support, billing question, or something else.",
+        "It is log in, tech support, billing question, something else.",
+    ],
+)
+def test_a_list_goes_on_behind_the_last_label_that_is_shown(instruction: str) -> None:
+    spec = parse(f"{instruction}\n\nInput: my key\nOutput: log in\n\nInput: the screen is black\nOutput: tech support")
+
+    assert spec.labels == ("log in", "tech support", "billing question", "something else")
+
+
+@pytest.mark.parametrize(("count", "kept"), [(300, 300), (500, 500), (501, 0), (3_000, 0)])
+def test_a_long_list_of_labels_is_taken_whole_or_not_at_all(count: int, kept: int) -> None:
+    labels = ", ".join(f"label of number {number}" for number in range(count))
+
+    spec = parse(f"Classify the message as one of: {labels}.")
+
+    assert len(spec.labels) == kept
+    assert [doubt.about for doubt in spec.doubts] == ([] if kept else ["labels"])
+
+
 @pytest.mark.parametrize(
     "prompt",
     [
