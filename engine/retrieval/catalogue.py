@@ -23,6 +23,8 @@ from engine.retrieval.store import Kind, kept_in, read_cards
 
 __all__ = ["Catalogue", "Skipped", "load_datasets", "load_models", "shipped_datasets", "shipped_models"]
 
+_LONGEST_ID = 255  # bytes of a part of it: no file is called longer, nor anything on the hub
+
 # A card is a paragraph. A line beyond this is a mistake (a whole file on one line), and is not read into memory.
 _LONGEST_LINE = 64 * 1024
 
@@ -154,7 +156,10 @@ def _card(kind: type[Card], line: bytes) -> Card:
     # What may be left unsaid has a default, and is not looked at unless it is there.
     named = [field for field in fields(kind) if field.name in row or field.default is MISSING]
     # mypy cannot know that the checks below yield the types that the fields are annotated with; the tests do.
-    return kind(**{field.name: _CHECKS[str(field.type)](row, field.name) for field in named})  # type: ignore[arg-type]
+    card = kind(**{field.name: _CHECKS[str(field.type)](row, field.name) for field in named})  # type: ignore[arg-type]
+    if any(len(part.encode()) > _LONGEST_ID for part in card.id.split("/")):
+        raise _NoCardError(f"'id' is longer than {_LONGEST_ID} bytes")
+    return card
 
 
 def _field(row: Mapping[str, object], name: str) -> object:

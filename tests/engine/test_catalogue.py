@@ -97,6 +97,7 @@ def test_a_users_catalogue_is_read_in_its_order(tmp_path: Path) -> None:
         pytest.param(MODEL | {"id": "  "}, "'id' is not a text", id="blank"),
         pytest.param(MODEL | {"description": "hi <b>there</b>"}, "'description' holds markup", id="markup"),
         pytest.param(MODEL | {"description": "\x1b[2J"}, "'description' holds control characters", id="escape"),
+        pytest.param(MODEL | {"id": f"a/{'x' * 256}"}, "'id' is longer than 255 bytes", id="long-id"),
         pytest.param(MODEL | {"id": "good"}, "the id 'good' was there before", id="duplicate"),
         pytest.param(MODEL | {"description": "x" * 70_000}, "longer than 64 KiB", id="huge"),
         pytest.param(["a"], "not a JSON object", id="list"),
