@@ -17,10 +17,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import MissingExtra, UserError
-from engine.text import encoding_of
+from engine.text import delimiter_of, encoding_of
+
+if TYPE_CHECKING:
+    import pyarrow
 
 __all__ = ["ENDINGS", "Broken", "Found", "Record", "read_source"]
 
@@ -183,8 +186,7 @@ def _read_json(path: Path) -> Iterator[Record]:
 
 def _read_csv(path: Path) -> Iterator[Record]:
     _, header = next(_lines(path), (1, ""))
-    # Where the comma is the decimal mark, spreadsheets save "CSV" with semicolons.
-    yield from _read_table(path, delimiter=";" if header and ";" in header and "," not in header else ",")
+    yield from _read_table(path, delimiter=delimiter_of(header or ""))
 
 
 def _read_tsv(path: Path) -> Iterator[Record]:
@@ -264,16 +266,32 @@ class _Feed:
 
 
 def _read_parquet(path: Path) -> Iterator[Record]:
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import ArrowException, parquet
 
     try:
         file = parquet.ParquetFile(path)
         _checked(path, file.schema_arrow.names)
-        rows = (row for batch in file.iter_batches(batch_size=BATCH) for row in batch.to_pylist())
-        for number, row in enumerate(rows, start=1):
-            yield Found(str(path), number, row)
-    except ArrowInvalid as error:
+        number = 0
+        for batch in file.iter_batches(batch_size=BATCH):
+            yield from _parquet_rows(path, number, batch)
+            number += len(batch)
+    except ArrowException as error:
         raise UserError(f"{path}: is not a parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _parquet_rows(path: Path, before: int, batch: pyarrow.RecordBatch) -> Iterator[Record]:
+    """The rows of a batch, of which so many came before; one at a time where one of them is bad."""
+    try:
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError) as error:  # a text that is no UTF-8, a day after the year 9999
+        if len(batch) > 1:
+            for place in range(len(batch)):
+                yield from _parquet_rows(path, before + place, batch.slice(place, 1))
+        else:
+            yield Broken(str(path), before + 1, f"a value that cannot be read: {error}")
+        return
+    for number, row in enumerate(rows, start=before + 1):
+        yield Found(str(path), number, row)
 
 
 def _read_hub(name: str) -> Iterator[Record]:

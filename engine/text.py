@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-__all__ = ["clean", "encoding_of", "meant", "visible"]
+__all__ = ["clean", "delimiter_of", "encoding_of", "meant", "visible"]
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -20,6 +21,23 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 def encoding_of(raw: bytes) -> str:
     """How a text is encoded, by its byte order mark; without one it is taken for UTF-8."""
     return next((name for mark, name in _BYTE_ORDER_MARKS if raw.startswith(mark)), "utf-8")
+
+
+def delimiter_of(header: str) -> str:
+    """What stands between the columns of a table, by its first line: that which makes most columns of it.
+
+    Where the comma is the decimal mark, spreadsheets save "CSV" with semicolons. Without any of the usual ones there is
+    one column, and a comma does.
+    """
+    return max(",;\t|", key=lambda delimiter: _columns(header, delimiter))
+
+
+def _columns(header: str, delimiter: str) -> int:
+    whole = header + '"' * (header.count('"') % 2)  # a name may go on in the next line
+    try:
+        return len(next(csv.reader([whole], delimiter=delimiter, strict=True), ()))
+    except csv.Error:  # a quotation mark ends in the middle of a column: it is another delimiter
+        return 0
 
 
 def clean(text: str, limit: int) -> str:

@@ -5,19 +5,23 @@ Reads the start of each file and never the whole; what the rows are good for is 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from engine.errors import UserError
 from engine.retrieval.card import Column, DatasetCard
-from engine.text import clean, encoding_of
+from engine.text import clean, delimiter_of, encoding_of
+
+if TYPE_CHECKING:
+    import pyarrow
 
 __all__ = ["OWN", "cards_in"]
 
@@ -28,6 +32,7 @@ ROWS_LOOKED_AT: Final = 200
 _ROWS_SHOWN: Final = 3
 _VALUE_SHOWN: Final = 160  # characters
 _START: Final = 2**20  # bytes of a text file
+_NOTES: Final = 4096  # bytes of what stands beside it
 _LARGEST_JSON: Final = 64 * 2**20  # an array can only be read whole
 _MOST_FILES: Final = 2000
 _MOST_COLUMNS: Final = 200
@@ -60,7 +65,7 @@ def cards_in(folder: Path) -> tuple[tuple[DatasetCard, ...], tuple[tuple[str, st
         except _UnreadableError as error:
             odd.append((str(path), str(error)))
         except OSError as error:
-            odd.append((str(path), error.strerror or type(error).__name__))
+            odd.append((str(path), error.strerror or str(error).partition("\n")[0] or type(error).__name__))
     return tuple(cards), tuple(odd)
 
 
@@ -74,7 +79,7 @@ def _tables(folder: Path) -> Iterator[Path]:
 def _card(path: Path) -> DatasetCard:
     rows, count = _READERS[path.suffix.lower()](path)
     if not rows:
-        raise _UnreadableError("holds no rows")
+        raise _UnreadableError("holds no rows" if path.stat().st_size <= _START else "holds no rows in its first MiB")
     names = list(dict.fromkeys(name for row in rows for name in row))
     if len(names) > _MOST_COLUMNS:
         raise _UnreadableError(f"has {len(names):,} columns, more than {_MOST_COLUMNS}")
@@ -96,10 +101,16 @@ def _card(path: Path) -> DatasetCard:
 
 def _described(path: Path, names: Sequence[str], rows: Rows) -> str:
     """What stands beside the file under its name (`mails.md` for `mails.csv`), and the words of its first rows."""
-    notes = path.with_suffix(".md")
-    said = notes.read_bytes()[:4096].decode("utf-8", "replace") if notes.is_file() else ""
+    said = _notes(path.with_suffix(".md"))
     values = [_short(name, rows) for name in names]
     return clean(f"{path.stem} {said} {' '.join(value for value in values if value)}", limit=_DESCRIPTION)
+
+
+def _notes(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file.read(_NOTES).decode("utf-8", "replace")
 
 
 def _short(name: str, rows: Rows) -> str:
@@ -151,13 +162,10 @@ def _shown(value: object) -> str:
 
 def _read_csv(path: Path) -> tuple[Rows, int | None]:
     text, whole = _start_of(path)
+    csv.field_size_limit(_START)
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else delimiter_of(text.partition("\n")[0])
     try:
-        dialect: type[csv.Dialect] = csv.Sniffer().sniff(text[:16_384], delimiters=",;\t|")
-    except csv.Error:  # one column, or rows too few to tell
-        dialect = csv.excel_tab if path.suffix.lower() == ".tsv" else csv.excel
-    try:
-        # Whatever was guessed of the quotes, a doubled one is one: so spreadsheets write it.
-        lines = list(csv.reader(io.StringIO(text, newline=""), dialect, doublequote=True))
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
         raise _UnreadableError(f"is no CSV: {error}") from error
     lines = [line for line in (lines if whole else lines[:-1]) if any(line)]
@@ -172,22 +180,32 @@ def _read_csv(path: Path) -> tuple[Rows, int | None]:
 
 
 def _read_jsonl(path: Path) -> tuple[Rows, int | None]:
+    """A line that holds no row costs itself; where none does, the first one says why."""
     text, whole = _start_of(path)
-    lines = text.splitlines()
+    lines = text.split("\n")  # JSON texts may hold U+2028 and its like, which end lines elsewhere
     lines = [line for line in (lines if whole else lines[:-1]) if line.strip()]
-    rows = []
-    for number, line in enumerate(lines[:ROWS_LOOKED_AT], 1):
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise _UnreadableError(f"line {number} is not JSON") from error
-        if not isinstance(row, dict):
-            raise _UnreadableError(f"line {number} is not a JSON object")
-        rows.append(row)
+    read = [_json_row(line) for line in lines[:ROWS_LOOKED_AT]]
+    rows = [row for row in read if isinstance(row, dict)]
+    if read and not rows:
+        raise _UnreadableError(f"line 1 is not {read[0]}")
     return rows, len(lines) if whole else None
 
 
+def _json_row(line: str) -> dict[str, object] | str:
+    """The row in a line, or what the line is not."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return "JSON"
+    return row if isinstance(row, dict) else "a JSON object"
+
+
 def _read_json(path: Path) -> tuple[Rows, int | None]:
+    """An array of objects; a file that begins with an object holds one a line."""
+    with path.open("rb") as file:
+        opening = file.read(_START).lstrip(codecs.BOM_UTF8 + b" \t\r\n")
+    if opening.startswith(b"{"):
+        return _read_jsonl(path)
     if path.stat().st_size > _LARGEST_JSON:
         raise _UnreadableError(f"is larger than {_LARGEST_JSON // 2**20} MiB; save it as JSONL")
     try:
@@ -206,9 +224,19 @@ def _read_parquet(path: Path) -> tuple[Rows, int | None]:
     try:
         with parquet.ParquetFile(path) as file:
             batch = next(file.iter_batches(batch_size=ROWS_LOOKED_AT), None)
-            return ([] if batch is None else batch.to_pylist()), file.metadata.num_rows
+            rows = [] if batch is None else [_parquet_row(batch.slice(place, 1)) for place in range(len(batch))]
+            return [row for row in rows if row is not None], file.metadata.num_rows
     except pyarrow.ArrowException as error:
         raise _UnreadableError(f"is no parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _parquet_row(row: pyarrow.RecordBatch) -> Mapping[str, object] | None:
+    """A row; None where it holds what Python cannot: a text that is no UTF-8, a day after the year 9999."""
+    try:
+        read: Mapping[str, object] = row.to_pylist()[0]
+    except (ValueError, OverflowError):
+        return None
+    return read
 
 
 def _start_of(path: Path) -> tuple[str, bool]:

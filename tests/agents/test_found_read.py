@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from agents.found.hub_rows import part_of, stream, training_split
 from agents.found.read import Reader, any_row
@@ -86,9 +88,6 @@ def test_what_lies_within_a_column_is_a_column_of_its_own(tmp_path: Path) -> Non
 
 
 def test_missing_values_and_bytes_are_no_columns(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
-
     table = pyarrow.table({"text": ["a", None], "image": [b"\x89", b"\x00"], "score": [1.5, float("nan")]})
     parquet.write_table(table, tmp_path / "rows.parquet")
 
@@ -103,6 +102,26 @@ def test_a_line_in_another_encoding_is_read_as_western_european(tmp_path: Path) 
     path.write_bytes("text;label\ncafé au lait;1\n".encode() + "Größe paßt;2\n".encode("cp1252"))
 
     assert [row.columns["text"] for row in draw_rows(card(path), most=9, seed=0).rows] == ["café au lait", "Größe paßt"]
+
+
+@pytest.mark.parametrize("header", ["text|code", "text;code", "text\tcode", '"text, whole";"code"'])
+def test_columns_are_told_apart_by_what_stands_between_them(tmp_path: Path, header: str) -> None:
+    delimiter = next(one for one in "|;\t" if one in header)
+    (tmp_path / "a.csv").write_text(f"{header}\nsend it, please{delimiter}pay\n", encoding="utf-8")
+
+    [row] = draw_rows(card(tmp_path / "a.csv"), most=5, seed=0).rows
+
+    assert list(row.columns.values()) == ["send it, please", "pay"]
+
+
+def test_a_bad_value_in_a_parquet_file_costs_its_row(tmp_path: Path) -> None:
+    moments = pyarrow.array([0, 2**62, 1], pyarrow.timestamp("us"))
+    parquet.write_table(pyarrow.table({"text": ["a", "b", "c"], "at": moments}), tmp_path / "a.parquet")
+
+    sample = draw_rows(card(tmp_path / "a.parquet"), most=5, seed=0)
+
+    assert [(row.number, row.columns["text"]) for row in sample.rows] == [(1, "a"), (3, "c")]
+    assert (sample.met, sample.broken, sample.problem) == (2, 1, "")
 
 
 def test_bad_rows_cost_themselves_and_a_bad_file_says_so(tmp_path: Path) -> None:

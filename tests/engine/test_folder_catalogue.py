@@ -39,10 +39,13 @@ def test_a_csv_file_says_what_its_columns_hold(tmp_path: Path) -> None:
     [
         pytest.param("a.csv", 'text;n\n"one; ""two""";1\n', id="semicolons"),
         pytest.param("a.tsv", 'text\tn\n"one; ""two"""\t1\n', id="tabs"),
+        pytest.param("a.csv", 'text|n\n"one; ""two"""|1\n', id="strokes"),
         pytest.param("a.csv", '\ufefftext,n\n"one; ""two""",1\n', id="byte-order-mark"),
         pytest.param("a.csv", 'text,n\r\n"one; ""two""",1\r\n'.encode("utf-16"), id="utf-16"),
         pytest.param("a.jsonl", '{"text": "one; \\"two\\"", "n": 1}\n\n', id="jsonl"),
+        pytest.param("a.jsonl", 'no\n{"text": "one; \\"two\\"", "n": 1}\n', id="a bad line"),
         pytest.param("a.json", '[{"text": "one; \\"two\\"", "n": 1}]', id="json"),
+        pytest.param("a.json", '{"text": "one; \\"two\\"", "n": 1}\n', id="json lines"),
     ],
 )
 def test_rows_are_the_same_in_every_form(tmp_path: Path, name: str, content: str | bytes) -> None:
@@ -69,6 +72,26 @@ def test_a_parquet_file_knows_its_rows(tmp_path: Path) -> None:
     ]
 
 
+def test_a_bad_value_costs_its_row(tmp_path: Path) -> None:
+    """A text that is no UTF-8, as some writers leave it in a parquet file, and a moment after the year 9999."""
+    offsets, letters = pyarrow.array([0, 2, 3], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"\xff\xfea")
+    texts = pyarrow.Array.from_buffers(pyarrow.string(), 2, [None, offsets, letters])
+    moments = pyarrow.array([2**62, 0], pyarrow.timestamp("us"))
+    for name, column in (("texts", texts), ("moments", moments)):
+        parquet.write_table(pyarrow.table({"n": [1, 2], "it": column}), tmp_path / f"{name}.parquet")
+
+    catalogue = load_datasets(tmp_path)
+
+    assert not catalogue.skipped
+    assert [card.columns[0].sample for card in catalogue.cards] == [("2",), ("2",)]
+
+
+def test_lines_of_json_may_hold_other_ends_of_lines(tmp_path: Path) -> None:
+    card = card_of(tmp_path, "a.jsonl", '{"text": "one\u2028two\x85"}\n')
+
+    assert (card.rows, card.columns[0].sample) == (1, ("one two",))
+
+
 def test_of_a_long_file_only_the_start_is_read(tmp_path: Path) -> None:
     card = card_of(tmp_path, "long.csv", "text,label\n" + "some words é,a\n" * 200_000)
 
@@ -89,6 +112,15 @@ def test_a_file_is_found_by_its_labels_and_by_what_stands_beside_it(tmp_path: Pa
     assert "top up" in card.text
 
 
+def test_of_what_stands_beside_a_file_only_the_start_is_read(tmp_path: Path) -> None:
+    """A page of a gigabyte, nearly all of it a hole."""
+    with (tmp_path / "a.md").open("wb") as file:
+        file.write(b"About parcels. ")
+        file.truncate(2**30)
+
+    assert "About parcels." in card_of(tmp_path, "a.csv", "text,n\nhello,1\n").description
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -102,10 +134,12 @@ def test_a_file_is_found_by_its_labels_and_by_what_stands_beside_it(tmp_path: Pa
             "has 300 columns, more than 200",
             id="wide",
         ),
-        pytest.param("a.jsonl", b'{"a": 1}\nno\n', "line 2 is not JSON", id="jsonl"),
+        pytest.param("a.jsonl", b"no\n{\n", "line 1 is not JSON", id="jsonl"),
+        pytest.param("a.jsonl", b"[" * 2**21, "holds no rows in its first MiB", id="long line"),
         pytest.param("a.jsonl", b"[1]\n", "line 1 is not a JSON object", id="array"),
-        pytest.param("a.json", b"{", "is not JSON", id="json"),
-        pytest.param("a.json", b'{"a": 1}', "is not a JSON array of objects", id="object"),
+        pytest.param("a.json", b"[", "is not JSON", id="json"),
+        pytest.param("a.json", b"{", "line 1 is not JSON", id="object"),
+        pytest.param("a.json", b"[1]", "is not a JSON array of objects", id="numbers"),
         pytest.param("a.parquet", b"PAR1", "is no parquet file: ", id="parquet"),
     ],
 )
