@@ -23,7 +23,7 @@ import math
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +34,7 @@ from agents.parse import parse, read_prompt
 from agents.records import Spec
 from agents.synthesis import Settings
 from agents.synthesize import Synthesis, synthesize
+from benchmarks.means import mean, means
 from engine import Budget, Engine, Events
 from engine.desk import Desk
 from engine.fakes import virtual_time
@@ -127,16 +128,8 @@ def rights(engine: Engine, spec: Spec, synthesis: Synthesis) -> list[bool]:
     return [row.output == truth for row, truth in zip(synthesis.examples, truths, strict=True)]
 
 
-def mean(runs: Sequence[Made], name: str) -> float:
-    return statistics.mean(float(getattr(run, name)) for run in runs)
-
-
 def cheaper(rows: dict[str, list[Made]], way: str) -> float:
     return mean(rows[PLAIN], "usd_per_1000") / mean(rows[way], "usd_per_1000")
-
-
-def means(runs: Sequence[Made]) -> dict[str, float]:
-    return {field.name: round(mean(runs, field.name), 4) for field in fields(Made)}
 
 
 def print_rows(world: str, rows: dict[str, list[Made]]) -> None:

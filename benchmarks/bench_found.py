@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import json
-import statistics
 import sys
 import tempfile
 from collections import defaultdict
@@ -33,6 +32,7 @@ from agents.plan import make_plan
 from agents.records import Example, Pair, Spec
 from agents.synthesis import Settings
 from agents.synthesize import synthesize
+from benchmarks.means import mean, means
 from engine import Budget, Engine, Events
 from engine.clock import SystemClock
 from engine.fakes import virtual_time
@@ -224,14 +224,6 @@ def score(examples: Sequence[Example], judges: Sequence[Pair], *, seed: int) -> 
         student = train("linear", lesson, [], Path(folder) / "student", seed=seed, threads=1)
         answers = student.predict([pair.input for pair in judges])
     return sum(said.output == pair.output for said, pair in zip(answers, judges, strict=True)) / len(judges)
-
-
-def mean(made: Sequence[Made], name: str) -> float:
-    return statistics.mean(float(getattr(each, name)) for each in made)
-
-
-def means(made: Sequence[Made]) -> dict[str, float]:
-    return {name: round(mean(made, name), 4) for name in Made.__slots__}
 
 
 def print_rows(name: str, by_share: dict[float, list[Made]]) -> None:

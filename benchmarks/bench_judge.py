@@ -16,9 +16,8 @@ How large they are in real teachers was not measured. All of it runs on a clock 
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -35,6 +34,7 @@ from agents.records import Example, Reject, Spec
 from agents.synthesis import Settings, Synthesis
 from agents.synthesize import synthesize
 from agents.truth import truth_of
+from benchmarks.means import means
 from engine import Budget, Engine, Events, SystemClock
 from engine.fakes import virtual_time
 from engine.providers.simulated import Simulated, World
@@ -120,8 +120,7 @@ def gain(ways: Mapping[str, Measured], before: str, judge: str) -> float:
 def measure(scene: Scene, way: Way) -> Measured:
     spec = parse(read_prompt(Path(str(files("agents.demo") / scene.prompt / "prompt.md"))))
     runs = [virtual_time.run(make(spec, scene, way, seed=seed)) for seed in SEEDS]
-    means = (round(statistics.mean(getattr(run, each.name) for run in runs), 4) for each in fields(Measured))
-    return Measured(**dict(zip((each.name for each in fields(Measured)), means, strict=True)))
+    return Measured(**means(runs))
 
 
 async def make(spec: Spec, scene: Scene, way: Way, *, seed: int) -> Measured:

@@ -22,13 +22,12 @@ depends on the machine.
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from unittest.mock import patch
@@ -49,6 +48,7 @@ from agents.parse import parse, read_prompt
 from agents.records import Example
 from agents.synthesis import Settings, Synthesis
 from agents.synthesize import synthesize
+from benchmarks.means import mean, means
 from benchmarks.spans import train_spans
 from engine import Budget, Engine, Events, SystemClock
 from engine.fakes import virtual_time
@@ -255,14 +255,6 @@ def answers_of(subject: Written, lesson: Sequence[Row], inputs: Sequence[str], *
     with tempfile.TemporaryDirectory() as folder:
         student = train("linear", lesson, [], Path(folder) / "student", seed=seed, threads=1)
         return [prediction.output for prediction in student.predict(inputs)]
-
-
-def mean(made: Sequence[Made], name: str) -> float:
-    return statistics.mean(float(getattr(each, name)) for each in made)
-
-
-def means(made: Sequence[Made]) -> dict[str, float]:
-    return {field.name: round(mean(made, field.name), 4) for field in fields(Made)}
 
 
 def print_rows(world: str, rows: Mapping[str, Sequence[Made]]) -> None:
