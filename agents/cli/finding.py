@@ -83,10 +83,8 @@ def models(
     json: JsonOption = False,
 ) -> None:
     """Rank the base models that could be tuned for a prompt. With scores and reasons; nothing is downloaded."""
-    _check_usage(prompt, refresh=refresh)
-    built = _refreshed("models", per_task) if refresh else None
+    _refresh("models", prompt, wanted=refresh, per_task=per_task, json=json)
     if prompt is None:
-        _say_refreshed(built, json=json)
         return
     from agents.retrieve import Wishes, found_models, model_table
     from engine.retrieval import load_models, machine_memory
@@ -125,10 +123,8 @@ def datasets(
     json: JsonOption = False,
 ) -> None:
     """Rank the data sets that could help with a prompt. With scores and reasons; nothing is downloaded."""
-    _check_usage(prompt, refresh=refresh)
-    built = _refreshed("datasets", per_task) if refresh else None
+    _refresh("datasets", prompt, wanted=refresh, per_task=per_task, json=json)
     if prompt is None:
-        _say_refreshed(built, json=json)
         return
     from agents.retrieve import Wishes, dataset_table, found_datasets
     from engine.retrieval import load_datasets
@@ -142,10 +138,15 @@ def datasets(
     _show(dataset_table(ranking, top=top), ranking, title="data sets", json=json)
 
 
-def _check_usage(prompt: str | None, *, refresh: bool) -> None:
+def _refresh(what: str, prompt: str | None, *, wanted: bool, per_task: int, json: bool) -> None:
+    """Build the large catalogue, if that is wanted; what came of it is said where it is all that is."""
     from engine.errors import UserError
 
-    if prompt is None and not refresh:
+    if wanted:
+        built = _refreshed(what, per_task)
+        if prompt is None:
+            _say_refreshed(built, json=json)
+    elif prompt is None:
         raise UserError("name a prompt to search with, or --refresh to build the large catalogue")
 
 
@@ -235,9 +236,7 @@ def _over(text: str) -> None:
     sys.stderr.flush()
 
 
-def _say_refreshed(built: Refreshed | None, *, json: bool) -> None:
-    if built is None:
-        raise AssertionError("unreachable")
+def _say_refreshed(built: Refreshed, *, json: bool) -> None:
     if json:
         print_json({"path": str(built.path), "cards": built.cards, "fetched": built.fetched, "failed": built.failed})
         return
