@@ -317,6 +317,7 @@ def test_labels_are_kept_that_nobody_could_judge_any_more() -> None:
     error = virtual_time.run(label_inputs(asks, SPEC, rows, voting=HOW.voting, take=ended.append, judge=judge))
 
     assert isinstance(error, BudgetReached)
+    assert len(ended) == len(rows)
     assert all(isinstance(each, Labelled) for each in ended)
 
 
