@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agents.annotate import Voting, annotate_all
 from agents.asks import Asks
@@ -27,7 +27,7 @@ from agents.vote import fits_spec, normaliser
 from engine.errors import BudgetReached, ProviderRefused, SmeltError
 from engine.retrieval import DatasetCard
 
-__all__ = ["Gathering", "gather"]
+__all__ = ["gather"]
 
 MOST_DATASETS = 4
 PROBED = 200  # rows by which columns are mapped
@@ -74,7 +74,7 @@ async def gather(
     What ends the asking early (the budget, a refused key) comes with the rows that were paid for by then.
     """
     gathering = Gathering(
-        asks, spec, seeking=seeking, quotas=quotas, voting=voting, withheld=withheld, note=note,
+        asks=asks, spec=spec, seeking=seeking, quotas=quotas, voting=voting, note=note, sieve=Sieve(spec, withheld),
         reader=reader or Reader(seed=seeking.seed, language=spec.language),
     )  # fmt: skip
     try:
@@ -89,31 +89,24 @@ def _can_be_compared(spec: Spec) -> bool:
     return bool(spec.labels) or spec.extractive or spec.form in ("date", "label", "labels", "number")
 
 
+@dataclass(slots=True, kw_only=True)
 class Gathering:
     """What was found so far, and what is still missing."""
 
-    def __init__(
-        self,
-        asks: Asks,
-        spec: Spec,
-        *,
-        seeking: Seeking,
-        quotas: Sequence[Quota],
-        voting: Voting,
-        withheld: Sequence[str],
-        note: Note,
-        reader: Reader,
-    ) -> None:
-        self._asks, self._spec, self._seeking = asks, spec, seeking
-        self._quotas, self._voting, self._note = quotas, voting, note
-        self._reader = reader
-        self._sieve = Sieve(spec, withheld)
-        self._free: list[Example] = []  # as they are
-        self._paid: list[Example] = []  # labelled or rewritten
-        self._rejects: list[Reject] = []
-        self._sources: list[Source] = []
-        self._numbered = 0
-        self.error: BudgetReached | ProviderRefused | None = None
+    asks: Asks
+    spec: Spec
+    seeking: Seeking
+    quotas: Sequence[Quota]
+    voting: Voting
+    note: Note
+    reader: Reader
+    sieve: Sieve
+    free: list[Example] = field(default_factory=list)  # as they are
+    paid: list[Example] = field(default_factory=list)  # labelled or rewritten
+    rejects: list[Reject] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    numbered: int = 0
+    error: BudgetReached | ProviderRefused | None = None
 
     async def go_through(self, cards: Sequence[DatasetCard]) -> None:
         """Take what costs least first: rows as they are, then inputs to vote on, then rows to rewrite."""
@@ -139,38 +132,38 @@ class Gathering:
 
     def found(self) -> Found:
         """All of it, with how many rows of each data set were kept."""
-        examples = (*self._portion(), *self._paid)
+        examples = (*self._portion(), *self.paid)
         kept = Counter(example.provenance.dataset for example in examples)
-        sources = tuple(replace(source, kept=kept[source.dataset]) for source in self._sources)
-        return Found(examples=examples, rejects=tuple(self._rejects), sources=sources, error=self.error)
+        sources = tuple(replace(source, kept=kept[source.dataset]) for source in self.sources)
+        return Found(examples=examples, rejects=tuple(self.rejects), sources=sources, error=self.error)
 
     def _portion(self) -> tuple[Example, ...]:
-        return portion(self._free, self._quotas, most=self._seeking.most, seed=self._seeking.seed)
+        return portion(self.free, self.quotas, most=self.seeking.most, seed=self.seeking.seed)
 
     @property
     def _missing(self) -> int:
-        return self._seeking.most - len(self._portion()) - len(self._paid)
+        return self.seeking.most - len(self._portion()) - len(self.paid)
 
     # Which data sets
 
     async def _chosen(self, cards: Sequence[DatasetCard]) -> Sequence[DatasetCard]:
-        if self._seeking.only or not cards:
+        if self.seeking.only or not cards:
             return cards
         candidates = cards[:CANDIDATES]
-        ranked = await rank(self._asks, self._spec, candidates, seed=self._seeking.seed, name_of=self._seeking.name_of)
+        ranked = await rank(self.asks, self.spec, candidates, seed=self.seeking.seed, name_of=self.seeking.name_of)
         if ranked is None:
-            self._note("data sets: no vote of the teacher could be read; the order of the search holds")
+            self.note("data sets: no vote of the teacher could be read; the order of the search holds")
             return candidates[:MOST_DATASETS]
         if not ranked:
-            self._note(f"data sets: the teacher sees none among {len(candidates)} that could serve")
+            self.note(f"data sets: the teacher sees none among {len(candidates)} that could serve")
         return ranked[:MOST_DATASETS]
 
     async def _look(self, card: DatasetCard) -> Candidate | None:
-        sample = self._reader.draw(card, most=min(PROBED, self._seeking.per_dataset))
+        sample = self.reader.draw(card, most=min(PROBED, self.seeking.per_dataset))
         if not sample.rows:
             self._left_out(card, sample.problem or "it holds no rows that can be read")
             return None
-        columns, why = await map_columns(self._asks, self._spec, sample)
+        columns, why = await map_columns(self.asks, self.spec, sample)
         use: Use = "transformed" if columns is None else "raw" if columns.output else "labelled"
         return Candidate(card, sample, columns, use, why=why)
 
@@ -178,11 +171,11 @@ class Gathering:
         """The candidate with the rows that serve, and what to make of their answers, by the teacher's votes on some."""
         columns = candidate.columns
         candidate = replace(candidate, sample=self._serving(candidate.card, columns))
-        if candidate.use != "raw" or columns is None or not _can_be_compared(self._spec):
+        if candidate.use != "raw" or columns is None or not _can_be_compared(self.spec):
             return candidate
         agreed, asked = await self._audit(candidate, columns)
         told = f"the teacher agrees with {agreed} of {asked} labels"
-        self._note(f"data sets: {self._name(candidate.card)}: {columns.told()}: {told}")
+        self.note(f"data sets: {self._name(candidate.card)}: {columns.told()}: {told}")
         if agreed >= LEAST_TRUSTED * asked:
             return replace(candidate, why=told)
         if agreed >= LEAST_AGREED * asked:
@@ -193,28 +186,29 @@ class Gathering:
         """Rows from all of a data set that can be used: they have an input, and where there are answers one of ours."""
 
         def serves(row: FoundRow) -> bool:
-            pair = None if columns is None else applied(columns, row, self._spec)
-            if pair is None or columns is None or columns.output is None or not self._spec.labels:
-                return columns is None or pair is not None
-            return fits_spec(pair.output, self._spec)
+            if columns is None:
+                return True
+            pair = applied(columns, row, self.spec)
+            is_labelled = columns.output is not None and self.spec.labels
+            return pair is not None and (not is_labelled or fits_spec(pair.output, self.spec))
 
-        return self._reader.draw(card, most=self._seeking.per_dataset, serves=serves, name=repr(columns))
+        return self.reader.draw(card, most=self.seeking.per_dataset, serves=serves, name=repr(columns))
 
     async def _audit(self, candidate: Candidate, columns: ColumnMap) -> tuple[int, int]:
         """With how many of some labels the teacher's votes agree, and how many it was asked for."""
-        pairs = [pair for row in candidate.sample.rows if (pair := applied(columns, row, self._spec)) is not None]
-        drawn = sorted(pairs, key=lambda pair: chance(self._seeking.seed, "audit", pair.input).random())[:AUDITED]
-        votes = await annotate_all(self._asks, self._spec, [pair.input for pair in drawn], self._voting)
+        pairs = [pair for row in candidate.sample.rows if (pair := applied(columns, row, self.spec)) is not None]
+        drawn = sorted(pairs, key=lambda pair: chance(self.seeking.seed, "audit", pair.input).random())[:AUDITED]
+        votes = await annotate_all(self.asks, self.spec, [pair.input for pair in drawn], self.voting)
         if (error := next((vote.error for vote in votes if vote.error is not None), None)) is not None:
             raise error
-        normalise = normaliser(self._spec)
+        normalise = normaliser(self.spec)
         said = [
             (vote.vote.winner, normalise(pair.output)) for vote, pair in zip(votes, drawn, strict=True) if vote.vote
         ]
         return sum(winner == output for winner, output in said), len(said)
 
     def _name(self, card: DatasetCard) -> str:
-        return self._seeking.name_of(card.id)
+        return self.seeking.name_of(card.id)
 
     def _without_place(self, problem: str, card: DatasetCard) -> str:
         """The problem without where on this machine it arose, and without the name, which is said before."""
@@ -222,14 +216,14 @@ class Gathering:
 
     def _left_out(self, card: DatasetCard, why: str, *, read: int = 0) -> None:
         why = self._without_place(why, card)
-        self._note(f"data sets: without {self._name(card)}: {why}")
-        self._sources.append(Source(dataset=self._name(card), licence=card.licence, use="unused", read=read, why=why))
+        self.note(f"data sets: without {self._name(card)}: {why}")
+        self.sources.append(Source(dataset=self._name(card), licence=card.licence, use="unused", read=read, why=why))
 
     def _used(self, candidate: Candidate, *, why: str = "") -> None:
         sample, columns = candidate.sample, candidate.columns
         problem = self._without_place(sample.problem, candidate.card)
         if problem:
-            self._note(f"data sets: {self._name(candidate.card)}: the run goes on without the rest of it: {problem}")
+            self.note(f"data sets: {self._name(candidate.card)}: the run goes on without the rest of it: {problem}")
         parts = (
             "" if columns is None else columns.told(),
             candidate.why,
@@ -237,7 +231,7 @@ class Gathering:
             f"{sample.broken} rows could not be read" if sample.broken else "",
             problem,
         )
-        self._sources.append(
+        self.sources.append(
             Source(
                 dataset=self._name(candidate.card),
                 licence=candidate.card.licence,
@@ -251,9 +245,9 @@ class Gathering:
 
     def _take(self, candidate: Candidate) -> None:
         """Take the rows as they are."""
-        taken = [self._sieve.take(self._draft(candidate, row)) for row in candidate.sample.rows]
-        self._free += [each for each in taken if isinstance(each, Example)]
-        self._rejects += [each for each in taken if isinstance(each, Reject)]
+        taken = [self.sieve.take(self._draft(candidate, row)) for row in candidate.sample.rows]
+        self.free += [each for each in taken if isinstance(each, Example)]
+        self.rejects += [each for each in taken if isinstance(each, Reject)]
         self._used(candidate)
 
     async def _vote_on(self, candidate: Candidate) -> None:
@@ -261,17 +255,17 @@ class Gathering:
 
         async def voted(rows: Sequence[FoundRow]) -> list[Example | Reject]:
             drafts = [self._draft(candidate, row) for row in rows]
-            refused = [self._sieve.refuse(draft) for draft in drafts]
+            refused = [self.sieve.refuse(draft) for draft in drafts]
             good = [draft for draft, reject in zip(drafts, refused, strict=True) if reject is None]
-            votes = await annotate_all(self._asks, self._spec, [draft.input for draft in good], self._voting)
+            votes = await annotate_all(self.asks, self.spec, [draft.input for draft in good], self.voting)
             self._heed(next((vote.error for vote in votes if vote.error is not None), None))
             asked = [(draft, vote) for draft, vote in zip(good, votes, strict=True) if vote.error is None]
-            return [*filter(None, refused), *(self._sieve.take(draft, vote) for draft, vote in asked)]
+            return [*filter(None, refused), *(self.sieve.take(draft, vote) for draft, vote in asked)]
 
         self._used(candidate, why=await self._in_rounds(candidate.sample, voted))
 
     async def _rewrite(self, candidate: Candidate) -> None:
-        rewriting = await plan_rewriting(self._asks, self._spec, candidate.sample)
+        rewriting = await plan_rewriting(self.asks, self.spec, candidate.sample)
         if rewriting is None:
             self._left_out(candidate.card, "the teacher has no plan to rewrite its rows", read=candidate.sample.met)
             return
@@ -279,9 +273,9 @@ class Gathering:
 
         async def rewritten(rows: Sequence[FoundRow]) -> list[Example | Reject]:
             tasks = [Task(row, self._provenance(candidate, row, "transformed")) for row in rows]
-            ended, error = await rewrite(self._asks, self._spec, plan, tasks)
+            ended, error = await rewrite(self.asks, self.spec, plan, tasks)
             self._heed(error)
-            return [self._sieve.take(each) if isinstance(each, Draft) else each for each in ended]
+            return [self.sieve.take(each) if isinstance(each, Draft) else each for each in ended]
 
         self._used(candidate, why=await self._in_rounds(candidate.sample, rewritten))
 
@@ -292,14 +286,14 @@ class Gathering:
     ) -> str:
         """Put rows through the work until there are enough, or too little comes of it; returns why not, if so."""
         rows = list(sample.rows)
-        chance(self._seeking.seed, "rounds", len(rows)).shuffle(rows)
+        chance(self.seeking.seed, "rounds", len(rows)).shuffle(rows)
         size = min(FIRST_ROUND, 2 * self._missing)  # half of them may be no good
         while rows and self._missing > 0 and self.error is None:
             some, rows = rows[:size], rows[size:]
             ended = await work(some)
             kept = [each for each in ended if isinstance(each, Example)]
-            self._paid += kept
-            self._rejects += [each for each in ended if isinstance(each, Reject)]
+            self.paid += kept
+            self.rejects += [each for each in ended if isinstance(each, Reject)]
             if len(kept) < LEAST_YIELD * len(some):
                 return f"given up: {len(kept)} of {len(some)} rows could be kept"
             size = min(MOST_IN_A_ROUND, math.ceil(self._missing * len(some) / len(kept)))
@@ -314,16 +308,16 @@ class Gathering:
         self.error = self.error or error
 
     def _draft(self, candidate: Candidate, row: FoundRow) -> Draft:
-        pair = None if candidate.columns is None else applied(candidate.columns, row, self._spec)
+        pair = None if candidate.columns is None else applied(candidate.columns, row, self.spec)
         if pair is None:
             raise AssertionError("unreachable: only rows that serve are drawn")
         return Draft(pair.input, self._provenance(candidate, row, "found"), pair.output or None)
 
     def _provenance(self, candidate: Candidate, row: FoundRow, origin: Origin) -> Provenance:
-        self._numbered += 1
+        self.numbered += 1
         card = candidate.card
         return Provenance(
-            request=-self._numbered,
+            request=-self.numbered,
             position=0,
             temperature=None,
             target=None,
