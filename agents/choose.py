@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal
 
 from agents.records import Spec
 from engine.errors import UserError
 from engine.retrieval import OWN, DatasetCard, ModelCard, Place, Search
+from engine.retrieval.card import Card
 
 if TYPE_CHECKING:
     from engine.retrieval.dense import Encodes
@@ -49,8 +50,6 @@ _POPULARITY = 0.05
 _SAID_WHY = 100  # of a ranking of which few are ever shown
 
 _MOST_DATASETS = 1000  # of a ranking that is looked through from the top
-
-Card = TypeVar("Card", ModelCard, DatasetCard)
 
 FindPlace = Callable[[str], Place | None]
 

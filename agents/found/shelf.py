@@ -57,14 +57,13 @@ def shelf_of(configuration: Configuration, queries: Sequence[str], *, language: 
 
 def _reached(ranking: Ranking[DatasetCard], *, with_hub: bool, events: Events) -> tuple[DatasetCard, ...]:
     """Those on this machine, and with the hub those there too, as far as it answers."""
-    here = [ranked for ranked in ranking.kept if ranked.place == "machine"]
     there = sum(ranked.place == "hub" for ranked in ranking.kept)
     if there and not with_hub:
         events.emit(
             Noted(f"data sets: {there:,} more are on the hub; --datasets auto streams rows of the best of them")
         )
     chosen = [ranked for ranked in ranking.kept if ranked.place == "machine" or (with_hub and ranked.place == "hub")]
-    if not here and not (there and with_hub):
+    if not chosen:
         events.emit(Noted("data sets: none can be had from here: none suits, or the hub does not answer"))
     return tuple(ranked.card for ranked in chosen[:CANDIDATES])
 

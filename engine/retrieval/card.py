@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-__all__ = ["Column", "DatasetCard", "ModelCard"]
+__all__ = ["Card", "Column", "DatasetCard", "ModelCard"]
 
 _LABELS = 100  # of a column; a card is found by what its labels are about
 
@@ -81,3 +82,6 @@ class DatasetCard:
         names = (column.name for column in self.columns)
         labels = (label for column in self.columns for label in column.labels[:_LABELS])
         return " ".join((self.id, self.description, *self.tags, *names, *labels))
+
+
+Card = TypeVar("Card", ModelCard, DatasetCard)

@@ -12,12 +12,12 @@ from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import BinaryIO, Generic, TypeVar
+from typing import BinaryIO, Generic
 
 import orjson
 
 from engine.errors import UserError
-from engine.retrieval.card import Column, DatasetCard, ModelCard
+from engine.retrieval.card import Card, Column, DatasetCard, ModelCard
 from engine.retrieval.folder import cards_in
 from engine.retrieval.store import Kind, kept_in, read_cards
 
@@ -31,9 +31,6 @@ _LONGEST_LINE = 64 * 1024
 _BLANKS = re.compile(r"[ \t\r\n]+")
 
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
-
-
-Card = TypeVar("Card", ModelCard, DatasetCard)
 
 
 @dataclass(frozen=True, slots=True)

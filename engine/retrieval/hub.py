@@ -6,7 +6,7 @@ Knows addresses and answers; what the answers say of models and data sets is rea
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from engine.clock import Clock, SystemClock
@@ -119,7 +119,7 @@ class Hub:
         *,
         params: Mapping[str, Any] | None = None,
         limit: int = 0,
-        whole: Any = lambda _: True,
+        whole: Callable[[bytes], bool] = lambda _: True,
     ) -> tuple[httpx.Response, bytes]:
         """An answer that is good, however often it takes. `whole` says whether its body is all there."""
         import httpx

@@ -6,13 +6,13 @@ What was fetched is on disk from time to time, so that a refresh that was stoppe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import EndpointUnreachable, UserError
-from engine.retrieval.card import DatasetCard, ModelCard
+from engine.retrieval.card import Card, DatasetCard, ModelCard
 from engine.retrieval.hub import Hub
 from engine.retrieval.hub_cards import dataset_of, described, model_of, weights_file
 from engine.retrieval.store import kept_in, read_cards, write_cards
@@ -59,7 +59,7 @@ async def refresh_models(hub: Hub, *, top: int, folder: Path | None = None, on_p
     Raises EndpointUnreachable when the hub is gone; what was fetched until then is kept, and counts next time.
     """
     path = kept_in("models", folder=folder)
-    known = {card.id: card for card in _known(path, ModelCard)}
+    known = _known(path, ModelCard)
     items = await _listed(hub, "/api/models", "pipeline_tag", MODEL_TASKS, _MODEL_FIELDS, top, on_progress)
     listed = {card.id: (card, item) for item in items if (card := model_of(item)) is not None}
     cards = {name: _renewed(card, known.get(name)) for name, (card, _) in listed.items()}
@@ -79,7 +79,7 @@ async def refresh_models(hub: Hub, *, top: int, folder: Path | None = None, on_p
 async def refresh_datasets(hub: Hub, *, top: int, folder: Path | None = None, on_progress: OnProgress) -> Refreshed:
     """Build or renew the catalogue of data sets: for each task the `top` most downloaded. The listing says it all."""
     path = kept_in("datasets", folder=folder)
-    known = {card.id: card for card in _known(path, DatasetCard)}
+    known = _known(path, DatasetCard)
     items = await _listed(hub, "/api/datasets", "filter", _DATASET_FILTERS, _DATASET_FIELDS, top, on_progress)
     cards = {card.id: card for item in items if (card := dataset_of(item)) is not None}
     write_cards(path, list(cards.values()), kind=DatasetCard)
@@ -90,13 +90,14 @@ async def refresh_datasets(hub: Hub, *, top: int, folder: Path | None = None, on
 _DATASET_FILTERS: Final = tuple(f"task_categories:{task}" for task in DATASET_TASKS)
 
 
-def _known(path: Path, kind: Any) -> Sequence[Any]:
+def _known(path: Path, kind: type[Card]) -> dict[str, Card]:
+    """The cards of an earlier refresh, by id."""
     if not path.exists():
-        return ()
+        return {}
     try:
-        return read_cards(path, kind=kind)
+        return {card.id: card for card in read_cards(path, kind=kind)}
     except UserError:  # damaged, or of an earlier version: everything is fetched, and the file is replaced
-        return ()
+        return {}
 
 
 async def _listed(
@@ -140,7 +141,7 @@ async def _fetched(hub: Hub, card: ModelCard, item: Mapping[str, Any]) -> ModelC
 
 async def _each(
     names: Sequence[str],
-    fetch: Callable[[str], Any],
+    fetch: Callable[[str], Awaitable[None]],
     *,
     keep: Callable[[], None],
     on_progress: OnProgress,

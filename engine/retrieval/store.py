@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.errors import UserError
-from engine.retrieval.card import Column, DatasetCard, ModelCard
+from engine.retrieval.card import Card, Column
 
 if TYPE_CHECKING:
     import pyarrow
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "cache_folder", "kept_in", "read_cards", "write_cards"]
 
 Kind = Literal["models", "datasets"]
-
-Card = TypeVar("Card", ModelCard, DatasetCard)
 
 
 def cache_folder() -> Path:
