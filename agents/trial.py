@@ -95,10 +95,12 @@ def tried(
     threads: int | None,
     wished: object,
     events: Events,
+    teach: Teach | None = None,
 ) -> Tried:
     """What came of a trial, also of one that an earlier start of the same run has brought to its end.
 
-    `file` keeps it; `wished` is what the user asked for. Where nobody could be tried the choice is `otherwise`.
+    `file` keeps it; `wished` is what the user asked for; `teach` is another way of training.
+    Where nobody could be tried the choice is `otherwise`.
     """
     recipe = _recipe(rows, validation, (kind, seed, seconds, threads, wished))
     kept = _kept(file, recipe)
@@ -110,7 +112,7 @@ def tried(
     try:
         rounds = try_students(
             candidates, rows, scored, kind=kind, seed=seed, seconds=seconds,
-            teach=partial(_teach, place=place, seed=seed, threads=threads, events=events), events=events,
+            teach=teach or partial(_teach, place=place, seed=seed, threads=threads, events=events), events=events,
         )  # fmt: skip
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -221,20 +223,21 @@ def _progressed(candidate: Candidate, progress: Progress) -> StageProgressed:
 
 def _in_a_line(error: Exception) -> str:
     said = " ".join(str(error).split())
-    told = said if isinstance(error, UserError) else f"{type(error).__name__}: {said}"
+    told = said if isinstance(error, UserError) else f"{type(error).__name__}: {said}" if said else type(error).__name__
     return told if len(told) <= LONGEST_PROBLEM else f"{told[:LONGEST_PROBLEM]} ..."
 
 
 def _told(done: Round, *, number: int, standing: Sequence[Candidate]) -> str:
-    results = "; ".join(
-        f"{outcome.candidate.name} {outcome.scores[0]}" if outcome.scores else
-        f"{outcome.candidate.name} is out: {outcome.problem}"
-        for outcome in done.outcomes
-    )  # fmt: skip
-    ahead = ", ".join(candidate.name for candidate in standing) or "nobody"
-    return (
-        f"trial, round {number}, on {done.rows:,} rows: {results}; {ahead} {'go' if len(standing) > 1 else 'goes'} on"
-    )
+    results = "; ".join(f"{outcome.candidate.name} {_result(outcome)}" for outcome in done.outcomes)
+    if len(standing) == 1:
+        ahead = f"{standing[0].name} is the best"
+    else:
+        ahead = f"{', '.join(candidate.name for candidate in standing)} go on" if standing else "nobody goes on"
+    return f"trial, round {number}, on {done.rows:,} rows: {results}; {ahead}"
+
+
+def _result(outcome: Outcome) -> str:
+    return str(outcome.scores[0]) if outcome.scores else f"is out: {outcome.problem}"
 
 
 def _choice(

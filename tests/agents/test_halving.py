@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,7 +64,7 @@ def test_each_slice_is_twice_the_one_before_as_long_as_there_are_rows(rows: int,
     sizes = slice_sizes(rows, rounds=rounds)
 
     assert len(sizes) == rounds
-    assert all(later == min(rows, 2 * earlier) for earlier, later in zip(sizes, sizes[1:], strict=False))
+    assert all(later == min(rows, 2 * earlier) for earlier, later in pairwise(sizes))
     assert all(min(50, rows) <= size <= rows for size in sizes)
 
 
