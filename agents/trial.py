@@ -36,7 +36,7 @@ from engine.errors import UserError
 from engine.evaluation import Score, score
 from engine.events import Events, Noted, StageProgressed
 from engine.retrieval import ModelCard
-from engine.training import Progress, Row, Student, train
+from engine.training import Progress, Row, Student, load_packages, train
 
 __all__ = ["TRIAL_SHARE", "Tried", "candidates_for", "trial_table", "tried", "try_students"]
 
@@ -107,6 +107,8 @@ def tried(
     if kept is not None:
         events.emit(Noted(f"the trial is over: {kept.choice.why}"))
         return kept
+    if teach is None:
+        load_packages()  # or whoever is first would pay for all
     scored = _drawn(validation, seed=seed)[:SCORED]
     place = file.with_suffix("")
     try:
@@ -249,8 +251,8 @@ def _choice(
         return replace(otherwise, why=f"{otherwise.why} (no trial: {few})")
     one = best.candidate
     why = (
-        f"{one.name} came out best of {len(candidates)} students tried on slices of the rows: {best.scores[0]} on "
-        f"{scored} validation rows, after {rounds[-1].rows:,} rows"
+        f"the best of {len(candidates)} students tried on slices of the rows is {one.name}: {best.scores[0]} on "
+        f"{scored} validation rows after {rounds[-1].rows:,} rows"
     )
     return StudentChoice(one.family, one.checkpoint, why)
 

@@ -17,7 +17,19 @@ from engine.training.lesson import Lesson
 from engine.training.student import OnProgress, Prediction, Progress, Row, Student
 from engine.training.threads import spin_briefly
 
-__all__ = ["FAMILIES", "Card", "OnProgress", "Prediction", "Progress", "Row", "Student", "load", "read_card", "train"]
+__all__ = [
+    "FAMILIES",
+    "Card",
+    "OnProgress",
+    "Prediction",
+    "Progress",
+    "Row",
+    "Student",
+    "load",
+    "load_packages",
+    "read_card",
+    "train",
+]
 
 
 class Family(Protocol):
@@ -82,6 +94,19 @@ def load(folder: Path) -> Student:
     family = _family(read_card(folder).family)
     with _packages_needed_for("bringing back a student"):
         return family.load(folder)
+
+
+def load_packages() -> None:
+    """Load what training takes, which is a matter of seconds the first time, so that no clock of a training counts it.
+
+    Raises MissingExtra where packages are missing.
+    """
+    with _packages_needed_for("training a student"):
+        import sklearn.linear_model
+        import torch
+        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, Trainer  # it loads each when it is first named
+
+    del sklearn, torch, AutoModelForSeq2SeqLM, AutoTokenizer, Trainer
 
 
 @contextmanager

@@ -220,3 +220,15 @@ def test_a_catalogue_that_cannot_be_read_is_refused_and_one_that_can_is_found_fr
     assert settled.catalogue == str(tmp_path.resolve())
     with pytest.raises(UserError, match="nowhere"):
         checked(Configuration(model="simulated/dates", train=False, catalogue="nowhere"))
+
+
+@pytest.mark.parametrize("student", ["tiny", "linear"])
+def test_a_trial_of_students_and_a_student_by_name_do_not_go_together(student: str) -> None:
+    with pytest.raises(UserError, match=f"--trial chooses the student: leave out --student {student}"):
+        prepared(student=student, trial=2, model="simulated/dates")
+
+
+@pytest.mark.parametrize("trial", [0, 21])
+def test_a_trial_is_of_one_to_twenty_base_models(trial: int) -> None:
+    with pytest.raises(UserError, match="--trial must be a whole number from 1 to 20"):
+        Configuration(trial=trial)

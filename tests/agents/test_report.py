@@ -125,6 +125,7 @@ def report(**changes: Any) -> Report:
             ({"model": "t5", "verdict": "no"},),
             ({"data set": "c4"},),
             "a model of cities",
+            ({"round": "1", "student": "t5", "outcome": "out: it broke"},),
         ),
         "training": Training("tiny", 80, 12.5, {"steps": 300}),
         "judgements": BOTH,
@@ -200,11 +201,11 @@ def test_names_that_come_as_keys_are_data_too(attack: str) -> None:
     data = dataclasses.replace(
         DATA, rejected={attack: 3}, splits={attack: 80}, coverage=(AxisRows("tone", {attack: 1}),)
     )
-    choice = Choice("tiny", "why", ({attack: "t5"},), ({attack: "c4"},))
+    choice = Choice("tiny", "why", ({attack: "t5"},), ({attack: "c4"},), trial=({attack: "t5"},))
     told = report(data=data, choice=choice, training=Training("tiny", 80, 1.0, {attack: 1}))
     plain = report(
         data=dataclasses.replace(data, rejected={"k": 3}, splits={"k": 80}, coverage=(AxisRows("tone", {"k": 1}),)),
-        choice=Choice("tiny", "why", ({"k": "t5"},), ({"k": "c4"},)),
+        choice=Choice("tiny", "why", ({"k": "t5"},), ({"k": "c4"},), trial=({"k": "t5"},)),
         training=Training("tiny", 80, 1.0, {"k": 1}),
     )
 
@@ -303,6 +304,11 @@ def test_it_renders_without(changes: dict[str, Any]) -> None:
 
     assert skeleton.text.strip().startswith("cities")
     assert "None" not in skeleton.text
+
+
+def test_the_page_has_the_rounds_of_a_trial_where_there_was_one() -> None:
+    assert "out: it broke" in Skeleton(page_of(report())).text
+    assert "Students tried" not in page_of(report(choice=Choice("tiny", "why")))
 
 
 def test_a_page_without_a_student_does_not_say_how_to_serve_one() -> None:

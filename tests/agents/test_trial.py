@@ -239,8 +239,8 @@ def test_a_trial_that_came_to_its_end_is_not_gone_through_again(tmp_path: Path) 
     assert len(school.taught) == 2
     assert told == [f"the trial is over: {first.choice.why}"]
     assert (first.choice.family, first.choice.checkpoint) == ("seq2seq", "b")
-    assert first.choice.why.startswith("b came out best of 2 students tried on slices of the rows: 0.75 accuracy")
-    assert first.choice.why.endswith("on 40 validation rows, after 200 rows")
+    assert first.choice.why.startswith("the best of 2 students tried on slices of the rows is b: 0.75 accuracy")
+    assert first.choice.why.endswith("on 40 validation rows after 200 rows")
 
 
 @pytest.mark.parametrize("content", [b'{"recipe"', b"[]", b'"x"', b'{"recipe": "another"}'])
