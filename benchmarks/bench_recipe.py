@@ -44,6 +44,7 @@ from agents.demo.passages.world import Passages
 from agents.demo.passages.world import World as Questions
 from agents.filter import same_text
 from agents.generate import draw_seeds
+from agents.hard_cases import NO_CASES, USUAL_SHARE, Hard, cases_for
 from agents.parse import parse, read_prompt
 from agents.records import Example
 from agents.synthesis import Settings, Synthesis
@@ -78,11 +79,12 @@ PUBLISHED = Settings(
     seeds_shown=4,
     patience=10**9,  # it never gives up
 )
-OURS = Settings(axes=(Axis("asked of the teacher", ()),))
+OURS = Settings(axes=(Axis("asked of the teacher", ()),), hard=Hard(share=USUAL_SHARE))
 RECIPES = {"published": PUBLISHED, "ours": OURS}
 ABLATIONS = {
     "no quotas": replace(OURS, balanced=False),
     "no axes": replace(OURS, axes=()),
+    "no hard cases": replace(OURS, hard=NO_CASES),
     "no votes": replace(OURS, votes=1),
     "no filters": replace(OURS, filtered=False),
     "one label a call": replace(OURS, labels_per_call=1),
@@ -206,7 +208,10 @@ async def make(world: World, settings: Settings) -> Made:
     spec = replace(spec, output_pattern=world.pattern)
     axes = tuple(Axis(name, tuple(values)) for name, values in world.subject.axes.items())
     settings = replace(
-        settings, axes=axes if settings.axes else (), examples=world.rows if settings.completions > 1 else MANY
+        settings,
+        axes=axes if settings.axes else (),
+        hard=replace(settings.hard, cases=cases_for(spec)),
+        examples=world.rows if settings.completions > 1 else MANY,
     )
     seed = settings.seed
     teacher = world.make(seed)
