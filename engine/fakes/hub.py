@@ -1,12 +1,14 @@
 """A hub of models and data sets on this machine, for tests: listings with pages, cards, files, and what goes wrong.
 
-GET /api/models, /api/datasets (pipeline_tag, filter, limit, cursor) · GET, HEAD /ID/resolve/main/FILE
+GET /api/models, /api/datasets (pipeline_tag, filter, limit, cursor) · GET /api/models/ID/revision/main,
+/api/models/ID/tree/REVISION (what files it has) · GET, HEAD /ID/resolve/REVISION/FILE
 Point huggingface_hub at it with HF_ENDPOINT.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 __all__ = ["FakeHub", "Mishap"]
+
+REVISION = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,32 @@ class FakeHub:
             await asyncio.sleep(mishap.seconds)
         if mishap.status is not None:
             return web.json_response({"error": "as you wished"}, status=mishap.status, headers=mishap.headers)
-        response = self._listing(request) if request.path in self.listings else self._file(request)
+        response = self._of(request)
         if mishap.half:
             return await _cut(request, response)
         return response
+
+    def _of(self, request: web.BaseRequest) -> web.Response:
+        if request.path in self.listings:
+            return self._listing(request)
+        name, _, about = request.path.removeprefix("/api/models/").rpartition("/")[0].rpartition("/")
+        if request.path.startswith("/api/models/") and about in ("revision", "tree"):
+            return self._repository(name, about)
+        return self._file(request)
+
+    def _repository(self, name: str, about: str) -> web.Response:
+        """The one revision of a model that there is, or the files that it has."""
+        from aiohttp import web
+
+        files = {
+            file.removeprefix(f"{name}/"): body for file, body in self.files.items() if file.startswith(f"{name}/")
+        }
+        if not files:
+            return web.json_response({"error": "Repository not found"}, status=404)
+        if about == "revision":
+            return web.json_response({"id": name, "sha": REVISION})
+        tree = [{"type": "file", "path": file, "size": len(body), "oid": _tag(body)} for file, body in files.items()]
+        return web.json_response(tree)
 
     def _listing(self, request: web.BaseRequest) -> web.Response:
         from aiohttp import web
@@ -103,13 +129,19 @@ class FakeHub:
     def _file(self, request: web.BaseRequest) -> web.Response:
         from aiohttp import web
 
-        name, _, path = request.path.strip("/").partition("/resolve/main/")
+        name, _, rest = request.path.strip("/").partition("/resolve/")
+        revision, _, path = rest.partition("/")
         if name in self.renamed:
-            return web.Response(status=307, headers={"Location": f"/{self.renamed[name]}/resolve/main/{path}"})
+            return web.Response(status=307, headers={"Location": f"/{self.renamed[name]}/resolve/{revision}/{path}"})
         body = self.files.get(f"{name}/{path}")
         if body is None:
             return web.json_response({"error": "Entry not found"}, status=404)
-        return web.Response(body=body)
+        headers = {"ETag": f'"{_tag(body)}"', "X-Repo-Commit": REVISION}
+        return web.Response(body=body, headers=headers)
+
+
+def _tag(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:40]
 
 
 def _matches(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.errors import UserError
 
 __all__ = ["fetch_model"]
@@ -9,7 +11,7 @@ __all__ = ["fetch_model"]
 FETCHED = ("*.json", "*.model", "*.txt", "*.safetensors")
 
 
-def fetch_model(model: str, *, endpoint: str | None = None) -> None:
+def fetch_model(model: str, *, endpoint: str | None = None, cache: Path | None = None) -> None:
     """Fetch what a training needs; nothing that could be run. Raises UserError where it cannot be had."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -17,6 +19,6 @@ def fetch_model(model: str, *, endpoint: str | None = None) -> None:
 
     disable_progress_bars()
     try:
-        snapshot_download(model, endpoint=endpoint, allow_patterns=list(FETCHED))
+        snapshot_download(model, endpoint=endpoint, cache_dir=cache, allow_patterns=list(FETCHED))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(f"{model!r} cannot be fetched from the hub ({type(error).__name__})") from error
