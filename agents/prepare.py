@@ -86,6 +86,8 @@ def _check_student(configuration: Configuration, spec: Spec) -> None:
         raise UserError(
             f"--trial chooses the student: leave out --student {configuration.student}, or leave out --trial"
         )
+    if configuration.trial == 1 and configuration.student == "seq2seq":
+        raise UserError("--trial 1 with --student seq2seq leaves nobody to compare: give 2 or more, or leave one out")
     # When the prompt leaves doubt, the teacher is asked first, and may find labels where we saw none.
     if configuration.student != "auto" and spec.confidence >= SURE:
         from agents.choose import choose_student, rank_models

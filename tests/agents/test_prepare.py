@@ -228,6 +228,11 @@ def test_a_trial_of_students_and_a_student_by_name_do_not_go_together(student: s
         prepared(student=student, trial=2, model="simulated/dates")
 
 
+def test_a_trial_of_one_base_model_alone_is_none() -> None:
+    with pytest.raises(UserError, match="leaves nobody to compare"):
+        prepared(student="seq2seq", trial=1, model="simulated/dates")
+
+
 @pytest.mark.parametrize("trial", [0, 21])
 def test_a_trial_is_of_one_to_twenty_base_models(trial: int) -> None:
     with pytest.raises(UserError, match="--trial must be a whole number from 1 to 20"):
