@@ -13,7 +13,7 @@ from agents.json_shape import demonstrated_schema, told_schema
 from agents.label_lists import listed_labels
 from agents.records import AnswerForm
 
-__all__ = ["AnswerShape", "answer_shape", "asks_for_json", "asks_for_several"]
+__all__ = ["AnswerShape", "answer_shape", "asks_for_json", "asks_for_several", "dates_named"]
 
 _LEAST_LISTS = 4  # demonstrations before repetition alone makes a set of labels that may be combined
 _LONGEST_LABEL = 48
@@ -139,9 +139,14 @@ def _as_date(instruction: str, outputs: Sequence[str], *, nothing: str | None) -
     grouped = [shape for shape, output in zip(shapes, outputs, strict=True) if shape and _has_groups(output)]
     if len(outputs) < 2 or not grouped or not all(shapes):
         return None
-    named = [_template_shape(match[0]) for match in _TEMPLATE.finditer(instruction)]
+    named = dates_named(instruction)
     ordered = sorted({shape for shape in [*shapes, *named] if shape}, key=lambda shape: (-len(shape), shape))
     return AnswerShape("date", "|".join([*ordered, *_also(nothing)]))
+
+
+def dates_named(instruction: str) -> list[str]:
+    """Patterns of the forms of dates and times that the words name ("YYYY-MM-DD")."""
+    return [_template_shape(match[0]) for match in _TEMPLATE.finditer(instruction)]
 
 
 def _has_groups(output: str) -> bool:

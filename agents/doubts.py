@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.answer_form import AnswerShape, asks_for_json
+from agents.answer_form import AnswerShape, asks_for_json, dates_named
+from agents.json_shape import keys_of, told_schema
 from agents.label_lists import seems_to_classify
 from agents.label_sets import is_short, plain
 from agents.records import AnswerForm, Doubt, Pair
@@ -96,11 +97,36 @@ def _against_words(instruction: str, full: Sequence[tuple[int, Pair]], *, shape:
         yield f"the instruction asks for JSON, and {_numbered(bad)} something else"
     if _ONE_WORD.search(instruction) and (bad := [n for n, pair in full if len(pair.output.split()) > 1]):
         yield f"the instruction asks for one word, and {_numbered(bad)} more"
-    if shape.form == "text" and (form := _DATE_FORM.search(instruction)):
-        pattern = re.compile(re.sub("[YMD]", r"\\d", re.escape(form[0])))
-        bad = [n for n, pair in full if not pattern.fullmatch(pair.output.strip())]
-        if 0 < 2 * len(bad) <= len(full):
-            yield f"the instruction asks for {form[0]}, and {_numbered(bad)} something else"
+    yield from _against_dates(instruction, full, shape=shape)
+    if shape.form == "json" and asks_for_json(instruction):
+        told = keys_of(told_schema(instruction))  # some of them may lack, and what stands in inputs may be theirs
+        of_inputs = any(key in pair.input for key in told for _, pair in full)
+        if told and not told & keys_of(shape.schema) and not of_inputs:
+            yield f"the instruction names the JSON {_keys(sorted(told))}, which no demonstration has"
+
+
+def _against_dates(instruction: str, full: Sequence[tuple[int, Pair]], *, shape: AnswerShape) -> Iterator[str]:
+    form = _DATE_FORM.search(instruction)
+    if form is None:
+        return
+    if shape.form == "text":
+        pattern = re.sub("[YMD]", r"\\d", re.escape(form[0]))
+        bad = _unlike(pattern, full)
+        told = 2 * len(bad) <= len(full)  # else it may be said of something else than the answers
+    else:
+        pattern = "|".join(dates_named(instruction))
+        bad = _unlike(pattern, full)
+        told = shape.form == "date" and not any(re.search(pattern, pair.input) for _, pair in full)
+    if bad and told:
+        yield f"the instruction asks for {form[0]}, and {_numbered(bad)} something else"
+
+
+def _unlike(pattern: str, full: Sequence[tuple[int, Pair]]) -> list[int]:
+    return [number for number, pair in full if not re.fullmatch(pattern, pair.output.strip())]
+
+
+def _keys(names: Sequence[str]) -> str:
+    return f"key{'s' if len(names) > 1 else ''} {' and '.join(map(repr, names))}"
 
 
 def _is_json(pair: Pair) -> bool:

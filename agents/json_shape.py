@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["demonstrated_schema", "fits", "told_schema"]
+__all__ = ["demonstrated_schema", "fits", "keys_of", "told_schema"]
 
 _KEY = re.compile(r"[\"'“]([A-Za-z_][\w -]{0,40})[\"'”]\s*:\s*")
 _TYPE_WORD = re.compile(
@@ -49,6 +49,12 @@ def told_schema(instruction: str) -> dict[str, object] | None:
     names = [_NAME.match(part.strip()) for part in _JOINT.split(named["names"])] if named else []
     keys_named = [match[1] for match in names if match]
     return _object({name: {} for name in keys_named}) if len(keys_named) > 1 and all(names) else None
+
+
+def keys_of(schema: Mapping[str, object] | None) -> frozenset[str]:
+    """The outermost keys that a schema tells of."""
+    properties = (schema or {}).get("properties")
+    return frozenset(properties) if isinstance(properties, dict) else frozenset()
 
 
 def fits(text: str, schema: Mapping[str, object]) -> bool:

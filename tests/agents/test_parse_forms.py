@@ -280,6 +280,35 @@ def test_what_contradicts_is_said_and_not_decided(spec: Spec, says: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        (answered("Write the date as YYYY-MM-DD.", "05/03/2021", "07/01/2020"), "demonstrations 1, 2 answer"),
+        (answered("Write the date as YYYY-MM-DD.", "2021-03-05", "2020-07-01", "1998"), "demonstration 3 answers"),
+        (answered("Answer in JSON with the keys name and age.", '{"nom": "Bo"}', '{"nom": "Al"}'), "'age' and 'name'"),
+        (answered('Answer in JSON: {"name": "..."}', '{"nom": "Bo"}', '{"nom": "Al"}'), "key 'name'"),
+    ],
+)
+def test_answers_in_another_form_than_the_instruction_names_contradict_it(spec: Spec, says: str) -> None:
+    (doubt,) = spec.doubts
+
+    assert doubt.about == "contradiction"
+    assert says in doubt.why
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        answered("Write the date as YYYY-MM-DD, or YYYY-MM where the day is missing.", "2021-03-05", "2020-07"),
+        shown("Turn DD/MM/YYYY into plain ISO.", ("05/03/2021", "2021-03-05"), ("01/07/2020", "2020-07-01")),
+        answered('Answer in JSON: {"name": "...", "age": 1}', '{"name": "Bo", "age": 4}', '{"name": "Al"}'),
+        shown("Given the fields a and b, answer in JSON.", ("a: 1, b: 2", '{"sum": 3}'), ("a: 2, b: 2", '{"sum": 4}')),
+    ],
+)
+def test_forms_of_something_else_and_parts_that_may_lack_contradict_nothing(spec: Spec) -> None:
+    assert spec.doubts == ()
+
+
+@pytest.mark.parametrize(
     ("text", "about"),
     [
         ("Classify the sentiment of the tweet.", "labels"),
