@@ -66,8 +66,15 @@ class JudgeFacts:
         refused = ", ".join(f"{count:,} for the {criterion}" for criterion, count in self.ruled.refused.items())
         return (
             f"A judge was asked about {self.ruled.judged:,} rows for {self.charged} ({self.per_accepted} a row kept) "
-            f"and refused {sum(self.ruled.refused.values()):,}{f' ({refused})' if refused else ''}.{self._doubt}"
+            f"and refused {sum(self.ruled.refused.values()):,}{f' ({refused})' if refused else ''}."
+            f"{self._left}{self._doubt}"
         )
+
+    @property
+    def _left(self) -> str:
+        """That rows were kept which it was not asked about, or of which it said nothing, if there are any."""
+        unjudged = self.ruled.unjudged
+        return f" {unjudged:,} row{'s were' if unjudged > 1 else ' was'} kept without a verdict." if unjudged else ""
 
     @property
     def _doubt(self) -> str:

@@ -376,6 +376,16 @@ def test_a_judge_that_refuses_most_of_it_is_doubted() -> None:
     assert "more than half" not in replace(facts, ruled=replace(figures, passed=6)).sentence()
 
 
+def test_rows_that_are_kept_without_a_verdict_are_told_of() -> None:
+    figures = Ruled(passed=16, unjudged=11, refused={"output": 4})
+    facts = JudgeFacts(
+        told="", calibration=seated(Parity()).calibration, ruled=figures, charged="$1.00", per_accepted="$0.25"
+    )
+
+    assert facts.sentence().endswith("(4 for the output). 11 rows were kept without a verdict.")
+    assert "without a verdict" not in replace(facts, ruled=replace(figures, unjudged=0)).sentence()
+
+
 @pytest.mark.slow
 def test_money_is_kept_for_the_verdicts_on_what_is_under_way() -> None:
     """Without it a budget would go to inputs and labels, of which hundreds are asked for before the first is judged."""
