@@ -1,7 +1,7 @@
 """Rows drawn from a data set: at most so many, the same ones every time, and a bad one costs itself alone.
 
-A file on this machine is looked through, and its rows are drawn from all of it; of a data set on the hub the first rows
-are streamed, and no more than are wanted.
+A file on this machine is looked through, and its rows are drawn from all of it; of a data set on the hub no more rows
+are streamed than are wanted.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Reader:
     def _records(self, card: DatasetCard, *, most: int) -> Iterator[Record]:
         if Path(card.id).is_absolute() or Path(card.id).exists():
             return islice(read_source(card.id), MOST_LOOKED_THROUGH)
-        return islice(stream(card.id, configs=card.configs, language=self._language), most)
+        return stream(card.id, most=most, configs=card.configs, language=self._language)
 
 
 def _kept(path: Path) -> Sample:

@@ -14,7 +14,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from agents.found.hub_rows import part_of, stream, training_split
+from agents.found.hub_rows import PIECES, part_of, spaced, stream, training_split
 from agents.found.read import Reader, any_row
 from agents.found.records import FoundRow, Sample
 from engine.errors import UserError
@@ -173,9 +173,30 @@ def test_a_stream_names_classes_and_leaves_alone_what_others_judge_by(tmp_path: 
         (tmp_path / f"{split}.jsonl").write_text(lines, encoding="utf-8")
     (tmp_path / "README.md").write_text(LAYOUT, encoding="utf-8")
 
-    rows = [dict(found.columns) for found in stream(str(tmp_path))]
+    rows = [dict(found.columns) for found in stream(str(tmp_path), most=9)]
 
     assert rows == [{"text": f"train {n}", "label": ("lost", "pay")[n % 2]} for n in range(3)]
+
+
+def test_of_rows_that_are_sorted_by_label_a_stream_brings_many_labels(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    labels = [f"label {n // 50:02}" for n in range(2000)]
+    table = pyarrow.table({"text": [f"row {n}" for n in range(2000)], "label": labels})
+    parquet.write_table(table, tmp_path / "train.parquet", row_group_size=100)
+
+    rows = [found.columns for found in stream(str(tmp_path), most=320)]
+
+    assert len({row["text"] for row in rows}) == len(rows) == 320
+    assert len({row["label"] for row in rows}) == PIECES
+    assert len({found.columns["text"] for found in stream(str(tmp_path), most=5000)}) == 2000
+
+
+@pytest.mark.parametrize("count", [0, 1, PIECES, PIECES + 1, 1000])
+def test_places_are_spaced_and_each_comes_once(count: int) -> None:
+    order = spaced(count)
+
+    assert sorted(order) == list(range(count))
+    assert count <= PIECES or max(order[:PIECES]) >= count * (PIECES - 1) // PIECES
 
 
 @pytest.mark.parametrize(
@@ -204,7 +225,7 @@ def test_what_the_hub_answers_is_said_in_a_line() -> None:
     code = (
         "from agents.found.hub_rows import stream\n"
         "for name in ('owner/gated', 'owner/gone', 'owner/odd'):\n"
-        "    try: next(stream(name))\n"
+        "    try: next(stream(name, most=1))\n"
         "    except Exception as error: print(type(error).__name__, str(error).count(chr(10)), error)"
     )
     answers = {"gated": Mishap(status=403), "odd": Mishap(status=418)}
