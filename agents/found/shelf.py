@@ -87,7 +87,7 @@ def _is_in_reach(card: DatasetCard, events: Events) -> bool:
 
 
 def _licensed(cards: Sequence[DatasetCard], licences: Sequence[str] | None, events: Events) -> tuple[DatasetCard, ...]:
-    allowed = tuple(card for card in cards if licences is None or card.licence in licences)
+    allowed = tuple(card for card in cards if licences is None or card.licence in (*licences, OWN))
     for card in cards:
         if card not in allowed:
             events.emit(Noted(f"data sets: without {card.id}: its licence is {card.licence}"))

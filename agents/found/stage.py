@@ -70,6 +70,8 @@ async def find_rows(
         withheld=[*withheld, *(text for card in shelf.judging for text in texts_of(reader, card))],
         note=lambda text: events.emit(Noted(text)),
     )
+    if found.error is not None:
+        events.emit(Noted(f"data sets: the asking ended early, what was paid for by then is kept: {found.error}"))
     used = sum(source.kept > 0 for source in found.sources)
     events.emit(StageFinished(STAGE, f"{len(found.examples)} rows from {used} of {len(shelf.cards)} data sets"))
     return found

@@ -128,6 +128,7 @@ def test_a_file_needs_no_record(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("text,label\na,b\n", encoding="utf-8")
 
     assert shelved(Configuration(datasets=(str(tmp_path / "own.csv"),)))[0] == ["own.csv"]
+    assert shelved(Configuration(catalogue=str(tmp_path), datasets=("own",), licences=("mit",)))[0] == ["own.csv"]
 
 
 def test_a_file_is_called_by_its_place_in_the_catalogue_and_not_on_this_machine(tmp_path: Path) -> None:
