@@ -18,7 +18,7 @@ from agents.records import Example, Origin, Provenance, Reject, Spec, Verdict
 from agents.run_folder import write_whole
 from engine.duplicates import groups
 
-__all__ = ["JUDGED", "Split", "collect", "split_rows", "storable", "verdict_columns"]
+__all__ = ["JUDGED", "Split", "collect", "split_rows", "storable", "storable_or_none", "verdict_columns"]
 
 
 JUDGED = {"judge_score": "int64", "judge_fault": "string", "judge_model": "string", "judge_question": "string"}
@@ -226,7 +226,8 @@ def verdict_columns(verdict: Verdict | None) -> dict[str, object]:
 
 
 def storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    """What any file can hold: NUL and halves of characters become U+FFFD."""
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def storable_or_none(text: str | None) -> str | None:

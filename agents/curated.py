@@ -17,7 +17,7 @@ from typing import Self
 import orjson
 
 from agents.balance import MOST_LABELS
-from agents.collect import JUDGED, verdict_columns
+from agents.collect import JUDGED, storable, storable_or_none, verdict_columns
 from agents.curate_judge import Judging
 from agents.filter import Finding
 from agents.judging import JudgeFacts
@@ -26,7 +26,7 @@ from agents.records import Pair, Spec
 from agents.report import as_json
 from agents.roles import Roles, Row
 from agents.run_folder import write_whole
-from agents.shown import SAMPLED, SHOWN, Sample, Shown, cut
+from agents.shown import LONGEST_COMPARED, MOST_ANSWERS, SAMPLED, SHOWN, Sample, Shown, count, cut
 from agents.strange import strange_labels, strange_told
 from agents.survey import Survey
 from agents.variety import Variety, variety_of
@@ -34,7 +34,6 @@ from engine.errors import UserError
 
 __all__ = ["Curated", "Tally", "Writer"]
 
-MOST_ANSWERS = 10_000  # different ones that are counted; labels are fewer, and text has no balance
 BATCH = 1024  # rows written at a time
 
 
@@ -76,26 +75,25 @@ class Tally:
     rejected: Counter[str] = field(default_factory=Counter)
     answers_read: Counter[str] = field(default_factory=Counter)
     answers_kept: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.inputs_read = Sample[str](SAMPLED, seed=self.seed)
-        self.inputs_kept = Sample[str](SAMPLED, seed=self.seed)
-        self.rows = Sample[Shown](SHOWN, seed=self.seed)
-        self.rejects = Sample[Shown](SHOWN, seed=self.seed)
-
     inputs_read: Sample[str] = field(init=False)
     inputs_kept: Sample[str] = field(init=False)
     rows: Sample[Shown] = field(init=False)
     rejects: Sample[Shown] = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.inputs_read = Sample(SAMPLED, seed=self.seed)
+        self.inputs_kept = Sample(SAMPLED, seed=self.seed)
+        self.rows = Sample(SHOWN, seed=self.seed)
+        self.rejects = Sample(SHOWN, seed=self.seed)
+
     def read(self, row: Row) -> None:
         self.seen += 1
-        self.inputs_read.add(row.number, row.input[:20_000])
+        self.inputs_read.add(row.number, row.input[:LONGEST_COMPARED])
         _count(self.answers_read, row)
 
     def keep(self, row: Row) -> None:
         self.kept += 1
-        self.inputs_kept.add(row.number, row.input[:20_000])
+        self.inputs_kept.add(row.number, row.input[:LONGEST_COMPARED])
         self.rows.add(row.number, _shown(row))
         _count(self.answers_kept, row)
 
@@ -105,8 +103,8 @@ class Tally:
 
 
 def _count(counts: Counter[str], row: Row) -> None:
-    if row.output is not None and (len(counts) < MOST_ANSWERS or row.output in counts):
-        counts[row.output] += 1
+    if row.output is not None:
+        count(counts, row.output)
 
 
 def _shown(row: Row, finding: Finding | None = None) -> Shown:
@@ -122,18 +120,13 @@ def _shown(row: Row, finding: Finding | None = None) -> Shown:
 
 def _columns(row: Row) -> dict[str, object]:
     return {
-        "input": _storable(row.input),
-        "context": None if row.context is None else _storable(row.context),
-        "output": None if row.output is None else _storable(row.output),
+        "input": storable(row.input),
+        "context": storable_or_none(row.context),
+        "output": storable_or_none(row.output),
         "row": row.number,
-        "source": _storable(row.source),
+        "source": storable(row.source),
         "line": row.line,
     }
-
-
-def _storable(text: str) -> str:
-    """What any file can hold: NUL and halves of characters become U+FFFD."""
-    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Writer:
@@ -171,7 +164,7 @@ class Writer:
 
     def reject(self, row: Row, finding: Finding) -> None:
         self.tally.reject(row, finding)
-        told = {"reason": finding.reason, "detail": _storable(finding.detail)}
+        told = {"reason": finding.reason, "detail": storable(finding.detail)}
         self._files["rejected"].write({**_columns(row), **told, **self._verdict(row)})
 
     def _verdict(self, row: Row) -> dict[str, object]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.collect import JUDGED, storable, verdict_columns
+from agents.collect import JUDGED, storable, storable_or_none, verdict_columns
 from agents.judging import Ruled
 from agents.labelling import Labelled, Unlabelled
 from agents.records import Spec
-from agents.shown import SAMPLED, SHOWN, Sample, Shown, cut
+from agents.shown import LONGEST_COMPARED, SAMPLED, SHOWN, Sample, Shown, count, cut
 from agents.strange import is_strange
 
 if TYPE_CHECKING:
@@ -36,10 +36,8 @@ UNLABELLED = {
 """The columns of either file, and what they hold."""
 
 
-MOST_ANSWERS = 10_000  # different ones that are counted: those that are texts are hardly ever equal
 ROWS_A_YIELD = 32
 LONGEST_STRANGE = 200  # characters of a label that nobody knows
-LONGEST_COMPARED = 20_000  # of an input, with others
 
 Truth = Callable[[str], str | None]
 
@@ -112,9 +110,9 @@ class Tally:
             self._add_given(ended.row.given.strip())
 
     def _add_given(self, label: str) -> None:
-        _count(self.given_answers, label)
+        count(self.given_answers, label)
         if is_strange(label, self.spec):
-            _count(self.strange, label[:LONGEST_STRANGE])
+            count(self.strange, label[:LONGEST_STRANGE])
 
     def _add_verdict(self, ended: Labelled | Unlabelled) -> None:
         verdict = None if ended.vote is None else ended.vote.verdict
@@ -128,7 +126,7 @@ class Tally:
         self.labelled += 1
         self.inputs.add(ended.row.number, ended.row.text[:LONGEST_COMPARED])
         self.shown.add(ended.row.number, _shown(ended))
-        _count(self.answers, winner)
+        count(self.answers, winner)
         self.agreements[int(10 * agreement)] += 1
         self.agreement += agreement
         self.lasting += ended.lasting
@@ -148,11 +146,6 @@ def _shown(ended: Labelled | Unlabelled) -> Shown:
         return Shown(input=text, output=cut(ended.vote.winner), about=f"{about}, agreement {ended.vote.agreement:.2f}")
     winner = "" if ended.vote is None else cut(ended.vote.winner)
     return Shown(input=text, output=winner, about=about, reason=ended.reason, detail=cut(ended.detail))
-
-
-def _count(counts: Counter[str], text: str) -> None:
-    if text in counts or len(counts) < MOST_ANSWERS:
-        counts[text] += 1
 
 
 class Written:
@@ -235,8 +228,8 @@ def _columns_of(ended: Labelled | Unlabelled) -> dict[str, object]:
     return {
         "row": row.number,
         "input": storable(row.text),
-        "given": None if row.given is None else storable(row.given),
-        "rest": None if row.rest is None else storable(row.rest),
+        "given": storable_or_none(row.given),
+        "rest": storable_or_none(row.rest),
         "same_as": ended.same_as,
         "votes": [storable(sample) for sample in vote.samples] if vote else [],
         "models": list(vote.models) if vote else [],

@@ -1,18 +1,21 @@
-"""The rows that a report shows: some by chance, the same ones in whatever order they came, cut to what can be read."""
+"""What a report shows of however many rows: some by chance, the same ones in whatever order they came, and counts."""
 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from agents.conflicts import digest
 
-__all__ = ["SAMPLED", "SHOWN", "Sample", "Shown", "cut", "drawn"]
+__all__ = ["LONGEST_COMPARED", "MOST_ANSWERS", "SAMPLED", "SHOWN", "Sample", "Shown", "count", "cut", "drawn"]
 
 SHOWN = 20  # rows of each kind
 SAMPLED = 1000  # inputs whose variety is measured: each is compared with all others
+LONGEST_COMPARED = 20_000  # characters of each of these
+MOST_ANSWERS = 10_000  # different ones that are counted: those that are texts are hardly ever equal
 LONGEST = 1000  # characters of a text on the page; the rows' own files have the whole
 
 T = TypeVar("T")
@@ -33,6 +36,12 @@ class Shown:
 def cut(text: str) -> str:
     """A text, or its beginning and how much is missing."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST:,} more characters)"
+
+
+def count(counts: Counter[str], text: str) -> None:
+    """Count it, unless there are too many different ones already."""
+    if text in counts or len(counts) < MOST_ANSWERS:
+        counts[text] += 1
 
 
 class Sample(Generic[T]):
