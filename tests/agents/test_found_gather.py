@@ -36,6 +36,7 @@ KNOWN = [
         for two in ("oak", "elm", "fir", "ash", "yew")
     )
 ]  # fmt: skip
+TRUTH = {row.input: row.output for row in KNOWN}
 
 
 class Teacher:
@@ -107,9 +108,8 @@ def long(folder: Path) -> DatasetCard:
 def test_rows_that_fit_are_taken_as_they_are_and_say_where_they_are_from(tmp_path: Path) -> None:
     found = gathered([labelled(tmp_path)])
 
-    truth = {row.input: row.output for row in KNOWN}
     assert len(found.examples) == 20
-    assert all(example.output == truth[example.input] for example in found.examples)
+    assert all(example.output == TRUTH[example.input] for example in found.examples)
     assert Counter(example.output for example in found.examples) == {"pay bill": 10, "lost card": 10}
     source = found.examples[0].provenance
     assert (source.origin, source.dataset, source.licence) == ("found", "requests.csv", "mit")
@@ -175,10 +175,9 @@ def test_labels_that_the_teacher_mostly_holds_to_be_wrong_are_not_used(tmp_path:
 
     found = gathered([labelled(tmp_path, [Pair(row.input, other[row.output]) for row in KNOWN])], told=told)
 
-    truth = {row.input: row.output for row in KNOWN}
     assert any("agrees with 0 of 30 labels" in line for line in told)
-    assert [source.use for source in found.sources] == ["labelled"]
-    assert all(example.output == truth[example.input] for example in found.examples)
+    assert [(source.use, source.kept) for source in found.sources] == [("labelled", 20)]
+    assert all(example.output == TRUTH[example.input] for example in found.examples)
 
 
 def test_of_doubtful_labels_those_count_that_the_votes_agree_with(tmp_path: Path) -> None:
@@ -186,9 +185,8 @@ def test_of_doubtful_labels_those_count_that_the_votes_agree_with(tmp_path: Path
 
     found = gathered([labelled(tmp_path, sloppy)], share=1.0)
 
-    truth = {row.input: row.output for row in KNOWN}
     assert [(source.use, source.kept) for source in found.sources] == [("checked", 25)]
-    assert all(example.output == truth[example.input] for example in found.examples)
+    assert all(example.output == TRUTH[example.input] for example in found.examples)
     assert Counter(reject.reason for reject in found.rejects) == {"agreement": 5}
     assert found.rejects[0].detail == "the data set says 'pay bill', the votes say 'lost card'"
 
@@ -262,9 +260,8 @@ def test_classes_are_mapped_by_their_names(tmp_path: Path) -> None:
 
     found = gathered([replace(numbered, description=ABOUT, columns=columns)], share=1.0)
 
-    truth = {row.input: row.output for row in KNOWN}
     assert len(found.examples) == 30
-    assert all(example.output == truth[example.input] for example in found.examples)
+    assert all(example.output == TRUTH[example.input] for example in found.examples)
 
 
 def test_where_the_files_are_is_told_to_nobody(tmp_path: Path) -> None:
