@@ -53,28 +53,20 @@ _NOISE: Final = (
 
 def model_of(item: object) -> ModelCard | None:
     """The card of a line of the models' listing, without its description; None where it names no model."""
-    if not isinstance(item, dict) or not (name := _name(item)):
+    if not isinstance(item, dict) or not _name(item):
         return None
-    tags = [tag for tag in _texts(item.get("tags")) if tag]
-    head = _mapping(item.get("cardData"))
     config = _mapping(item.get("config"))
     architecture = _text(config.get("model_type")) or "unknown"
     task = _text(item.get("pipeline_tag")) or "unknown"
     parameters, size = _weights(_mapping(item.get("safetensors")))
     return ModelCard(
-        id=name,
         description=f"A model for {task}.",
-        tags=_plain(tags),
         task=task,
-        languages=_languages(head, tags),
-        licence=_licence(head, tags),
-        family=_family(architecture, _texts(config.get("architectures")), tags),
+        family=_family(architecture, _texts(config.get("architectures")), _texts(item.get("tags"))),
         architecture=architecture,
         parameters=parameters,
         bytes=size,
-        downloads=_count(item.get("downloads")) or 0,
-        gated=bool(item.get("gated")),
-        updated=_text(item.get("lastModified")) or None,
+        **_common(item),
     )
 
 
@@ -82,24 +74,32 @@ def dataset_of(item: object) -> DatasetCard | None:
     """The card of a line of the data sets' listing; None where it names no data set."""
     if not isinstance(item, dict) or not (name := _name(item)):
         return None
-    tags = [tag for tag in _texts(item.get("tags")) if tag]
     head = _mapping(item.get("cardData"))
     parts = [part for part in _list(head.get("dataset_info")) if isinstance(part, dict)]
     said = _prose(item.get("description")) or _text(head.get("pretty_name"))
     return DatasetCard(
-        id=name,
         description=said or f"The data set {name}.",
-        tags=_plain(tags),
-        languages=_languages(head, tags),
-        licence=_licence(head, tags),
         rows=_sum(_count(_mapping(split).get("num_examples")) for part in parts for split in _list(part.get("splits"))),
         bytes=_sum(_count(part.get("download_size")) for part in parts),
         configs=_configs(head, parts),
         columns=_columns(parts[0]) if parts else (),
-        downloads=_count(item.get("downloads")) or 0,
-        gated=bool(item.get("gated")),
-        updated=_text(item.get("lastModified")) or None,
+        **_common(item),
     )
+
+
+def _common(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What both listings say."""
+    tags = [tag for tag in _texts(item.get("tags")) if tag]
+    head = _mapping(item.get("cardData"))
+    return {
+        "id": _name(item),
+        "tags": _plain(tags),
+        "languages": _languages(head, tags),
+        "licence": _licence(head, tags),
+        "downloads": _count(item.get("downloads")) or 0,
+        "gated": bool(item.get("gated")),
+        "updated": _text(item.get("lastModified")) or None,
+    }
 
 
 def described(card: ModelCard, readme: bytes | None, *, size: int | None = None) -> ModelCard:
