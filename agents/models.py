@@ -11,7 +11,7 @@ from engine import Engine, Limits, Model
 from engine.events import Events
 from engine.providers.surroundings import target_told, variables_set
 
-__all__ = ["BATCHED", "models_told", "open_engine", "targets_told"]
+__all__ = ["BATCHED", "models_told", "open_alone", "open_engine", "targets_told"]
 
 # The stages that ask thousands of times; the few other questions need not wait for a day.
 BATCHED = ("transform", "generate", "annotate")
@@ -33,6 +33,11 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
         batch=BATCHED if configuration.batch else False,
         formers=configuration.formers or (),
     )
+
+
+def open_alone(configuration: Configuration) -> Engine:
+    """An engine for a question or two to the teacher."""
+    return Engine(_model(configuration), budget=configuration.cap, seed=configuration.seed)
 
 
 def _model(said: Configuration) -> Model:

@@ -177,16 +177,13 @@ def _queries(
     import asyncio
 
     from agents.config import resolve
+    from agents.models import open_alone
     from agents.prepare import prepare
-    from engine import Engine
 
     settled = prepare(resolve(file=config, flags={**flags, "train": False}), prompt=text, note=say_aside)
 
     async def asked() -> Sequence[str]:
-        async with Engine(
-            settled.model, base_url=settled.endpoint, dialect=settled.profile, budget=settled.cap, price=settled.price,
-            seed=settled.seed,
-        ) as engine:  # fmt: skip
+        async with open_alone(settled) as engine:
             return await describe(engine, spec, thing=thing, note=say_aside, hypotheses=hypotheses)
 
     return asyncio.run(asked()), spec.language

@@ -97,17 +97,14 @@ def _understood(text: str, *, flags: Mapping[str, object], config: Path | None) 
     import asyncio
 
     from agents.config import resolve
+    from agents.models import open_alone
     from agents.parse import parse_with_teacher
     from agents.prepare import prepare
-    from engine import Engine
 
     settled = prepare(resolve(file=config, flags=flags), prompt=text, note=say_aside)
 
     async def asked() -> Spec:
-        async with Engine(
-            settled.model, base_url=settled.endpoint, dialect=settled.profile, budget=settled.cap, price=settled.price,
-            seed=settled.seed,
-        ) as engine:  # fmt: skip
+        async with open_alone(settled) as engine:
             return await parse_with_teacher(engine, text)
 
     return asyncio.run(asked())
