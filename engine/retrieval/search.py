@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from engine.retrieval.bm25 import Hit, Index
 from engine.retrieval.dense import Encodes, nearest
-from engine.retrieval.store import cache_folder
+from engine.retrieval.store import cache_folder, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,15 +117,9 @@ def _kept(
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # cut short or damaged: it is made anew
             path.unlink(missing_ok=True)
     made = make()
-    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            save(made, file)
-        unfinished.replace(path)
-    except OSError:  # a cache that cannot be written costs time the next time, and nothing now
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    # A cache that cannot be written costs time the next time, and nothing now.
+    with contextlib.suppress(OSError), writing(path) as file:
+        save(made, file)
     return made
 
 

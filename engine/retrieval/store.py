@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from engine.errors import UserError
 from engine.retrieval.card import Card, Column
@@ -14,7 +15,7 @@ from engine.retrieval.card import Card, Column
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["Kind", "cache_folder", "kept_in", "read_cards", "write_cards"]
+__all__ = ["Kind", "cache_folder", "kept_in", "read_cards", "write_cards", "writing"]
 
 Kind = Literal["models", "datasets"]
 
@@ -31,22 +32,29 @@ def kept_in(kind: Kind, *, folder: Path | None = None) -> Path:
     return (folder or cache_folder()) / "catalogues" / f"{kind}.parquet"
 
 
-def write_cards(path: Path, cards: Sequence[Card], *, kind: type[Card]) -> None:
-    """Put the cards into a file, in their order; whoever reads it meanwhile sees the old one."""
-    import pyarrow
-    from pyarrow import parquet
-
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that is there whole or not at all; whoever reads it meanwhile sees the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pyarrow.Table.from_pylist([asdict(card) for card in cards], schema=_schema(kind))
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
-            parquet.write_table(table, file, compression="zstd")
+            yield file
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_cards(path: Path, cards: Sequence[Card], *, kind: type[Card]) -> None:
+    """Put the cards into a file, in their order."""
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.Table.from_pylist([asdict(card) for card in cards], schema=_schema(kind))
+    with writing(path) as file:
+        parquet.write_table(table, file, compression="zstd")
 
 
 def read_cards(path: Path, *, kind: type[Card]) -> tuple[Card, ...]:
