@@ -31,9 +31,9 @@ class AnthropicBatchSide:
         if (version := headers.get("anthropic-version")) is None:
             raise Refusal("invalid", "anthropic-version: header is required")
         asked = parsed(body, complaint="The request body is not valid JSON.")
-        ident = f"msgbatch_{len(self._jobs.jobs):024d}"
-        told = {"version": version, "url": f"{url}/{ident}/results"}
         lines = _read(asked.get("requests"))
+        ident = f"msgbatch_{next(self._jobs.numbers):024d}"
+        told = {"version": version, "url": f"{url}/{ident}/results"}
         job = self._jobs.take(self._dialect, headers, lines, now=now, ident=ident, told=told)
         if job.flaw is not None:  # here a queue that is full is a limit that was met
             del self._jobs.jobs[ident]

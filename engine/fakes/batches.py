@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, Literal
 
 from engine.fakes.audit import Audit, fingerprint
@@ -105,6 +106,7 @@ class Jobs:
     def __init__(self, world: World, behaviour: BatchBehaviour, audit: Audit, *, seed: int) -> None:
         self.behaviour = behaviour
         self.jobs: dict[str, Job] = {}
+        self.numbers = count()  # of batches, those that were deleted too
         self._world = world
         self._audit = audit
         self._seed = seed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 import orjson
@@ -40,6 +41,7 @@ class OpenAIBatchSide:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._files: dict[str, _File] = {}
+        self._numbers = count()  # of files, those that were deleted too
         self._made: set[str] = set()  # files of results that there are, or were
         self._dialect = OpenAISide()
 
@@ -79,7 +81,7 @@ class OpenAIBatchSide:
         if not isinstance(metadata, dict) or not all(_is_tellable(*pair) for pair in metadata.items()):
             raise Refusal("invalid", "Invalid 'metadata': up to 16 pairs of short strings.", field="metadata")
         lines, flaw = _read(file.content)
-        ident = f"batch_{len(self._jobs.jobs):032x}"
+        ident = f"batch_{next(self._jobs.numbers):032x}"
         told = {"file": file.ident, "metadata": metadata}
         job = self._jobs.take(self._dialect, headers, lines, now=now, ident=ident, told=told, flaw=flaw)
         return orjson.dumps(self._batch(job, now))
@@ -100,7 +102,7 @@ class OpenAIBatchSide:
         return _page([self._batch(job, now) for job in jobs], query)
 
     def _keep(self, name: str, purpose: str, content: bytes, now: float) -> _File:
-        file = _File(f"file-{len(self._files):022d}", name, purpose, content, now)
+        file = _File(f"file-{next(self._numbers):022d}", name, purpose, content, now)
         self._files[file.ident] = file
         return file
 

@@ -249,6 +249,16 @@ def test_results_that_were_deleted_stay_so() -> None:
     with_client(work)
 
 
+def test_a_new_file_never_has_the_name_of_one_that_is_there() -> None:
+    async def work(client: Client) -> None:
+        first, second = [orjson.loads((await client.call("upload"))[1])["id"] for _ in range(2)]
+        async with aiohttp.ClientSession() as session, session.delete(f"{client.fake.url}/files/{first}") as response:
+            assert response.status == 200
+        assert orjson.loads((await client.call("upload"))[1])["id"] not in {first, second}
+
+    with_client(work)
+
+
 @pytest.mark.parametrize("path", ["/files?limit=0", "/batches?limit=101", "/messages/batches?limit=many"])
 def test_a_page_has_a_size(path: str) -> None:
     async def work(client: Client) -> None:
