@@ -50,7 +50,7 @@ _WORD_LIST = re.compile(
 _OR_ELSEWHERE = "یا|أو|या|או|hoặc|atau|ή|ან|ወይም|বা|অথবা|அல்லது|або|чи|vagy|nebo"
 _JOINS = rf"or|and|oder|und|ou|et|o|y|или|и|tai|{_OR_ELSEWHERE}"
 _SEPARATOR = re.compile(
-    rf"[ \t]*(?:[,;|、，；،؛]|/(?!\w{{0,2}}/))[ \t]*(?:(?:{_JOINS}|e|ja)[ \t]+)?"
+    rf"[ \t]*(?:[,;|、，；،؛]|/(?!(?!n/a\b)\w{{0,2}}/|(?<=\bn/)a\b))[ \t]*(?:(?:{_JOINS}|e|ja)[ \t]+)?"
     rf"|[ \t]+(?:{_JOINS}|eller|lub|veya)[ \t]+|或者?|または|또는",
     re.IGNORECASE,
 )
@@ -104,6 +104,10 @@ _LIST_IN_MARKS = re.compile(r"[\"“](?P<items>[^\"”\n{}]{3,2000},[^\"”\n{}]
 _ENDS_JOINED = re.compile(r",[ \t]*(?:or|and)[ \t][^,]*\Z")
 _LIST_JOINT = re.compile(r"[ \t]*,[ \t]*(?:(?:or|and)[ \t]+)?")
 _FOLLOWS_LABELS = re.compile(r"(?:sentiment|tone|label|class|category|opinion|emotion|impact|connotation)s?\b\W*\Z")
+_STAYS_OPEN = re.compile(r"\b(?:such as|for (?:example|instance))\b|\be\.g\.|\betc\b", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"\S+\s+(?:as|in|on|of|for|to|by|from|with|when|if|depending|based|according|overall)\b", re.IGNORECASE
+)
 _LAST_JOINT = re.compile(rf"\b(?:or|oder|ou|o|или|tai|eller|lub|veya|{_OR_ELSEWHERE})\b|或|または|또는", re.IGNORECASE)
 _AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?。！？；।።؟"
 _OR = frozenset({"or", "and", "either", "only", "just", "oder", "ou", "o", "или", "tai"})
@@ -247,6 +251,8 @@ def _enumerated(instruction: str, *, known: frozenset[str]) -> Iterator[list[str
         folded = sentence.casefold()
         if len(sentence) > _LONGEST_LIST or not all(label in folded for label in known):
             continue
+        if _STAYS_OPEN.search(sentence):
+            continue
         told = _after_colon(sentence.strip().rstrip("."), known)
         joints = [match for match in _SEPARATOR.finditer(told) if match.end() < len(told)]
         bounds = [0, *(at for match in joints for at in match.span()), len(told)]
@@ -281,8 +287,15 @@ def _run_of_labels(pieces: Sequence[str], known: frozenset[str], *, last: int | 
         high += 1
     labels = [_label_in(piece, known) for piece in pieces[low : high + 1]]
     if last == high + 1 and (words := pieces[last].split()):
-        labels.append(_bare(pieces[last] if len(words) <= longest else words[0]))
+        whole = len(words) <= longest or (last + 1 == len(pieces) and not _runs_on(pieces[last]))
+        labels.append(_bare(pieces[last] if whole else words[0]))
     return labels if all(0 < len(label.split()) <= 4 for label in labels) else None
+
+
+def _runs_on(piece: str) -> bool:
+    """Whether the sentence goes on behind the first word: "neutral in tone", "negative sentiment", not "not enough"."""
+    words = piece.split()
+    return len(words) > 4 or bool(_GOES_ON.match(piece) or _FOLLOWS_LABELS.fullmatch(" ".join(words[1:])))
 
 
 def _touches(piece: str, label: str) -> bool:

@@ -41,8 +41,10 @@ _STOP_WORDS = {
     "en": "the of and to in is that it was for on are with as at be this have from or had by not but what you your i "
     "which there their can if will an a s t me my we us our he she his her they them its give make write about into no "
     "do does did how when who why has had been was were given following list find",
-    "de": "der die das und ist nicht ein eine zu den mit sich des auf für im dem von sie es ich wie auch wird oder",
-    "fr": "le la les des est et une un du dans que qui pour pas au sur par avec ce il elle vous je sont ou aux",
+    "de": "der die das und ist nicht ein eine zu den mit sich des auf für im dem von sie es ich wie auch wird oder "
+    "mein meine",
+    "fr": "le la les des est et une un du dans que qui pour pas au sur par avec ce il elle vous je sont ou aux "
+    "de mon ma mes",
     "es": "el la los las de que y en un una es por con para no se del al lo su como más o si qué usted una mi está",
     "pt": "o a os as de que e em um uma é por com para não se do da no na ao dos das como mais ou você qual",
     "it": "il la le gli di che e in un una è per con non si del della dei al da come più o sono nel questo quale",
@@ -144,6 +146,11 @@ def script_of(char: str) -> str:
 
 
 def _latin(sample: str) -> str:
+    return min(_likeliest(_scores(sample)))
+
+
+def _scores(sample: str) -> Counter[str]:
+    """How much speaks for each language in a text in Latin letters."""
     scores: Counter[str] = Counter()
     for word in _WORD.findall(sample):
         for language in (languages := _LANGUAGES_OF.get(word, ())):
@@ -151,10 +158,14 @@ def _latin(sample: str) -> str:
     for char in sample:
         if char in _LETTERS_OF:
             scores[_LETTERS_OF[char]] += 8
-    if not scores:
-        return _DEFAULT
-    best = max(scores.values())
-    return _DEFAULT if scores[_DEFAULT] == best else min(name for name, score in scores.items() if score == best)
+    return scores
+
+
+def _likeliest(scores: Mapping[str, int]) -> frozenset[str]:
+    """The languages for which most speaks; English where nothing speaks for another."""
+    best = max(scores.values(), default=0)
+    found = frozenset(name for name, score in scores.items() if score == best)
+    return frozenset({_DEFAULT}) if not found or _DEFAULT in found else found
 
 
 def language_name(code: str) -> str:
@@ -170,10 +181,19 @@ def language_asked(language: str, *, instruction: str) -> str | None:
 
 
 def inputs_language(instruction: str, inputs: Sequence[str]) -> str:
-    """The language of the inputs: guessed from them, or else named or spoken by the instruction."""
-    if inputs:
-        return guess_language("\n".join(inputs[:_MOST_TEXTS]))
-    return _named(_TAKES, instruction) or guess_language(_without_places(instruction))
+    """The language of the inputs: guessed from them, or else named or spoken by the instruction.
+
+    Where as much of short inputs speaks for several languages, it is the one of them that the instruction speaks.
+    """
+    text, told = "\n".join(inputs[:_MOST_TEXTS]), _without_places(instruction)
+    spoken = guess_language(text)
+    if _script_of_language(spoken) != "LATIN":
+        return spoken
+    if scores := _scores(text[:_MOST_LETTERS].casefold()):
+        of_told = _scores(told.casefold())
+        return min(_likeliest(scores), key=lambda language: (-of_told[language], language))
+    found = _named(_TAKES, instruction) or guess_language(told)
+    return found if not any(map(str.isalpha, text)) or _may_be(found, spoken) else spoken
 
 
 def answers_language(instruction: str, outputs: Sequence[str], *, inputs: str, is_text: bool) -> str | None:

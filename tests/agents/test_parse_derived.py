@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from agents.language import inputs_language
 from agents.parse import parse
 
 
@@ -102,6 +103,19 @@ def test_a_list_goes_on_behind_the_last_label_that_is_shown(instruction: str) ->
     assert spec.labels == ("log in", "tech support", "billing question", "something else")
 
 
+@pytest.mark.parametrize(
+    ("instruction", "labels"),
+    [
+        ("Is it supported, refuted, or not enough info?", ("supported", "refuted", "not enough info")),
+        ("Say whether it is supported, refuted, or unclear in the text.", ("supported", "refuted", "unclear")),
+        ("Tag the claim. Tags: supported; refuted; N/A.", ("supported", "refuted", "N/A")),
+        ("Say supported/refuted/n/a.", ("supported", "refuted", "n/a")),
+    ],
+)
+def test_the_last_of_a_list_is_read_to_its_end(instruction: str, labels: tuple[str, ...]) -> None:
+    assert parse(shown(instruction, "supported", "refuted")).labels == labels
+
+
 @pytest.mark.parametrize(("count", "kept"), [(300, 300), (500, 500), (501, 0), (3_000, 0)])
 def test_a_long_list_of_labels_is_taken_whole_or_not_at_all(count: int, kept: int) -> None:
     labels = ", ".join(f"label of number {number}" for number in range(count))
@@ -115,12 +129,13 @@ def test_a_long_list_of_labels_is_taken_whole_or_not_at_all(count: int, kept: in
 @pytest.mark.parametrize(
     "prompt",
     [
+        "Name the animal, such as cat, dog, horse.\n\nInput: a cat\nOutput: cat\n\nInput: my dog\nOutput: dog",
         "Extract the drug.\n\nInput: took MTX\nOutput: MTX\n\nInput: no naproxen\nOutput: naproxen",
         'Find a word, e.g. "survival" and "survive".\n\nInput: a\nOutput: sun\n\nInput: b\nOutput: rain',
         "Return the element with the largest value; of a positive and a negative element return the positive element.",
         "Compute.\n\nInput: 1+1\nOutput: 2\n\nInput: 2+0\nOutput: 2\n\nInput: 1+2\nOutput: 3\n\nInput: 3+0\nOutput: 3",
     ],
-    ids=["extraction", "quoted words", "no enumeration of answers", "numbers repeat by chance"],
+    ids=["open list", "extraction", "quoted words", "no enumeration of answers", "numbers repeat by chance"],
 )
 def test_free_answers_have_no_labels(prompt: str) -> None:
     assert (parse(prompt).kind, parse(prompt).labels) == ("text", ())
@@ -158,3 +173,17 @@ def test_the_empty_answer_is_known_when_shown_or_told(prompt: str, wanted: str |
 )
 def test_the_language_is_that_of_the_inputs(text: str, language: str) -> None:
     assert parse(f"Do what is asked with it.\n\nInput: {text}\nOutput: x").language == language
+
+
+@pytest.mark.parametrize(
+    ("instruction", "inputs", "language"),
+    [
+        pytest.param("Ordne die Nachricht ein.", "gut\nschlecht", "de", id="too short to tell"),
+        pytest.param("Classe le message.", "je veux payer", "fr", id="in one of several"),
+        pytest.param("Do what is asked with it.", "gut\nschlecht", "en", id="nothing tells"),
+        pytest.param("把单词分类。", "apple\ndog", "en", id="another script"),
+        pytest.param("Ordne die Nachricht ein.", "what is the price of it", "en", id="another language"),
+    ],
+)
+def test_of_short_inputs_the_instruction_tells_the_language(instruction: str, inputs: str, language: str) -> None:
+    assert inputs_language(instruction, inputs.split("\n")) == language
