@@ -204,7 +204,8 @@ def _refreshed(what: str, per_task: int) -> Refreshed:
     try:
         return asyncio.run(run())
     except KeyboardInterrupt:
-        say_aside(f"stopped: what was fetched is kept, and smelt {what} --refresh goes on from there")
+        goes_on = "goes on from there" if what == "models" else "begins the list anew"
+        say_aside(f"stopped: what was fetched is kept, and smelt {what} --refresh {goes_on}")
         raise
     finally:
         if sys.stderr.isatty():
@@ -213,7 +214,7 @@ def _refreshed(what: str, per_task: int) -> Refreshed:
 
 def _progress(hub: Hub, what: str) -> Callable[[str], None]:
     """One line that is written over on a terminal; in a log only what begins anew."""
-    say_aside(f"{what} of {hub.endpoint}: stop it when you like (Ctrl-C), it goes on from there")
+    say_aside(f"{what} of {hub.endpoint}: stop it when you like (Ctrl-C), what was fetched is kept")
     if sys.stderr.isatty():
         return _over
     last = ""

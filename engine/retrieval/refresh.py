@@ -6,7 +6,7 @@ What was fetched is on disk from time to time, so that a refresh that was stoppe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +60,8 @@ async def refresh_models(hub: Hub, *, top: int, folder: Path | None = None, on_p
     """
     path = kept_in("models", folder=folder)
     known = _known(path, ModelCard)
-    items = await _listed(hub, "/api/models", "pipeline_tag", MODEL_TASKS, _MODEL_FIELDS, top, on_progress)
+    lists = _listed(hub, "/api/models", "pipeline_tag", MODEL_TASKS, _MODEL_FIELDS, top, on_progress)
+    items = [item async for lines in lists for item in lines]
     listed = {card.id: (card, item) for item in items if (card := model_of(item)) is not None}
     cards = {name: _renewed(card, known.get(name)) for name, (card, _) in listed.items()}
     stale = [name for name, (card, _) in listed.items() if not _is_current(card, known.get(name))]
@@ -77,11 +78,19 @@ async def refresh_models(hub: Hub, *, top: int, folder: Path | None = None, on_p
 
 
 async def refresh_datasets(hub: Hub, *, top: int, folder: Path | None = None, on_progress: OnProgress) -> Refreshed:
-    """Build or renew the catalogue of data sets: for each task the `top` most downloaded. The listing says it all."""
+    """Build or renew the catalogue of data sets: for each task the `top` most downloaded. The listing says it all.
+
+    What is listed when it stops is kept beside what was known; the next time begins the list anew.
+    """
     path = kept_in("datasets", folder=folder)
     known = _known(path, DatasetCard)
-    items = await _listed(hub, "/api/datasets", "filter", _DATASET_FILTERS, _DATASET_FIELDS, top, on_progress)
-    cards = {card.id: card for item in items if (card := dataset_of(item)) is not None}
+    cards: dict[str, DatasetCard] = {}
+    try:
+        async for lines in _listed(hub, "/api/datasets", "filter", _DATASET_FILTERS, _DATASET_FIELDS, top, on_progress):
+            cards |= {card.id: card for item in lines if (card := dataset_of(item)) is not None}
+    except BaseException:  # the hub is gone, or somebody has stopped it
+        write_cards(path, list((known | cards).values()), kind=DatasetCard)
+        raise
     write_cards(path, list(cards.values()), kind=DatasetCard)
     changed = sum(not _is_current(card, known.get(name)) for name, card in cards.items())
     return Refreshed(path, len(cards), changed, 0)
@@ -102,19 +111,19 @@ def _known(path: Path, kind: type[Card]) -> dict[str, Card]:
 
 async def _listed(
     hub: Hub, path: str, by: str, tasks: Sequence[str], wanted: Sequence[str], top: int, on_progress: OnProgress
-) -> list[Mapping[str, Any]]:
+) -> AsyncIterator[list[Mapping[str, Any]]]:
     """The lines of the listing for each task, the most downloaded first; what serves two tasks comes twice."""
-    found: list[Mapping[str, Any]] = []
+    found = 0
     for task in tasks:
-        on_progress(f"listing {task.split(':')[-1]}: {len(found):,} so far")
+        on_progress(f"listing {task.split(':')[-1]}: {found:,} so far")
         params = {by: task, "sort": "downloads", "limit": min(top, _PAGE), "expand": list(wanted)}
         lines: list[Mapping[str, Any]] = []
         async for page in hub.pages(path, params):
             lines += [line for line in page if isinstance(line, dict)]
             if len(lines) >= top:
                 break
-        found += lines[:top]
-    return found
+        found += len(lines[:top])
+        yield lines[:top]
 
 
 def _is_current(card: ModelCard | DatasetCard, known: ModelCard | DatasetCard | None) -> bool:

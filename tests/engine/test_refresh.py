@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import AuthenticationRefused, EndpointUnreachable
 from engine.fakes.hub import FakeHub, Mishap
-from engine.retrieval import Column, ModelCard
+from engine.retrieval import Column, DatasetCard, ModelCard
 from engine.retrieval.hub import LONGEST_WAIT_S, TRIES, Hub, wait_before_retry
 from engine.retrieval.hub_cards import dataset_of, described, model_of
 from engine.retrieval.refresh import MODEL_TASKS, Refreshed, refresh_datasets, refresh_models
@@ -145,6 +145,23 @@ def test_what_was_fetched_is_kept_when_somebody_stops_it(tmp_path: Path) -> None
     asyncio.run(run())
 
     assert any(card.updated for card in models_in(tmp_path).values())
+
+
+def test_data_sets_that_were_listed_are_kept_beside_those_known_when_the_hub_goes(tmp_path: Path) -> None:
+    def item(name: str, task: str) -> dict[str, object]:
+        return {"id": name, "tags": [f"task_categories:{task}"]}
+
+    refreshed(FakeHub(datasets=[item("a/old", "translation")]), tmp_path, kind=refresh_datasets)
+
+    def gone_after_one(number: int, _path: str) -> Mishap | None:
+        return Mishap(503) if number else None
+
+    fake = FakeHub(datasets=[item("a/new", "text-classification")], mishaps=gone_after_one)
+    with pytest.raises(EndpointUnreachable):
+        refreshed(fake, tmp_path, kind=refresh_datasets)
+
+    kept = read_cards(kept_in("datasets", folder=tmp_path), kind=DatasetCard)
+    assert {card.id for card in kept} == {"a/old", "a/new"}
 
 
 def test_refusals_for_a_while_cost_time_and_nothing_else(tmp_path: Path) -> None:
