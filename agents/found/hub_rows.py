@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,17 @@ from engine.errors import MissingExtra, UserError
 if TYPE_CHECKING:
     from datasets import IterableDataset
 
-__all__ = ["part_of", "spaced", "stream", "training_split"]
+__all__ = ["judges", "part_of", "spaced", "stream", "training_split"]
 
-JUDGING = ("test", "validation", "valid", "val", "dev", "eval", "heldout")
-"""Splits that students are judged by, here and elsewhere."""
+JUDGING = frozenset(
+    (
+        "benchmark", "dev", "development", "devtest", "eval", "evaluation", "heldout", "holdout", "test", "testa",
+        "testb", "testing", "testmini", "tests", "val", "valid", "validation",
+    )
+)  # fmt: skip
+"""Words in the names of splits and files that students are judged by, here and elsewhere."""
+
+_WORDS = re.compile(r"[^a-z]+")
 
 MOST_CAUSES = 20
 
@@ -93,9 +101,15 @@ def part_of(configs: Sequence[str], language: str) -> str | None:
     return spoken[0] if spoken else "default" if "default" in configs else configs[0]
 
 
+def judges(name: str) -> bool:
+    """Whether a split, or a file, is there to judge by: "devtest" and "test_sft" are, "auxiliary_train" is not."""
+    words = _WORDS.split(name.casefold())
+    return "train" not in words and any(word in JUDGING for word in words)
+
+
 def training_split(splits: Sequence[str]) -> str:
     """The split to learn from. Raises UserError where all are there to judge by."""
-    learning = [name for name in splits if name.casefold().split("_")[0] not in JUDGING]
+    learning = [name for name in splits if not judges(name)]
     if not learning:
         raise UserError(f"it has no split to learn from (only {', '.join(splits) or 'none'})")
     return "train" if "train" in learning else learning[0]

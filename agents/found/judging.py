@@ -1,21 +1,27 @@
-"""Files that are there to judge by, beside those to learn from: their rows must not be learnt by heart."""
+"""Benchmarks, and files to judge by beside those to learn from: their rows must not be learnt by heart."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agents.found.hub_rows import JUDGING
+from agents.found.hub_rows import judges
 from agents.found.read import Reader
 from engine.retrieval import DatasetCard
 
-__all__ = ["apart", "texts_of"]
+__all__ = ["BENCHMARKS", "apart", "texts_of"]
+
+# What is called "test" there is never read. Of these all is there to judge by, whatever its splits are called.
+BENCHMARKS = frozenset(
+    (
+        "AI-MO/aimo-validation-aime", "AI-MO/aimo-validation-amc", "HuggingFaceH4/aime_2024",
+        "HuggingFaceH4/mt_bench_prompts", "Idavidrein/gpqa", "Joschka/big_bench_hard", "Maxwell-Jia/AIME_2024",
+        "allenai/reward-bench", "google/IFEval", "lmarena-ai/arena-hard-auto-v0.1", "maveriq/bigbenchhard",
+    )
+)  # fmt: skip
 
 MOST_WITHHELD = 5000  # rows of such a file
 LEAST_WORDS = 3  # of a text that could be an input; what is shorter is a label or a number
-
-_PARTS = re.compile(r"[^a-z]+")
 
 
 def apart(cards: Sequence[DatasetCard]) -> tuple[tuple[DatasetCard, ...], tuple[DatasetCard, ...]]:
@@ -28,7 +34,7 @@ def apart(cards: Sequence[DatasetCard]) -> tuple[tuple[DatasetCard, ...], tuple[
 
 
 def _judges(card: DatasetCard) -> bool:
-    return Path(card.id).is_absolute() and any(part in JUDGING for part in _PARTS.split(Path(card.id).stem.casefold()))
+    return Path(card.id).is_absolute() and judges(Path(card.id).stem)
 
 
 def texts_of(reader: Reader, card: DatasetCard) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agents.choose import Ranking, rank_datasets
 from agents.config import Configuration
-from agents.found.judging import apart
+from agents.found.judging import BENCHMARKS, apart
 from agents.found.rank import CANDIDATES
 from agents.retrieve import filters_told
 from agents.run_folder import write_whole
@@ -44,9 +44,9 @@ def shelf_of(configuration: Configuration, queries: Sequence[str], *, language: 
         events.emit(Noted(f"data sets: without {skipped}"))
     if named:
         chosen = tuple(_card_named(name, cards) for name in named)
-        reached = tuple(card for card in chosen if _is_in_reach(card, events))
+        reached = tuple(card for card in chosen if _may_be_learnt(card, events) and _is_in_reach(card, events))
         return Shelf(_licensed(reached, configuration.licences, events), only=named)
-    learning, judging = apart(cards)
+    learning, judging = apart(tuple(card for card in cards if card.id not in BENCHMARKS))
     for card in judging:
         events.emit(Noted(f"data sets: {Path(card.id).name} is there to judge by: its rows are kept out"))
     ranking = rank_datasets(queries, learning, place=dataset_place, language=language, licences=configuration.licences)
@@ -77,6 +77,12 @@ def _card_named(name: str, cards: Sequence[DatasetCard]) -> DatasetCard:
     return DatasetCard(
         id=name, description=name, tags=(), languages=(), licence=licence, columns=(), downloads=0, gated=False
     )
+
+
+def _may_be_learnt(card: DatasetCard, events: Events) -> bool:
+    if card.id in BENCHMARKS:
+        events.emit(Noted(f"data sets: without {card.id}: it is a benchmark, and all of it is there to judge by"))
+    return card.id not in BENCHMARKS
 
 
 def _is_in_reach(card: DatasetCard, events: Events) -> bool:

@@ -215,8 +215,10 @@ def test_which_part_of_a_data_set_is_read(configs: list[str], language: str, par
 def test_splits_that_judge_are_not_learnt_from() -> None:
     assert training_split(["test", "train"]) == "train"
     assert training_split(["validation", "unsupervised"]) == "unsupervised"
+    assert training_split(["test_sft", "train_sft"]) == "train_sft"
+    assert training_split(["dev", "auxiliary_train", "test"]) == "auxiliary_train"
     with pytest.raises(UserError, match="no split to learn from"):
-        training_split(["test", "validation_matched"])
+        training_split(["test", "validation_matched", "devtest", "hard-test", "dev2", "testmini"])
 
 
 @pytest.mark.slow

@@ -167,3 +167,10 @@ def test_a_test_split_beside_its_training_split_is_kept_out_and_so_are_its_texts
     assert sorted(Path(card.id).name for card in learning) == ["my-test.csv", "train.csv"]
     assert list(texts_of(Reader(seed=0), judging[0])) == ["what is in test.csv"]
     assert any("test.csv is there to judge by" in line for line in shelved(Configuration(catalogue=str(tmp_path)))[1])
+
+
+def test_benchmarks_are_not_learnt_from() -> None:
+    names, told = shelved(Configuration(datasets=("google/IFEval",)))
+
+    assert names == []
+    assert told == ["data sets: without google/IFEval: it is a benchmark, and all of it is there to judge by"]
