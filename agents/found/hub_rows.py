@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +24,14 @@ JUDGING = frozenset(
 )  # fmt: skip
 """Words in the names of splits and files that students are judged by, here and elsewhere."""
 
+BLOCK = 256 << 10  # bytes read beyond what is needed
+
 _WORDS = re.compile(r"[^a-z]+")
 
 MOST_CAUSES = 20
 
-PIECES = 16
-"""In so many places of a data set it is read, where it has them. Each costs a request or two."""
+PIECES = 8
+"""In so many places a data set is read, where it has them; in parquet each costs the row group that it lies in."""
 
 GATED = "it is behind a gate: accept its terms on the hub, and have HF_TOKEN set"
 ANSWERS: Mapping[int, str] = {
@@ -49,10 +52,15 @@ def stream(name: str, *, most: int, configs: Sequence[str] = (), language: str =
         from datasets import get_dataset_config_names, get_dataset_split_names, load_dataset
     except ImportError as error:
         raise MissingExtra("train", needed_for=f"the data set {name}") from error
+    for noisy in (
+        "datasets",
+        "huggingface_hub",
+    ):  # they tell of every attempt and every bad line; one line of ours does
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     try:
         part = part_of(configs or get_dataset_config_names(name), language)
         split = training_split(get_dataset_split_names(name, part))
-        rows = load_dataset(name, part, split=split, streaming=True)
+        rows = load_dataset(name, part, split=split, streaming=True, storage_options={"hf": {"block_size": BLOCK}})
         classes = _classes(rows.features or {})
         for number, row in enumerate(_spread(rows, most), start=1):
             yield Found(name, number, {column: _named(value, classes.get(column, ())) for column, value in row.items()})
@@ -89,7 +97,11 @@ def _told(error: BaseException) -> str:
         status = getattr(getattr(each, "response", None), "status_code", None)
         if isinstance(status, int):
             return ANSWERS.get(status, f"the hub answers with {status}")
-    lines = str(chain[-1]).splitlines() or [type(chain[-1]).__name__]
+    if type(error).__name__ == "DatasetNotFoundError":
+        return GATED if "gated" in str(error) else ANSWERS[404]
+    # What a package says "from None" it means; what led there is an attempt of its own that failed too.
+    said = next((each for each in chain if each.__suppress_context__ and each.__cause__ is None), chain[-1])
+    lines = str(said).splitlines() or [type(said).__name__]
     return f"cannot be read: {lines[0]}"
 
 

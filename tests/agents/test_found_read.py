@@ -226,11 +226,16 @@ def test_what_the_hub_answers_is_said_in_a_line() -> None:
     """In a process of its own, because the hub's address is read when its packages are."""
     code = (
         "from agents.found.hub_rows import stream\n"
-        "for name in ('owner/gated', 'owner/gone', 'owner/odd'):\n"
+        "for name in ('owner/gated', 'owner/terms', 'owner/gone', 'owner/private', 'owner/odd'):\n"
         "    try: next(stream(name, most=1))\n"
         "    except Exception as error: print(type(error).__name__, str(error).count(chr(10)), error)"
     )
-    answers = {"gated": Mishap(status=403), "odd": Mishap(status=418)}
+    answers = {
+        "gated": Mishap(status=403),
+        "terms": Mishap(status=403, headers={"X-Error-Code": "GatedRepo"}),
+        "private": Mishap(status=401, headers={"X-Error-Code": "RepoNotFound"}),
+        "odd": Mishap(status=418),
+    }
 
     async def asked(home: Path) -> str:
         mishaps = lambda _, path: next((each for name, each in answers.items() if name in path), None)  # noqa: E731
@@ -247,6 +252,8 @@ def test_what_the_hub_answers_is_said_in_a_line() -> None:
 
     assert lines == [
         "UserError 0 owner/gated: it is behind a gate: accept its terms on the hub, and have HF_TOKEN set",
+        "UserError 0 owner/terms: it is behind a gate: accept its terms on the hub, and have HF_TOKEN set",
         "UserError 0 owner/gone: the hub has no such data set, or not for everybody",
+        "UserError 0 owner/private: the hub has no such data set, or not for everybody",
         "UserError 0 owner/odd: the hub answers with 418",
     ]
