@@ -111,11 +111,9 @@ def _kept(
     path: Path, *, load: Callable[[Path], Kept], make: Callable[[], Kept], save: Callable[[Kept, IO[bytes]], None]
 ) -> Kept:
     """What a file holds, or what is made anew and put there."""
-    if path.exists():
-        try:
-            return load(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # cut short or damaged: it is made anew
-            path.unlink(missing_ok=True)
+    # What is not there, cut short or damaged is made anew.
+    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        return load(path)
     made = make()
     # A cache that cannot be written costs time the next time, and nothing now.
     with contextlib.suppress(OSError), writing(path) as file:
