@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from agents.anatomy import asked_name, context_name, form_of, split_fields, stands_in
-from agents.records import RejectReason, Spec
+from agents.records import RejectReason, Spec, Vote
 from agents.spoken import answer_language, foreign, input_language
 from agents.stock_phrases import BOILERPLATE, PLACEHOLDERS, REFUSALS
 from agents.vote import fits_spec
@@ -63,6 +63,11 @@ class Candidate:
     output: str | None = None
     agreement: float | None = None
     context: str | None = None
+
+    @classmethod
+    def voted(cls, text: str, vote: Vote) -> Candidate:
+        """An input with the label that won its votes."""
+        return cls(input=text, output=vote.winner, agreement=vote.agreement)
 
 
 @dataclass(slots=True)

@@ -206,7 +206,7 @@ class _Course:
         """What speaks against the label that won."""
         if annotation.vote is None:
             return None
-        row = _candidate(annotation.input, annotation.vote)
+        row = Candidate.voted(annotation.input, annotation.vote)
         return judge_label(row, self._known) or refusal_of(annotation.vote.verdict)
 
     def apply(self, block: _Block, annotations: tuple[Annotation, ...]) -> Iterator[Labelled | Unlabelled]:
@@ -252,8 +252,7 @@ class _Course:
     def _taste(self, block: _Block, annotations: tuple[Annotation, ...]) -> None:
         """Let the size of calls know what shared ones were like."""
         if len(annotations) > 1:
-            taste = labels_taste(annotations)
-            self._together.notify(asked=block.voting.together, taste=taste)
+            self._together.notify(asked=block.voting.together, taste=labels_taste(annotations))
 
 
 def _refused_at_sight(row: InputRow) -> Unlabelled | None:
@@ -264,10 +263,6 @@ def _refused_at_sight(row: InputRow) -> Unlabelled | None:
     if len(row.text) > LONGEST_INPUT:
         return Unlabelled(row, "length", f"input of {len(row.text):,} characters, at most {LONGEST_INPUT:,}; split it")
     return None
-
-
-def _candidate(text: str, vote: Vote) -> Candidate:
-    return Candidate(input=text, output=vote.winner, agreement=vote.agreement)
 
 
 def _not_asked(row: InputRow, error: SmeltError) -> Unlabelled:

@@ -276,8 +276,9 @@ class Steering:
             self._rejects.append(Reject(draft.input, None, ended.reason, draft.provenance, "too few votes came back"))
 
     def _judge_voted(self, draft: Draft, vote: Vote) -> bool:
-        row = Candidate(input=draft.input, output=vote.winner, agreement=vote.agreement)
-        if (finding := judge_row(row, self._known) or refusal_of(vote.verdict)) is not None:
+        if (
+            finding := judge_row(Candidate.voted(draft.input, vote), self._known) or refusal_of(vote.verdict)
+        ) is not None:
             where = draft.provenance
             self._rejects.append(Reject(draft.input, vote.winner, finding.reason, where, finding.detail, vote.verdict))
             return False

@@ -88,10 +88,7 @@ async def _judged(asks: Asks, brought: Brought, judge: Judge | None) -> Brought:
     known = brought.group.known
 
     def is_asked(each: Annotation) -> bool:
-        if each.vote is None:
-            return False
-        row = Candidate(input=each.input, output=each.vote.winner, agreement=each.vote.agreement)
-        return judge_row(row, known) is None
+        return each.vote is not None and judge_row(Candidate.voted(each.input, each.vote), known) is None
 
     annotations = iter(await judged(asks, judge, brought.annotations, is_asked=is_asked))
     drafts = ((draft, ended if isinstance(ended, Reject) else next(annotations)) for draft, ended in brought.drafts)

@@ -43,8 +43,7 @@ class Sieve:
         if annotation is not None and draft.output is not None and self._normalise(draft.output) != vote.winner:
             detail = f"the data set says {draft.output!r:.60}, the votes say {vote.winner!r:.60}"
             return Reject(draft.input, draft.output, "agreement", draft.provenance, detail)
-        row = Candidate(input=draft.input, output=vote.winner, agreement=vote.agreement)
-        if (finding := judge_row(row, self._known)) is not None:
+        if (finding := judge_row(Candidate.voted(draft.input, vote), self._known)) is not None:
             return Reject(draft.input, vote.winner, finding.reason, draft.provenance, finding.detail)
         if self._judging.knows(draft.input):
             return self._leak(draft, vote.winner)
