@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.demo.breakage import break_label
 from agents.demo.conversation import Conversation, Generate
-from agents.demo.measured import Writing, between
+from agents.demo.measured import WRITING, between
 from agents.demo.rewording import leave_blank
 from agents.demo.teacher import Subject, Teacher
 from agents.demo.vices import Vices
@@ -58,11 +58,9 @@ class Author(Teacher):
         *,
         seed: int,
         vices: Vices,
-        writing: Writing,
         subject_of: Callable[[Conversation], Written | None],
     ) -> None:
         super().__init__(name, seed=seed, vices=vices, subject_of=subject_of)
-        self.writing = writing
         self._written_of = subject_of
 
     def gist(self, asked: Conversation, text: str) -> str:
@@ -79,28 +77,28 @@ class Author(Teacher):
         written: Sequence[str],  # noqa: ARG002  # it does not look back
         temperature: float,
     ) -> str:
-        own, writing = self._known(asked), self.writing
+        own = self._known(asked)
         kind = self._aim(asked, subject, rng)
         known = {value for values in own.axes.values() for value in values}
-        heard = [each for each in asked.attributes if each in known and rng.random() >= writing.overlooked]
-        idea = writing.ideas.draw(rng, temperature=temperature)
+        heard = [each for each in asked.attributes if each in known and rng.random() >= WRITING.overlooked]
+        idea = WRITING.ideas.draw(rng, temperature=temperature)
         text = own.write(kind, Random(f"{kind}|{heard}|{idea}"), temperature=1.0)
-        if rng.random() >= between(writing.verbatim, temperature):
+        if rng.random() >= between(WRITING.verbatim, temperature):
             text = own.nudge(text, rng)
-        if rng.random() < between(writing.spoiled, temperature):
+        if rng.random() < between(WRITING.spoiled, temperature):
             text = own.spoil(text, rng)
-        return leave_blank(text, rng) if rng.random() < between(writing.blank, temperature) else text
+        return leave_blank(text, rng) if rng.random() < between(WRITING.blank, temperature) else text
 
     def _axes(self, subject: Subject) -> Mapping[str, Sequence[str]]:
         return getattr(subject, "axes", {})
 
     def _own_label(self, asked: Generate, text: str, subject: Subject, rng: Random, *, temperature: float) -> str:
         """The label that comes with an input: the slips of form are those that were seen."""
-        own, writing = self._known(asked), self.writing
-        if own.nothing == own.right(text) and rng.random() < between(writing.slipped, temperature):
+        own = self._known(asked)
+        if own.nothing == own.right(text) and rng.random() < between(WRITING.slipped, temperature):
             return own.slip(text, rng)
         label = super()._own_label(asked, text, subject, rng, temperature=temperature)
-        return break_label(label, rng) if rng.random() < between(writing.shapeless, temperature) else label
+        return break_label(label, rng) if rng.random() < between(WRITING.shapeless, temperature) else label
 
     def _known(self, asked: Generate) -> Written:
         subject = self._written_of(asked)

@@ -13,7 +13,7 @@ from agents.demo.author import Author
 from agents.demo.conversation import Conversation, Split
 from agents.demo.countries.atlas import ALIASES, NOTHING, code_of, named_in
 from agents.demo.held_out import held_out, print_rows
-from agents.demo.measured import WRITING, Writing
+from agents.demo.measured import WRITING
 from agents.demo.rewording import gist, reworded
 from agents.demo.teacher import chance_hardness
 from agents.demo.vices import USUAL_VICES, Vices
@@ -128,8 +128,8 @@ _SENTENCES: Final = Sentences()
 class World(Author):
     """Knows one task: the country that a sentence is about."""
 
-    def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES, writing: Writing = WRITING) -> None:
-        super().__init__("countries", seed=seed, vices=vices, writing=writing, subject_of=_subject_of)
+    def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES) -> None:
+        super().__init__("countries", seed=seed, vices=vices, subject_of=_subject_of)
 
 
 def _subject_of(asked: Conversation) -> Sentences | None:

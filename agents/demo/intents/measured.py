@@ -9,7 +9,6 @@ from typing import Final
 from agents.demo.author import Author
 from agents.demo.conversation import Conversation
 from agents.demo.intents.world import Messages, subject_of
-from agents.demo.measured import WRITING, Writing
 from agents.demo.rewording import gist, reworded
 from agents.demo.vices import USUAL_VICES, Vices
 
@@ -58,8 +57,8 @@ _TICKETS: Final = Tickets()
 class World(Author):
     """Knows one task: the intent of a message to a parcel company."""
 
-    def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES, writing: Writing = WRITING) -> None:
-        super().__init__("measured-intents", seed=seed, vices=vices, writing=writing, subject_of=_written_of)
+    def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES) -> None:
+        super().__init__("measured-intents", seed=seed, vices=vices, subject_of=_written_of)
 
 
 def _written_of(asked: Conversation) -> Tickets | None:

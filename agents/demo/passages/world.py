@@ -12,7 +12,6 @@ from typing import Final
 from agents.demo.author import Author
 from agents.demo.conversation import Conversation, Split
 from agents.demo.held_out import held_out, print_rows
-from agents.demo.measured import WRITING, Writing
 from agents.demo.passages.facts import FILLERS, RELATIONS, fact_in, parts_of, thing
 from agents.demo.teacher import chance_hardness
 from agents.demo.vices import USUAL_VICES, Vices
@@ -99,8 +98,8 @@ _PASSAGES: Final = Passages()
 class World(Author):
     """Knows one task: answers from a passage, in its own words."""
 
-    def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES, writing: Writing = WRITING) -> None:
-        super().__init__("passages", seed=seed, vices=vices, writing=writing, subject_of=_subject_of)
+    def __init__(self, seed: int = 0, *, vices: Vices = USUAL_VICES) -> None:
+        super().__init__("passages", seed=seed, vices=vices, subject_of=_subject_of)
 
 
 def _subject_of(asked: Conversation) -> Passages | None:
