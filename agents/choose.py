@@ -205,9 +205,7 @@ def _named(wanted: str, ranking: Ranking[ModelCard]) -> StudentChoice:
     return StudentChoice("seq2seq", wanted, f"{wanted}, as you chose")
 
 
-def _weighted(
-    query: str | Sequence[str], cards: Sequence[Card], *, encoder: Encodes | None = None
-) -> list[Suited[Card]]:
+def _weighted(query: str | Sequence[str], cards: Sequence[Card], *, encoder: Encodes | None) -> list[Suited[Card]]:
     """The cards with their scores, best first."""
     queries = [query] if isinstance(query, str) else list(query)
     search = Search([card.text for card in cards], encoder=encoder)

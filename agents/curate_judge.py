@@ -48,7 +48,7 @@ def judge_of_rows(
     *,
     spec: Spec,
     anchors: tuple[Pair, ...],
-    note: Callable[[str], None] = lambda _: None,
+    note: Callable[[str], None],
 ) -> Callable[[Iterable[Row]], Judging]:
     """Somebody who judges rows as the configuration says, tried first on the demonstrations and the anchors.
 

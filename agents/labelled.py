@@ -160,7 +160,7 @@ class Written:
 
 
 @contextmanager
-def written_to(folder: Path, *, is_judged: bool = False) -> Iterator[Written]:
+def written_to(folder: Path, *, is_judged: bool) -> Iterator[Written]:
     """Within the block rows are written for `labelled.parquet` and `unlabelled.parquet`.
 
     They are there, whole and in place of earlier ones, when the block has come to its end, and not at all when it

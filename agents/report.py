@@ -203,8 +203,8 @@ def make_report(
     choice: Choice,
     trained: Trained | None,
     judgements: tuple[Judgement, ...],
-    given_are_synthetic: bool = False,
-    strange: Mapping[str, int] | None = None,
+    given_are_synthetic: bool,
+    strange: Mapping[str, int],
 ) -> Report:
     """Everything that is known, with the verdict and the warnings that follow from it."""
     training = None

@@ -118,9 +118,7 @@ class Service:
             self.lose(dialect, headers, moment, fault=rule.do, method=method, path=path)
         return rule
 
-    def lose(
-        self, dialect: Dialect, headers: Headers, moment: Moment, *, fault: str, method: str = "POST", path: str
-    ) -> None:
+    def lose(self, dialect: Dialect, headers: Headers, moment: Moment, *, fault: str, method: str, path: str) -> None:
         """Write down a request whose connection broke before it was read; it has left already."""
         visit = self._arrived(dialect, headers, b"", moment, path=path, method=method)
         visit.entry.fault = fault
