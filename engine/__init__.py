@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         EndpointUnreachable,
         Interrupted,
         JournalUnusable,
+        LimitReached,
         MissingExtra,
         ProviderRefused,
         ProviderUnavailable,
@@ -66,6 +67,7 @@ __all__ = [
     "FinishReason",
     "Interrupted",
     "JournalUnusable",
+    "LimitReached",
     "Limits",
     "Message",
     "MissingExtra",
@@ -99,9 +101,9 @@ _HOMES = {
     "engine.clock": "Clock SystemClock",
     "engine.core": "Engine",
     "engine.errors": "AnswerCut AnswerRefused AuthenticationRefused BudgetReached ConfigurationRefused "
-    "ContentFiltered ContextOverflow DeadlineExceeded EndpointUnreachable Interrupted JournalUnusable MissingExtra "
-    "ProviderRefused ProviderUnavailable QuotaExhausted RequestFailed RequestRejected SchemaMissed SmeltError "
-    "TrainingDiverged UnknownPrice UnreadableReply UserError",
+    "ContentFiltered ContextOverflow DeadlineExceeded EndpointUnreachable Interrupted JournalUnusable LimitReached "
+    "MissingExtra ProviderRefused ProviderUnavailable QuotaExhausted RequestFailed RequestRejected SchemaMissed "
+    "SmeltError TrainingDiverged UnknownPrice UnreadableReply UserError",
     "engine.events": "Event Events",
     "engine.messages": "FinishReason Message Outcome RawReply Reply Request Role Usage",
     "engine.prices": "FREE Price",

@@ -16,16 +16,18 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from engine.clock import Clock
 from engine.concurrency import Crowd, News
 from engine.limiter import Limiter
+from engine.retry import LONG_WAIT_S
 from engine.throttle import Demand, Limits, Pace
 
-__all__ = ["NO_HEADERS", "Admission", "Echo", "Ticket", "Used"]
+__all__ = ["NO_HEADERS", "ONE_MORE", "Admission", "Echo", "Ticket", "Used"]
 
 NO_HEADERS: Mapping[str, str] = {}
+ONE_MORE: Final = Demand(1, 0, 0, 0)
 
 
 class Ticket(NamedTuple):
@@ -64,6 +66,8 @@ class Admission:
         self.crowd = crowd
         self._limiter = limiter
         self._clock = clock
+        self.on_long_wait: Callable[[float], None] = lambda _until: None
+        """Told until when the provider lets nobody in, when the head of the line waits a minute or more for that."""
         self._in_flight = 0
         # Behind thousands of new ones, at a low limit, a second try would meet its deadline in our own line.
         self._returned: deque[Place] = deque()
@@ -101,6 +105,11 @@ class Admission:
         """When the head of the line may leave, as far as limits and the provider's wishes are known; else the past."""
         size = self._head()
         return -math.inf if size is None else self.pace.ready_at(size(), now=self._clock.monotonic())
+
+    def shut_until(self) -> float:
+        """The same by the provider's word alone, and for whoever may come next where nobody waits."""
+        size = self._head()
+        return self.pace.shut_until(ONE_MORE if size is None else size(), now=self._clock.monotonic())
 
     def _head(self) -> Callable[[], Demand] | None:
         return next((size for size, place in chain(self._returned, self._line) if not place.done()), None)
@@ -206,6 +215,8 @@ class Admission:
         while (demand := self.head(now=now)) is not None:
             if not self._limiter.may_leave(demand, now=now):
                 self._limiter.wait_for_turn(self)
+                if (until := self.pace.shut_until(demand, now=now)) - now >= LONG_WAIT_S:
+                    self.on_long_wait(until)
                 return
             self.let_in(demand, now=now)
         self._limiter.serve()  # it may have been our turn

@@ -11,11 +11,9 @@ import asyncio
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from random import Random
-from typing import Final
 
-from engine.admission import Admission
+from engine.admission import ONE_MORE, Admission
 from engine.attempt import Attempts, Ending, Question, reply_of
 from engine.batches import BATCH_PATIENCE_S, Depot, Timing, open_depot
 from engine.budget import Budget
@@ -34,8 +32,9 @@ from engine.providers import Capabilities, Provider, choice
 from engine.providers.choice import Model
 from engine.providers.former import Former
 from engine.retry import Setback, Standing, persist
+from engine.shut import OpeningHours, longest_wait_s
 from engine.statistics import Books, ModelStatistics, Tally
-from engine.throttle import Demand, Limits, Sizes
+from engine.throttle import Limits, Sizes
 from engine.underway import Underway
 from engine.verdict import Kind, Verdict
 
@@ -44,8 +43,6 @@ __all__ = ["Branch", "OnFailure", "Terms"]
 OnFailure = Callable[[SmeltError | None, float], None]
 """Told of every failure: the error that holds for everything, and lies not with the requests, if it is such a one; and
 for how many seconds we were asked to wait."""
-
-ONE_MORE: Final = Demand(1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +85,8 @@ class Branch:
         self.underway = self._nothing_underway()
         self.tallies: dict[str, Tally] = {}
         self.on_failure: OnFailure = lambda _error, _delay_s: None
+        self.is_last: Callable[[], bool] = lambda: True  # whether nobody else could be asked instead
+        self._hours: OpeningHours | None = None  # while open
         self.is_simulated = self.provider.simulated
         self.elsewhere: tuple[Branch, ...] = ()
         self.answered_sent_at = -math.inf  # when the latest of those left that were answered
@@ -129,6 +128,16 @@ class Branch:
         self.admission.close()
         self.admission = self._admitted_by(limiter_of(choice.account_of(self.provider), clock=self._clock))
         self.underway.held_until = self.admission.held_until
+        self._hours = OpeningHours(
+            self.name,
+            admission=self.admission,
+            underway=self.underway,
+            clock=self._clock,
+            deadline_s=self._terms.deadline_s,
+            is_last=self.is_last,
+            on_failure=self.on_failure,
+            emit=self._emit,
+        )
         self.attempts = Attempts(
             provider=self.provider,
             asked_of=self.asked_of,
@@ -166,6 +175,9 @@ class Branch:
         for each in (self.races, self.depot):
             if each is not None:
                 await each.aclose()
+        if self._hours is not None:
+            self._hours.close()
+            self._hours = None
         self.underway, self._standing = self._nothing_underway(), Standing()
         self.admission.close()
         self.attempts = None
@@ -243,6 +255,7 @@ class Branch:
             clock=self._clock,
             chance=self._terms.chance,
             notify=lambda verdict, delay_s: self._notify_failure(question, verdict, delay_s),
+            longest_s=longest_wait_s(self._terms.deadline_s),
         )
 
     async def _attempt(self, question: Question) -> Reply:
@@ -271,6 +284,8 @@ class Branch:
         """The reply is on disk: now somebody may see it."""
         if ending.news is News.GOOD:
             self.underway.notify_answer()
+            if self._hours is not None:
+                self._hours.notify_answer()
             self.answered_sent_at = max(self.answered_sent_at, question.sent_at)
         if ending.reading is not None and ending.raw is not None:
             self._standing.notify_answer()
@@ -290,6 +305,8 @@ class Branch:
         if ending.verdict is None:
             raise AssertionError("unreachable")
         question.failed_with = ending.verdict
+        if self._hours is not None:
+            self._hours.notify_failure(ending.verdict)
         raise Setback(ending.verdict, in_outage=self.crowd.paused)
 
     # -- what one failure means for everybody
@@ -300,9 +317,8 @@ class Branch:
         error = self._standing.notify_failure(verdict, now=now)
         if error is not None:
             self.underway.stop(error)
-        elif self._standing.notice_wait(verdict, now=now):
-            wait = timedelta(seconds=math.ceil(verdict.delay_s or 0.0))
-            self._emit(Noted(f"{self.name} lets us wait for {wait} ({verdict.message})"))
+        elif self._hours is not None and self._standing.notice_wait(verdict, now=now):
+            self._hours.note_wait(verdict.delay_s or 0.0, verdict.message)
         elif self._standing.notice_doubt():
             self._emit(Noted(f"no answer yet from {self.name}: {verdict.message}; trying again"))
         is_of_requests = verdict.kind is Kind.CONFIG and not verdict.everywhere

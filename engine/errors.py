@@ -10,6 +10,7 @@ SmeltError
 ├── ProviderRefused         the provider refuses everything we send    exit code 4
 │   ├── AuthenticationRefused
 │   ├── QuotaExhausted
+│   ├── LimitReached         an allowance, of a day say, that comes back only after long
 │   ├── ConfigurationRefused
 │   └── EndpointUnreachable  nothing answers there, or nothing but errors
 ├── Interrupted             somebody asked for an orderly end      exit code 130
@@ -43,6 +44,7 @@ __all__ = [
     "EndpointUnreachable",
     "Interrupted",
     "JournalUnusable",
+    "LimitReached",
     "MissingExtra",
     "ProviderRefused",
     "ProviderUnavailable",
@@ -112,6 +114,10 @@ class AuthenticationRefused(ProviderRefused):
 
 class QuotaExhausted(ProviderRefused):
     """The account has no credit left or has met its own spending limit."""
+
+
+class LimitReached(ProviderRefused):
+    """Nobody is let in for longer than a request may wait, as when a limit a day is used up; later it is again."""
 
 
 class ConfigurationRefused(ProviderRefused):

@@ -18,6 +18,7 @@ from engine.errors import (
     ConfigurationRefused,
     DeadlineExceeded,
     EndpointUnreachable,
+    LimitReached,
     ProviderUnavailable,
     QuotaExhausted,
     SmeltError,
@@ -27,6 +28,7 @@ from engine.fallback import PATIENCE_S, Choice, Fallback, Hush, Standing
 from engine.messages import Reply, Request
 from engine.providers import Capabilities
 from engine.providers.choice import common
+from engine.shut import longest_wait_s
 
 __all__ = ["Relay"]
 
@@ -37,6 +39,7 @@ WHY: Final[Mapping[type[SmeltError], str]] = {
     AuthenticationRefused: "lets us in no more",
     ConfigurationRefused: "cannot be asked so",
     EndpointUnreachable: "cannot be reached",
+    LimitReached: "lets nobody in any more",
 }
 
 
@@ -58,6 +61,7 @@ class Relay:
         self._begin()
         for i, branch in enumerate(self.branches):
             branch.on_failure = partial(self._on_failure, i)
+            branch.is_last = partial(self._is_last, i)
 
     def __repr__(self) -> str:
         return f"<Relay {' then '.join(branch.name for branch in self.branches)} {self._fallback!r}>"
@@ -211,6 +215,12 @@ class Relay:
         """Whether nothing gets through, as far as is known: its breaker is open, it is silent, or wants us later."""
         is_shut = self.branches[model].crowd.paused or self._is_silent[model]
         return is_shut or self._terms.clock.monotonic() < self._shut_until[model]
+
+    def _is_last(self, model: int) -> bool:
+        """Whether nobody else lets anybody in sooner than a request may wait."""
+        soon = self._terms.clock.monotonic() + longest_wait_s(self._terms.deadline_s)
+        others = (i for i in range(len(self.branches)) if i != model)
+        return all(self._fallback[i] is Standing.GONE or self._shut_until[i] > soon for i in others)
 
     def _notify_refused(self, model: int, refusal: SmeltError) -> None:
         if self._fallback[model] is Standing.GONE:

@@ -18,7 +18,7 @@ from engine.verdict import CHANCE, Kind, Verdict
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = ["TRIES", "Setback", "Standing", "persist", "wait_s"]
+__all__ = ["LONG_WAIT_S", "LOOK_AGAIN_S", "TRIES", "Setback", "Standing", "persist", "wait_s"]
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ UNREACHED_S = 3.0
 SILENT_S = 60.0
 
 LONG_WAIT_S = 60.0  # above what limits a minute ask for: a limit a day may ask for hours, and nothing moves meanwhile
+LOOK_AGAIN_S = 30.0  # whether such a wait holds for everybody
 
 
 class Setback(Exception):
@@ -49,15 +50,18 @@ class Setback(Exception):
         self.is_chance = verdict.kind in CHANCE and not in_outage and not verdict.unreached
 
 
-def wait_s(verdict: Verdict, *, failures: int, chance: Random) -> float:
+def wait_s(verdict: Verdict, *, failures: int, chance: Random, longest_s: float = math.inf) -> float:
     """How long to wait after so many failures in all; never less than the provider asked for.
 
-    The wait doubles, with half of it left to chance so that many do not return at once.
+    Where it asked for more than `longest_s`, the next try finds out whether that holds for everybody. The wait doubles,
+    with half of it left to chance so that many do not return at once.
     """
     backoff = min(LONGEST_S, SHORTEST_S * 2.0 ** min(failures - 1, 30))
-    if verdict.delay_s is None:
-        return backoff * chance.uniform(0.5, 1.0)
-    return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s) * chance.uniform(0.5, 1.0)
+    if verdict.delay_s is not None and verdict.delay_s > longest_s:
+        backoff = LOOK_AGAIN_S
+    elif verdict.delay_s is not None:
+        return verdict.delay_s + min(backoff, 0.1 * verdict.delay_s) * chance.uniform(0.5, 1.0)
+    return backoff * chance.uniform(0.5, 1.0)
 
 
 class Standing:
@@ -143,12 +147,13 @@ async def persist(
     clock: Clock,
     chance: Random,
     notify: Callable[[Verdict, float | None], None],
+    longest_s: float = math.inf,
 ) -> T:
     """After a first attempt has failed, call `attempt` until it returns, as long as the verdicts deserve it.
 
     Nothing is held while waiting. Raises the verdict's error when it cannot be retried, when chance has failed too
     often, or when the wait would end after the `deadline` (on the clock). `notify` is told each verdict and the wait
-    that follows it, None when nothing does.
+    that follows it, None when nothing does. A wait of more than `longest_s` that we are asked for is not kept to.
     """
     from tenacity import AsyncRetrying, retry_if_exception_type
 
@@ -168,7 +173,7 @@ async def persist(
             raise
 
     def wait(state: RetryCallState) -> float:
-        return wait_s(last.verdict, failures=state.attempt_number, chance=chance)
+        return wait_s(last.verdict, failures=state.attempt_number, chance=chance, longest_s=longest_s)
 
     def stop(state: RetryCallState) -> bool:
         nonlocal failures_by_chance

@@ -28,8 +28,8 @@ class Underway:
 
     Who stands in line is not given up because the line is long, but because it does not move: when nothing was
     answered for `patience_s` seconds. What it is known to wait for does not count, for a day at most: a limit, or a
-    wait that the provider asked for (`held_until`). Who was sent is given up at the question's own deadline. Once it
-    was stopped, nothing more is sent at all.
+    wait that the provider asked for (`held_until`). Who was sent is given up at the question's own deadline, not
+    before `spare_until`. Once it was stopped, nothing more is sent at all.
     """
 
     def __init__(self, *, patience_s: float, clock: Clock) -> None:
@@ -39,6 +39,7 @@ class Underway:
         self._clock = clock
         self._answered_at = -math.inf
         self._watch: asyncio.TimerHandle | None = None  # one for all: a timer each would be most of their cost
+        self._spared_until = -math.inf
         self._refusal: SmeltError | None = None
         self._is_suspended = False  # the refusal may be taken back
         self._is_closing = False
@@ -124,7 +125,11 @@ class Underway:
 
     def deadline_of(self, question: Question) -> float:
         """Until when it may be tried again."""
-        return question.deadline if self._refusal is None else -math.inf
+        return max(question.deadline, self._spared_until) if self._refusal is None else -math.inf
+
+    def spare_until(self, moment: float) -> None:
+        """Nobody is given up before who was sent: it is not for them that they wait."""
+        self._spared_until = max(self._spared_until, moment)
 
     def notify_closing(self) -> None:
         """Nothing more is sent, and soon `aclose` gives up even those who are out at the provider."""
@@ -173,7 +178,7 @@ class Underway:
 
     def _due(self, question: Question, held_until: float) -> float:
         if question.attempts:
-            return question.deadline
+            return max(question.deadline, self._spared_until)
         moved_at = max(question.asked_at, self._answered_at)
         return max(moved_at, min(held_until, moved_at + LONGEST_HOLD_S)) + self._patience_s
 

@@ -27,6 +27,7 @@ ENGINE_FLOORS = (
     ("statistics",),
     ("attempt",),
     ("underway", "hedging", "batches"),
+    ("shut",),
     ("branch",),
     ("relay",),
     ("routes",),

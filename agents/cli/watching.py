@@ -23,7 +23,7 @@ from agents.run_folder import Reread, RunFolder
 from agents.stages import Ended
 from engine import Engine
 from engine.dashboard import Dashboard
-from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
+from engine.errors import BudgetReached, Interrupted, LimitReached, ProviderRefused, SmeltError
 from engine.events import Events
 
 __all__ = ["watched_run"]
@@ -100,4 +100,6 @@ def _way_on(error: SmeltError, folder: RunFolder) -> str:
         return f"; {error.outlook.told()} To go on: {resume} --budget {error.outlook.budget}"
     if isinstance(error, BudgetReached):
         return f"; to go on with more: {resume} --budget USD"
+    if isinstance(error, LimitReached):
+        return f"; to go on then: {resume}"
     return f"; to go on: {resume}" if isinstance(error, Interrupted) else f"; when that is mended: {resume}"

@@ -122,6 +122,17 @@ class Pace:
         requests = self._buckets.get(REQUESTS)
         return ready if requests is None else max(ready, self._window_opens_at(requests, now))
 
+    def shut_until(self, demand: Demand, *, now: float) -> float:
+        """Until when the provider lets nobody in by its own word: a wait that it asked for, or a day that is used up.
+
+        What the user has told is no word of the provider's.
+        """
+        until = self._held_until
+        for i, bucket in self._buckets.items():
+            if bucket.is_daily and not bucket.told:
+                until = max(until, bucket.ready_at(_cost(i, demand), now=now))
+        return until
+
     def _window_opens_at(self, requests: Bucket, now: float) -> float:
         count, seconds = requests.window(now)
         if not 1 < count <= len(self._sent):
