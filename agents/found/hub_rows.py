@@ -6,15 +6,17 @@ import logging
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from agents.sources import Found
-from engine.errors import MissingExtra, UserError
+from engine.errors import MissingExtra, SmeltError, UserError
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
 
-__all__ = ["judges", "part_of", "spaced", "stream", "training_split"]
+__all__ = ["heard", "judges", "part_of", "spaced", "stream", "training_split"]
 
 JUDGING = frozenset(
     (
@@ -25,6 +27,10 @@ JUDGING = frozenset(
 """Words in the names of splits and files that students are judged by, here and elsewhere."""
 
 BLOCK = 256 << 10  # bytes read beyond what is needed
+
+SILENCE_S = 60.0
+
+READS = 3  # of a piece that breaks off, before the data set is given up
 
 _WORDS = re.compile(r"[^a-z]+")
 
@@ -46,16 +52,49 @@ def stream(name: str, *, most: int, configs: Sequence[str] = (), language: str =
     """At most so many rows, classes by their names, numbered as they are read; little more is fetched than that.
 
     They come from several places of a data set where that is cheap, because many are sorted by label.
-    Raises UserError when the data set is gone, behind a gate, or breaks off.
+    Raises UserError when the data set is gone, behind a gate, breaks off, or nothing is heard of it for too long.
     """
+    return heard(_rows(name, most=most, configs=configs, language=language), name=name)
+
+
+def heard(rows: Iterator[Found], *, name: str, seconds: float = SILENCE_S) -> Iterator[Found]:
+    """The rows, as long as there is one every so many seconds. Raises UserError where nothing comes for longer."""
+    read: SimpleQueue[Found | SmeltError | None] = SimpleQueue()
+
+    def go_through() -> None:
+        try:
+            for row in rows:
+                read.put(row)
+        except SmeltError as error:  # raised again below, where somebody waits
+            read.put(error)
+        finally:
+            read.put(None)
+
+    # The packages wait and ask again for many minutes, and cannot be told to stop: they are left alone then.
+    Thread(target=go_through, daemon=True).start()
+    while True:
+        try:
+            got = read.get(timeout=seconds)
+        except Empty:
+            raise UserError(f"{name}: nothing was heard of the hub for {seconds:.0f} s") from None
+        if got is None:
+            return
+        if isinstance(got, SmeltError):
+            raise got
+        yield got
+
+
+def _rows(name: str, *, most: int, configs: Sequence[str], language: str) -> Iterator[Found]:
     try:
-        from datasets import get_dataset_config_names, get_dataset_split_names, load_dataset
+        from datasets import config, get_dataset_config_names, get_dataset_split_names, load_dataset
     except ImportError as error:
         raise MissingExtra("train", needed_for=f"the data set {name}") from error
+    # They are twenty, five seconds apart or a minute: no word would be heard for so long.
+    config.STREAMING_READ_MAX_RETRIES = config.STREAMING_OPEN_MAX_RETRIES = READS
     for noisy in (
         "datasets",
         "huggingface_hub",
-    ):  # they tell of every attempt and every bad line; one line of ours does
+    ):  # they tell of every attempt and bad line, which one line of ours does
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     try:
         part = part_of(configs or get_dataset_config_names(name), language)

@@ -7,16 +7,18 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from agents.found.hub_rows import PIECES, part_of, spaced, stream, training_split
+from agents.found.hub_rows import PIECES, heard, part_of, spaced, stream, training_split
 from agents.found.read import Reader, any_row
 from agents.found.records import FoundRow, Sample
+from agents.sources import Found
 from engine.errors import UserError
 from engine.fakes.hub import FakeHub, Mishap
 from engine.retrieval import Column, DatasetCard
@@ -219,6 +221,21 @@ def test_splits_that_judge_are_not_learnt_from() -> None:
     assert training_split(["dev", "auxiliary_train", "test"]) == "auxiliary_train"
     with pytest.raises(UserError, match="no split to learn from"):
         training_split(["test", "validation_matched", "devtest", "hard-test", "dev2", "testmini"])
+
+
+def test_a_hub_that_falls_silent_ends_a_data_set_and_not_the_run() -> None:
+    answered = Event()
+
+    def rows() -> Iterator[Found]:
+        yield Found("a/b", 1, {"text": "one"})
+        answered.wait()
+
+    reading = heard(rows(), name="a/b", seconds=0.05)
+
+    assert next(reading).line == 1
+    with pytest.raises(UserError, match="a/b: nothing was heard of the hub"):
+        next(reading)
+    answered.set()
 
 
 @pytest.mark.slow
