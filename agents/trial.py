@@ -36,6 +36,7 @@ from engine.errors import UserError
 from engine.evaluation import Score, score
 from engine.events import Events, Noted, StageProgressed
 from engine.retrieval import ModelCard
+from engine.text import clean
 from engine.training import Progress, Row, Student, load_packages, train
 
 __all__ = ["TRIAL_SHARE", "Tried", "candidates_for", "trial_table", "tried", "try_students"]
@@ -224,9 +225,8 @@ def _progressed(candidate: Candidate, progress: Progress) -> StageProgressed:
 
 
 def _in_a_line(error: Exception) -> str:
-    said = " ".join(str(error).split())
-    told = said if isinstance(error, UserError) else f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return told if len(told) <= LONGEST_PROBLEM else f"{told[:LONGEST_PROBLEM]} ..."
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return clean(f"{kind}{error}", LONGEST_PROBLEM).removesuffix(":")
 
 
 def _told(done: Round, *, number: int, standing: Sequence[Candidate]) -> str:

@@ -124,7 +124,8 @@ def test_the_seed_names_the_slices_and_nothing_else_does() -> None:
         pytest.param(UserError("'b' cannot be loaded"), "b is out: 'b' cannot be loaded;", id="not to be loaded"),
         pytest.param(RuntimeError("bad\n shape"), "b is out: RuntimeError: bad shape;", id="whatever else breaks"),
         pytest.param(MemoryError(), "b is out: MemoryError;", id="memory"),
-        pytest.param(RuntimeError("x" * 10_000), f"b is out: RuntimeError: {'x' * 186} ...;", id="a page of it"),
+        pytest.param(RuntimeError("x" * 10_000), f"b is out: RuntimeError: {'x' * 185}…;", id="a page of it"),
+        pytest.param(RuntimeError("\x1b[2Jgone"), "b is out: RuntimeError: [2Jgone;", id="what steers a terminal"),
     ],
 )
 def test_who_cannot_be_trained_is_out_with_a_line_and_the_others_go_on(error: Exception, told: str) -> None:
