@@ -21,4 +21,5 @@ def fetch_model(model: str, *, endpoint: str | None = None, cache: Path | None =
     try:
         snapshot_download(model, endpoint=endpoint, cache_dir=cache, allow_patterns=list(FETCHED))
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise UserError(f"{model!r} cannot be fetched from the hub ({type(error).__name__})") from error
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise UserError(f"{model!r} cannot be fetched from the hub ({why})") from error

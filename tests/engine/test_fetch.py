@@ -56,3 +56,10 @@ def test_a_model_that_cannot_be_had_is_one_line(model: str, hub: FakeHub, tmp_pa
 
     assert "\n" not in str(raised.value)
     assert model_place(model, cache=tmp_path, online=lambda: False) is None
+
+
+def test_what_this_machine_lacks_is_said(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("in the way")
+
+    with pytest.raises(UserError, match=r"\((Not a directory|File exists)\)"):
+        asyncio.run(fetched("org/m", tmp_path / "cache", FakeHub(files=FILES)))
