@@ -274,7 +274,7 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - refused in words, or a bug of ours: paid for, so kept, then raised
             return Ending(bound, True, News.GOOD, raw=raw, answers=True, error=error)
         allowed = request.n * request.max_tokens
-        if reading.usage is None and (why := unheeded(self.provider, raw, allowed=allowed, texts=reading.texts)):
+        if why := unheeded(self.provider, raw, allowed=allowed, texts=reading.texts):
             return failed(bound, Verdict(kind=Kind.CONFIG, message=why, everywhere=True), raw=raw)
         cost = bound if reading.usage is None else self.price.cost(reading.usage)
         # A usage beyond what can be true (bytes in, max_tokens out) is a fault, and no fault may spend the budget.

@@ -207,7 +207,7 @@ def unheeded(provider: Provider, raw: RawReply, *, allowed: int, texts: Sequence
     """Why nobody can tell what an answer costs at most: this one is far longer than it was `allowed` to be, in tokens.
 
     Only said of a dialect that names a field of its own for that. Servers count a few tokens otherwise than they cut,
-    and some do not tell: then its `texts` speak.
+    and what some tell is none, or not true: so its `texts` are asked, too.
     """
     profile = getattr(provider, "profile", None)
     if not isinstance(profile, Profile) or profile.output_cap in SURE_CAPS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -185,6 +186,22 @@ def test_where_no_usage_is_told_a_text_that_cannot_be_so_short_tells() -> None:
     assert told is not None
     assert "took at least 200 tokens for an answer that was allowed 100: it does not heed 'max_new'" in told
     assert unheeded(Talker("max_tokens", takes=1), raw, allowed=ALLOWED, texts=[fits, fits]) is None
+
+
+def test_a_small_usage_beside_a_text_that_is_far_longer_is_not_believed() -> None:
+    """It tells of 20 tokens, and gives 40,000 letters where 100 tokens were allowed."""
+
+    class Liar(Talker):
+        async def send(self, request: Request, *, timeout_s: float) -> RawReply:
+            raw = await super().send(request, timeout_s=timeout_s)
+            return replace(raw, body=raw.body.replace(b"yes", b"x" * 40_000))
+
+    async def main() -> None:
+        async with Engine(Liar("max_new", takes=20), budget=Budget(usd=5), price=Price(input=1, output=2)) as engine:
+            with pytest.raises(ConfigurationRefused, match=r"at least 156 tokens .* it does not heed 'max_new'"):
+                await engine.ask(Request.user("Is it?", max_tokens=ALLOWED))
+
+    virtual_time.run(main())
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"usage": 7}', b'{"usage": {"completion_tokens": true}}'])
