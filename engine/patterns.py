@@ -5,8 +5,8 @@ hundred letters. What a pattern means is what `re` says; it is `regex` that look
 were in vain, and gives up over the others.
 
 What is not the same: to `regex` a mark upon a letter is part of a word (`\\w`), and ² is none; U+001C to U+001F are no
-blanks (`\\s`). What is not bounded: thousands of optional letters before as many others (`a?a?... aaa...`); it looks at
-its clock too rarely there.
+blanks (`\\s`). Patterns over which it forgets its clock are refused unseen: of very many
+parts (`a?a?a?...`, a thousand times), and of one long text without a choice in it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ LONGEST_S: Final = 0.5
 
 LARGEST: Final = 100_000
 """Characters that a pattern comes to with each repeat written out as often as it must occur: so `regex` holds it."""
+
+MOST_PARTS: Final = 1_000
+"""Groups and repeats in a pattern: with two thousand optional letters a look takes thrice the time that it may."""
+
+LONGEST_RUN: Final = 300
+"""Characters in a row with nothing else between them: before it looks for 4,000 such, `regex` thinks for minutes."""
 
 _SHOWN: Final = 80  # characters of a pattern or a text within a message
 
@@ -76,11 +82,48 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
         with warnings.catch_warnings():  # of what `[a--b]` may mean to `re` one day: for who writes code, not patterns
             warnings.simplefilter("ignore", FutureWarning)
             re.compile(pattern)
-        if _size(pattern) > LARGEST:
-            raise UserError(f"the pattern {_short(pattern)} repeats more than can be looked for: ask for less of it")
+        _check_size(pattern)
         return regex.compile(_as_meant(pattern), regex.VERSION0)
     except (re.error, regex.error, RecursionError, OverflowError, ValueError) as error:
         raise UserError(f"{_short(pattern)} is no regular expression: {error}") from None
+
+
+def _check_size(pattern: str) -> None:
+    if _size(pattern) > LARGEST:
+        raise UserError(f"the pattern {_short(pattern)} repeats more than can be looked for: ask for less of it")
+    tokens = _tokens(pattern)
+    if sum(token[0] in "(?*+" or _is_repeat(token) for token in tokens) > MOST_PARTS:
+        raise UserError(f"the pattern {_short(pattern)} has more than {MOST_PARTS:,} groups and repeats: use fewer")
+    if _longest_run(tokens) > LONGEST_RUN:
+        raise UserError(
+            f"the pattern {_short(pattern)} has more than {LONGEST_RUN} characters in a row: say less of them, or .*"
+        )
+
+
+def _tokens(pattern: str) -> list[str]:
+    """What it consists of, without the question mark that begins a group of another kind."""
+    found, before = [], ""
+    for token in (each[0] for each in _TOKEN.finditer(pattern)):
+        if (before, token) != ("(", "?"):
+            found.append(token)
+        before = token
+    return found
+
+
+def _longest_run(tokens: list[str]) -> int:
+    """How many characters in a row; brackets do not part them, nor do they count."""
+    longest = run = 0
+    for token in tokens:
+        if token[0] in "|.^$?*+" or _is_repeat(token):
+            run = 0
+        elif token not in {"(", ")"}:
+            run += 1
+            longest = max(longest, run)
+    return longest
+
+
+def _is_repeat(token: str) -> bool:
+    return token[0] == "{" and len(token) > 1
 
 
 def _as_meant(pattern: str) -> str:

@@ -65,6 +65,18 @@ def test_what_keeps_re_busy_for_years_is_answered_at_once(pattern: str) -> None:
     assert not occurs(pattern, "a" * 200 + "!")
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("|".join(f"label {i:05}" for i in range(3000)), id="thousands of labels"),
+        pytest.param(" ".join(["[a-z]+"] * 900), id="hundreds of words"),
+        pytest.param("a" * 300, id="a long text"),
+    ],
+)
+def test_what_is_long_for_a_reason_is_looked_for(pattern: str) -> None:
+    assert matches(pattern, "label 02999" if "|" in pattern else "a" * 300) == ("+" not in pattern)
+
+
 @pytest.mark.parametrize("pattern", ["[b||-]", "[[a-]", "[-&&b]"])
 def test_a_set_that_may_mean_more_one_day_warns_nobody(pattern: str) -> None:
     assert matches(pattern, "-")
@@ -86,6 +98,10 @@ def test_what_takes_too_long_is_said_in_a_line() -> None:
         pytest.param("(" * 5000 + ")" * 5000, "no regular expression", id="too deep"),
         pytest.param("((a{1000}){1000}){1000}", "repeats more than can be looked for", id="repeats of repeats"),
         pytest.param("(?:ab?c){60000}", "repeats more than can be looked for", id="many repeats"),
+        pytest.param("a?" * 4000 + "a" * 4000, "more than 1,000 groups and repeats", id="many that may be absent"),
+        pytest.param("(?:a|)" * 1001, "more than 1,000 groups and repeats", id="many groups"),
+        pytest.param("xy" * 2000, "more than 300 characters in a row", id="one long text"),
+        pytest.param("(?:[x]y)" * 150, "more than 300 characters in a row", id="the same in pieces"),
     ],
 )
 def test_what_cannot_be_looked_for_is_refused_in_a_line(pattern: str, why: str) -> None:
