@@ -45,7 +45,9 @@ UPLOADED, CREATING, CREATED = "uploaded", "creating", "created"
 
 QUEUE_FULL: Final = frozenset({"token_limit_exceeded"})
 
-MOST_FAILURES: Final = 6  # of beginning what surely did not happen, and of fetching results that are not whole
+MOST_FAILURES: Final = (
+    6  # of beginning what surely did not happen, of fetching results that are not whole, and of looking
+)
 
 NEVER_CREATED: Final = Verdict(kind=Kind.TRANSIENT, message="the batch was never created", billed=False, delay_s=0.0)
 UNSAID: Final = Verdict(kind=Kind.PROTOCOL, message="the batch has ended without a word on this request", delay_s=0.0)

@@ -12,6 +12,7 @@ from engine.attempt import Attempts, Ending, failed
 from engine.batches.course import (
     CREATED,
     CREATING,
+    MOST_FAILURES,
     NEVER_CREATED,
     UPLOADED,
     Step,
@@ -206,7 +207,7 @@ class Voyages:
                 return
         elif failure.is_missing and step in (Step.LOOK, Step.FETCH):
             lost = self._lost(shipment, failure)
-            if not should_fetch_again(lost, failures=shipment.failures - 1):  # this one apart
+            if lost is not None and not should_fetch_again(lost, failures=shipment.failures - 1):  # this one apart
                 await self._give_back(shipment, lambda _: lost)
                 return
         elif not begins and not verdict.may_retry:
@@ -216,11 +217,12 @@ class Voyages:
             self.note(f"no answer about a batch: {verdict.message}; trying again")
         await self._clock.sleep(self._timing.until_retry_s(shipment.failures, verdict))
 
-    def _lost(self, shipment: Shipment, failure: CallFailed) -> Verdict:
+    def _lost(self, shipment: Shipment, failure: CallFailed) -> Verdict | None:
+        """What it means for its lines that it is not there; None while another look may find it."""
         look, age_s = shipment.progress.look, self._clock.time() - shipment.since
         has_ended = look is not None and look.state == "ended"
         verdict = gone(age_s=age_s, kept_s=self._timing.kept_s, has_ended=has_ended)
-        if verdict is None:
+        if verdict is None and shipment.failures > MOST_FAILURES:
             raise ConfigurationRefused(
                 f"batch {shipment.progress.batch} is not there ({failure}); use the key of the account that made it"
             )

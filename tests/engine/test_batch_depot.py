@@ -170,7 +170,7 @@ def test_a_key_that_fails_later_stops_everything_and_leaves_the_batch_out() -> N
 
 
 def test_a_batch_that_is_not_there_means_a_wrong_account_and_is_not_paid_anew() -> None:
-    books = Books(meets={"look": [NOT_THERE]})
+    books = Books(meets={"look": [NOT_THERE] * (MOST_FAILURES + 1)})
 
     async def main() -> None:
         async with post(books) as there:

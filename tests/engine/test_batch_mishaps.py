@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from engine import AuthenticationRefused, Budget, Engine, Outcome, Price, QuotaExhausted, Request
+from engine import AuthenticationRefused, Budget, ConfigurationRefused, Engine, Outcome, Price, QuotaExhausted, Request
 from engine.batches import Timing
+from engine.batches.course import MOST_FAILURES
 from engine.errors import SmeltError
 from engine.fakes.behaviour import Behaviour
 from engine.fakes.rules import Rule, When
@@ -104,9 +105,31 @@ def test_a_step_that_fails_by_chance_is_taken_again_and_nothing_is_paid_twice(
     check_survived(dialect, step, ["500-server", "html"], tmp_path)
 
 
+@pytest.mark.parametrize("step", ["look", "fetch"])
 @pytest.mark.parametrize("dialect", STEPS)
-def test_results_that_are_not_there_at_once_are_not_paid_twice(dialect: str, tmp_path: Path) -> None:
-    check_survived(dialect, "fetch", ["404-model"], tmp_path)
+def test_a_batch_or_results_that_are_not_there_at_once_are_not_paid_twice(
+    dialect: str, step: str, tmp_path: Path
+) -> None:
+    check_survived(dialect, step, ["404-model", "404-model"], tmp_path)
+
+
+@pytest.mark.parametrize("dialect", STEPS)
+def test_a_batch_that_is_never_there_ends_the_run_after_a_few_looks_and_is_found_again(
+    dialect: str, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with FakeProvider(EchoWorld(), rules=[Rule("404-model", STEPS[dialect]["look"])]) as fake:
+            async with opened(fake, dialect, tmp_path) as engine:
+                outcomes = await asked(engine)
+            assert {type(outcome.error) for outcome in outcomes} == {ConfigurationRefused}
+            assert "use the key of the account that made it" in str(outcomes[0].error)
+            assert sum(entry.fault == "404-model" for entry in fake.audit.entries) == MOST_FAILURES + 1
+            fake.behave(Behaviour())
+            async with opened(fake, dialect, tmp_path) as engine:
+                assert all(outcome.reply is not None for outcome in await asked(engine))
+            assert len(fake.jobs.jobs) == 1
+
+    asyncio.run(main())
 
 
 @pytest.mark.slow
