@@ -13,7 +13,7 @@ from engine.throttle.limits import MINUTE_S
 __all__ = ["ROUNDED_S", "Windows"]
 
 ROUNDED_S: Final = 1.0  # most services round waits up to whole seconds
-LEAST_S, LONGEST_S = 1.0, 15.0
+LEAST_S, LONGEST_S = 1.0, 31.0  # of a minute more than that is left soon after one end has passed
 SOONER: Final = 2.0  # times
 
 

@@ -526,12 +526,13 @@ def windowed(pace: Pace, *, limit: int, window_s: int, seconds: float, begin: fl
     return let_in, refused
 
 
-@pytest.mark.parametrize("window_s", [5, 10])
+@pytest.mark.parametrize("window_s", [5, 10, 20, 30])
 def test_a_window_of_some_seconds_is_found_from_what_is_left_of_it_and_kept_to(window_s: int) -> None:
     pace = Pace()
-    windowed(pace, limit=60, window_s=window_s, seconds=30.0)
+    begin = max(30.0, 4.0 * window_s)
+    windowed(pace, limit=60, window_s=window_s, seconds=begin)
 
-    let_in, refused = windowed(pace, limit=60, window_s=window_s, begin=30.0, seconds=60.0)
+    let_in, refused = windowed(pace, limit=60, window_s=window_s, begin=begin, seconds=60.0)
 
     assert refused == 0
     assert let_in >= 0.95 * 60 * 60 / window_s
