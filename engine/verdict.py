@@ -335,8 +335,8 @@ def _default_message(raw: RawReply) -> str:
 
 # Keys as providers make and echo them: a known beginning, or anything long right after a telling word.
 KEYS = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|hf|r8|key)[-_][\w*.…-]{4,}|\bAIza[\w-]{8,}"
-    r"|(?i:bearer|api[ _-]?key(?: provided)?:?)\s+[\w*.…-]{8,}"
+    r"\b(?:sk|pk|rk|gsk|xai|hf|r8|key)[-_][\w*.…/+=-]{4,}|\bAIza[\w-]{8,}"
+    r"|(?i:bearer|api[ _-]?key(?: provided)?:?)\s+[\w*.…/+=-]{8,}"
 )
 LONGEST_MESSAGE = 300
 

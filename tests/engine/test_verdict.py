@@ -108,6 +108,14 @@ def test_no_key_is_repeated(key: str) -> None:
         assert key not in classify(reply).message  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("key", ["sk-***8/+x", "sk-proj-ab/cd+ef==", "sk-ab...yz/0+="])
+def test_of_a_key_that_is_masked_nothing_is_left(key: str) -> None:
+    verdict = classify(raw(401, openai("invalid_api_key", message=f"Incorrect API key provided: {key}")))
+
+    assert verdict is not None
+    assert verdict.message == "401: Incorrect [key]"
+
+
 def test_messages_are_one_short_line() -> None:
     message = classify(raw(400, openai(None, message="\x1b[2J" + "long\n" * 200))).message  # type: ignore[union-attr]
 
