@@ -36,6 +36,7 @@ _OF_HTML: Final = re.compile(r"&#?[0-9A-Za-z]{1,40};?")
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _JSON_ESCAPE: Final = re.compile(r"\\+u([0-9a-fA-F]{4})")
 _UNSEEN: Final = re.compile(r"\\+[bfnrt]?|[^!-~]")  # also what JSON writes for it
+_SIGNS_OF_ANSWERS: Final = (b'"choices"', b'"content"')  # one of them stands in whatever can be read as one
 _BACKSLASHES: Final = rb"\\{1,8}"  # JSON three times over; without an end, a reply of nothing else would take hours
 
 
@@ -46,7 +47,8 @@ class Secrecy:
     either case, and inside of any base64. A key of under 12 characters is left in successful replies,
     one of under 4 in all. A longer one is found in errors in disguise, too: with blanks, colours or what cannot be seen
     inside, which showing it would leave out, as HTML writes it, in wide letters, and in hexadecimal digits. An error is
-    one whatever its status; of one of more than 64 KiB long texts are left out, and all of it if that does not help.
+    one whatever its status, and what is no answer is looked through as one; of one of more than 64 KiB long texts are
+    left out, and all of it if that does not help.
     """
 
     def __init__(self, key: str | None) -> None:
@@ -69,7 +71,7 @@ class Secrecy:
             return raw
         headers = self._without_key(raw.headers)
         body = self._pattern.sub(SHOWN, raw.body) if self._may_be_in(raw.body) else raw.body
-        if is_error and self._length >= SHORTEST_IN_ANSWERS:
+        if self._length >= SHORTEST_IN_ANSWERS and (is_error or _is_no_answer(raw.body)):
             headers, body = self._undisguised(headers), self._without_disguise(body)
         return raw if headers is raw.headers and body == raw.body else replace(raw, headers=headers, body=body)
 
@@ -125,6 +127,11 @@ def _is_error(raw: RawReply) -> bool:
         return False
     kinds = (said.get("type"), said.get("object"))  # SGLang says what it is beside the message
     return said.get("error") is not None or said.get("detail") is not None or "error" in kinds
+
+
+def _is_no_answer(body: bytes) -> bool:
+    """Whether nobody can read an answer in it, as in a line of text; if it is long, it is left as it is."""
+    return len(body) <= _LONGEST_DISGUISE and not any(sign in body for sign in _SIGNS_OF_ANSWERS)
 
 
 def _shortened(error: bytes) -> bytes:

@@ -92,9 +92,22 @@ def test_a_key_in_an_error_of_another_encoding_is_taken_out() -> None:
 
 
 def test_an_answer_is_not_looked_through_for_disguises() -> None:
-    raw = RawReply(200, {}, DISGUISES["a zero-width space"](KEY).encode(), 0.0)
+    message = {"content": DISGUISES["a zero-width space"](KEY)}
+    raw = RawReply(200, {}, json.dumps({"choices": [{"message": message}]}, ensure_ascii=False).encode(), 0.0)
 
     assert Secrecy(KEY).conceal(raw) is raw
+
+
+@pytest.mark.parametrize("body", [
+    "denied: %s", "\ufeff<html>%s</html>", '{"detail": "%s"}', '{"status": "failed", "message": "%s"}', '["%s"]', "%s",
+])  # fmt: skip
+def test_what_is_no_answer_is_looked_through_whatever_its_status(body: str) -> None:
+    said = DISGUISES["a zero-width space"](KEY)
+
+    concealed = Secrecy(KEY).conceal(RawReply(200, {}, (body % said).encode(), 0.0))
+
+    assert said.encode() not in concealed.body
+    assert b"[key]" in concealed.body
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
@@ -128,7 +141,12 @@ def test_a_page_under_200_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ['{"error": null, "text": "%s"}', '{"text": "\\"error\\": %s"}', '{"error": false, "text": "%s"}']
+    "body",
+    [
+        '{"error": null, "choices": ["%s"]}',
+        '{"choices": ["\\"error\\": %s"]}',
+        '{"error": false, "content": "%s"}',
+    ],
 )
 def test_an_answer_with_no_error_in_it_is_none(body: str) -> None:
     said = body % DISGUISES["a zero-width space"](KEY)
