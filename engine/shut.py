@@ -106,11 +106,11 @@ class OpeningHours:
         waits_s = LOOK_AGAIN_S if self._shut.is_too_long(asked_s) else asked_s
         self._underway.spare_until(now + waits_s + self._deadline_s)
         if self._shut.notify_put_off(verdict, now=now):
-            self._end(now + asked_s)
+            self._end(now + asked_s, f"has let nobody in for {_span(self._shut.longest_s)}, and wants us back after")
 
     def note_wait(self, wait_s: float, why: str) -> None:
         """Tell whoever looks on why nothing moves."""
-        self._emit(Noted(f"{self._name} lets us wait for {timedelta(seconds=math.ceil(wait_s))} ({why})"))
+        self._emit(Noted(f"{self._name} lets us wait for {_span(wait_s)} ({why})"))
 
     def _on_long_wait(self, until: float) -> None:
         """Whoever is next waits for long: perhaps for longer than is any use."""
@@ -130,11 +130,16 @@ class OpeningHours:
         if self._admission.waiting and self._shut.is_too_long(until - now + LOOK_AGAIN_S):
             self._end(until)
 
-    def _end(self, until: float) -> None:
+    def _end(self, until: float, what: str = "lets nobody in before") -> None:
         if not self._is_last():
             return
         again = datetime.fromtimestamp(self._clock.time() + until - self._clock.monotonic(), UTC)
         why = self._shut.why or f"the {self._admission.binding} are used up"
-        error = LimitReached(f"{self._name} lets nobody in before {again:%Y-%m-%d %H:%M} UTC ({why})")
+        error = LimitReached(f"{self._name} {what} {again:%Y-%m-%d %H:%M} UTC ({why})")
         self._underway.stop(error)
         self._on_failure(error, 0.0)
+
+
+def _span(seconds: float) -> timedelta:
+    """For people: in whole seconds."""
+    return timedelta(seconds=math.ceil(seconds))

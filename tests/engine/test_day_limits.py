@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -92,6 +93,7 @@ def test_rows_that_are_put_off_again_and_again_are_not_lost_either(behaviour: Be
     run = asked(behaviour, rows=220)
 
     assert set(run.ends) == {"LimitReached"}
+    assert re.search(r"lets nobody in before|has let nobody in for 0:15:00, and wants", str(run.outcomes[-1].error))
     assert run.statuses[0][200] == 220 - run.ends["LimitReached"]
     assert run.lasted_s < 7200
 
