@@ -25,11 +25,14 @@ __all__ = ["Search", "fused"]
 _VERSION: Final = "1"  # of how texts are indexed: an index of another one is not read
 _WORTH_KEEPING: Final = 2000  # fewer texts are indexed sooner than a file of them is read
 
-# Tuned on labelled queries (benchmarks/bench_retrieval.py): how little the first place is worth above the tenth, and
-# how far a query is moved towards what the first few cards of the fused order mean.
-_RANK_OFFSET: Final = 20
+# Tuned on labelled queries (benchmarks/bench_retrieval.py): how little the first place is worth above the tenth, what
+# part of a score is by meaning, how far a query is moved towards what the first few texts of the fused order mean (1:
+# they weigh as much as the query itself), and how deep either order is looked into, however few are wanted.
+_RANK_OFFSET: Final = 60
+_BY_MEANING: Final = 0.6
 _FIRST: Final = 3
-_MOVED: Final = 0.3
+_MOVED: Final = 1.0
+_DEPTH: Final = 1000
 
 Kept = TypeVar("Kept")
 
@@ -85,24 +88,27 @@ class Search:
         return nearest(self._vectors, self._encoder.of_query(query), k=k)
 
     def _one(self, query: str, *, k: int) -> list[Hit]:
-        by_words = self._index.search(query, k=k)
         if self._encoder is None or self._vectors is None:
-            return by_words
-        words = [hit.position for hit in by_words]
+            return self._index.search(query, k=k)
+        depth = max(k, _DEPTH)
+        words = [hit.position for hit in self._index.search(query, k=depth)]
         meant = self._encoder.of_query(query)
-        first = [hit.position for hit in fused(words, nearest(self._vectors, meant, k=k))[:_FIRST]]
+        first = [hit.position for hit in fused(words, nearest(self._vectors, meant, k=depth))[:_FIRST]]
         # A prompt says what is wanted in one sentence among others; the first cards say it again, and nothing else.
         if first:
             meant = meant + _MOVED * self._vectors[first].mean(axis=0)
-        return fused(words, nearest(self._vectors, meant, k=k))
+        return fused(words, nearest(self._vectors, meant, k=depth))
 
 
 def fused(by_words: Sequence[int], by_meaning: Sequence[int]) -> list[Hit]:
-    """Two orders as one, by reciprocal rank: what stands high in both comes first; of equals the lower position."""
+    """Two orders as one, by reciprocal rank: what stands high in both comes first; of equals the lower position.
+
+    Meaning counts half as much again as words.
+    """
     totals: dict[int, float] = {}
-    for order in (by_words, by_meaning):
+    for share, order in ((1 - _BY_MEANING, by_words), (_BY_MEANING, by_meaning)):
         for rank, position in enumerate(order, 1):
-            worth = 50 * (1 + _RANK_OFFSET) / (rank + _RANK_OFFSET)
+            worth = 100 * share * (1 + _RANK_OFFSET) / (rank + _RANK_OFFSET)
             totals[position] = totals.get(position, 0.0) + worth
     return [Hit(position, score) for position, score in sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))]
 

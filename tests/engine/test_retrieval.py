@@ -213,8 +213,23 @@ def test_several_queries_are_averaged() -> None:
 def test_what_stands_high_by_words_and_by_meaning_comes_first() -> None:
     hits = fused([3, 1, 2], [1, 4])
 
-    assert [hit.position for hit in hits] == [1, 3, 4, 2]
+    assert [hit.position for hit in hits] == [1, 4, 3, 2]
     assert fused([5], [5])[0].score == pytest.approx(100)
+
+
+def test_meaning_counts_half_as_much_again_as_words() -> None:
+    by_meaning, by_words = fused([0], [1])
+
+    assert (by_meaning.position, by_words.position) == (1, 0)
+    assert by_meaning.score == pytest.approx(1.5 * by_words.score)
+
+
+def test_with_an_encoder_the_best_is_the_same_however_few_are_wanted() -> None:
+    search = Search(["plum", "apple pie", "pale", "leap", "apple"], encoder=Letters())
+
+    best = search.find(["apple leap"], k=5)
+
+    assert [search.find(["apple leap"], k=k) for k in (1, 2, 3)] == [best[:k] for k in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
