@@ -251,7 +251,7 @@ def many_cards(rows: int) -> dict[str, float]:
 
 def _seconds(search: Search, query: str) -> float:
     began = time.perf_counter()
-    search.find([query], k=LOOKED_AT)
+    search.find([query], k=len(search))  # every card has its place in the tables that are shown
     return time.perf_counter() - began
 
 

@@ -93,7 +93,7 @@ class Search:
         depth = max(k, _DEPTH)
         words = [hit.position for hit in self._index.search(query, k=depth)]
         meant = self._encoder.of_query(query)
-        first = [hit.position for hit in fused(words, nearest(self._vectors, meant, k=depth))[:_FIRST]]
+        first = [hit.position for hit in fused(words[:_DEPTH], nearest(self._vectors, meant, k=_DEPTH))[:_FIRST]]
         # A prompt says what is wanted in one sentence among others; the first cards say it again, and nothing else.
         if first:
             meant = meant + _MOVED * self._vectors[first].mean(axis=0)
