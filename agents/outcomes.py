@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from agents.annealing import Happened
 from agents.annotate import Annotation
-from agents.records import RejectReason
+from agents.records import Reject, RejectReason
 from engine.batching import Appetite, Choice, Taste
 
-__all__ = ["calls_told", "happened_of", "inputs_taste", "labels_at_once", "labels_taste"]
+__all__ = ["calls_told", "happened_of", "inputs_taste", "labels_at_once", "labels_taste", "usual_reason"]
 
 LEAST_WHOLE = 0.75  # of the inputs asked for; with fewer a reply is not whole
 LABELS_AT_FIRST = 8  # inputs that share a call, until it is known how lists come back
+LONGEST_TOLD = 160  # characters of a failure, in a sentence of ours
 MOST_REPEATED = 1 / 3  # of a group's votes, asked for again because shared calls could not be used
 
 REPEATS: frozenset[RejectReason] = frozenset({"duplicate", "leak"})  # the teacher says what is there already
@@ -62,3 +64,17 @@ def calls_told(inputs: Appetite, labels: Appetite, choice: Choice, *, most: int)
     """How many items share a call by now, and why, in a sentence."""
     why = labels.why if choice.items == labels.size < most else choice.why
     return f"a request asks for {inputs.size} inputs ({inputs.why}), a call labels {choice.items} ({why})"
+
+
+def usual_reason(rejects: Iterable[Reject]) -> str:
+    """The commonest reason, the first among equals, and of failures which it was; empty where nothing was left out."""
+    details: dict[RejectReason, list[str]] = {}
+    for reject in rejects:
+        details.setdefault(reject.reason, []).append(reject.detail)
+    if not details:
+        return ""
+    reason = max(details, key=lambda each: len(details[each]))
+    if reason != "failed":
+        return reason
+    failure = " ".join(Counter(details[reason]).most_common(1)[0][0].split())
+    return f"failed, {failure[:LONGEST_TOLD]}" if failure else reason

@@ -7,17 +7,21 @@ counting the answers that rows really got, not those that were asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.records import Pair, Spec
 
-__all__ = ["Quota", "Target", "aim_of", "choose_target", "make_plan"]
+__all__ = ["Quota", "Target", "Wish", "aim_of", "choose_target", "make_plan"]
 
 LEAST_EMPTY, MOST_EMPTY = 0.1, 0.5
 # A target that the teacher cannot write inputs for would stay the most wanted for ever. It is asked for at most this
 # many times as often as its share says, so a hopeless one costs as much again as a good one and no more.
 PERSISTENCE = 2.0
+# More than is wanted of a target may be asked for up to this part of its rows: it hardly shows in the shares, and a
+# large run does not end in many requests for one or two.
+LEEWAY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,14 @@ class Quota:
 
     target: Target | None
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the next request asks for, and for how many inputs at most; None: for as many as it likes."""
+
+    target: Target | None
+    most: int | None
 
 
 def make_plan(spec: Spec, *, shares: Mapping[str, float] | None = None, balanced: bool = True) -> tuple[Quota, ...]:
@@ -82,24 +94,30 @@ def choose_target(
     asked: Mapping[Target | None, int],
     pending: Mapping[Target | None, int],
     wanted: int,
-    per_request: int,
-) -> Target | None:
+    rows_per_input: float,
+) -> Wish:
     """The target that lacks most, in shares of its quota; ties go to the first, so labels come in turn.
 
-    `outputs` counts the accepted rows by answer, `asked` all requests so far by target, and `pending` those of them
-    that are not judged yet: each is expected to fill `per_request` rows of its target.
+    `outputs` counts the accepted rows by answer, `asked` all inputs so far by target, and `pending` those of them that
+    are not judged yet: each is expected to become `rows_per_input` rows of its target. No more inputs are asked for
+    than what is still wanted of the target takes, or a twentieth of its rows if that is more.
     """
-    requests = sum(asked.values())
+    inputs = sum(asked.values())
+
+    def rows_lacking(quota: Quota) -> float:
+        return quota.share * wanted - _count(quota, outputs) - rows_per_input * pending.get(quota.target, 0)
 
     def lack(quota: Quota) -> float:
-        quota_rows = quota.share * wanted
-        return 1 - (_count(quota, outputs) + per_request * pending.get(quota.target, 0)) / quota_rows
+        return rows_lacking(quota) / (quota.share * wanted)
 
     def may_be_asked(quota: Quota) -> bool:
-        return asked.get(quota.target, 0) <= PERSISTENCE * quota.share * requests
+        return asked.get(quota.target, 0) <= PERSISTENCE * quota.share * inputs
 
     # Never empty: no target can have been asked for more than its share unless another was asked for less.
-    return max(filter(may_be_asked, quotas), key=lack).target
+    quota = max(filter(may_be_asked, quotas), key=lack)
+    if quota.target is None:
+        return Wish(None, None)
+    return Wish(quota.target, math.ceil(max(rows_lacking(quota) / rows_per_input, LEEWAY * quota.share * wanted)))
 
 
 def _count(quota: Quota, outputs: Mapping[str, int]) -> int:

@@ -19,9 +19,9 @@ from agents.filter import Candidate, judge_row, make_known, same_text
 from agents.generate import Assignment, build_request, draw_seeds, most_inputs, provenance
 from agents.groups import Brought, Group
 from agents.hard_cases import HardCases
-from agents.outcomes import calls_told, happened_of, inputs_taste, labels_at_once, labels_taste
+from agents.outcomes import calls_told, happened_of, inputs_taste, labels_at_once, labels_taste, usual_reason
 from agents.passages import LONGEST, passage_for
-from agents.plan import Target, aim_of, choose_target, make_plan
+from agents.plan import Target, Wish, aim_of, choose_target, make_plan
 from agents.records import Draft, Example, Pair, Reject, RejectReason, Spec, Vote
 from agents.rubric import refusal_of
 from agents.synthesis import LEAST_LAG, Labelling, Settings, StopReason, Synthesis
@@ -46,7 +46,7 @@ class Counted:
     """What is counted along the way."""
 
     outputs: Counter[str] = field(default_factory=Counter)  # accepted rows by answer
-    asked: Counter[Target | None] = field(default_factory=Counter)  # requests by target
+    asked: Counter[Target | None] = field(default_factory=Counter)  # inputs by target
     pending: Counter[Target | None] = field(default_factory=Counter)  # inputs asked for and not judged yet, by target
     attributes: Counter[str] = field(default_factory=Counter)  # requests by what their inputs were asked to be
     questions: Counter[bytes] = field(default_factory=Counter)  # how often a request read just so
@@ -135,25 +135,26 @@ class Steering:
     def _next_count(self) -> int:
         """How many inputs the next group asks for; 0 when none is to be started now."""
         size, start, pending = self._inputs_at_once.size, self._settings.per_request, self._counted.pending.total()
-        missing = math.ceil(self._inputs_needed() - pending)
+        missing = math.ceil((self._settings.examples - len(self._examples)) / self._rows_per_input - pending)
         # Twice as many are begun as have ended: what is under way is asked before anything was learnt from the others.
         most = min(self._settings.most_under_way, LEAST_LAG * start + sum(self._asked))
         if missing <= 0 or (pending and pending + size > most):
             return 0
         return min(size, max(start, missing))
 
-    def _inputs_needed(self) -> float:
+    @property
+    def _rows_per_input(self) -> float:
         asked, yields = self._asked[-YIELD_WINDOW:], self._yields[-YIELD_WINDOW:]
         assumed = ASSUMED_GROUPS * self._settings.per_request
-        rows_per_input = (sum(yields) + assumed) / (sum(asked) + assumed)
-        return (self._settings.examples - len(self._examples)) / rows_per_input
+        return (sum(yields) + assumed) / (sum(asked) + assumed)
 
     def _build_one(self, count: int) -> Group:
         settings, counted = self._settings, self._counted
-        target, seeds, attributes = self._next_target(), self._next_seeds(), self._next_attributes()
+        wish, seeds, attributes = self._next_wish(), self._next_seeds(), self._next_attributes()
+        target = wish.target
         assignment = Assignment(
             number=self._built,
-            count=min(count, most_inputs(seeds)),
+            count=min(count, wish.most or count, most_inputs(seeds)),
             target=target,
             seeds=seeds,
             attributes=attributes,
@@ -164,7 +165,7 @@ class Steering:
             temperature=None if settings.temperatures is None else self._heat(attributes),
         )
         self._built += 1
-        counted.asked[target] += 1
+        counted.asked[target] += assignment.inputs
         counted.pending[target] += assignment.inputs
         self._hard.notify_asked(assignment.case, inputs=assignment.inputs)
         return Group(
@@ -188,14 +189,14 @@ class Steering:
     def _heat(self, attributes: Sequence[str] = ()) -> float:
         return self._hottest if self._has_changed else self._heats.at(self._kinds(attributes))
 
-    def _next_target(self) -> Target | None:
+    def _next_wish(self) -> Wish:
         return choose_target(
             self._plan,
             outputs=self._counted.outputs,
             asked=self._counted.asked,
             pending=self._counted.pending,
             wanted=self._settings.examples,
-            per_request=1,  # what is pending is counted in inputs
+            rows_per_input=self._rows_per_input,
         )
 
     def _next_seeds(self) -> tuple[str, ...]:
@@ -390,10 +391,7 @@ class Steering:
             return "refused", f"{self._error}: {made}"
         if self._is_too_dear and not self._is_stuck:
             return "yield", f"{self._worth.why}: {made}"
-        return "nothing new", f"the last {self._settings.patience} requests brought no new row{self._mostly()}: {made}"
-
-    def _mostly(self) -> str:
-        """The usual reason of late, for the sentence that says why a run is stuck."""
         since = len(self._yields) - self._settings.patience
-        late = Counter(reject.reason for reject in self._rejects if reject.provenance.request >= since)
-        return f" (mostly: {late.most_common(1)[0][0]})" if late else ""
+        usual = usual_reason(reject for reject in self._rejects if reject.provenance.request >= since)
+        mostly = f" (mostly: {usual})" if usual else ""
+        return "nothing new", f"the last {self._settings.patience} requests brought no new row{mostly}: {made}"
