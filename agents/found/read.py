@@ -76,8 +76,12 @@ class Reader:
         return Sample(rows=drawn.in_order(), met=met, broken=broken, problem=problem)
 
     def _records(self, card: DatasetCard, *, most: int) -> Iterator[Record]:
-        if Path(card.id).is_absolute() or Path(card.id).exists():
+        if Path(card.id).is_absolute():
             return islice(read_source(card.id), MOST_LOOKED_THROUGH)
+        if Path(card.id).exists():  # the package would read that instead, and nobody has asked for it
+            raise UserError(
+                f"{card.id}: here lies something of that name; start smelt elsewhere, or name its whole path"
+            )
         return stream(card.id, most=most, configs=card.configs, language=self._language)
 
 

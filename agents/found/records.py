@@ -37,7 +37,7 @@ class Seeking:
         path = Path(dataset)
         if self.catalogue is not None and path.is_relative_to(self.catalogue):
             return path.relative_to(self.catalogue).as_posix()
-        return path.name if path.is_absolute() or path.exists() else dataset
+        return path.name if path.is_absolute() else dataset
 
     @property
     def most(self) -> int:

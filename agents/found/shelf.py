@@ -73,7 +73,8 @@ def _card_named(name: str, cards: Sequence[DatasetCard]) -> DatasetCard:
     for card in cards:
         if card.id == name or Path(card.id).name == name or Path(card.id).stem == name:
             return card
-    licence = OWN if Path(name).exists() else UNKNOWN_LICENCE
+    path = Path(name).absolute()  # what somebody has typed himself may be any path
+    name, licence = (str(path), OWN) if path.exists() else (name, UNKNOWN_LICENCE)
     return DatasetCard(
         id=name, description=name, tags=(), languages=(), licence=licence, columns=(), downloads=0, gated=False
     )

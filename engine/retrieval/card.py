@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["Card", "Column", "DatasetCard", "ModelCard"]
+__all__ = ["Card", "Column", "DatasetCard", "ModelCard", "is_hub_name"]
+
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 _LABELS = 100  # of a column; a card is found by what its labels are about
 
 
+def is_hub_name(text: str) -> bool:
+    """Whether a text could name something on the hub: "name" or "owner/name", and never a way out of a folder."""
+    return _HUB_NAME.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What is known of a model before it is fetched.
+    """What is known of a model before it is fetched. An `id` that is an absolute path is a folder on this machine.
 
     `family` says which trainer would take it ("seq2seq", "classifier", "causal", "embedding"), `bytes` is the size of
     its weights, `languages` are ISO 639 codes, "multilingual" among them when there are too many to name, `updated` is
@@ -56,7 +64,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetCard:
-    """What is known of a data set before it is fetched.
+    """What is known of a data set before it is fetched. An `id` that is an absolute path is a file on this machine.
 
     `id` is its name on the hub or the path of a file. `rows` counts all its splits, `bytes` is what would have to be
     downloaded for all of it, `configs` are the names of its parts, the usual one first, and `columns` those of that

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import BinaryIO, Generic
 import orjson
 
 from engine.errors import UserError
-from engine.retrieval.card import Card, Column, DatasetCard, ModelCard
+from engine.retrieval.card import Card, Column, DatasetCard, ModelCard, is_hub_name
 from engine.retrieval.folder import cards_in
 from engine.retrieval.store import Kind, kept_in, read_cards
 
@@ -56,7 +56,9 @@ class Catalogue(Generic[Card]):
 def load_models(path: Path | None = None) -> Catalogue[ModelCard]:
     """The model cards of a JSONL file; without a path, those built from the hub and those that come with Smelt.
 
-    A line that is no card is skipped with its reason. Raises UserError when the file cannot be read.
+    A line that is no card is skipped with its reason. An id is a name on the hub, or a path of what lies beside the
+    file or below: whoever wrote it has no say over the rest of this machine. Raises UserError when the file cannot be
+    read.
     """
     return _usual(ModelCard, "models") if path is None else _read(ModelCard, path)
 
@@ -70,7 +72,7 @@ def load_datasets(path: Path | None = None) -> Catalogue[DatasetCard]:
         return _usual(DatasetCard, "datasets")
     if not path.is_dir():
         return _read(DatasetCard, path)
-    cards, odd = cards_in(path)
+    cards, odd = cards_in(path.absolute())
     return Catalogue(cards, tuple(Skipped(0, reason, file) for file, reason in odd))
 
 
@@ -113,7 +115,7 @@ def _read(kind: type[Card], path: Path) -> Catalogue[Card]:
         with path.open("rb") as file:
             for number, line in _numbered_lines(file):
                 try:
-                    card = _card(kind, line)
+                    card = _at_home(_card(kind, line), path.absolute().parent)
                     if card.id in cards:
                         raise _NoCardError(f"the id {card.id!r} was there before")
                     cards[card.id] = card
@@ -156,6 +158,21 @@ def _card(kind: type[Card], line: bytes) -> Card:
     card = kind(**{field.name: _CHECKS[str(field.type)](row, field.name) for field in named})  # type: ignore[arg-type]
     if any(len(part.encode()) > _LONGEST_ID for part in card.id.split("/")):
         raise _NoCardError(f"'id' is longer than {_LONGEST_ID} bytes")
+    return card
+
+
+def _at_home(card: Card, folder: Path) -> Card:
+    """The card under the whole path of what it names in the folder, else as it is, if it names something on the hub."""
+    there = folder / card.id
+    try:
+        is_inside = there.resolve().is_relative_to(folder.resolve())
+        is_there = there.is_file() if isinstance(card, DatasetCard) else there.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # no path at all: a loop of links, a null byte
+        raise _NoCardError("'id' is neither a name on the hub nor a file of this catalogue") from error
+    if is_inside and (is_there or Path(card.id).is_absolute()):
+        return replace(card, id=str(there))
+    if not is_hub_name(card.id):
+        raise _NoCardError("'id' is neither a name on the hub nor a path of what lies beside this file or below")
     return card
 
 

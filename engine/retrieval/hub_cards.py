@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from engine.retrieval.card import Column, DatasetCard, ModelCard
+from engine.retrieval.card import Column, DatasetCard, ModelCard, is_hub_name
 from engine.text import clean
 
 __all__ = ["dataset_of", "described", "model_of", "weights_file"]
@@ -210,7 +210,7 @@ def _plain(tags: Iterable[str]) -> tuple[str, ...]:
 
 def _name(item: Mapping[str, Any]) -> str:
     name = _text(item.get("id"))
-    return name if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII) else ""
+    return name if is_hub_name(name) else ""
 
 
 def _text(value: object) -> str:

@@ -27,9 +27,12 @@ _HUB_TIMEOUT_S = 2.0
 def model_place(model: str, *, online: Callable[[], bool] | None = None, cache: Path | None = None) -> Place | None:
     """Where the weights of a model are, or None when they cannot be had from here.
 
-    `model` is an id on the hub or a folder. `online` and `cache` stand in for `hub_answers` and the usual cache.
+    `model` is an id on the hub or a folder, and that by its whole path: what has the name of a model where Smelt was
+    started is not that model. `online` and `cache` stand in for `hub_answers` and the usual cache.
     """
-    if _holds_weights(Path(model)) or any(_holds_weights(folder) for folder in _snapshots("models", model, cache)):
+    if Path(model).is_absolute():
+        return "machine" if _holds_weights(Path(model)) else None
+    if any(_holds_weights(folder) for folder in _snapshots("models", model, cache)):
         return "machine"
     return _hub(online)
 
@@ -37,9 +40,11 @@ def model_place(model: str, *, online: Callable[[], bool] | None = None, cache: 
 def dataset_place(dataset: str, *, online: Callable[[], bool] | None = None, cache: Path | None = None) -> Place | None:
     """Where the rows of a data set are, or None when they cannot be had from here.
 
-    `dataset` is an id on the hub or a path. `online` and `cache` stand in for `hub_answers` and the usual cache.
+    `dataset` is an id on the hub or a whole path, as for models.
     """
-    if Path(dataset).exists() or _snapshots("datasets", dataset, cache):
+    if Path(dataset).is_absolute():
+        return "machine" if Path(dataset).exists() else None
+    if _snapshots("datasets", dataset, cache):
         return "machine"
     return _hub(online)
 

@@ -274,3 +274,16 @@ def test_what_the_hub_answers_is_said_in_a_line() -> None:
         "UserError 0 owner/private: the hub has no such data set, or not for everybody",
         "UserError 0 owner/odd: the hub answers with 418",
     ]
+
+
+def test_what_has_the_name_of_a_data_set_where_smelt_was_started_is_not_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "org" / "rows").mkdir(parents=True)
+    (tmp_path / "org" / "rows" / "train.csv").write_text("secret\n1\n")
+    monkeypatch.chdir(tmp_path)
+
+    drawn = draw_rows(card("org/rows"), most=9, seed=1)
+
+    assert drawn.rows == ()
+    assert drawn.problem.startswith("org/rows: here lies something of that name")

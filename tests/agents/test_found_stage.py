@@ -131,6 +131,17 @@ def test_a_file_needs_no_record(tmp_path: Path) -> None:
     assert shelved(Configuration(catalogue=str(tmp_path), datasets=("own",), licences=("mit",)))[0] == ["own.csv"]
 
 
+def test_what_somebody_has_typed_may_be_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.csv").write_text("text,label\na,b\n", encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+    shelf = shelf_of(Configuration(datasets=("../own.csv",)), ["x"], language="en", events=Events())
+
+    assert [Path(card.id).resolve() for card in shelf.cards] == [tmp_path / "own.csv"]
+    assert Reader(seed=1).draw(shelf.cards[0], most=9).met == 1
+
+
 def test_a_file_is_called_by_its_place_in_the_catalogue_and_not_on_this_machine(tmp_path: Path) -> None:
     seeking = Seeking(wanted=1, share=1, per_dataset=1, seed=0, catalogue=tmp_path)
 

@@ -252,3 +252,49 @@ def test_a_hub_behind_a_proxy_that_is_none_does_not_answer(proxy: str, monkeypat
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
 
     assert not hub_answers.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc", "/etc/passwd", "../secret.csv", "sub/../../secret.csv", "~/x.csv", "a/b/c", "link.csv"]
+)
+def test_a_record_names_no_file_outside_the_folder_of_its_catalogue(tmp_path: Path, name: str) -> None:
+    """Whoever wrote it may be anybody: what it names would be shown to the teacher."""
+    home = tmp_path / "catalogue"
+    home.mkdir()
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    (home / "link.csv").symlink_to(tmp_path / "secret.csv")
+
+    rows = load_datasets(lines_in(home, DATASET | {"id": name}))
+    models = load_models(lines_in(home, MODEL | {"id": name}))
+
+    assert name == "link.csv" or len(rows.skipped) == len(models.skipped) == 1
+    assert all(dataset_place(card.id, online=lambda: False, cache=tmp_path) is None for card in rows.cards)
+    assert all(model_place(card.id, online=lambda: False, cache=tmp_path) is None for card in models.cards)
+
+
+def test_a_record_may_name_a_file_beside_its_catalogue_or_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its place there, wherever Smelt was started; a name on the hub is never a file where that happens to be."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "rows.csv").write_text("a\n1\n")
+    (tmp_path / "elsewhere" / "org").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "org" / "rows.csv").write_text("a\n1\n")
+    path = lines_in(tmp_path, DATASET | {"id": "below/rows.csv"}, DATASET | {"id": "org/rows.csv"})
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    beside, hub = load_datasets(path).cards
+
+    assert beside.id == str(tmp_path / "below" / "rows.csv")
+    assert dataset_place(beside.id, online=lambda: False) == "machine"
+    assert dataset_place(hub.id, online=lambda: False, cache=tmp_path) is None
+
+
+def test_a_folder_of_tables_is_known_by_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "rows.csv").write_text("a\n1\n")
+    monkeypatch.chdir(tmp_path)
+
+    [card] = load_datasets(Path("tables")).cards
+
+    assert card.id == str(tmp_path / "tables" / "rows.csv")
