@@ -310,6 +310,6 @@ def test_the_fake_answers_the_official_sdk() -> None:
         assert (message.usage.input_tokens, message.usage.output_tokens) == (2, 2)
         assert [model.id for model in models.data] == ["echo"]
         assert "temperature" in caught.value.message
-        assert caught.value.request_id == "req_000000000000000000000001"
+        assert caught.value.request_id == "req_000000000000000000000002"  # they count from 0
 
     asyncio.run(main())
