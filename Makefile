@@ -13,10 +13,10 @@ demo: .venv/installed-all  ## a prompt becomes a student, with a simulated teach
 		--student tiny --train-seconds 200 --test agents/demo/dates/test.jsonl
 
 # Fast tests share nothing and run side by side; slow ones kill, stall and count, and want the machine for themselves.
-FAST := $(BIN)/python -m pytest -q -n auto -m "not slow"
+FAST := $(BIN)/python -m pytest -q -n auto
 
 check: lint  ## format, lint, types, architecture and fast tests (under 90 s)
-	$(FAST)
+	$(FAST) -m "not slow and not long"
 
 lint: .venv/installed-dev  ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -24,7 +24,7 @@ lint: .venv/installed-dev  ## format, lint and types
 	$(BIN)/mypy
 
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
-	$(FAST)
+	$(FAST) -m "not slow"
 	$(BIN)/python -m pytest -q -m slow
 
 # Each in an environment of its own, outside of this folder; `make test` asks those that it finds there, and installs none.

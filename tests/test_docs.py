@@ -72,6 +72,7 @@ PYTHON = [(path, code) for path in PAGES for code in blocks(path, "python")]
 
 
 @pytest.mark.parametrize(("path", "code"), PYTHON, ids=[name_of(path) for path, _ in PYTHON])
+@pytest.mark.long
 def test_python_on_a_page_runs(path: Path, code: str, tmp_path: Path) -> None:
     """As a reader would run it: in a process of its own, without any key."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}

@@ -83,6 +83,7 @@ def test_an_answer_that_is_not_there_does_not(answer: str, context: str) -> None
 
 
 @given(st.text(), st.text(), st.text())
+@pytest.mark.long
 def test_what_stands_between_blanks_stands_there(before: str, answer: str, after: str) -> None:
     whole = f"{before} {answer} {after}"
 

@@ -49,6 +49,7 @@ def table(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.long
 def test_every_row_of_the_file_is_labelled_or_listed_with_its_reason(done: tuple[Path, Ran]) -> None:
     run, ran = done
     labelled, without = (table(run / "data" / f"{name}.parquet") for name in ("labelled", "unlabelled"))
@@ -113,6 +114,7 @@ def test_the_report_can_be_read_again_and_its_page_is_one_file(done: tuple[Path,
     assert b"simulated teacher" in before
 
 
+@pytest.mark.long
 def test_a_student_is_trained_on_the_labels(done: tuple[Path, Ran], tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     run, _ = done
@@ -124,6 +126,7 @@ def test_a_student_is_trained_on_the_labels(done: tuple[Path, Ran], tmp_path: Pa
     assert trained.code == 0
 
 
+@pytest.mark.long
 def test_the_same_command_again_pays_nothing_and_writes_the_same_bytes(inputs: Path, done: tuple[Path, Ran]) -> None:
     run, first = done
     files = {path.name: path.read_bytes() for path in (run / "data").iterdir()}
@@ -135,6 +138,7 @@ def test_the_same_command_again_pays_nothing_and_writes_the_same_bytes(inputs: P
     assert {path.name: path.read_bytes() for path in (run / "data").iterdir()} == files
 
 
+@pytest.mark.long
 def test_when_the_budget_ends_the_other_rows_are_listed_and_more_money_goes_on(
     inputs: Path, tmp_path: Path, done: tuple[Path, Ran]
 ) -> None:
@@ -207,6 +211,7 @@ def test_without_a_budget_nobody_is_asked_for_money(inputs: Path, tmp_path: Path
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_inputs_are_data_and_change_nothing_else(tmp_path: Path) -> None:
     """Markup, paths, templates, escapes and orders in the inputs stand in the rows as they are."""
     nasty = [
@@ -230,6 +235,7 @@ def test_inputs_are_data_and_change_nothing_else(tmp_path: Path) -> None:
     assert "<script>alert" not in RunFolder(tmp_path / "run").report_html.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_another_model_labels_where_there_is_an_annotator(inputs: Path, tmp_path: Path) -> None:
     """The teacher reads the prompt, and is not asked for a label."""
     config = tmp_path / "smelt.toml"

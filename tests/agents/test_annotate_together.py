@@ -229,6 +229,7 @@ class Careless(Labels):
 
 @settings(max_examples=150, deadline=None)
 @given(texts=hostile_inputs, seed=st.integers(0, 10**6), together=st.integers(2, 9))
+@pytest.mark.long
 def test_no_input_ever_gets_the_label_of_another(texts: list[str], seed: int, together: int) -> None:
     """Whatever inputs hold and however a list comes, each vote on an input is the label under its number, or none."""
     teacher = Careless(seed)

@@ -192,6 +192,7 @@ BAD = [
 
 @both_ways
 @pytest.mark.parametrize(("words", "said"), [pytest.param(*case[1:], id=case[0]) for case in BAD])
+@pytest.mark.long
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(
     place: Path, smelt: Smelt, words: tuple[object, ...], said: str
 ) -> None:
@@ -326,6 +327,7 @@ def test_rankings_as_json_have_scores_and_reasons(command: str, name: str) -> No
     assert all(float(row["score"]) > 0 for row in rows)
 
 
+@pytest.mark.long
 def test_a_prompt_may_be_text_or_come_from_standard_input(place: Path) -> None:
     text = (place / "good.md").read_text()
     from_file = in_this_process("parse", "good.md", "--json").out
@@ -349,6 +351,7 @@ def test_terminal_controls_in_a_prompt_are_not_passed_on(place: Path) -> None:
 
 
 @pytest.mark.usefixtures("place")
+@pytest.mark.long
 def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     """`smelt parse PROMPT | head -1`."""
     reading, writing = os.pipe()
@@ -360,6 +363,7 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.long
 def test_an_old_terminal_loses_a_letter_and_not_the_line(place: Path) -> None:
     (place / "café.md").write_text("Nommez la ville où cela se passe: 東京.\n", encoding="utf-8")
 
@@ -373,6 +377,7 @@ def test_an_old_terminal_loses_a_letter_and_not_the_line(place: Path) -> None:
     assert b"la ville o? cela" in done.stdout
 
 
+@pytest.mark.long
 def test_somebody_at_a_terminal_is_asked_before_money_is_spent(place: Path) -> None:
     terminal, end = pty.openpty()
     before = listing(place)
@@ -393,6 +398,7 @@ def test_somebody_at_a_terminal_is_asked_before_money_is_spent(place: Path) -> N
 
 
 @pytest.mark.usefixtures("place")
+@pytest.mark.long
 def test_a_student_is_trained_judged_and_judged_again_by_rows_alone() -> None:
     """`train` and `evaluate`, in words and as one JSON object."""
     trained = in_this_process("train", ROWS, "--student", "linear", "--out", "mine", "--json")

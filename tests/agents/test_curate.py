@@ -254,6 +254,7 @@ ROWS = st.lists(
 
 @given(ROWS.filter(bool))
 @settings(deadline=None, max_examples=15, phases=[Phase.generate])
+@pytest.mark.long
 def test_curating_again_changes_nothing(rows: list[dict[str, str]]) -> None:
     from tempfile import TemporaryDirectory
 

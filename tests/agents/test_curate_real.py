@@ -25,6 +25,7 @@ def question(row: dict[str, str]) -> str:
     return same_text(row["input"].split("Context:")[0].removeprefix("Question:"))
 
 
+@pytest.mark.long
 def test_of_real_rows_one_a_question_is_kept_and_each_other_says_why(squad: Path, tmp_path: Path) -> None:
     came = curate([str(squad)], Wanted(), tmp_path / "out")
     kept = [json.loads(line) for line in (tmp_path / "out" / "rows.jsonl").read_text().split("\n") if line]
@@ -38,6 +39,7 @@ def test_of_real_rows_one_a_question_is_kept_and_each_other_says_why(squad: Path
     assert all(row["reason"] and row["detail"] for row in rejected)
 
 
+@pytest.mark.long
 def test_answers_at_the_highest_temperature_are_mostly_not_in_their_context(tmp_path: Path, squad: Path) -> None:
     came = curate([str(squad.with_name("SQuAD_1.4_1.4_with_filtering.jsonl.gz"))], Wanted(), tmp_path / "out")
 

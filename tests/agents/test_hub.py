@@ -72,6 +72,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("public", [False, True])
+@pytest.mark.long
 def test_the_rows_and_their_card_go_there_and_nothing_else(data: Path, public: bool) -> None:
     with hub() as (url, sent):
         place = push(data, "me/rows", public=public, token="hf_secret", endpoint=url)

@@ -159,6 +159,7 @@ def test_a_row_costs_what_its_judge_was_paid_too() -> None:
 
 @settings(max_examples=4, deadline=None)
 @given(latency_seed=st.integers(0, 10**6), longest_s=st.floats(0.01, 100.0))
+@pytest.mark.long
 def test_the_same_rows_come_out_whoever_answers_first(latency_seed: int, longest_s: float) -> None:
     how = replace(HOW, examples=24)
     late = Parity(truthful(0.9), slips=0.2, latency_seed=latency_seed, longest_s=longest_s)

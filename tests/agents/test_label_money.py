@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def made_for(usd: str, *, thrifty: bool) -> tuple[Synthesis, Statistics]:
     return virtual_time.run(main())
 
 
+@pytest.mark.long
 def test_a_budget_for_a_few_rows_of_many_brings_rows_and_not_only_inputs() -> None:
     spendthrift, _ = made_for("0.05", thrifty=False)
     thrifty, figures = made_for("0.05", thrifty=True)

@@ -212,6 +212,7 @@ def test_in_batches_far_more_rows_are_under_way() -> None:
 
 
 @pytest.mark.parametrize("allowed", [256, 1024])
+@pytest.mark.long
 def test_only_so_many_rows_are_read_ahead(allowed: int) -> None:
     read = 0
 
@@ -266,6 +267,7 @@ class Muddled(Labels):
         return "well, it depends"
 
 
+@pytest.mark.long
 def test_where_shared_calls_cannot_be_used_they_are_given_up() -> None:
     teacher = Muddled()
     ended = label(teacher, rows(*(f"text no. {i}" for i in range(800))), reach=Reach(inputs=64))
@@ -305,6 +307,7 @@ class Panel(Labels):
         return replace(reply, texts=(answer,), model=model if self._named else "one")
 
 
+@pytest.mark.long
 def test_where_several_models_label_the_one_that_agrees_with_the_others_weighs_more() -> None:
     inputs = rows(*(f"text no. {i}" for i in range(1500)))
     five = Voting(together=1, votes=5)

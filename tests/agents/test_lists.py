@@ -154,6 +154,7 @@ def _read(written: str) -> object:
     st.dictionaries(st.integers(1, 9), st.from_regex(r"[a-z][a-z ]{0,8}[a-z]", fullmatch=True), min_size=1),
     st.randoms(use_true_random=False),
 )
+@pytest.mark.long
 def test_a_broken_list_loses_labels_and_moves_none(items: dict[int, str], rng: Random) -> None:
     for reply in (written_list(items), break_list(items, rng)):
         assert read_labels(reply, count=max(items)).items() <= items.items()

@@ -132,6 +132,7 @@ def test_a_part_of_the_budget_that_binds_makes_it_dearer_and_is_named(
     wanted=st.integers(1, 10**7),
     yields=st.lists(st.integers(0, 100), max_size=50),
 )
+@pytest.mark.long
 def test_the_money_it_asks_for_suffices_at_the_yield_so_far(
     cap: int, unspent: int, call: int, labels: float, accepted: int, wanted: int, yields: list[int]
 ) -> None:
@@ -157,6 +158,7 @@ def test_the_money_it_asks_for_suffices_at_the_yield_so_far(
     charged=st.integers(0, USD // 100),
     call=st.integers(2 * USD // 100, USD),
 )
+@pytest.mark.long
 def test_a_ledger_under_the_advised_budget_lets_the_refused_call_through(
     at_most: float, kept: float, charged: int, call: int
 ) -> None:

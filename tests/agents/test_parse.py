@@ -256,6 +256,7 @@ def test_any_text_behind_an_instruction_gives_the_same_spec_twice(parts: list[st
     ],
     ids=["blanks", "braces", "tags", "quotes", "openings", "arrows", "leads", "lists", "fences", "fences below"],
 )
+@pytest.mark.long
 def test_hostile_repetition_does_not_hang(text: str) -> None:
     """Each takes a fraction of a second; were the time quadratic, it would be minutes."""
     assert parse(text).instruction.startswith("Do it now")

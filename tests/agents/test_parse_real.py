@@ -138,6 +138,7 @@ def test_prompts_that_were_read_one_by_one_are_understood_as_they_were_read() ->
 @pytest.mark.parametrize(
     "name", ["ni_tasks", "p2m_prompts", "self_instruct_prompts", "promptsource_templates", "chatgpt_prompts"]
 )
+@pytest.mark.long
 def test_no_prompt_of_any_collection_breaks_the_parser(name: str) -> None:
     """Each of them is understood, or refused in one line."""
     for path in sorted((DATA / name).glob("*.jsonl")) or [DATA / name]:

@@ -22,6 +22,7 @@ OPEN = "Classify each ticket, as the team does: hardware for what breaks, softwa
 
 
 @pytest.mark.parametrize("name", ["spec.json", "spec.toml"])
+@pytest.mark.long
 def test_what_parse_writes_can_be_edited_and_given_in_the_prompts_place(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_model_is_asked_where_something_is_open(tmp_path: Path) -> None:
     assert "unsure: labels" in ran.out
 
 
+@pytest.mark.long
 def test_only_a_few_of_many_demonstrations_are_shown_unless_all_are_wanted(tmp_path: Path) -> None:
     rows = "\n\n".join(f"Input: text {number}\nOutput: answer {number}" for number in range(2_000))
     (tmp_path / "prompt.md").write_text(f"Do what is asked.\n\n{rows}\n")
@@ -97,6 +99,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
     assert says in ran.err
 
 
+@pytest.mark.long
 def test_what_a_prompt_leaves_open_is_noted_in_a_run_and_warned_of_in_its_report(tmp_path: Path) -> None:
     (tmp_path / "prompt.md").write_text(f"{DATES.read_text()}\n\nInput: 9/11/98\nOutput: 1998-11-09\n")
 

@@ -214,6 +214,7 @@ def test_names_that_come_as_keys_are_data_too(attack: str) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=40))
+@pytest.mark.long
 def test_any_text_at_all_makes_a_page(text: str) -> None:
     told = report(name=text, spec=Spec(instruction=text, demonstrations=(Pair(text, text),)), folder=text)
 

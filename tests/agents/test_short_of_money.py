@@ -94,6 +94,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Example, ...]
         pytest.param("0.004", Stages(at_most={"annotate": "0.3"}, kept={"retrieve": "0.5"}), id="both"),
     ],
 )
+@pytest.mark.long
 def test_who_follows_the_advice_gets_more_rows_each_time_and_soon_the_undisturbed_ones(
     tmp_path: Path, undisturbed: tuple[Example, ...], budget: str, stages: Stages | None
 ) -> None:
@@ -106,6 +107,7 @@ def test_who_follows_the_advice_gets_more_rows_each_time_and_soon_the_undisturbe
     assert rows_of(ended[-1]) == undisturbed
 
 
+@pytest.mark.long
 def test_whoever_has_a_part_of_the_budget_that_binds_is_named(tmp_path: Path) -> None:
     short = followed(tmp_path, "0.02", Stages(at_most={"generate": "0.05"}))[0]
     advice = advised(short)
@@ -115,6 +117,7 @@ def test_whoever_has_a_part_of_the_budget_that_binds_is_named(tmp_path: Path) ->
     assert "the share of 'generate', $0.0010 of a budget of $0.02, is reached" in str(error_of(short))
 
 
+@pytest.mark.long
 def test_what_is_told_of_the_money_is_how_it_stands_in_the_end(tmp_path: Path) -> None:
     """At the first refusal calls were in flight, and their money set aside; by the end it was spent, or free again."""
     [short, *_] = followed(tmp_path, "0.0044")
@@ -152,6 +155,7 @@ def test_what_is_kept_for_a_stage_is_everybodys_once_it_is_over(
     assert rows_of(whole) == undisturbed
 
 
+@pytest.mark.long
 def test_a_run_that_is_read_again_keeps_its_cap_and_needs_no_more_than_before(tmp_path: Path) -> None:
     """For nothing more is asked: what it was charged is all it may spend, and nobody's business but its own."""
     [*_, whole] = followed(tmp_path, "0.003")

@@ -100,12 +100,14 @@ def make(teacher: Numbers, how: Settings = SMALL, spec: Spec = SPEC, heard: list
 
 @settings(max_examples=25, deadline=None)
 @given(latency_seed=st.integers(0, 10**6), longest_s=st.floats(0.01, 100.0))
+@pytest.mark.long
 def test_the_same_rows_come_out_whoever_answers_first(latency_seed: int, longest_s: float) -> None:
     assert make(Numbers(latency_seed=latency_seed, longest_s=longest_s)) == make(Numbers())
 
 
 @settings(max_examples=10, deadline=None)
 @given(latency_seed=st.integers(0, 10**6), annealing=st.sampled_from(["linear", "feedback"]))
+@pytest.mark.long
 def test_events_come_in_the_same_order_too(latency_seed: int, annealing: str) -> None:
     how = Settings(examples=100, per_request=4, annealing=annealing)
     one: list[Event] = []
@@ -205,6 +207,7 @@ def test_hardly_more_is_asked_for_than_the_target_needs() -> None:
     assert teacher.asked["generate"] <= made.requests + 3
 
 
+@pytest.mark.long
 def test_more_is_asked_for_at_once_while_replies_are_whole_and_varied() -> None:
     made = make(Numbers(), Settings(examples=1000))
 
@@ -213,6 +216,7 @@ def test_more_is_asked_for_at_once_while_replies_are_whole_and_varied() -> None:
     assert sum(made.yields) == 1000
 
 
+@pytest.mark.long
 def test_less_is_asked_for_at_once_where_replies_are_not_whole() -> None:
     class Lazy(Numbers):
         """Writes five inputs, whatever is asked."""
@@ -232,6 +236,7 @@ def test_a_request_that_may_not_grow_does_not() -> None:
     assert set(make(Numbers(), Settings(examples=400, growth=1)).asked) == {8}
 
 
+@pytest.mark.long
 def test_how_full_calls_were_and_why_is_told_once_at_the_end() -> None:
     heard: list[Event] = []
     made = make(Numbers(), Settings(examples=1000), heard=heard)
@@ -252,6 +257,7 @@ def test_no_request_asks_for_more_than_a_quarter_of_what_an_answer_is_to_get() -
 
 
 @pytest.mark.parametrize("most", [1, 5, 8])
+@pytest.mark.long
 def test_labels_share_calls_up_to_what_was_allowed(most: int) -> None:
     seen: Counter[int] = Counter()
 
@@ -268,6 +274,7 @@ def test_labels_share_calls_up_to_what_was_allowed(most: int) -> None:
     assert sum(seen.values()) < 1.5 * 2 * 1000 / most
 
 
+@pytest.mark.long
 def test_where_shared_calls_are_no_use_fewer_inputs_share_one() -> None:
     class Loose(Numbers):
         """Loses the last label whenever there are more than two."""
@@ -301,6 +308,7 @@ def test_where_no_list_is_ever_whole_labels_are_asked_for_one_by_one_and_it_says
     assert made.calls.endswith("a call labels 1 (cut: replies were not whole at 2)")
 
 
+@pytest.mark.long
 def test_no_more_groups_are_under_way_than_the_lag() -> None:
     teacher = Numbers(longest_s=5.0)
     how = Settings(examples=400, per_request=4, votes=3)
@@ -368,6 +376,7 @@ def without_one_label(error: SmeltError, number: int) -> Synthesis:
         pytest.param(ProviderRefused("no such key"), "refused", id="refused"),
     ],
 )
+@pytest.mark.long
 def test_rows_that_make_up_for_what_an_error_kept_away_never_pass_for_the_whole(error: SmeltError, stop: str) -> None:
     whole = make(Numbers(), MADE_UP)
     made_up = 0
@@ -536,6 +545,7 @@ def test_where_inputs_are_what_they_were_written_for_one_vote_that_says_so_is_en
     assert make(Obedient(slips=0.02, latency_seed=7, longest_s=50.0), how) == made
 
 
+@pytest.mark.long
 def test_at_first_few_are_asked_for_and_twice_as_many_each_time_something_was_learnt() -> None:
     teacher, began = Numbers(), list[int]()
 

@@ -209,6 +209,7 @@ def test_any_plain_input_comes_back_from_behind_the_prompt(given: str) -> None:
     assert bare_input(spec, PROMPTS["dates"], user(given)) == given.strip()
 
 
+@pytest.mark.long
 def test_real_prompts_come_off_real_inputs() -> None:
     path = DATA / "ni_tasks"
     if not path.exists():

@@ -115,6 +115,7 @@ def test_once_no_vote_is_asked_for_no_vote_could_change_the_winner_or_it_is_sure
 
 
 @given(leader=st.integers(0, 20), second=st.integers(0, 20))
+@pytest.mark.long
 def test_confidence_is_the_part_of_a_beta_posterior_above_one_half(leader: int, second: int) -> None:
     shares = [(step + 0.5) / 20_000 for step in range(20_000)]
     density = [share**leader * (1 - share) ** second for share in shares]
@@ -167,6 +168,7 @@ def test_weighted_votes_are_not_stopped_while_they_could_change_the_winner(
 
 
 @given(samples=st.lists(labels, max_size=6), remaining=st.integers(1, 6))
+@pytest.mark.long
 def test_no_fewer_votes_could_end_it(samples: list[str], remaining: int) -> None:
     more = votes_to_ask(samples, remaining=remaining)
     leader = max(samples, key=samples.count, default="a")

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from engine.admission import Admission
 from engine.attempt import Attempts
 from engine.clock import SystemClock
@@ -85,6 +87,7 @@ class Line:
             await asyncio.sleep(0.001)
 
 
+@pytest.mark.long
 def test_a_slow_disk_holds_sending_up_and_rows_wait_in_bounded_number(tmp_path: Path) -> None:
     """An intent and a settlement for each slot at most, however many ask: a request leaves after its intent is safe."""
 

@@ -95,6 +95,7 @@ def test_a_request_that_no_file_could_hold_is_refused_and_costs_nothing() -> Non
 @pytest.mark.parametrize("uploads", [True, False])
 @pytest.mark.parametrize("call", ["upload", "create", "look", "results", "line 3"])
 @pytest.mark.parametrize("failure", [REFUSED, UNHEARD, CUT_OFF], ids=["refused", "unheard", "cut off"])
+@pytest.mark.long
 def test_a_call_that_fails_is_made_again_and_nothing_is_paid_twice(call: str, failure: object, uploads: bool) -> None:
     books = Books(uploads=uploads, meets={call: [failure, None, failure]})  # type: ignore[list-item]
 
@@ -488,6 +489,7 @@ FAILURES = st.sampled_from([REFUSED, UNHEARD, CUT_OFF, None])
     ends=st.lists(st.floats(0.5, 900), max_size=3),
     seed=st.integers(0, 99),
 )
+@pytest.mark.long
 def test_whatever_fails_and_whenever_processes_end_every_answer_is_paid_once(
     meets: dict[str, list[CallFailed | None]], lost: int, uploads: bool, ends: list[float], seed: int
 ) -> None:

@@ -221,6 +221,7 @@ def test_what_is_answered_reads_as_it_does_alone_and_is_billed_at_half(dialect: 
 
 
 @DIALECTS
+@pytest.mark.long
 def test_a_batch_is_found_by_its_name_among_many_of_the_same_size(dialect: str) -> None:
     async def work(fake: FakeProvider) -> None:
         endpoint = endpoint_of(dialect, fake.url)

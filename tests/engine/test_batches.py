@@ -165,6 +165,7 @@ def test_several_completions_come_in_batches_too(dialect: str, tmp_path: Path) -
     asyncio.run(main())
 
 
+@pytest.mark.long
 def test_what_is_out_at_another_model_counts_as_spent_and_is_found_again(tmp_path: Path) -> None:
     async def main() -> None:
         async with FakeProvider(EchoWorld(), batches=BatchBehaviour(seconds=0.3)) as fake:

@@ -68,6 +68,7 @@ def test_it_is_an_engine_that_wants_it_rarely_from_its_opening_to_its_closing() 
     assert collector.__repr__() == "<Collector [0 want it rarely | (700, 10, 10)]>"
 
 
+@pytest.mark.long
 def test_a_request_that_has_ended_leaves_no_cycle_behind() -> None:
     async def session() -> int:
         async with Engine(Simulated(EchoWorld(), SystemClock()), price=FREE) as engine:

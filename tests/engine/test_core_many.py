@@ -32,6 +32,7 @@ def test_every_row_ends_as_a_value_or_as_a_typed_failure(ordered: bool) -> None:
         assert [outcome.request for outcome in outcomes] == rows
 
 
+@pytest.mark.long
 def test_a_consumer_that_stops_early_leaves_nothing_behind() -> None:
     async def main() -> None:
         async with Engine(Scripted(), budget=GENEROUS) as engine:

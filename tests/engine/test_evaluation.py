@@ -84,6 +84,7 @@ def test_a_perfect_score_on_few_rows_promises_little() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(PAIRS)
+@pytest.mark.long
 def test_macro_f1_is_scikit_learns(pairs: list[tuple[str, str]]) -> None:
     from sklearn.metrics import f1_score
 

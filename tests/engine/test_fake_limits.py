@@ -53,6 +53,7 @@ def test_no_minute_and_no_quantum_admits_more_than_the_limit(rpm: int, quantum_s
     ),
     count=st.integers(1, 60),
 )
+@pytest.mark.long
 def test_who_waits_as_told_is_let_in(limits: RateLimits, count: int) -> None:
     gate, now = Gate(limits), 0.0
     for _ in range(count):

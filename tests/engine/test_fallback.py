@@ -184,6 +184,7 @@ HAPPENINGS = ("answer", "back", "refused", "silence", "look", "end trial", "choo
     models=st.integers(1, 4),
     events=st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.integers(0, 3), st.floats(0, 100)), max_size=60),
 )
+@pytest.mark.long
 def test_somebody_is_asked_as_long_as_anybody_is_left_and_who_is_gone_stays_gone(
     models: int, events: list[tuple[str, int, float]]
 ) -> None:

@@ -32,6 +32,7 @@ def test_a_limit_by_the_second_that_nobody_tells(latency_s: float, tells_waits: 
 
 @pytest.mark.parametrize("limits", [Limits(), Limits(rpm=4_800)], ids=["untold", "told wrongly"])
 @pytest.mark.parametrize("way_s", [0.5, 2.0])
+@pytest.mark.long
 def test_refusals_that_come_back_late_are_understood_too(limits: Limits, way_s: float) -> None:
     """A gateway may keep a refusal to itself for seconds, and try again for us."""
     climate = Climate(limits=RPM, tells_limits=False, way_s=way_s)
@@ -92,6 +93,7 @@ def test_a_limit_that_was_told_wrongly_is_found(quantum_s: float, rpm: int, true
     assert log.between(200).refused_share <= 0.03
 
 
+@pytest.mark.long
 def test_tokens_that_nobody_tells() -> None:
     log = seen(Climate(limits=RateLimits(tpm=600_000), tells_limits=False), OPENAI, seconds=240)
 

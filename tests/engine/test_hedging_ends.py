@@ -190,6 +190,7 @@ fates = st.tuples(
     settle_s=st.sampled_from([0.0, 0.1, 0.5]),
     cancelled_after=st.sampled_from([None, 0.1, 0.3, 1.0, 2.0, 2.1, 2.3, 2.4, 2.5, 2.6, 3.0, 4.0, 6.0]),
 )
+@pytest.mark.long
 def test_every_race_ends_with_the_first_answer_and_with_nothing_held(
     all_fates: list[Fate], intend_s: float, settle_s: float, cancelled_after: float | None
 ) -> None:

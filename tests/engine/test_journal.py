@@ -43,6 +43,7 @@ def test_a_reply_is_found_as_soon_as_it_is_settled(place: Path | None) -> None:
     asyncio.run(session())
 
 
+@pytest.mark.long
 def test_every_one_of_many_is_found_and_nothing_else(place: Path | None) -> None:
     """What spares look-ups may say yes in error, and never no."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ def key(number: int) -> bytes:
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, LARGEST)), max_size=60))
+@pytest.mark.long
 def test_every_attempt_at_a_key_is_found_in_order(asked: list[tuple[int, int]]) -> None:
     one_by_one, at_once = Keys(), Keys()
     for number, attempt in asked:
@@ -48,6 +50,7 @@ def test_new_keys_are_hardly_ever_taken_for_known_ones() -> None:
 
 
 @given(st.sets(st.integers(1, 500)))
+@pytest.mark.long
 def test_which_attempts_were_replied_to_is_remembered(replied: set[int]) -> None:
     keys = Keys()
     for attempt in sorted(replied, reverse=True):

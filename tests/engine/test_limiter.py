@@ -121,6 +121,7 @@ def test_who_leaves_takes_along_what_only_they_were_told_and_lets_the_others_go_
     virtual_time.run(main())
 
 
+@pytest.mark.long
 def test_an_account_is_freed_when_nobody_uses_it() -> None:
     async def main() -> None:
         clock = SystemClock()

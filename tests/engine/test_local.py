@@ -44,6 +44,7 @@ async def told(local: Local, request: Request, *, timeout_s: float = 60) -> Read
     return local.read(request, await local.send(request, timeout_s=timeout_s))
 
 
+@pytest.mark.long
 def test_an_engine_asks_it_without_a_budget_and_counts_exactly(folders: dict[str, Path]) -> None:
     request = asked("Say hello", temperature=0.8, n=2)
 
@@ -67,6 +68,7 @@ def test_an_engine_asks_it_without_a_budget_and_counts_exactly(folders: dict[str
     assert (reply.cost_usd, price.is_free) == (0.0, True)
 
 
+@pytest.mark.long
 def test_requests_at_once_are_told_what_each_alone_is_told(folders: dict[str, Path]) -> None:
     requests = [asked(f"text {number}", temperature=0.8) for number in range(10)]
 

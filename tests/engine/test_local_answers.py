@@ -89,6 +89,7 @@ def test_the_end_mark_counts_and_is_not_shown(models: dict[str, Model]) -> None:
 
 @WITH_SCHEMAS
 @KINDS
+@pytest.mark.long
 def test_an_answer_keeps_to_its_schema_beside_others_that_have_none(models: dict[str, Model], kind: str) -> None:
     requests = [
         asked(f"{number}", max_tokens=60, temperature=1.0, schema=SCHEMA if number % 2 else None) for number in range(8)

@@ -78,6 +78,7 @@ class Jittery(Batch):
 
 @KINDS
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
+@pytest.mark.long
 def test_rounding_changes_no_text(models: dict[str, Model], kind: str, temperature: float) -> None:
     """With rounding made a hundred times as coarse as it is, so that it would change some texts."""
     model = models[kind]

@@ -109,6 +109,7 @@ def test_what_a_grammar_forbids_is_never_drawn() -> None:
     nucleus=Nucleus(top_k=4, top_p=0.5),
     seed=0,
 )
+@pytest.mark.long
 def test_what_is_no_tie_is_chosen_whatever_rounding_does(
     logits: list[float], noise: list[float], temperature: float, nucleus: Nucleus, seed: int
 ) -> None:

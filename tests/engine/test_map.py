@@ -159,6 +159,7 @@ def test_hardly_more_is_pulled_than_a_limit_lets_through(ordered: bool) -> None:
 
 
 @BOTH_ORDERS
+@pytest.mark.long
 def test_rows_take_no_task_and_no_memory_each(ordered: bool) -> None:
     """What is alive in the middle of a run does not depend on how long it is."""
 

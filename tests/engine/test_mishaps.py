@@ -129,6 +129,7 @@ def assert_books_agree(run: Run) -> None:
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 @pytest.mark.parametrize("do", ENDS_WELL)
+@pytest.mark.long
 def test_what_may_be_chance_costs_time_and_no_row(do: str, dialect: str) -> None:
     run = run_against(met(do), dialect=dialect)
 
@@ -169,6 +170,7 @@ def test_what_is_about_everything_stops_everything(do: str, dialect: str) -> Non
     assert_books_agree(run)
 
 
+@pytest.mark.long
 def test_training_that_is_not_available_is_no_matter_of_keys_where_a_code_says_so() -> None:
     assert set(run_against(met("403-training")).failures) == {ConfigurationRefused}
     assert set(run_against(met("403-training"), dialect="anthropic").failures) == {AuthenticationRefused}

@@ -48,11 +48,13 @@ def usd(tokens: int) -> str:
 
 
 @pytest.mark.parametrize("seed", range(5))
+@pytest.mark.long
 def test_no_schedule_overspends_or_hangs_and_the_cap_is_usable(seed: int) -> None:
     check(play(seed))
 
 
 @pytest.mark.parametrize("seed", [2, 22, 74])
+@pytest.mark.long
 def test_second_attempts_are_paid_from_the_cap_too(seed: int) -> None:
     """With each of these it is seen if second attempts leave with no money set aside for them."""
     check(play(seed, hedge=True))
@@ -77,6 +79,7 @@ def check(played: Played, *, used: float = CLAIM) -> None:
     assert played.used is None or played.used >= used, played
 
 
+@pytest.mark.long
 def test_the_judge_can_tell_who_overspends() -> None:
     """By hand nearly every schedule is overspent: were the books blind, the tests above would prove nothing."""
     overshoots = [overspent(seed) for seed in range(3)]

@@ -82,6 +82,7 @@ def test_a_set_that_may_mean_more_one_day_warns_nobody(pattern: str) -> None:
     assert matches(pattern, "-")
 
 
+@pytest.mark.long
 def test_what_takes_too_long_is_said_in_a_line() -> None:
     """This one defeats `regex` as well."""
     with pytest.raises(UserError, match=r"'\(\?:a\|a\|aa\)\+\$' takes more than 0.5 s over a text of 61 characters"):

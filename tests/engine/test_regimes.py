@@ -88,6 +88,7 @@ def test_two_engines_with_one_key_share_the_limit_evenly() -> None:
 
 
 @pytest.mark.parametrize("quantum_s", [0.0, 1.0], ids=["by what remains", "by what is refused"])
+@pytest.mark.long
 def test_two_processes_with_one_key_come_to_terms(quantum_s: float) -> None:
     """They know nothing of each other, only what remains, or that they are refused."""
     one = told(Limits(rpm=900), shares_account=False)

@@ -140,6 +140,7 @@ def test_a_server_that_is_not_there_is_replaced_in_seconds() -> None:
     )
 
 
+@pytest.mark.long
 def test_an_outage_is_waited_out_for_half_a_minute_and_then_the_next_answers_until_it_is_over() -> None:
     """The first is asked again as soon as it answers; what the second has then is finished there."""
     first, second = Teller("a", out_between(20, 200)), Teller("b", latency_s=2.0)
@@ -170,6 +171,7 @@ def test_a_short_outage_is_waited_out() -> None:
     assert run.notes == []
 
 
+@pytest.mark.long
 def test_the_last_one_that_is_left_is_waited_for_as_if_it_were_alone() -> None:
     first, second = Teller("a", refused_from(3, 401)), Teller("b", out_between(10, 200))
 
@@ -180,6 +182,7 @@ def test_the_last_one_that_is_left_is_waited_for_as_if_it_were_alone() -> None:
     assert run.lasted_s > 200
 
 
+@pytest.mark.long
 def test_when_both_are_out_they_are_waited_for_in_turn_and_whoever_comes_back_first_goes_on() -> None:
     first, second = Teller("a", out_between(5, 500)), Teller("b", out_between(60, 300))
 
@@ -254,6 +257,7 @@ def test_one_model_alone_still_ends_with_its_own_error() -> None:
     assert isinstance(run.errors[-1], QuotaExhausted)
 
 
+@pytest.mark.long
 def test_one_budget_holds_for_all_of_them() -> None:
     first = Teller("a", after_dollars(0.002))
     second = Teller("b", price=Price(input=40, output=80))
@@ -347,6 +351,7 @@ def test_what_was_paid_for_is_found_when_one_that_can_do_less_is_named_to_fall_b
 
 
 @pytest.mark.parametrize("hedge", [False, True])
+@pytest.mark.long
 def test_what_is_sent_comes_home_whatever_switch_happens_meanwhile(*, hedge: bool) -> None:
     """Both go out and come back at different times: nothing that has left is cancelled, so nothing is paid twice."""
 
@@ -463,6 +468,7 @@ def test_an_engine_opened_again_asks_all_of_them_anew() -> None:
     assert virtual_time.run(main()) == ["test/b", "test/a"]
 
 
+@pytest.mark.long
 def test_a_limit_that_comes_back_in_hours_is_no_reason_to_wait_for_hours() -> None:
     """The day's allowance is used up: the provider says to come back in two hours."""
     first = Teller("a", lambda _: refusal(429, "rate_limit_exceeded", retry_after="7200") if now() > 10 else None)
@@ -536,6 +542,7 @@ def test_slow_answers_are_no_silence() -> None:
     assert run.notes == []
 
 
+@pytest.mark.long
 def test_a_silence_that_ends_pays_for_nothing_twice() -> None:
     first, second = Hushed("a", quiet_s=60.0, until=40.0), Teller("b")
 
@@ -576,6 +583,7 @@ def test_hedging_goes_together_with_falling_back() -> None:
 
 
 @pytest.mark.parametrize("when", [0.5, 20.0, 45.0, 70.0])
+@pytest.mark.long
 def test_an_orderly_end_is_nobody_elses_to_answer(when: float) -> None:
     """Before, in the middle of an outage's patience, while the next is asked, and once the first is back."""
     first, second = Teller("a", out_between(10, 60)), Model(Teller("b"), limits=Limits(rpm=600))
@@ -595,6 +603,7 @@ def test_an_orderly_end_is_nobody_elses_to_answer(when: float) -> None:
 
 
 @pytest.mark.parametrize("when", [0.5, 20.0, 45.0, 70.0])
+@pytest.mark.long
 def test_closing_leaves_nothing_behind_whoever_is_asked(when: float) -> None:
     first, second = Teller("a", out_between(10, 60)), Model(Teller("b"), limits=Limits(rpm=600))
 
@@ -641,6 +650,7 @@ def test_cancelling_a_request_that_is_the_trial_leaves_the_model_out_and_the_oth
     slots=st.integers(1, 20),
 )
 @settings(max_examples=40, deadline=None)
+@pytest.mark.long
 def test_whatever_the_weather_every_row_is_answered_and_none_is_paid_twice(
     outages: list[tuple[str, float, float]], credit: float, rows: int, slots: int
 ) -> None:

@@ -141,6 +141,7 @@ def test_an_encoder_is_read_from_its_folder(tmp_path: Path) -> None:
     assert vectors[1] == pytest.approx(encoder.of_query("blue"), abs=1e-5)
 
 
+@pytest.mark.long
 def test_a_folder_without_an_encoder_is_the_users_to_name_again(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no encoder"):
         Encoder(tmp_path)

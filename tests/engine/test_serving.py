@@ -287,6 +287,7 @@ def test_an_address_in_use_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("host", ["300.1.1.1", "198.51.100.1", "", "a b", "a" * 300])
+@pytest.mark.long
 def test_a_host_that_is_not_this_machine_is_one_line_and_no_warning(host: str) -> None:
     async def run() -> None:
         over = asyncio.Event()

@@ -52,6 +52,7 @@ def test_only_the_last_256_replies_count(outputs: list[int]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(20, 1_000), min_size=300, max_size=300), st.integers(0, 200))
+@pytest.mark.long
 def test_what_prompts_of_any_mixture_take_is_right_on_the_whole(prompts: list[int], around: int) -> None:
     """Each may be off, since a request adds bytes around its prompt; the sum, which is what limits count, is not."""
     sizes, estimated = Sizes(), 0.0

@@ -157,6 +157,7 @@ def has_a_name(value: object) -> bool:
     is_fenced=st.booleans(),
     indent=st.sampled_from([None, 2]),
 )
+@pytest.mark.long
 def test_any_value_comes_back_from_within_any_prose(
     value: object, before: str, after: str, is_fenced: bool, indent: int | None
 ) -> None:
@@ -168,6 +169,7 @@ def test_any_value_comes_back_from_within_any_prose(
 
 @settings(max_examples=200, deadline=None)
 @given(value=CONTAINERS.filter(has_a_name))
+@pytest.mark.long
 def test_as_python_writes_it_it_is_the_same_value_or_none(value: object) -> None:
     """Python has escapes that JSON has not; those are no answer."""
     try:
@@ -180,6 +182,7 @@ def test_as_python_writes_it_it_is_the_same_value_or_none(value: object) -> None
 
 @settings(max_examples=200, deadline=None)
 @given(value=CONTAINERS.filter(bool).filter(has_a_name), share=st.floats(0, 1, exclude_max=True))
+@pytest.mark.long
 def test_no_beginning_of_an_answer_is_an_answer(value: object, share: float) -> None:
     text = json.dumps(value)
 

@@ -67,6 +67,7 @@ def lost(outcomes: Sequence[Outcome]) -> list[str]:
     [(1, None, 100), (20, None, 2_000), (None, Limits(rpm=600), 200)],
     ids=["one by one", "at once", "paced"],
 )
+@pytest.mark.long
 def test_an_outage_costs_time_and_no_rows(
     failure: str, outage_s: float, concurrency: int | None, limits: Limits | None, rows: int
 ) -> None:
