@@ -16,9 +16,10 @@ from agents.found.judging import BENCHMARKS, apart
 from agents.found.rank import CANDIDATES
 from agents.retrieve import filters_told
 from agents.run_folder import write_whole
+from agents.sources import ENDINGS
 from engine.errors import UserError
 from engine.events import Events, Noted
-from engine.retrieval import OWN, Column, DatasetCard, dataset_place, load_datasets
+from engine.retrieval import OWN, Catalogue, Column, DatasetCard, dataset_place, is_hub_name, load_datasets
 
 __all__ = ["Shelf", "keep_shelf", "kept_shelf", "shelf_of"]
 
@@ -43,7 +44,7 @@ def shelf_of(configuration: Configuration, queries: Sequence[str], *, language: 
     for skipped in catalogue.skipped if path is not None else ():
         events.emit(Noted(f"data sets: without {skipped}"))
     if named:
-        chosen = tuple(_card_named(name, cards) for name in named)
+        chosen = tuple(card for name in named if (card := _card_named(name, catalogue)) is not None)
         reached = tuple(card for card in chosen if _may_be_learnt(card, events) and _is_in_reach(card, events))
         return Shelf(_licensed(reached, configuration.licences, events), only=named)
     learning, judging = apart(tuple(card for card in cards if card.id not in BENCHMARKS))
@@ -68,11 +69,21 @@ def _reached(ranking: Ranking[DatasetCard], *, with_hub: bool, events: Events) -
     return tuple(ranked.card for ranked in chosen[:CANDIDATES])
 
 
-def _card_named(name: str, cards: Sequence[DatasetCard]) -> DatasetCard:
-    """The card of that id, or of the file of that name; without one, what is known of a data set is its name."""
-    for card in cards:
-        if card.id == name or Path(card.id).name == name or Path(card.id).stem == name:
+def _is_called(name: str, file: str) -> bool:
+    """Whether somebody who names a data set so means this file: by its path, or by its name with or without ending."""
+    return bool(file) and name in (file, Path(file).name, Path(file).stem)
+
+
+def _card_named(name: str, catalogue: Catalogue[DatasetCard]) -> DatasetCard | None:
+    """The card of that id, or of the file of that name; without one, what is known of a data set is its name.
+
+    None for a file that the catalogue has left out: why it did is said already.
+    """
+    for card in catalogue.cards:
+        if _is_called(name, card.id):
             return card
+    if any(_is_called(name, skipped.file) for skipped in catalogue.skipped):
+        return None
     path = Path(name).absolute()  # what somebody has typed himself may be any path
     name, licence = (str(path), OWN) if path.exists() else (name, UNKNOWN_LICENCE)
     return DatasetCard(
@@ -87,9 +98,11 @@ def _may_be_learnt(card: DatasetCard, events: Events) -> bool:
 
 
 def _is_in_reach(card: DatasetCard, events: Events) -> bool:
-    place = dataset_place(card.id)
+    is_path = not is_hub_name(card.id) or Path(card.id).suffix.lower() in ENDINGS
+    place = None if is_path and not Path(card.id).exists() else dataset_place(card.id)
     if place is None:
-        events.emit(Noted(f"data sets: without {card.id}: it is not on this machine, and the hub does not answer"))
+        why = "there is no such file" if is_path else "it is not on this machine, and the hub does not answer"
+        events.emit(Noted(f"data sets: without {card.id}: {why}"))
     return place is not None
 
 

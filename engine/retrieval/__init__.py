@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.retrieval.bm25 import Hit, Index
-from engine.retrieval.card import Column, DatasetCard, ModelCard
+from engine.retrieval.card import Column, DatasetCard, ModelCard, is_hub_name
 from engine.retrieval.catalogue import (
     Catalogue,
     Skipped,
@@ -30,6 +30,7 @@ __all__ = [
     "Skipped",
     "dataset_place",
     "hub_answers",
+    "is_hub_name",
     "load_datasets",
     "load_models",
     "machine_memory",

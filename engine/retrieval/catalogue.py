@@ -161,12 +161,15 @@ def _card(kind: type[Card], line: bytes) -> Card:
     return card
 
 
+_LIES_THERE: Mapping[type, Callable[[Path], bool]] = {ModelCard: Path.is_dir, DatasetCard: Path.is_file}
+
+
 def _at_home(card: Card, folder: Path) -> Card:
     """The card under the whole path of what it names in the folder, else as it is, if it names something on the hub."""
     there = folder / card.id
     try:
         is_inside = there.resolve().is_relative_to(folder.resolve())
-        is_there = there.is_file() if isinstance(card, DatasetCard) else there.is_dir()
+        is_there = _LIES_THERE[type(card)](there)
     except (OSError, RuntimeError, ValueError) as error:  # no path at all: a loop of links, a null byte
         raise _NoCardError("'id' is neither a name on the hub nor a file of this catalogue") from error
     if is_inside and (is_there or Path(card.id).is_absolute()):

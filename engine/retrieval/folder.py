@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import orjson
 
@@ -55,8 +57,8 @@ def cards_in(folder: Path) -> tuple[tuple[DatasetCard, ...], tuple[tuple[str, st
         found = sorted(islice(_tables(folder), _MOST_FILES))
     except OSError as error:
         raise UserError(f"cannot read the catalogue {folder}: {error.strerror or error}") from error
-    if not found:
-        raise UserError(f"the catalogue {folder} holds no {', '.join(_READERS)} file; put your data there")
+    if not any(_ending(path) in _READERS for path in found):
+        raise UserError(f"the catalogue {folder} holds no {', '.join((*_PLAIN, '.parquet'))} file; put your data there")
     cards: list[DatasetCard] = []
     odd: list[tuple[str, str]] = []
     for path in found:
@@ -64,20 +66,30 @@ def cards_in(folder: Path) -> tuple[tuple[DatasetCard, ...], tuple[tuple[str, st
             cards.append(_card(path))
         except _UnreadableError as error:
             odd.append((str(path), str(error)))
-        except OSError as error:
-            odd.append((str(path), error.strerror or str(error).partition("\n")[0] or type(error).__name__))
+        except (OSError, EOFError, zlib.error) as error:  # the latter two of what is packed badly
+            odd.append(
+                (str(path), getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__)
+            )
     return tuple(cards), tuple(odd)
 
 
 def _tables(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in _READERS and path.is_file() and not hidden:
+        if (_ending(path) in _READERS or _ending(path) in _ROWS_PERHAPS) and path.is_file() and not hidden:
             yield path
 
 
+def _ending(path: Path) -> str:
+    """The last suffix, and for what is packed with gzip the one before it too."""
+    *_, before, last = ("", "", *(suffix.lower() for suffix in path.suffixes))
+    return before + last if last == ".gz" else last
+
+
 def _card(path: Path) -> DatasetCard:
-    rows, count = _READERS[path.suffix.lower()](path)
+    if (read := _READERS.get(_ending(path))) is None:
+        raise _UnreadableError(f"is not read; save its rows as {', '.join(_PLAIN)}, also .gz, or .parquet")
+    rows, count = read(path)
     if not rows:
         raise _UnreadableError("holds no rows" if path.stat().st_size <= _START else "holds no rows in its first MiB")
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -101,9 +113,10 @@ def _card(path: Path) -> DatasetCard:
 
 def _described(path: Path, names: Sequence[str], rows: Rows) -> str:
     """What stands beside the file under its name (`mails.md` for `mails.csv`), and the words of its first rows."""
-    said = _notes(path.with_suffix(".md"))
+    plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    said = _notes(plain.with_suffix(".md"))
     values = [_short(name, rows) for name in names]
-    return clean(f"{path.stem} {said} {' '.join(value for value in values if value)}", limit=_DESCRIPTION)
+    return clean(f"{plain.stem} {said} {' '.join(value for value in values if value)}", limit=_DESCRIPTION)
 
 
 def _notes(path: Path) -> str:
@@ -163,7 +176,7 @@ def _shown(value: object) -> str:
 def _read_csv(path: Path) -> tuple[Rows, int | None]:
     text, whole = _start_of(path)
     csv.field_size_limit(_START)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else delimiter_of(text.partition("\n")[0])
+    delimiter = "\t" if _ending(path).startswith(".tsv") else delimiter_of(text.partition("\n")[0])
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
@@ -202,14 +215,16 @@ def _json_row(line: str) -> dict[str, object] | str:
 
 def _read_json(path: Path) -> tuple[Rows, int | None]:
     """An array of objects; a file that begins with an object holds one a line."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         opening = file.read(_START).lstrip(codecs.BOM_UTF8 + b" \t\r\n")
     if opening.startswith(b"{"):
         return _read_jsonl(path)
-    if path.stat().st_size > _LARGEST_JSON:
+    with _opened(path) as file:
+        raw = file.read(_LARGEST_JSON + 1)
+    if len(raw) > _LARGEST_JSON:
         raise _UnreadableError(f"is larger than {_LARGEST_JSON // 2**20} MiB; save it as JSONL")
     try:
-        rows = orjson.loads(path.read_bytes())
+        rows = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _UnreadableError("is not JSON") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows[:ROWS_LOOKED_AT]):
@@ -239,9 +254,13 @@ def _parquet_row(row: pyarrow.RecordBatch) -> Mapping[str, object] | None:
     return read
 
 
+def _opened(path: Path) -> gzip.GzipFile | BinaryIO:
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
 def _start_of(path: Path) -> tuple[str, bool]:
     """The text at the start of a file, and whether that is all of it. What is not UTF-8 is taken for Windows-1252."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         raw = file.read(_START + 1)
     whole, raw = len(raw) <= _START, raw[:_START]
     if b"\0" in raw and encoding_of(raw) == "utf-8":
@@ -254,6 +273,12 @@ def _start_of(path: Path) -> tuple[str, bool]:
         return raw.decode("cp1252", "replace"), whole
 
 
-_READERS: Final[Mapping[str, Callable[[Path], tuple[Rows, int | None]]]] = {
-    ".csv": _read_csv, ".tsv": _read_csv, ".jsonl": _read_jsonl, ".json": _read_json, ".parquet": _read_parquet,
+_PLAIN: Final[Mapping[str, Callable[[Path], tuple[Rows, int | None]]]] = {
+    ".csv": _read_csv, ".tsv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".json": _read_json,
 }  # fmt: skip
+_READERS: Final = {**_PLAIN, **{f"{ending}.gz": read for ending, read in _PLAIN.items()}, ".parquet": _read_parquet}
+_ROWS_PERHAPS: Final = frozenset(
+    (".arrow", ".avro", ".bz2", ".feather", ".numbers", ".ods", ".orc", ".parquet.gz", ".sqlite", ".xls", ".xlsx",
+     ".xz", ".zip", ".zst")
+)  # fmt: skip
+"""Files whose owner may expect them to be read; others, such as pictures and notes, are passed over without a word."""

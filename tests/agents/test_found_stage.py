@@ -131,6 +131,26 @@ def test_a_file_needs_no_record(tmp_path: Path) -> None:
     assert shelved(Configuration(catalogue=str(tmp_path), datasets=("own",), licences=("mit",)))[0] == ["own.csv"]
 
 
+def test_of_a_named_file_that_cannot_be_used_the_true_reason_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    header = ",".join(f"c{n}" for n in range(300))
+    (tmp_path / "wide.csv").write_text(f"{header}\n1\n", encoding="utf-8")
+    (tmp_path / "good.csv").write_text("text,label\na,b\n", encoding="utf-8")
+    named = ("wide.csv", "good", "mistyped.csv", "/nowhere/at/all", "org/rows")
+
+    names, told = shelved(Configuration(catalogue=str(tmp_path), datasets=named))
+
+    assert names == ["good.csv"]
+    assert told == [
+        f"data sets: without {tmp_path / 'wide.csv'}: has 300 columns, more than 200",
+        "data sets: without mistyped.csv: there is no such file",
+        "data sets: without /nowhere/at/all: there is no such file",
+        "data sets: without org/rows: it is not on this machine, and the hub does not answer",
+    ]
+
+
 def test_what_somebody_has_typed_may_be_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own.csv").write_text("text,label\na,b\n", encoding="utf-8")
     (tmp_path / "work").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pyarrow
@@ -163,5 +164,32 @@ def test_what_could_steer_a_terminal_is_left_out(tmp_path: Path) -> None:
 def test_a_folder_without_tables_is_the_users_to_fill(tmp_path: Path) -> None:
     (tmp_path / ".hidden.csv").write_text("a\n1\n")
 
-    with pytest.raises(UserError, match=r"holds no \.csv, \.tsv, \.jsonl, \.json, \.parquet file"):
+    with pytest.raises(UserError, match=r"holds no \.csv, \.tsv, \.jsonl, \.ndjson, \.json, \.parquet file"):
         load_datasets(tmp_path)
+
+
+def test_packed_files_are_read_and_others_that_may_hold_rows_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"text,label\none,1\n"))
+    (tmp_path / "a.md").write_text("Requests to a bank.")
+    (tmp_path / "b.ndjson").write_text('{"text": "two"}\n')
+    (tmp_path / "c.json.gz").write_bytes(gzip.compress(b'[{"text": "three"}]'))
+    (tmp_path / "d.xlsx").write_bytes(b"PK")
+    (tmp_path / "e.csv.gz").write_bytes(gzip.compress(b"text\none\n" * 99)[:-9])
+    (tmp_path / "f.jsonl.gz").write_bytes(b"no gzip")
+    (tmp_path / "picture.png").write_bytes(b"")
+
+    catalogue = load_datasets(tmp_path)
+
+    assert [Path(card.id).name for card in catalogue.cards] == ["a.csv.gz", "b.ndjson", "c.json.gz"]
+    assert [card.columns[0].sample for card in catalogue.cards] == [("one",), ("two",), ("three",)]
+    assert "Requests to a bank." in catalogue.cards[0].description
+    assert [Path(skipped.file).name for skipped in catalogue.skipped] == ["d.xlsx", "e.csv.gz", "f.jsonl.gz"]
+    assert catalogue.skipped[0].reason.startswith("is not read; save its rows as .csv")
+
+
+def test_of_a_packed_file_only_the_start_is_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"text\n" + b"words\n" * 3_000_000, 1))
+
+    [card] = load_datasets(tmp_path).cards
+
+    assert (card.rows, card.columns[0].sample) == (None, ("words",) * 3)
