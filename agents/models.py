@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from agents.config import ROLES, Configuration
 from agents.run_folder import RunFolder
 from engine import Engine, Limits, Model
 from engine.events import Events
 from engine.providers.surroundings import target_told, variables_set
+from engine.retrieval.store import cache_folder
 
 __all__ = ["BATCHED", "models_told", "open_alone", "open_engine", "targets_told"]
 
@@ -35,9 +38,20 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
     )
 
 
-def open_alone(configuration: Configuration) -> Engine:
-    """An engine for a question or two to the teacher."""
-    return Engine(_model(configuration), budget=configuration.cap, seed=configuration.seed)
+def open_alone(configuration: Configuration, *, about: str) -> Engine:
+    """An engine for a question or two to the teacher, with a journal in the user's cache: nothing is paid for twice.
+
+    `about` is what the questions are about, such as a command and a prompt. Each has its own journal, which its budget
+    is a cap for; so two commands wait for each other only where they would ask the same.
+    """
+    journal = _journal_alone(configuration, about)
+    journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a prompt is nobody else's business
+    return Engine(_model(configuration), budget=configuration.cap, journal=journal, seed=configuration.seed)
+
+
+def _journal_alone(said: Configuration, about: str) -> Path:
+    key = hashlib.sha256(repr((about, said.model, said.base_url, said.dialect)).encode()).hexdigest()[:16]
+    return cache_folder() / "asked" / key / "journal.db"
 
 
 def _model(said: Configuration) -> Model:

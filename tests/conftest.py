@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from pathlib import Path
 
 from hypothesis import settings
 
@@ -24,7 +23,8 @@ def _forbid_the_network(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_forbid_the_network)
 
 # Nor does any look into the catalogues of whoever runs them: a ranking there is not the one that ships.
-os.environ["SMELT_CACHE"] = str(Path(tempfile.gettempdir()) / f"smelt-tests-{os.getpid()}")
+_CACHE = tempfile.TemporaryDirectory(prefix="smelt-tests-")  # gone when this process is
+os.environ["SMELT_CACHE"] = _CACHE.name
 
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("untimed", deadline=None)

@@ -82,7 +82,10 @@ def models(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Rank the base models that could be tuned for a prompt. With scores and reasons; nothing is downloaded."""
+    """Rank the base models that could be tuned for a prompt. With scores and reasons; nothing is downloaded.
+
+    What a teacher answers is kept in the user's cache: the same command again pays for nothing twice.
+    """
     _refresh("models", prompt, wanted=refresh, per_task=per_task, json=json)
     if prompt is None:
         return
@@ -122,7 +125,10 @@ def datasets(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Rank the data sets that could help with a prompt. With scores and reasons; nothing is downloaded."""
+    """Rank the data sets that could help with a prompt. With scores and reasons; nothing is downloaded.
+
+    What a teacher answers is kept in the user's cache: the same command again pays for nothing twice.
+    """
     _refresh("datasets", prompt, wanted=refresh, per_task=per_task, json=json)
     if prompt is None:
         return
@@ -183,7 +189,7 @@ def _queries(
     settled = prepare(resolve(file=config, flags={**flags, "train": False}), prompt=text, note=say_aside)
 
     async def asked() -> Sequence[str]:
-        async with open_alone(settled) as engine:
+        async with open_alone(settled, about=f"{thing}\n{text}") as engine:
             return await describe(engine, spec, thing=thing, note=say_aside, hypotheses=hypotheses)
 
     return asyncio.run(asked()), spec.language

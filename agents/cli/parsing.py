@@ -53,7 +53,10 @@ def parse(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how a prompt is understood. Without a model nothing is asked; with one, only what the prompt leaves open."""
+    """Show how a prompt is understood. Without a model nothing is asked; with one, only what the prompt leaves open.
+
+    What it answers is kept in the user's cache: the same command again pays for nothing twice.
+    """
     from agents.cli.prompt_files import read_prompt
     from agents.specs import table_of, write_spec
 
@@ -104,7 +107,7 @@ def _understood(text: str, *, flags: Mapping[str, object], config: Path | None) 
     settled = prepare(resolve(file=config, flags=flags), prompt=text, note=say_aside)
 
     async def asked() -> Spec:
-        async with open_alone(settled) as engine:
+        async with open_alone(settled, about=f"parse\n{text}") as engine:
             return await parse_with_teacher(engine, text)
 
     return asyncio.run(asked())

@@ -9,6 +9,7 @@ import pytest
 
 from agents.parse import parse
 from agents.specs import read_spec
+from engine.journal import peek
 from tests.agents.commands import in_this_process
 
 DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
@@ -65,6 +66,24 @@ def test_a_model_is_asked_where_something_is_open(tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     assert "not asked" not in ran.err
     assert "unsure: labels" in ran.out
+
+
+def test_the_same_question_is_paid_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command may have been killed in between; and what another asks is its own."""
+    monkeypatch.setenv("SMELT_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "prompt.md").write_text(OPEN)
+
+    def attempts(command: str) -> list[int]:
+        ran = in_this_process(command, str(tmp_path / "prompt.md"), "--model", "simulated/intents")
+        assert ran.code == 0, ran.err
+        return sorted(peek(path).attempts for path in tmp_path.glob("cache/asked/*/journal.db"))
+
+    first = attempts("parse")
+    assert len(first) == 1
+    assert first[0] > 0
+    assert attempts("parse") == first
+    assert len(attempts("models")) == 2
+    assert all(path.stat().st_mode & 0o77 == 0 for path in tmp_path.glob("cache/asked/*"))
 
 
 @pytest.mark.long
