@@ -148,7 +148,12 @@ class Hub:
 
     def _failure(self, status: int | None, why: str, url: str) -> ProviderRefused | _NotGiven:
         if status == 401 and "/api/" in url:
-            return AuthenticationRefused(f"the hub at {self.endpoint} refuses the token in HF_TOKEN (401)")
+            why = (
+                "refuses the token in HF_TOKEN"
+                if "authorization" in self._client.headers
+                else "wants a token: set HF_TOKEN"
+            )
+            return AuthenticationRefused(f"the hub at {self.endpoint} {why} (401)")
         if status in (401, 403, 404, 410, 451) and "/api/" not in url:
             return _NotGiven(url)
         return EndpointUnreachable(f"the hub at {self.endpoint} cannot be used ({why}); try again later")

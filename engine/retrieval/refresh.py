@@ -35,7 +35,7 @@ _DATASET_FIELDS: Final = ("cardData", "description", "downloads", "gated", "last
 
 _PAGE: Final = 500  # lines of a listing; with all these fields a page weighs some megabytes
 _START_OF_A_CARD: Final = 48 * 1024  # bytes: the head of YAML alone may take 20 KiB
-_KEPT_EVERY: Final = 500  # cards that a kill may cost
+_KEPT_EVERY: Final = 50  # cards that a kill may cost
 _AT_ONCE: Final = 8
 _FAILURES_IN_A_ROW: Final = 8  # cards that cannot be had though the hub was asked again and again: it is gone
 
@@ -85,12 +85,9 @@ async def refresh_datasets(hub: Hub, *, top: int, folder: Path | None = None, on
     path = kept_in("datasets", folder=folder)
     known = _known(path, DatasetCard)
     cards: dict[str, DatasetCard] = {}
-    try:
-        async for lines in _listed(hub, "/api/datasets", "filter", _DATASET_FILTERS, _DATASET_FIELDS, top, on_progress):
-            cards |= {card.id: card for item in lines if (card := dataset_of(item)) is not None}
-    except BaseException:  # the hub is gone, or somebody has stopped it
-        write_cards(path, list((known | cards).values()), kind=DatasetCard)
-        raise
+    async for lines in _listed(hub, "/api/datasets", "filter", _DATASET_FILTERS, _DATASET_FIELDS, top, on_progress):
+        cards |= {card.id: card for item in lines if (card := dataset_of(item)) is not None}
+        write_cards(path, list((known | cards).values()), kind=DatasetCard)  # whatever ends it costs one task's list
     write_cards(path, list(cards.values()), kind=DatasetCard)
     changed = sum(not _is_current(card, known.get(name)) for name, card in cards.items())
     return Refreshed(path, len(cards), changed, 0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
+from glob import escape
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Kind", "cache_folder", "kept_in", "read_cards", "write_cards", "writing"]
 
 Kind = Literal["models", "datasets"]
+
+_ABANDONED_S = 3600.0
 
 
 def cache_folder() -> Path:
@@ -36,6 +40,7 @@ def kept_in(kind: Kind, *, folder: Path | None = None) -> Path:
 def writing(path: Path) -> Iterator[IO[bytes]]:
     """A file that is there whole or not at all; whoever reads it meanwhile sees the old one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_abandoned(path)
     unfinished = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         with unfinished.open("wb") as file:
@@ -45,6 +50,14 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Take away what was begun by processes that were killed: a write takes seconds."""
+    for left in path.parent.glob(f"{escape(path.stem)}.*.tmp"):
+        with suppress(FileNotFoundError):  # its owner lives, and was just done with it
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
 
 
 def write_cards(path: Path, cards: Sequence[Card], *, kind: type[Card]) -> None:

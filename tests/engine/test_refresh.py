@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from engine.fakes.hub import FakeHub, Mishap
 from engine.retrieval import Column, DatasetCard, ModelCard
 from engine.retrieval.hub import LONGEST_WAIT_S, TRIES, Hub, wait_before_retry
 from engine.retrieval.hub_cards import dataset_of, described, model_of
-from engine.retrieval.refresh import MODEL_TASKS, Refreshed, refresh_datasets, refresh_models
+from engine.retrieval.refresh import DATASET_TASKS, MODEL_TASKS, Refreshed, refresh_datasets, refresh_models
 from engine.retrieval.store import kept_in, read_cards
 
 README = b"---\nlicense: mit\ntags:\n- a\n---\n# Dates\n<b>Normalises</b> dates.\n```python\nimport x\n```\n[Paper](http://a.b)"
@@ -162,6 +163,51 @@ def test_data_sets_that_were_listed_are_kept_beside_those_known_when_the_hub_goe
 
     kept = read_cards(kept_in("datasets", folder=tmp_path), kind=DatasetCard)
     assert {card.id for card in kept} == {"a/old", "a/new"}
+
+
+def test_a_kill_costs_little_of_either_list(tmp_path: Path) -> None:
+    """What lies on the disk while it goes on is all that a kill leaves."""
+    kept: list[int] = []
+    files = {"models": kept_in("models", folder=tmp_path), "datasets": kept_in("datasets", folder=tmp_path)}
+
+    def at_data_sets(_: int, _path: str) -> None:
+        kept.append(len(read_cards(files["datasets"], kind=DatasetCard)) if files["datasets"].exists() else 0)
+
+    tasks = [f"task_categories:{task}" for task in DATASET_TASKS]
+    datasets = [{"id": f"org/d{number}", "tags": [task]} for number, task in enumerate(tasks)]
+    refreshed(FakeHub(datasets=datasets, mishaps=at_data_sets), tmp_path, kind=refresh_datasets)
+    assert kept == list(range(len(DATASET_TASKS)))
+
+    fetched: list[int] = []
+
+    def at_models(_: int, path: str) -> None:
+        if path.endswith("README.md") and files["models"].exists():
+            fetched.append(sum(card.updated is not None for card in models_in(tmp_path).values()))
+
+    refreshed(FakeHub(models=[listed(f"org/m{number}") for number in range(120)], mishaps=at_models), tmp_path)
+    assert fetched[-1] >= 100 - 8  # of 120, those aside that are under way
+
+
+def test_what_a_killed_refresh_had_begun_to_write_is_taken_away_in_time(tmp_path: Path) -> None:
+    path = kept_in("models", folder=tmp_path)
+    path.parent.mkdir(parents=True)
+    left, young, other = (path.parent / name for name in ("models.12.tmp", "models.13.tmp", "datasets.12.tmp"))
+    for file in (left, young, other):
+        file.write_bytes(b"PAR1")
+    for file in (left, other):
+        os.utime(file, (0, 0))
+
+    refreshed(FakeHub(models=[listed("a/a")]), tmp_path)
+
+    assert sorted(path.parent.glob("*.tmp")) == [other, young]
+
+
+def test_whoever_has_no_token_is_not_told_that_it_was_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
+
+    with pytest.raises(AuthenticationRefused, match=r"wants a token: set HF_TOKEN \(401\)"):
+        refreshed(FakeHub(models=[listed("a/a")], mishaps=lambda *_: Mishap(401)), tmp_path)
 
 
 def test_refusals_for_a_while_cost_time_and_nothing_else(tmp_path: Path) -> None:
