@@ -1,14 +1,16 @@
 """A hub of models and data sets on this machine, for tests: listings with pages, cards, files, and what goes wrong.
 
 GET /api/models, /api/datasets (pipeline_tag, filter, limit, cursor) · GET /api/models/ID/revision/main,
-/api/models/ID/tree/REVISION (what files it has) · GET, HEAD /ID/resolve/REVISION/FILE
-Point huggingface_hub at it with HF_ENDPOINT.
+/api/models/ID/tree/REVISION (what files it has) · the same of /api/datasets/ID, and POST .../paths-info/REVISION
+GET, HEAD /ID/resolve/REVISION/FILE, /datasets/ID/resolve/REVISION/FILE, also parts of a file (Range)
+Point huggingface_hub at it with HF_ENDPOINT. What belongs to a data set is called "datasets/ID/FILE" among the files.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["FakeHub", "Mishap"]
 
 REVISION = "0" * 40
+
+_REPOSITORY = re.compile(
+    r"/api/(?P<name>(models|datasets)/[^/]+(/[^/]+)?)(/(?P<about>revision|tree|paths-info)/[^/]+(/.*)?)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +93,29 @@ class FakeHub:
             await asyncio.sleep(mishap.seconds)
         if mishap.status is not None:
             return web.json_response({"error": "as you wished"}, status=mishap.status, headers=mishap.headers)
-        response = self._of(request)
+        response = await self._of(request)
         if mishap.half:
             return await _cut(request, response)
         return response
 
-    def _of(self, request: web.BaseRequest) -> web.Response:
+    async def _of(self, request: web.BaseRequest) -> web.Response:
         if request.path in self.listings:
             return self._listing(request)
-        name, _, about = request.path.removeprefix("/api/models/").rpartition("/")[0].rpartition("/")
-        if request.path.startswith("/api/models/") and about in ("revision", "tree"):
-            return self._repository(name, about)
+        if (found := _REPOSITORY.fullmatch(request.path)) is not None:
+            name = found["name"].removeprefix("models/")
+            if name in self.renamed:
+                return self._moved(request, name)
+            paths = [str(path) for path in (await request.post()).getall("paths", ())]
+            return self._repository(name, found["about"] or "revision", paths)
         return self._file(request)
 
-    def _repository(self, name: str, about: str) -> web.Response:
-        """The one revision of a model that there is, or the files that it has."""
+    def _moved(self, request: web.BaseRequest, name: str) -> web.Response:
+        from aiohttp import web
+
+        return web.Response(status=307, headers={"Location": request.path.replace(name, self.renamed[name], 1)})
+
+    def _repository(self, name: str, about: str, paths: Sequence[str]) -> web.Response:
+        """The one revision of a repository that there is, or its files: all, or those that are asked about."""
         from aiohttp import web
 
         files = {
@@ -110,8 +124,13 @@ class FakeHub:
         if not files:
             return web.json_response({"error": "Repository not found"}, status=404)
         if about == "revision":
-            return web.json_response({"id": name, "sha": REVISION})
-        tree = [{"type": "file", "path": file, "size": len(body), "oid": _tag(body)} for file, body in files.items()]
+            siblings = [{"rfilename": file} for file in files]
+            return web.json_response({"id": name.removeprefix("datasets/"), "sha": REVISION, "siblings": siblings})
+        tree = [
+            {"type": "file", "path": file, "size": len(body), "oid": _tag(body)}
+            for file, body in files.items()
+            if about == "tree" or file in paths
+        ]
         return web.json_response(tree)
 
     def _listing(self, request: web.BaseRequest) -> web.Response:
@@ -130,14 +149,20 @@ class FakeHub:
         from aiohttp import web
 
         name, _, rest = request.path.strip("/").partition("/resolve/")
-        revision, _, path = rest.partition("/")
+        path = rest.partition("/")[2]
         if name in self.renamed:
-            return web.Response(status=307, headers={"Location": f"/{self.renamed[name]}/resolve/{revision}/{path}"})
+            return self._moved(request, name)
         body = self.files.get(f"{name}/{path}")
         if body is None:
-            return web.json_response({"error": "Entry not found"}, status=404)
+            return web.json_response(
+                {"error": "Entry not found"}, status=404, headers={"X-Error-Code": "EntryNotFound"}
+            )
         headers = {"ETag": f'"{_tag(body)}"', "X-Repo-Commit": REVISION}
-        return web.Response(body=body, headers=headers)
+        if (part := request.http_range).start is None:
+            return web.Response(body=body, headers=headers)
+        wanted = body[part]
+        headers["Content-Range"] = f"bytes {part.start}-{part.start + len(wanted) - 1}/{len(body)}"
+        return web.Response(status=206, body=wanted, headers=headers)
 
 
 def _tag(body: bytes) -> str:
@@ -156,7 +181,10 @@ async def _cut(request: web.BaseRequest, response: web.Response) -> web.StreamRe
     from aiohttp import web
 
     body = bytes(response.body) if isinstance(response.body, bytes) else b""
-    halved = web.StreamResponse(headers={"Content-Length": str(len(body)), "Content-Type": "application/json"})
+    part = response.headers.get("Content-Range")
+    kept = {} if part is None else {"Content-Range": part}
+    kept |= {"Content-Length": str(len(body)), "Content-Type": "application/json"}
+    halved = web.StreamResponse(status=response.status, headers=kept)
     await halved.prepare(request)
     await halved.write(body[: len(body) // 2])
     if request.transport is not None:

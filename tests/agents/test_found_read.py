@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -273,6 +274,55 @@ def test_what_the_hub_answers_is_said_in_a_line() -> None:
         "UserError 0 owner/gone: the hub has no such data set, or not for everybody",
         "UserError 0 owner/private: the hub has no such data set, or not for everybody",
         "UserError 0 owner/odd: the hub answers with 418",
+    ]
+
+
+@pytest.mark.slow
+def test_rows_come_over_http_and_what_is_wrong_with_a_data_set_costs_it_a_line() -> None:
+    """In a process of its own, as above."""
+    code = (
+        "from agents.found.read import Reader\n"
+        "from tests.agents.found import card\n"
+        "for name in ('org/sorted', 'old/name', 'org/vanish', 'org/gated', 'new/name'):\n"
+        "    got = Reader(seed=1).draw(card(name), most=320)\n"
+        "    labels = {row.columns.get('label') for row in got.rows}\n"
+        "    print(len(got.rows), len(labels), '|'.join(got.columns), got.problem)"
+    )
+    table = pyarrow.table({"text": [f"row {n}" for n in range(2000)], "label": [f"{n // 50:02}" for n in range(2000)]})
+    packed = io.BytesIO()
+    parquet.write_table(table, packed, row_group_size=100)
+    lines = b"".join(
+        json.dumps({"text": f"row {n}", "label": "a"} if n < 150 else {"other": n}).encode() + b"\n" for n in range(300)
+    )
+    files = {
+        "datasets/org/sorted/train.parquet": packed.getvalue(),
+        "datasets/org/vanish/train.jsonl": lines,
+        "datasets/new/name/train.jsonl": b"".join(lines.splitlines(keepends=True)[:9]),
+    }
+
+    def mishaps(_: int, path: str) -> Mishap | None:
+        if "org/gated" in path:
+            return Mishap(status=403, headers={"X-Error-Code": "GatedRepo"})
+        return None
+
+    async def asked(home: Path) -> str:
+        async with FakeHub(files=files, renamed={"datasets/old/name": "datasets/new/name"}, mishaps=mishaps) as hub:
+            environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(home), "PYTHONPATH": str(ROOT)}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, env=environment, cwd=home, stdout=asyncio.subprocess.PIPE
+            )
+            out, _ = await process.communicate()
+            return out.decode()
+
+    with tempfile.TemporaryDirectory() as home:
+        said = asyncio.run(asked(Path(home))).splitlines()
+
+    assert said == [
+        f"320 {PIECES} text|label ",
+        "9 1 text|label ",
+        "300 2 text|label|other ",
+        "0 0  org/gated: it is behind a gate: accept its terms on the hub, and have HF_TOKEN set",
+        "9 1 text|label ",
     ]
 
 
