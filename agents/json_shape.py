@@ -27,6 +27,10 @@ _NAMED_KEYS = re.compile(
 )
 _JOINT = re.compile(r"[ \t]*[,、][ \t]*(?:(?:and|or|und|et|y)[ \t]+)?|[ \t]+(?:and|und|et|y)[ \t]+")
 _NAME = re.compile(r"[\"'`“”]?([A-Za-z_]\w{0,40})[\"'`“”]?")
+_GOES_ON = re.compile(r"\A\S+[ \t]+(?:for|of|from|that|which|where)\b", re.IGNORECASE)  # "name, age for each person"
+_ORDERS = frozenset(
+    {"answer", "return", "respond", "reply", "output", "write", "give", "use", "do", "no", "nothing", "only"}
+)
 _DEEPEST = 20
 _LONGEST_TEMPLATE = 4_000
 _MOST_BRACES = 50
@@ -46,9 +50,30 @@ def told_schema(instruction: str) -> dict[str, object] | None:
         if keys:
             return _object({key: _told_type(value) for key, value in keys})
     named = _NAMED_KEYS.search(instruction)
-    names = [_NAME.match(part.strip()) for part in _JOINT.split(named["names"])] if named else []
-    keys_named = [match[1] for match in names if match]
-    return _object({name: {} for name in keys_named}) if len(keys_named) > 1 and all(names) else None
+    names = _listed_keys(named["names"]) if named else []
+    return _object({name: {} for name in names}) if len(names) > 1 else None
+
+
+def _listed_keys(told: str) -> list[str]:
+    """The names in "a, b and c in lower case": an "and" comes before the last, and more words only behind that one.
+
+    None at all where something else is listed, since a key that nobody meant would have right answers left out.
+    """
+    names: list[str] = []
+    position, joint, is_closed = 0, "", False
+    for match in (*_JOINT.finditer(told), None):
+        part = told[position : match.start() if match else len(told)].strip()
+        is_joined = any(map(str.isalpha, joint))
+        if is_closed and not is_joined:
+            return names
+        is_closed = is_closed or is_joined
+        if (whole := _NAME.fullmatch(part)) is None:
+            first = _NAME.match(part) if is_closed or _GOES_ON.search(part) else None
+            is_order = first is None or first[1].casefold() in _ORDERS
+            return names if is_order and is_closed else [] if first is None else [*names, first[1]]
+        names.append(whole[1])
+        position, joint = (match.end(), match[0]) if match else (len(told), "")
+    return names
 
 
 def keys_of(schema: Mapping[str, object] | None) -> frozenset[str]:

@@ -129,6 +129,9 @@ def test_a_schema_holds_what_every_answer_has_and_forbids_no_more() -> None:
             id="an object to fill in",
         ),
         pytest.param("Return JSON with the keys name, age and city.", {"name": {}, "age": {}, "city": {}}, id="keys"),
+        pytest.param("Use the fields a and b, answer in JSON.", {"a": {}, "b": {}}, id="an order behind the keys"),
+        pytest.param("Keys: name, age and city in lower case, as JSON.", {"name": {}, "age": {}, "city": {}}, id="how"),
+        pytest.param("Keys a, b and return only JSON.", {"a": {}, "b": {}}, id="an order joined to the keys"),
         pytest.param(
             'Output as JSON: {"who": {"first": "string"}, "when": "string"}',
             {"who": {"type": "object"}, "when": {"type": "string"}},
@@ -140,6 +143,13 @@ def test_a_schema_is_read_from_the_words(instruction: str, properties: dict[str,
     schema = parse(instruction).output_schema
 
     assert schema == {"type": "object", "properties": properties, "required": list(properties)}
+
+
+@pytest.mark.parametrize(
+    "told", ["Use the fields a, b, answer in JSON.", "Use the keys a, the best one and c in JSON."]
+)
+def test_no_schema_is_read_where_keys_cannot_be_told_from_the_words_around_them(told: str) -> None:
+    assert parse(told).output_schema is None
 
 
 @pytest.mark.parametrize(
