@@ -109,6 +109,20 @@ _GOES_ON = re.compile(
     r"\S+\s+(?:as|in|on|of|for|to|by|from|with|when|if|depending|based|according|overall)\b", re.IGNORECASE
 )
 _LAST_JOINT = re.compile(rf"\b(?:or|oder|ou|o|или|tai|eller|lub|veya|{_OR_ELSEWHERE})\b|或|または|또는", re.IGNORECASE)
+_QUALIFIER = re.compile(
+    "very|extremely|highly|strongly|mostly|largely|somewhat|slightly|mildly|moderately|weakly|barely|rather|fairly|"
+    "partly|partially|half|almost|sehr|stark|eher|leicht|teilweise|überwiegend|halb|très|plutôt|partiellement|"
+    "muy|algo|parcialmente|muito|molto|abbastanza|parzialmente",
+    re.IGNORECASE,
+)
+_CHINESE_LIST = re.compile(
+    r"(?:(?:分类|分類|归类|歸類|标注|标记)(?:为|為|成)|[分归](?:为|為|成)(?=[^。！？；;:：\n]*[类類种種]))"
+    r"[ \t]*[:：]?[ \t]*(?P<items>[^。！？；;:：\n]{3,2000})"
+)
+_CHINESE_COUNT = re.compile(
+    r"(?:这|這)?[两兩二三四五六七八九十\d]+(?:个|個)?[类類种種][^、，,]{0,4}\Z|(?:之一|中的一[个種种類类])\Z"
+)
+_CHINESE_PROSE = re.compile(r"\s|以下|下列|如下|哪|什么|不同")
 _AROUND = " \t\"'`“”‘’«»「」*_<>.:;!?。！？；।።؟"
 _OR = frozenset({"or", "and", "either", "only", "just", "oder", "ou", "o", "или", "tai"})
 _JSON_KEY = re.compile(r"[\"'][ \t]{0,4}:")
@@ -191,6 +205,19 @@ def _inline(instruction: str, *, known: frozenset[str]) -> Iterator[list[str]]:
             yield items
         elif len(items) > 2 and all(len(item.split()) <= 4 for item in items[:-1]):
             yield items[:-1]  # the last one runs into the rest of the sentence
+    for match in _CHINESE_LIST.finditer(instruction):
+        yield _chinese_items(match["items"])
+
+
+def _chinese_items(told: str) -> list[str]:
+    """The items of "正面、负面或中性"; none, where one is too long for a label, or may be more than one."""
+    *items, last = re.split(r"[、，,/]", _CHINESE_COUNT.sub("", told.strip()))
+    said_or = "或" in last
+    if not said_or and re.search("[与與及]", last):  # stands in names, too
+        return []
+    items += re.split(r"或者?是?" if said_or else r"(?<=.)和(?=.)", last, maxsplit=1)
+    bare = [_bare(item) for item in items if _bare(item)]
+    return bare if all(len(item) <= 8 and not _CHINESE_PROSE.search(item) for item in bare) else []
 
 
 def _quoted(instruction: str, *, shown: bool) -> Iterator[list[str]]:
@@ -285,10 +312,11 @@ def _run_of_labels(pieces: Sequence[str], known: frozenset[str], *, last: int | 
         high = max(high, last - 1)
     while last is None and high + 1 < len(pieces) and 0 < len(pieces[high + 1].split()) <= longest:
         high += 1
-    labels = [_label_in(piece, known) for piece in pieces[low : high + 1]]
+    labels = _told_apart(pieces[low : high + 1], known)
     if last == high + 1 and (words := pieces[last].split()):
         whole = len(words) <= longest or (last + 1 == len(pieces) and not _runs_on(pieces[last]))
-        labels.append(_bare(pieces[last] if whole else words[0]))
+        kept = 2 if _QUALIFIER.fullmatch(words[0]) and _bare("".join(words[1:2])).casefold() in known else 1
+        labels.append(_bare(pieces[last] if whole else " ".join(words[:kept])))
     return labels if all(0 < len(label.split()) <= 4 for label in labels) else None
 
 
@@ -301,6 +329,24 @@ def _runs_on(piece: str) -> bool:
 def _touches(piece: str, label: str) -> bool:
     words, wanted = [_bare(word).casefold() for word in piece.split()], label.split()
     return words[: len(wanted)] == wanted or words[-len(wanted) :] == wanted
+
+
+def _told_apart(pieces: Sequence[str], known: frozenset[str]) -> list[str]:
+    """The label of each piece; where several have the same, "half true" and "very positive" are labels of their own."""
+    labels = [_label_in(piece, known) for piece in pieces]
+    folded = [label.casefold() for label in labels]
+    return [
+        _qualified(piece, label) if folded.count(label.casefold()) > 1 else label
+        for piece, label in zip(pieces, labels, strict=True)
+    ]
+
+
+def _qualified(piece: str, label: str) -> str:
+    """The label with the word before it, where that says how much ("very positive")."""
+    words = [_bare(word) for word in piece.split()]
+    before = " ".join(words).removesuffix(label).split()
+    is_last = " ".join(words).endswith(label)
+    return f"{before[-1]} {label}" if is_last and before and _QUALIFIER.fullmatch(before[-1]) else label
 
 
 def _label_in(piece: str, known: frozenset[str]) -> str:
@@ -322,7 +368,8 @@ def _families(instruction: str) -> Iterator[list[str]]:
             if len(named) < 2 or not _ends_clause(sentence, named):
                 continue
             asked = sentence.rstrip().endswith("?")  # "Is it positive or negative?"
-            if asked or set(words) <= named | _OR or _ANSWER_CUE.search(sentence) or _CUE.search(sentence):
+            cues = (_ANSWER_CUE, _CUE, _RATES)
+            if asked or set(words) <= named | _OR or any(cue.search(sentence) for cue in cues):
                 yield from _enumerated(sentence.rstrip("?!) "), known=named)
 
 

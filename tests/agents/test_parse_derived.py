@@ -64,12 +64,42 @@ def shown(instruction: str, *outputs: str) -> str:
             'You should respond with "Satisfied" or "Unsatisfied".', "Satisfied, Unsatisfied", id="no examples"
         ),
         pytest.param("Classify it into positive, negative or mixed.", "positive, negative, mixed", id="into"),
+        pytest.param(
+            "Say if it is true, false, or half true, based on the text.", "true, false, half true", id="qualified"
+        ),
+        pytest.param(
+            "Rate the review as very positive, positive, neutral, negative, or very negative.",
+            "very positive, positive, neutral, negative, very negative",
+            id="qualified at both ends",
+        ),
+        pytest.param(
+            shown("Say whether it is true, false, or half true, based on the text.", "true", "false"),
+            "true, false, half true",
+            id="qualified beyond what is shown",
+        ),
+        pytest.param("Say if it is very positive or negative.", "positive, negative", id="each of them once"),
+        pytest.param("将下面的评论分类为正面、负面或中性。", "正面, 负面, 中性", id="Chinese, or"),
+        pytest.param("将新闻分为体育、财经和科技三类。", "体育, 财经, 科技", id="Chinese, three kinds"),
+        pytest.param("请把成绩分类为及格或不及格。", "及格, 不及格", id="Chinese, two"),
+        pytest.param(
+            "Wähle ein Wort aus dieser Liste: Rechnung, Lieferung, Sonstiges.\n\nEmail: Wo ist es?\n"
+            "Antwort: Lieferung\n\nEmail: Das stimmt nicht.\nAntwort: Rechnung",
+            "Rechnung, Lieferung, Sonstiges",
+            id="German",
+        ),
     ],
 )
 def test_labels_come_from_the_instruction_and_the_demonstrations(prompt: str, labels: str) -> None:
     spec = parse(prompt)
 
     assert (spec.kind, spec.labels) == ("classification", tuple(labels.split(", ")))
+
+
+@pytest.mark.parametrize(
+    "told", ["把书分为上、下两部。", "请把新闻分类为体育、财经、技术与科学。", "将句子翻译成英文，分为不同段落。"]
+)
+def test_chinese_words_that_may_be_no_list_of_labels_make_none(told: str) -> None:
+    assert parse(told).labels == ()
 
 
 @pytest.mark.parametrize("shown", [0, 2])
