@@ -98,26 +98,27 @@ def choose_target(
 ) -> Wish:
     """The target that lacks most, in shares of its quota; ties go to the first, so labels come in turn.
 
-    `outputs` counts the accepted rows by answer, `asked` all inputs so far by target, and `pending` those of them that
-    are not judged yet: each is expected to become `rows_per_input` rows of its target. No more inputs are asked for
-    than what is still wanted of the target takes, or a twentieth of its rows if that is more.
+    `outputs` counts the accepted rows by answer, `asked` all requests so far by target, and `pending` the inputs that
+    are not judged yet. No more inputs are asked for than what is still wanted of the target takes, if of each only
+    `rows_per_input` rows come, or a twentieth of its rows if that is more.
     """
-    inputs = sum(asked.values())
+    requests = sum(asked.values())
 
-    def rows_lacking(quota: Quota) -> float:
+    def rows_lacking(quota: Quota, *, rows_per_input: float) -> float:
         return quota.share * wanted - _count(quota, outputs) - rows_per_input * pending.get(quota.target, 0)
 
     def lack(quota: Quota) -> float:
-        return rows_lacking(quota) / (quota.share * wanted)
+        return rows_lacking(quota, rows_per_input=1) / (quota.share * wanted)
 
     def may_be_asked(quota: Quota) -> bool:
-        return asked.get(quota.target, 0) <= PERSISTENCE * quota.share * inputs
+        return asked.get(quota.target, 0) <= PERSISTENCE * quota.share * requests
 
     # Never empty: no target can have been asked for more than its share unless another was asked for less.
     quota = max(filter(may_be_asked, quotas), key=lack)
     if quota.target is None:
         return Wish(None, None)
-    return Wish(quota.target, math.ceil(max(rows_lacking(quota) / rows_per_input, LEEWAY * quota.share * wanted)))
+    inputs_lacking = rows_lacking(quota, rows_per_input=rows_per_input) / rows_per_input
+    return Wish(quota.target, math.ceil(max(inputs_lacking, LEEWAY * quota.share * wanted)))
 
 
 def _count(quota: Quota, outputs: Mapping[str, int]) -> int:

@@ -46,7 +46,7 @@ class Counted:
     """What is counted along the way."""
 
     outputs: Counter[str] = field(default_factory=Counter)  # accepted rows by answer
-    asked: Counter[Target | None] = field(default_factory=Counter)  # inputs by target
+    asked: Counter[Target | None] = field(default_factory=Counter)  # requests by target
     pending: Counter[Target | None] = field(default_factory=Counter)  # inputs asked for and not judged yet, by target
     attributes: Counter[str] = field(default_factory=Counter)  # requests by what their inputs were asked to be
     questions: Counter[bytes] = field(default_factory=Counter)  # how often a request read just so
@@ -165,7 +165,7 @@ class Steering:
             temperature=None if settings.temperatures is None else self._heat(attributes),
         )
         self._built += 1
-        counted.asked[target] += assignment.inputs
+        counted.asked[target] += 1
         counted.pending[target] += assignment.inputs
         self._hard.notify_asked(assignment.case, inputs=assignment.inputs)
         return Group(

@@ -108,7 +108,7 @@ def test_a_judge_that_is_right_nine_times_in_ten_lifts_the_share_of_right_rows()
     plain = made(Court(teacher=SLIPS, judge=replace(NO_VICES, misjudged=0.5)), COUNTRIES)
     better = made(Court(teacher=SLIPS, judge=replace(NO_VICES, misjudged=0.1)), COUNTRIES)
 
-    assert right_in(plain) < 0.9
+    assert right_in(plain) < 0.92
     assert right_in(better) > 0.94
     assert len(better.examples) == len(plain.examples) == HOW.examples
 
