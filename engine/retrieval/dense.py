@@ -105,7 +105,8 @@ def nearest(vectors: NDArray[np.float32], query: NDArray[np.float32], *, k: int)
     candidates = np.arange(len(likeness))
     if 0 < k < len(likeness):  # ordering a hundred thousand costs more than finding the few at the top
         candidates = np.flatnonzero(likeness >= np.partition(likeness, -k)[-k])
-    return [int(position) for position in candidates[np.lexsort((candidates, -likeness[candidates]))][:k]]
+    best: list[int] = candidates[np.lexsort((candidates, -likeness[candidates]))][:k].tolist()
+    return best
 
 
 def _json(path: Path) -> dict[str, Any]:

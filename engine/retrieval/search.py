@@ -70,6 +70,8 @@ class Search:
         By words alone a score is BM25's. With an encoder it is a reciprocal rank from 0 to 100, 100 for the text that
         comes first by words and by meaning.
         """
+        if len(queries) == 1:
+            return self._one(queries[0], k=k)[:k]
         totals: dict[int, float] = {}
         for query in queries:
             for hit in self._one(query, k=k):
@@ -105,12 +107,14 @@ def fused(by_words: Sequence[int], by_meaning: Sequence[int]) -> list[Hit]:
 
     Meaning counts half as much again as words.
     """
-    totals: dict[int, float] = {}
-    for share, order in ((1 - _BY_MEANING, by_words), (_BY_MEANING, by_meaning)):
-        for rank, position in enumerate(order, 1):
-            worth = 100 * share * (1 + _RANK_OFFSET) / (rank + _RANK_OFFSET)
-            totals[position] = totals.get(position, 0.0) + worth
-    return [Hit(position, score) for position, score in sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))]
+    import numpy as np
+
+    orders = ((1 - _BY_MEANING, by_words), (_BY_MEANING, by_meaning))
+    worth = [100 * share * (1 + _RANK_OFFSET) / (_RANK_OFFSET + 1 + np.arange(len(order))) for share, order in orders]
+    positions, at = np.unique(np.array([*by_words, *by_meaning], dtype=np.int64), return_inverse=True)
+    totals = np.bincount(at, weights=np.concatenate(worth), minlength=len(positions))
+    best = np.lexsort((positions, -totals))
+    return list(map(Hit, positions[best].tolist(), totals[best].tolist()))
 
 
 def _kept(
