@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -33,6 +31,8 @@ def delimiter_of(header: str) -> str:
 
 
 def _columns(header: str, delimiter: str) -> int:
+    import csv  # here, as most who import this read no table
+
     whole = header + '"' * (header.count('"') % 2)  # a name may go on in the next line
     try:
         return len(next(csv.reader([whole], delimiter=delimiter, strict=True), ()))
@@ -57,6 +57,8 @@ def visible(text: str) -> str:
 
 def meant(word: object, known: Iterable[str]) -> str:
     """The known word that is near to what somebody wrote, as a question; nothing when none is."""
+    import difflib  # here: most words are right
+
     near = difflib.get_close_matches(str(word), list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -157,6 +156,8 @@ def known_at(address: Address, among: Mapping[str, Profile], *, api: str) -> Pro
 @cache
 def profiles() -> Mapping[str, Profile]:
     """Those that ship with us, by name."""
+    import tomllib  # when it is first asked: whoever only imports waits for nothing
+
     known: dict[str, Profile] = {}
     for name, table in tomllib.loads(_FILE.read_text(encoding="utf-8")).items():
         known[name] = profile_of(name, table, known=known)

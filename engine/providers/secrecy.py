@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from base64 import b64encode
@@ -148,6 +147,8 @@ def _concealed(pattern: re.Pattern[bytes], text: str) -> str:
 def _bare(text: str) -> str:
     """What is left of a text once it is shown: small letters, digits and signs of ASCII, and nothing in between."""
     text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    import html  # here, with its two thousand names: few texts that may hold a key are looked at so closely
+
     text = _OF_HTML.sub(lambda written: html.unescape(written[0]), text)
     return _UNSEEN.sub("", unicodedata.normalize("NFKC", _COLOUR.sub("", text))).lower()
 
