@@ -12,7 +12,8 @@ demo: .venv/installed-all  ## a prompt becomes a student, with a simulated teach
 	$(BIN)/smelt run agents/demo/dates/prompt.md --model simulated/dates --budget 5 --out runs/dates \
 		--student tiny --train-seconds 200 --test agents/demo/dates/test.jsonl
 
-# Fast tests share nothing and run side by side; slow ones kill, stall and count, and want the machine for themselves.
+# Fast tests share nothing and run side by side. Slow ones kill, stall and wait, so that two of them use two cores well;
+# more would only be in each other's way. Those that ask servers of others count what these let through, and run alone.
 FAST := $(BIN)/python -m pytest -q -n auto
 
 check: lint  ## format, lint, types, architecture and fast tests (under 90 s)
@@ -25,7 +26,8 @@ lint: .venv/installed-dev  ## format, lint and types
 
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
 	$(FAST) -m "not slow"
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n 2 -m "slow and not peers"
+	$(BIN)/python -m pytest -q -m peers
 
 # Each in an environment of its own, outside of this folder; `make test` asks those that it finds there, and installs none.
 PEERS := $(or $(SMELT_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/smelt-peers)
