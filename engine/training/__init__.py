@@ -5,7 +5,7 @@ A student knows rows and nothing of prompts, teachers or money. `train` makes on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -55,14 +55,20 @@ def train(
     time_limit_s: float | None = None,
     base: str | None = None,
     threads: int | None = None,
+    weights: Sequence[float] | None = None,
+    preset: str = "own",
+    device: str = "auto",
     task: Mapping[str, object] | None = None,
     on_progress: OnProgress | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Student:
     """Make a student of `family` that gives each row's output for its input, and keep it in `folder`.
 
     `validation` chooses the best moment of the training and is never learnt from. `time_limit_s` bounds the whole
     call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq` starts
-    from. `threads` is the number of CPU threads (None: as many as are free). `task` is kept in `student.json` as it is.
+    from. `threads` is the number of CPU threads (None: as many as are free). `weights` say how much each row counts.
+    `preset` is "own" or "paper" (see `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card
+    where there is one. `task` is kept in `student.json` as it is. `on_note` is told in a line what users ought to know.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
     folder beside `folder`, with `.part` after its name.
@@ -80,8 +86,12 @@ def train(
         time_limit_s=time_limit_s,
         base=base,
         threads=threads,
+        weights=None if weights is None else tuple(weights),
+        preset=preset,
+        device=device,
         task=task or {},
         on_progress=on_progress,
+        on_note=on_note,
     )
     with _packages_needed_for("training a student"):
         _family(family).train(lesson, folder)
@@ -104,9 +114,9 @@ def load_packages() -> None:
     with _packages_needed_for("training a student"):
         import sklearn.linear_model
         import torch
-        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, Trainer  # it loads each when it is first named
+        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer  # it loads each when it is first named
 
-    del sklearn, torch, AutoModelForSeq2SeqLM, AutoTokenizer, Trainer
+    del sklearn, torch, AutoModelForSeq2SeqLM, AutoTokenizer
 
 
 @contextmanager

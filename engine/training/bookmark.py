@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from engine.training.folder import reason
 from engine.training.lesson import Lesson
 from engine.training.state import Tensors
 
@@ -54,7 +55,7 @@ class Bookmark:
         self._now = now
         self._last = now()
         self._took_s = 0.0
-        self._is_given_up = False
+        self.problem: str | None = None  # why there is none, and will be none
 
     @classmethod
     def beside(cls, folder: Path, lesson: Lesson, *, recipe: object) -> Self:
@@ -63,7 +64,7 @@ class Bookmark:
 
     @property
     def due(self) -> bool:
-        if self._is_given_up:
+        if self.problem is not None:
             return False
         return self._now() - self._last >= max(self._soonest_s, self._took_s / WRITING_SHARE)
 
@@ -80,9 +81,9 @@ class Bookmark:
             save_file({name: _laid_out(tensor) for name, tensor in tensors.items()}, draft, metadata=told)
             _make_durable(draft)
             draft.replace(self._file)
-        except (OSError, SafetensorError):
+        except (OSError, SafetensorError) as error:
             # A convenience must not end what it is there to save, and the student itself takes a quarter of the room.
-            self._is_given_up = True
+            self.problem = reason(error)
             self.drop()
         self._last = self._now()
         self._took_s = self._last - began
@@ -121,7 +122,8 @@ def _name_of(lesson: Lesson, recipe: object) -> str:
     digest = hashlib.sha256()
     for package in ("torch", "transformers"):
         digest.update(f"{package} {version(package)}\n".encode())
-    digest.update(repr((recipe, lesson.seed, lesson.time_limit_s, lesson.base, lesson.threads)).encode())
+    conditions = (lesson.seed, lesson.time_limit_s, lesson.base, lesson.threads, lesson.preset, lesson.device)
+    digest.update(repr((recipe, *conditions, lesson.weights)).encode())
     for row in (*lesson.rows, None, *lesson.validation):
         digest.update(repr(row).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
-__all__ = ["Course", "learning_rate", "rows_at_once", "steps_for"]
+from engine.training.recipe import Decay
+
+__all__ = ["Course", "learning_rate", "steps_for"]
 
 LOOKS = tuple(tenth / 10 for tenth in range(1, 10))  # and one at the end
 LOOKING_SHARE = 0.1
 SAVING_SHARE = 0.02
 WARM_UP = 0.05
-MOST_ATTENTION = 32 * 256**2  # rows times length squared: 32 rows of 256 tokens, some hundred megabytes in all
 
 
-def learning_rate(fraction: float) -> float:
-    """The share of the peak learning rate: up in a straight line for the first twentieth, down a cosine to the end."""
-    return min(1.0, fraction / WARM_UP) * (1 + math.cos(math.pi * min(1.0, fraction))) / 2
+def learning_rate(fraction: float, *, warm_up: float = WARM_UP, decay: Decay = "cosine") -> float:
+    """The share of the peak learning rate: up in a straight line for the first twentieth, down a cosine to the end.
+
+    `warm_up` is another part to go up in, 0 for none; "linear" comes down in a straight line.
+    """
+    done = min(1.0, fraction)
+    down = (1 + math.cos(math.pi * done)) / 2 if decay == "cosine" else 1 - done
+    return down * (min(1.0, fraction / warm_up) if warm_up else 1.0)
 
 
 def steps_for(rows: int, *, batch: int, fewest: int, passes: int, most_passes: int) -> int:
@@ -31,13 +38,7 @@ def steps_for(rows: int, *, batch: int, fewest: int, passes: int, most_passes: i
     return min(max(fewest, passes * a_pass), most_passes * a_pass)
 
 
-def rows_at_once(batch: int, *, longest: int) -> int:
-    """How many rows of a batch are computed together, so that long ones fit into memory: a divisor of `batch`.
-
-    Attention takes memory as the square of the length.
-    """
-    most = max(1, MOST_ATTENTION // longest**2)
-    return max(rows for rows in range(1, batch + 1) if batch % rows == 0 and rows <= most)
+EndedBy = Literal["steps", "time", "patience"]
 
 
 class Course:
@@ -45,12 +46,15 @@ class Course:
 
     The end is `steps` steps away, or `limit_s` seconds, whichever comes first: so the learning rate always comes down
     to nothing by the end, and a machine that turns slow half way takes fewer steps, not more time. Without a limit
-    nothing here depends on seconds.
+    nothing here depends on seconds. With `patience` it is over too when so many looks in a row found nothing better
+    than an earlier one had, once anything at all was right.
     """
 
-    def __init__(self, *, steps: int, limit_s: float | None = None) -> None:
+    def __init__(self, *, steps: int, limit_s: float | None = None, patience: int | None = None) -> None:
         self._steps = steps
         self._limit_s = limit_s
+        self._patience = patience
+        self._looks_in_vain = 0
         self._looked_s = 0.0
         self._longest_look_s = 0.0
         self._looks_taken = 0
@@ -63,6 +67,7 @@ class Course:
             "looked_s": self._looked_s,
             "longest_look_s": self._longest_look_s,
             "looks_taken": self._looks_taken,
+            "looks_in_vain": self._looks_in_vain,
             "fraction": self.fraction,
             "best": self.best,
         }
@@ -72,12 +77,23 @@ class Course:
         self._looked_s = float(told["looked_s"] or 0)
         self._longest_look_s = float(told["longest_look_s"] or 0)
         self._looks_taken = int(told["looks_taken"] or 0)
+        self._looks_in_vain = int(told["looks_in_vain"] or 0)
         self.fraction = float(told["fraction"] or 0)
         self.best = told["best"]
 
     @property
     def over(self) -> bool:
-        return self.fraction >= 1
+        return self.fraction >= 1 or self.out_of_patience
+
+    @property
+    def out_of_patience(self) -> bool:
+        return self._patience is not None and self._looks_in_vain >= self._patience
+
+    def ended_by(self, step: int) -> EndedBy:
+        """What brought it to its end after `step` steps."""
+        if step >= self._steps:
+            return "steps"
+        return "patience" if self.out_of_patience else "time"
 
     def step_done(self, step: int, *, seconds: float) -> None:
         """`step` steps are done, `seconds` after the start."""
@@ -105,6 +121,8 @@ class Course:
         """A look found `score`. True when no earlier moment was better; of equals the later is taken."""
         self._looked_s += took_s
         self._longest_look_s = max(self._longest_look_s, took_s)
+        is_better = self.best is None or score > self.best
+        self._looks_in_vain = 0 if is_better or not self.best else self._looks_in_vain + 1
         if self.best is not None and score < self.best:
             return False
         self.best = score

@@ -5,29 +5,25 @@ Knows tokens, batches and a folder; where the model and its tokens come from is 
 
 from __future__ import annotations
 
-import random
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from engine.errors import UserError
 from engine.training.bookmark import Bookmark
-from engine.training.course import Course, learning_rate, rows_at_once, steps_for
+from engine.training.fitting import Batch, Fitted, drawn, fit, own_loss
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Written, padded, write
 from engine.training.lesson import Lesson
-from engine.training.order import Presented
-from engine.training.state import Tensors, bring_back, bring_back_chance
+from engine.training.recipe import Recipe
 from engine.training.student import Prediction, Row
 from engine.training.threads import torch_threads
-from engine.training.watch import STEPS_BETWEEN_REPORTS, Watch
 
 __all__ = ["Codec", "EncoderDecoder", "Recipe", "checkpoint", "keep", "restore", "teach"]
 
-LOOKED_AT = 300  # validation rows; at 300 the chance in a share of 0.9 is about 0.02
 IGNORED = -100  # the label that transformers leaves out of the loss
 
 
@@ -42,43 +38,24 @@ class Codec(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """How to teach: the dials that differ between a model from scratch and one that has read before."""
-
-    batch: int
-    peak_learning_rate: float
-    fewest_steps: int  # see `steps_for`
-    passes: int
-    most_passes: int
-    longest_input: int  # tokens, with the end mark
-    longest_output: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taught:
+class Taught(Fitted):
     """What came of the teaching, as it stands in `student.json`. Rows are counted before anything was left out."""
 
     rows: int
     rows_left_out: int  # their outputs are longer than the model may write
     inputs_cut: int
-    steps: int
-    steps_planned: int  # fewer were taken where the time limit came first
-    passes: float
-    seconds: float
-    loss: float
     validation_rows: int
-    validation_exact_match: float | None
     longest_input: int
     longest_output: int
-    threads: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A row as tokens."""
+    """A row as tokens, and how much it counts."""
 
     input: list[int]
     output: list[int]
+    weight: float = 1.0
 
 
 class EncoderDecoder:
@@ -126,51 +103,51 @@ def teach(
     `started` is when the caller began (`time.monotonic`): the time limit counts from there, and from where an earlier
     process that left a bookmark had come to.
     """
-    pairs, left_out, inputs_cut = _prepare(lesson.rows, codec, recipe=recipe)
-    looked_at = _sample(lesson.validation, seed=lesson.seed)
-    batch = min(recipe.batch, len(pairs))
-    steps = steps_for(
-        len(pairs), batch=batch, fewest=recipe.fewest_steps, passes=recipe.passes, most_passes=recipe.most_passes
-    )
-    course = Course(steps=steps, limit_s=lesson.time_limit_s)
+    pairs, left_out, inputs_cut = _prepare(lesson, codec, recipe=recipe)
+    looked_at = drawn(lesson.validation, seed=lesson.seed)
     longest_seen = max(len(pair.output) for pair in pairs)
     longest_output = min(recipe.longest_output, longest_seen + longest_seen // 4)
-    watch = Watch(
-        course=course,
-        model=model,
-        look=lambda: _exact(model, codec, looked_at, longest_input=recipe.longest_input, longest_output=longest_output),
-        looks=bool(looked_at),
+    collate, loss = (_collate, own_loss) if lesson.weights is None else (_collate_weighted, _weighted_loss)
+
+    def look() -> float:
+        return _exact(model, codec, looked_at, longest_input=recipe.longest_input, longest_output=longest_output)
+
+    fitted = fit(
+        model,
+        pairs,
         lesson=lesson,
-        started=started,
+        recipe=recipe,
+        lengths=lambda pair: (len(pair.input), len(pair.output)),
+        collate=partial(collate, pad=model.config.pad_token_id),
+        mass=lambda pair: pair.weight * len(pair.output),
+        loss=loss,
+        look=look if looked_at else None,
         bookmark=bookmark,
+        started=started,
+        threads=threads,
+        overflows=True,
     )
-    left = watch.go_on()
-    with torch_threads(threads):
-        _fit(model, pairs, batch=batch, steps=steps, recipe=recipe, watch=watch, seed=lesson.seed, left=left)
-        watch.finish()
     return Taught(
         rows=len(lesson.rows),
         rows_left_out=left_out,
         inputs_cut=inputs_cut,
-        steps=watch.step,
-        steps_planned=steps,
-        passes=round(watch.step * batch / len(pairs), 2),
-        seconds=round(watch.seconds(), 2),
-        loss=watch.loss,
         validation_rows=len(looked_at),
-        validation_exact_match=course.best,
         longest_input=min(recipe.longest_input, 2 * max(len(pair.input) for pair in pairs)),
         longest_output=longest_output,
-        threads=threads,
+        **asdict(fitted),
     )
 
 
-def _prepare(rows: Sequence[Row], codec: Codec, *, recipe: Recipe) -> tuple[list[Pair], int, int]:
-    """Rows as tokens, the number left out and the number of inputs cut.
+def _prepare(lesson: Lesson, codec: Codec, *, recipe: Recipe) -> tuple[list[Pair], int, int]:
+    """Rows as tokens, the number left out and the number of inputs cut; both numbers are told.
 
     An input that is too long still teaches something. An output that is too long would teach to break off: left out.
     """
-    every = [Pair(codec.encode(row.input), codec.encode(row.output)) for row in rows]
+    weights = lesson.weights or (1.0,) * len(lesson.rows)
+    every = [
+        Pair(codec.encode(row.input), codec.encode(row.output), weight)
+        for row, weight in zip(lesson.rows, weights, strict=True)
+    ]
     short = [pair for pair in every if len(pair.output) <= recipe.longest_output]
     if not short:
         shortest = min(len(pair.output) for pair in every)
@@ -178,12 +155,12 @@ def _prepare(rows: Sequence[Row], codec: Codec, *, recipe: Recipe) -> tuple[list
             f"every output is longer than the {recipe.longest_output} tokens this student may write"
             f" (the shortest has {shortest}): give rows with shorter outputs"
         )
-    pairs = [Pair(cut(pair.input, recipe.longest_input), pair.output) for pair in short]
-    return pairs, len(every) - len(short), sum(len(pair.input) > recipe.longest_input for pair in short)
-
-
-def _sample(rows: Sequence[Row], *, seed: int) -> list[Row]:
-    return list(rows) if len(rows) <= LOOKED_AT else random.Random(seed).sample(list(rows), LOOKED_AT)
+    left_out, too_long = len(every) - len(short), sum(len(pair.input) > recipe.longest_input for pair in short)
+    if left_out:
+        lesson.note(f"{left_out:,} rows are left out: outputs of more than {recipe.longest_output:,} tokens")
+    if too_long:
+        lesson.note(f"{too_long:,} inputs are read up to their token {recipe.longest_input:,} and no further")
+    return [replace(pair, input=cut(pair.input, recipe.longest_input)) for pair in short], left_out, too_long
 
 
 def _exact(model: Any, codec: Codec, rows: Sequence[Row], *, longest_input: int, longest_output: int) -> float:
@@ -198,85 +175,21 @@ def _collate(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def _fit(
-    model: Any,
-    pairs: Sequence[Pair],
-    *,
-    batch: int,
-    steps: int,
-    recipe: Recipe,
-    watch: Watch,
-    seed: int,
-    left: Tensors,
-) -> None:
-    """`left` is the state that an earlier process left at the step where the watch stands; empty at the beginning."""
+def _collate_weighted(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
     import torch
-    from transformers import PrinterCallback, Trainer, TrainingArguments
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.peak_learning_rate, weight_decay=0.0, fused=True)
-    together = rows_at_once(batch, longest=max(len(pair.input) + len(pair.output) for pair in pairs))
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: learning_rate(watch.course.fraction))
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=scratch,
-                per_device_train_batch_size=together,
-                gradient_accumulation_steps=batch // together,
-                max_steps=steps - watch.step,
-                train_sampling_strategy="sequential",
-                max_grad_norm=1.0,
-                logging_first_step=True,
-                logging_steps=STEPS_BETWEEN_REPORTS,
-                logging_nan_inf_filter=False,
-                save_strategy="no",
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                dataloader_pin_memory=False,
-                seed=seed,
-            ),
-            train_dataset=Presented(
-                pairs,
-                lengths=lambda pair: (len(pair.input), len(pair.output)),
-                batch=batch,
-                batches=steps,
-                first=watch.step,
-                seed=seed,
-            ),
-            data_collator=lambda rows: _collate(rows, pad=model.config.pad_token_id),
-            optimizers=(optimizer, scheduler),
-            callbacks=[_callback(watch, model, optimizer, left)],
-        )
-        trainer.loss_is_scaled_for_ga = False  # it takes the **kwargs of T5's forward for a promise to scale
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-    model.config.use_cache = True  # the Trainer turns it off
+    return {**_collate(pairs, pad=pad), "weights": torch.tensor([pair.weight for pair in pairs])}
 
 
-def _callback(watch: Watch, model: Any, optimizer: Any, left: Tensors) -> Any:
-    from transformers import TrainerCallback
+def _weighted_loss(model: Any, batch: Batch) -> Any:
+    """The mean over tokens, each as much as its row counts."""
+    from torch.nn.functional import cross_entropy
 
-    before = watch.step
-
-    class Watching(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            if left:
-                bring_back(model, optimizer, left)
-
-        def on_step_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
-            if left and state.global_step == 0:
-                bring_back_chance(left)
-
-        def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
-            watch.step_done(before + state.global_step)
-            watch.mark(optimizer)
-            control.should_training_stop = control.should_training_stop or watch.course.over
-
-        def on_log(self, _args: Any, _state: Any, _control: Any, *, logs: dict[str, float], **_: Any) -> None:
-            if "loss" in logs:
-                watch.loss_seen(logs["loss"])
-
-    return Watching()
+    rest = {name: tensor for name, tensor in batch.items() if name != "weights"}
+    labels = batch["labels"]  # (rows, tokens)
+    losses = cross_entropy(model(**rest).logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
+    counts = batch["weights"][:, None] * (labels != IGNORED)
+    return (losses * counts).sum() / counts.sum()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 
-__all__ = ["Card", "new_folder", "read_card", "write_card"]
+__all__ = ["Card", "new_folder", "read_card", "reason", "write_card"]
 
 CARD = "student.json"
 FORMAT = 1
@@ -51,8 +52,30 @@ def new_folder(folder: Path) -> Iterator[Path]:
     try:
         yield draft
         _take_place(draft, folder)
+    except OSError as error:
+        raise UserError(_not_written(folder, error)) from error
+    except Exception as error:
+        # safetensors is not imported unless something of it can have been raised.
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise UserError(_not_written(folder, error)) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _not_written(folder: Path, error: Exception) -> str:
+    return (
+        f"{folder}: the student cannot be written ({reason(error)}), and an older one there is untouched: make room or "
+        "choose another folder, and train again, which goes on from the last bookmark where there is one"
+    )
+
+
+def reason(error: Exception) -> str:
+    """Why something cannot be written, in few words; safetensors has those of the system inside of its own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    told = re.search(r'message: "([^"]+)"', str(error))
+    return told[1] if told else str(error) or type(error).__name__
 
 
 def _replaceable(folder: Path) -> bool:

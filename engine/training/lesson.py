@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.errors import UserError
+from engine.training.recipe import PRESETS
 from engine.training.student import OnProgress, Row
 
 __all__ = ["Lesson"]
@@ -15,7 +17,8 @@ __all__ = ["Lesson"]
 class Lesson:
     """Rows to learn from, rows to choose by, and the conditions.
 
-    Raises UserError for what cannot teach anything: fewer than two rows, one output for all, a limit of no time.
+    Raises UserError for what cannot teach anything: fewer than two rows, one output for all, a limit of no time, and
+    for weights that are not one a row, above 0.
     """
 
     rows: tuple[Row, ...]
@@ -24,8 +27,12 @@ class Lesson:
     time_limit_s: float | None = None
     base: str | None = None
     threads: int | None = None
+    weights: tuple[float, ...] | None = None  # how much each row counts; None: all alike
+    preset: str = "own"  # see `recipe.preset`
+    device: str = "auto"  # see `machine.device_for`
     task: Mapping[str, object] = field(default_factory=dict)
     on_progress: OnProgress | None = None
+    on_note: Callable[[str], None] | None = None  # told what the user ought to know, in a line each
 
     def __post_init__(self) -> None:
         if len(self.rows) < 2:
@@ -38,3 +45,18 @@ class Lesson:
             raise UserError(f"the time limit must be above 0 seconds (got {self.time_limit_s})")
         if self.threads is not None and self.threads < 1:
             raise UserError(f"threads must be at least 1 (got {self.threads})")
+        if self.preset not in PRESETS:
+            raise UserError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
+        if self.weights is not None:
+            self._check_weights(self.weights)
+
+    def _check_weights(self, weights: tuple[float, ...]) -> None:
+        if len(weights) != len(self.rows):
+            raise UserError(f"there must be one weight a row (got {len(weights)} for {len(self.rows)} rows)")
+        wrong = next((each for each in weights if not 0 < each < math.inf), None)
+        if wrong is not None:
+            raise UserError(f"the weight of a row must be above 0 (got {wrong}): leave out what shall not count")
+
+    def note(self, text: str) -> None:
+        if self.on_note is not None:
+            self.on_note(text)

@@ -2,68 +2,58 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Sequence
 
-__all__ = ["Presented", "bucketed"]
+__all__ = ["Lengths", "bucketed", "presented"]
 
-T = TypeVar("T")
+Lengths = tuple[int, ...]
+"""The lengths of a row in tokens: of what it reads and, in an encoder-decoder, of what it writes."""
 
 # Batches sorted together. One would be no help against padding; all of them would put the same rows together always.
 BATCHES_SORTED_TOGETHER = 16
 
 
-def bucketed(lengths: Sequence[tuple[int, int]], *, batch: int, chance: random.Random) -> list[int]:
-    """Row numbers for one pass, such that each run of `batch` of them has like lengths.
+def bucketed(lengths: Sequence[Lengths], *, batch: int, chance: random.Random) -> list[list[int]]:
+    """Row numbers for one pass, in batches of like lengths: every row once, `batch` of them together on average.
 
-    Only full batches: up to `batch` - 1 rows sit out, others in each pass.
+    A batch is as many tokens as `batch` rows of average length, so it has more rows where they are short and fewer
+    where they are long, and each is about as much work.
 
-        bucketed([(9, 3), (2, 3), (9, 3), (2, 3)], batch=2, chance=Random(0))  # [1, 3, 0, 2], or [3, 1, 2, 0]
+        bucketed([(9, 3), (2, 3), (9, 3), (2, 3)], batch=2, chance=Random(0))  # [[1, 3], [0, 2]], or [[2, 0], [3, 1]]
     """
     rows = list(range(len(lengths)))
     chance.shuffle(rows)
-    del rows[len(rows) - len(rows) % batch :]
-    pool = batch * BATCHES_SORTED_TOGETHER
-    batches: list[list[int]] = []
-    for start in range(0, len(rows), pool):
-        alike = sorted(rows[start : start + pool], key=lambda row: lengths[row])
-        batches += [alike[at : at + batch] for at in range(0, len(alike), batch)]
+    batches = [one for pool in _pools(rows, batch=batch) for one in _cut(pool, lengths, batch=batch)]
     chance.shuffle(batches)
-    return [row for one in batches for row in one]
+    return batches
 
 
-class Presented(Generic[T]):
-    """The rows in the order of their presentation, pass after pass: what a data loader reads from front to back.
+def presented(lengths: Sequence[Lengths], *, batch: int, seed: int, first: int = 0) -> Iterator[list[int]]:
+    """Batches without end, pass after pass, each pass in another order. The `first` so many were presented before."""
+    before = 0
+    for number in itertools.count():
+        a_pass = bucketed(lengths, batch=batch, chance=random.Random(f"{seed}/{number}"))
+        yield from a_pass[max(0, first - before) :]
+        before += len(a_pass)
 
-    `first` says how many batches were presented before, by a process that is no more.
-    """
 
-    def __init__(
-        self,
-        rows: Sequence[T],
-        *,
-        lengths: Callable[[T], tuple[int, int]],
-        batch: int,
-        batches: int,
-        first: int = 0,
-        seed: int,
-    ) -> None:
-        self._rows = rows
-        self._lengths = [lengths(row) for row in rows]
-        self._batch = batch
-        self._first = first * batch
-        self._length = (batches - first) * batch
-        self._seed = seed
-        self._pass = -1
-        self._order: list[int] = []
+def _pools(rows: Sequence[int], *, batch: int) -> Iterator[Sequence[int]]:
+    """Parts of like size, each of some sixteen batches; one where there are fewer rows than that."""
+    count = max(1, round(len(rows) / (batch * BATCHES_SORTED_TOGETHER)))
+    edges = [len(rows) * number // count for number in range(count + 1)]
+    return (rows[start:end] for start, end in itertools.pairwise(edges))
 
-    def __len__(self) -> int:
-        return self._length
 
-    def __getitem__(self, at: int) -> T:
-        number, place = divmod(self._first + at, len(self._rows) // self._batch * self._batch)
-        if number != self._pass:
-            chance = random.Random(f"{self._seed}/{number}")
-            self._pass, self._order = number, bucketed(self._lengths, batch=self._batch, chance=chance)
-        return self._rows[self._order[place]]
+def _cut(pool: Sequence[int], lengths: Sequence[Lengths], *, batch: int) -> list[list[int]]:
+    """The rows of a pool by length, cut where another share of all their tokens is full."""
+    alike = sorted(pool, key=lambda row: lengths[row])
+    count = max(1, round(len(pool) / batch))
+    tokens = sum(sum(lengths[row]) for row in alike)
+    batches: dict[int, list[int]] = {}
+    before = 0
+    for row in alike:
+        batches.setdefault(before * count // tokens, []).append(row)
+        before += sum(lengths[row])
+    return list(batches.values())

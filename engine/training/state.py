@@ -1,13 +1,45 @@
-"""All that the next step of a training depends on, as tensors with names, and back: weights, optimizer, chance."""
+"""All that the next step of a training depends on, as tensors with names, and back: weights, optimizer, chance.
+
+Weights that do not learn are not among them: they are as they were.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["Tensors", "bring_back", "bring_back_chance", "named", "part_of", "state_of"]
+__all__ = [
+    "Tensors",
+    "bring_back",
+    "bring_back_chance",
+    "copied",
+    "learning",
+    "named",
+    "part_of",
+    "put_back",
+    "state_of",
+]
 
 Tensors: TypeAlias = Mapping[str, Any]
+
+
+def learning(model: Any) -> dict[str, Any]:
+    """The weights that learn, by name; one that has several names has one here."""
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def copied(model: Any) -> dict[str, Any]:
+    """The weights that learn, as they are now."""
+    return {name: weight.detach().clone() for name, weight in learning(model).items()}
+
+
+def put_back(model: Any, weights: Tensors) -> None:
+    """The other way round."""
+    import torch
+
+    with torch.no_grad():
+        for name, weight in learning(model).items():
+            weight.copy_(weights[name])
 
 
 def state_of(model: Any, optimizer: Any) -> dict[str, Any]:
@@ -18,7 +50,7 @@ def state_of(model: Any, optimizer: Any) -> dict[str, Any]:
     moments = {f"{number}.{name}": tensor for number, one in told["state"].items() for name, tensor in one.items()}
     rates = torch.tensor([group["lr"] for group in told["param_groups"]], dtype=torch.float64)
     return {
-        **named("weights", dict(model.named_parameters())),
+        **named("weights", learning(model)),
         **named("moments", moments),
         "rates": rates,
         "chance": torch.get_rng_state(),
@@ -27,12 +59,7 @@ def state_of(model: Any, optimizer: Any) -> dict[str, Any]:
 
 def bring_back(model: Any, optimizer: Any, state: Tensors) -> None:
     """Everything but chance, into a model and an optimizer of the same make."""
-    import torch
-
-    weights = part_of(state, "weights")
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(weights[name])
+    put_back(model, part_of(state, "weights"))
     moments: dict[int, dict[str, Any]] = {}
     for path, tensor in part_of(state, "moments").items():
         number, _, name = path.partition(".")

@@ -14,7 +14,7 @@ from engine.errors import TrainingDiverged
 from engine.training.bookmark import Bookmark, Place
 from engine.training.course import Course
 from engine.training.lesson import Lesson
-from engine.training.state import Tensors, named, part_of, state_of
+from engine.training.state import Tensors, copied, named, part_of, put_back, state_of
 from engine.training.student import Progress
 
 __all__ = ["STEPS_BETWEEN_REPORTS", "Watch"]
@@ -30,8 +30,7 @@ class Watch:
         *,
         course: Course,
         model: Any,
-        look: Callable[[], float],
-        looks: bool,
+        look: Callable[[], float] | None,
         lesson: Lesson,
         started: float,
         bookmark: Bookmark,
@@ -41,7 +40,6 @@ class Watch:
         self.loss = math.nan
         self._model = model
         self._look = look
-        self._looks = looks
         self._lesson = lesson
         self._started = started
         self._bookmark = bookmark
@@ -61,8 +59,8 @@ class Watch:
         return tensors
 
     def mark(self, optimizer: Any) -> None:
-        """Leave a bookmark now and then; never after the last step."""
-        if self.step % STEPS_BETWEEN_REPORTS or self.course.over or not self._bookmark.due:
+        """Leave a bookmark if it is time for one; never after the last step."""
+        if self.course.over or not self._bookmark.due:
             return
         place = Place(
             step=self.step,
@@ -72,33 +70,43 @@ class Watch:
             course=self.course.told(),
         )
         self._bookmark.write(place, {**state_of(self._model, optimizer), **named("best", self._best_weights)})
+        if self._bookmark.problem is not None:
+            self.note(
+                f"no bookmark can be written ({self._bookmark.problem}): if this training is stopped, it begins anew"
+            )
 
     def step_done(self, step: int) -> None:
         self.step = step
         self.course.step_done(step, seconds=self.seconds())
-        if self._looks and self.course.look_due(seconds=self.seconds()):
-            self._take_a_look()
+        if self._look is not None and self.course.look_due(seconds=self.seconds()):
+            self._take_a_look(self._look)
             self._report()
 
     def loss_seen(self, loss: float) -> None:
         if not math.isfinite(loss):
             self._bookmark.drop()  # from there it would come to the same
-            raise TrainingDiverged(f"training diverged: the loss at step {self.step} is {loss}; nothing was saved")
+            raise TrainingDiverged(
+                f"training diverged: the loss at step {self.step} is {loss}, and nothing was saved; try another seed, "
+                "another base, or the student 'linear', which cannot diverge"
+            )
         self.loss = loss
         self._report()
 
     def finish(self) -> None:
         """One last look, then back to the best moment."""
-        if self._looks:
-            self._take_a_look()
-            self._model.load_state_dict(self._best_weights)
+        if self._look is not None:
+            self._take_a_look(self._look)
+            put_back(self._model, self._best_weights)
         self._report()
 
-    def _take_a_look(self) -> None:
+    def note(self, text: str) -> None:
+        self._lesson.note(text)
+
+    def _take_a_look(self, look: Callable[[], float]) -> None:
         before = self.seconds()
-        self._latest = self._look()
+        self._latest = look()
         if self.course.looked(self._latest, took_s=self.seconds() - before):
-            self._best_weights = {name: tensor.clone() for name, tensor in self._model.state_dict().items()}
+            self._best_weights = copied(self._model)
 
     def _report(self) -> None:
         if self._lesson.on_progress:

@@ -1,9 +1,8 @@
-"""The student `tiny` and what it shares with `seq2seq`: order, course, bytes, learning, limits, folders."""
+"""The student `tiny` and what it shares with `seq2seq`: course, bytes, learning, limits, folders."""
 
 from __future__ import annotations
 
 import math
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -15,35 +14,12 @@ from hypothesis import strategies as st
 
 from engine.errors import TrainingDiverged, UserError
 from engine.training import Progress, Row, load, read_card, train
-from engine.training.course import Course, learning_rate, rows_at_once, steps_for
+from engine.training.course import Course, learning_rate, steps_for
 from engine.training.encoder_decoder import cut
-from engine.training.order import bucketed
 from engine.training.threads import threads_for
 from engine.training.tiny import Bytes
 
 SECONDS = st.floats(0, 1000)
-LENGTHS = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=1, max_size=200)
-
-
-@given(LENGTHS, st.integers(1, 20), st.integers())
-def test_a_pass_presents_no_row_twice_and_leaves_out_less_than_a_batch(
-    lengths: list[tuple[int, int]], batch: int, seed: int
-) -> None:
-    rows = bucketed(lengths, batch=batch, chance=random.Random(seed))
-
-    assert len(set(rows)) == len(rows) == len(lengths) - len(lengths) % batch
-    assert set(rows) <= set(range(len(lengths)))
-
-
-def test_a_batch_has_like_lengths() -> None:
-    chance = random.Random(0)
-    lengths = [(chance.randint(1, 100), 1) for _ in range(1600)]
-
-    rows = bucketed(lengths, batch=16, chance=chance)
-
-    widths = [max(lengths[row][0] for row in rows[at : at + 16]) for at in range(0, 1600, 16)]
-    needed = sum(length for length, _ in lengths)
-    assert needed / (sum(widths) * 16) > 0.9
 
 
 @given(st.text())
@@ -149,15 +125,6 @@ def test_few_rows_are_seen_more_often_but_not_without_end() -> None:
     assert steps_for(100, **dials) == 500
     assert steps_for(1000, **dials) == 1000
     assert steps_for(10_000, **dials) == 5000
-
-
-@given(st.integers(1, 64), st.integers(1, 3000))
-def test_rows_computed_together_divide_the_batch_and_shrink_with_length(batch: int, longest: int) -> None:
-    together = rows_at_once(batch, longest=longest)
-
-    assert batch % together == 0
-    assert together == 1 or together * longest**2 <= 32 * 256**2
-    assert rows_at_once(batch, longest=longest + 1) <= together
 
 
 @pytest.mark.parametrize(
