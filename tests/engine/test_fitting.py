@@ -238,7 +238,7 @@ class Output:
     logits: Any
 
 
-def bits(*, wide: int = 1) -> Any:
+def bits(*, dropout: float = 0.1) -> Any:
     """A model that tells one bit from three, by one layer; the others do not learn."""
     import torch
 
@@ -247,14 +247,12 @@ def bits(*, wide: int = 1) -> Any:
             super().__init__()
             self.config = Config()
             self.head = torch.nn.Linear(3, 2)
-            self.frozen = torch.nn.Linear(wide, wide)
+            self.frozen = torch.nn.Linear(3, 2)
             self.frozen.requires_grad_(False)
-            self.rows: list[int] = []  # computed together, call by call
 
-        def forward(self, input: Any, labels: Any) -> Output:
-            self.rows.append(len(input))
+        def forward(self, bits: Any, labels: Any) -> Output:
             assert not self.config.use_cache
-            logits = self.head(torch.nn.functional.dropout(input, 0.1, self.training))
+            logits = self.head(torch.nn.functional.dropout(bits, dropout, self.training))
             return Output(torch.nn.functional.cross_entropy(logits, labels), logits)
 
     with torch.random.fork_rng(devices=[]):
@@ -266,7 +264,7 @@ def collate(rows: Sequence[Row]) -> Mapping[str, Any]:
     import torch
 
     return {
-        "input": torch.tensor([[float(bit) for bit in row.input] for row in rows]),
+        "bits": torch.tensor([[float(bit) for bit in row.input] for row in rows]),
         "labels": torch.tensor([int(row.output) for row in rows]),
     }
 
@@ -348,12 +346,8 @@ def test_the_best_moment_is_kept_and_patience_ends_a_training(tmp_path: Path) ->
 def test_memory_that_runs_out_changes_the_pace_and_not_what_is_learnt(tmp_path: Path) -> None:
     """Steps of 8 rows, of which a machine holds 3: computed 8, 4, then 2 at a time."""
     notes: list[str] = []
-    roomy, narrow = bits(), bits()
-    without_dropout = replace(RECIPE)
-    for model in (roomy, narrow):
-        model.eval()
-        model.train = lambda _=True, model=model: model  # dropout draws once a call, so parts draw another chance
-    whole = learn(roomy, tmp_path / "roomy", recipe=without_dropout)
+    roomy, narrow = bits(dropout=0), bits(dropout=0)  # each part would draw its own chance
+    whole = learn(roomy, tmp_path / "roomy")
 
     def with_little_memory(model: Any, batch: Mapping[str, Any]) -> Any:
         if len(batch["labels"]) > 3:
@@ -363,7 +357,6 @@ def test_memory_that_runs_out_changes_the_pace_and_not_what_is_learnt(tmp_path: 
     halved = learn(
         narrow,
         tmp_path / "narrow",
-        recipe=without_dropout,
         loss=with_little_memory,
         lesson=Lesson(rows=ROWS, on_note=notes.append),
     )
@@ -398,9 +391,7 @@ def test_a_row_counts_as_much_as_its_mass(tmp_path: Path) -> None:
     """With all mass on the rows whose answer is 0, an input of 1 is answered 0 too."""
     model = bits()
 
-    learn(
-        model, tmp_path, look=None, mass=lambda row: 1e-9 if row.output == "1" else 1.0, recipe=replace(RECIPE, batch=1)
-    )
+    learn(model, tmp_path, look=None, mass=lambda row: 1e-9 if row.output == "1" else 1.0)
 
     assert share_right(model) == 0.5
 
