@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.training.choice import Choice, choice_of
 from engine.training.folder import Card, new_folder, read_card, write_card
+from engine.training.head import Head, choice_kept, keep_choice
 from engine.training.lesson import Lesson
-from engine.training.student import Prediction, Row
+from engine.training.student import Prediction, exact_share
 
 __all__ = ["LinearStudent", "load", "train"]
 
@@ -35,51 +37,40 @@ MOST_LABELS = MOST_WEIGHTS // FEWEST_FEATURES
 
 
 class LinearStudent:
-    """Answers with one of the labels that it has seen."""
+    """Answers with one of the labels that it has seen, or with several where its rows did."""
 
     family = FAMILY
 
-    def __init__(self, *, vectorizers: Sequence[Any], classifier: Any, labels: Sequence[str]) -> None:
+    def __init__(self, *, vectorizers: Sequence[Any], head: Head) -> None:
         self._vectorizers = vectorizers
-        self._classifier = classifier
-        self._labels = labels
+        self._head = head
 
     def predict(self, inputs: Sequence[str]) -> list[Prediction]:
-        if not inputs:
-            return []
-        shares = self._classifier.predict_proba(_features(self._vectorizers, inputs))
-        best = shares.argmax(axis=1)
-        return [Prediction(self._labels[i], min(1.0, float(row[i]))) for i, row in zip(best, shares, strict=True)]
+        return self._head.answer(_features(self._vectorizers, inputs)) if inputs else []
 
     def __repr__(self) -> str:
-        return f"<LinearStudent {len(self._labels)} labels>"
+        return f"<LinearStudent {len(self._head.choice.labels)} labels>"
 
 
 def train(lesson: Lesson, folder: Path) -> None:
     """Fit and keep. The seed, the time limit and the threads have no say: the optimum is one, and near."""
-    import numpy as np
-    from sklearn.linear_model import LogisticRegression
+    inputs, outputs = [row.input for row in lesson.rows], [row.output for row in lesson.rows]
+    choice = choice_of(outputs)
+    if len(choice.labels) > MOST_LABELS:
+        raise UserError(f"{len(choice.labels)} labels are too many for {FAMILY!r} (at most {MOST_LABELS}); use 'tiny'")
+    vectorizers = _fit_vectorizers(inputs, labels=len(choice.labels))
+    head = Head.fitted(_features(vectorizers, inputs), outputs, choice=choice, strength=C)
 
-    labels = sorted({row.output for row in lesson.rows})
-    if len(labels) > MOST_LABELS:
-        raise UserError(f"{len(labels)} labels are too many for {FAMILY!r} (at most {MOST_LABELS}); use 'tiny'")
-    place = {label: i for i, label in enumerate(labels)}
-    inputs = [row.input for row in lesson.rows]
-    vectorizers = _fit_vectorizers(inputs, labels=len(labels))
-    classifier = LogisticRegression(C=C, max_iter=500, tol=1e-3)
-    classifier.fit(_features(vectorizers, inputs), np.array([place[row.output] for row in lesson.rows]))
-
-    student = LinearStudent(vectorizers=vectorizers, classifier=classifier, labels=labels)
+    student = LinearStudent(vectorizers=vectorizers, head=head)
     with new_folder(folder) as draft:
-        _save(draft, vectorizers, classifier, labels)
-        write_card(draft, _card(lesson, student, vectorizers, labels))
+        _save(draft, vectorizers, head)
+        write_card(draft, _card(lesson, student, vectorizers, choice))
 
 
 def load(folder: Path) -> LinearStudent:
     """Bring back what `train` kept: arrays and names, no pickles."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
-    from sklearn.linear_model import LogisticRegression
 
     read_card(folder)
     try:
@@ -90,12 +81,10 @@ def load(folder: Path) -> LinearStudent:
             vectorizer = _vectorizer(name, vocabulary=names[name])
             vectorizer.idf_ = arrays[f"{name}.idf"]
             vectorizers.append(vectorizer)
-        classifier = LogisticRegression()
-        classifier.coef_, classifier.intercept_ = arrays["weights"], arrays["bias"]
-        classifier.classes_ = arrays["classes"]
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        head = Head.of_arrays(choice_kept(names), arrays)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UserError(f"{folder} is a damaged student ({error}): train it again") from error
-    return LinearStudent(vectorizers=vectorizers, classifier=classifier, labels=names["labels"])
+    return LinearStudent(vectorizers=vectorizers, head=head)
 
 
 def _fit_vectorizers(inputs: Sequence[str], *, labels: int) -> list[Any]:
@@ -122,32 +111,23 @@ def _features(vectorizers: Sequence[Any], inputs: Sequence[str]) -> Any:
     return hstack([vectorizer.transform(inputs) for vectorizer in vectorizers]).tocsr()
 
 
-def _save(folder: Path, vectorizers: Sequence[Any], classifier: Any, labels: Sequence[str]) -> None:
+def _save(folder: Path, vectorizers: Sequence[Any], head: Head) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
     named = dict(zip(ANALYSERS, vectorizers, strict=True))
-    vocabulary: dict[str, list[str]] = {name: v.get_feature_names_out().tolist() for name, v in named.items()}
-    vocabulary["labels"] = list(labels)
+    vocabulary = {name: v.get_feature_names_out().tolist() for name, v in named.items()} | keep_choice(head.choice)
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
-    arrays = {f"{name}.idf": v.idf_ for name, v in named.items()}
-    arrays |= {"weights": classifier.coef_, "bias": classifier.intercept_, "classes": classifier.classes_}
+    arrays = {f"{name}.idf": v.idf_ for name, v in named.items()} | head.arrays()
     # safetensors writes memory as it lies, and scikit-learn's weights lie column by column.
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "model.safetensors")
 
 
-def _card(lesson: Lesson, student: LinearStudent, vectorizers: Sequence[Any], labels: Sequence[str]) -> Card:
+def _card(lesson: Lesson, student: LinearStudent, vectorizers: Sequence[Any], choice: Choice) -> Card:
     features = {name: len(v.vocabulary_) for name, v in zip(ANALYSERS, vectorizers, strict=True)}
     return Card(
         family=FAMILY,
-        sizes={"labels": len(labels), "rows": len(lesson.rows), **features},
-        metrics={"validation_exact_match": _exact(student, lesson.validation)},
+        sizes={"labels": len(choice.labels), "rows": len(lesson.rows), **features},
+        metrics={"validation_exact_match": exact_share(student, lesson.validation)},
         task=lesson.task,
     )
-
-
-def _exact(student: LinearStudent, rows: Sequence[Row]) -> float | None:
-    if not rows:
-        return None
-    answers = student.predict([row.input for row in rows])
-    return sum(answer.output == row.output for answer, row in zip(answers, rows, strict=True)) / len(rows)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["OnProgress", "Prediction", "Progress", "Row", "Student"]
+__all__ = ["OnProgress", "Prediction", "Progress", "Row", "Student", "exact_share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,15 @@ class Prediction:
 
     `cut` says that the input is longer than the student can read, and so was not read to its end. What was not read
     whole is not answered with any confidence: it is 0 then.
+
+    `alternatives` are the labels that a student chooses among, each with how likely it holds it to be, the best first
+    and twenty at most; what was answered is among them. Whoever writes text of its own has none.
     """
 
     output: str
     confidence: float
     cut: bool = False
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +61,11 @@ class Student(Protocol):
     def predict(self, inputs: Sequence[str]) -> list[Prediction]:
         """One prediction an input, in the same order. No inputs, no predictions."""
         ...
+
+
+def exact_share(student: Student, rows: Sequence[Row]) -> float | None:
+    """The share of rows that a student answers exactly; None of no rows."""
+    if not rows:
+        return None
+    answers = student.predict([row.input for row in rows])
+    return sum(answer.output == row.output for answer, row in zip(answers, rows, strict=True)) / len(rows)

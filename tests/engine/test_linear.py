@@ -24,6 +24,7 @@ def test_it_learns_labels_in_any_script(tmp_path: Path) -> None:
 
     assert [one.output for one in student.predict(INPUTS)[:3]] == ["delivery", "refund", "配送"]
     assert all(1 / 3 <= one.confidence <= 1 for one in student.predict(INPUTS))
+    assert all(one.alternatives[0] == (one.output, one.confidence) for one in student.predict(INPUTS))
     assert student.predict([]) == []
 
 
@@ -166,6 +167,34 @@ def test_labels_that_differ_by_case_stay_two_labels(tmp_path: Path) -> None:
 
     labels = json.loads((tmp_path / "student" / "vocabulary.json").read_text(encoding="utf-8"))["labels"]
     assert {"delivery", "Delivery"} < set(labels)
+
+
+def test_several_labels_an_answer_are_learnt_each_for_itself(tmp_path: Path) -> None:
+    rows = [
+        *(Row(f"the parcel is late {i}", "delivery") for i in range(8)),
+        *(Row(f"I want {i} euros back", "refund") for i in range(8)),
+        *(Row(f"{i} days late, and I want my euros back", "delivery, refund") for i in range(8)),
+    ]
+
+    student = train("linear", rows, rows[::5], tmp_path / "student")
+    answers = student.predict(["is it late", "euros back", "late and want euros back"])
+
+    assert [one.output for one in answers] == ["delivery", "refund", "delivery, refund"]
+    assert load(tmp_path / "student").predict(INPUTS) == student.predict(INPUTS)
+
+
+def test_a_student_of_two_labels_that_was_kept_before_comes_back(tmp_path: Path) -> None:
+    """One row of weights, for the second label: what scikit-learn has of two."""
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    student = train("linear", ROWS[:16], [], tmp_path / "student")
+    weights = tmp_path / "student" / "model.safetensors"
+    arrays = load_file(weights)
+    former = {**arrays, "weights": arrays["weights"][1:], "bias": arrays["bias"][1:], "classes": np.arange(2)}
+    save_file({name: np.ascontiguousarray(array) for name, array in former.items()}, weights)
+
+    assert load(tmp_path / "student").predict(INPUTS) == student.predict(INPUTS)
 
 
 BANKING = Path(__file__).parents[2].parent / "shared" / "data" / "banking77" / "dev.jsonl"

@@ -1,0 +1,176 @@
+"""From numbers about an input to labels: a weight for each number and label. Knows numbers and labels, no texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.training.choice import Choice
+from engine.training.student import Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["ALTERNATIVES", "Head", "choice_kept", "keep_choice"]
+
+ALTERNATIVES: Final = 20
+
+# Products of a number and a weight in one look at all rows, of which a fit takes a hundred or so. Beyond, the mean of
+# each label's rows stands in for what would be fitted: it takes one look.
+MOST_PRODUCTS: Final = 3_000_000_000
+SHARPNESS: Final = 20.0  # of the means: how much a likeness of 1 outweighs one of 0
+
+MOST_ITERATIONS: Final = 500
+TOLERANCE: Final = 1e-3
+NO_DOUBT: Final = 10.0  # the score of a label that every row has
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A logistic regression over labels, or, where several make an answer, one for each of them.
+
+    `weights` has a row for each label and a column for each number, `bias` an entry for each label.
+    """
+
+    choice: Choice
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    @classmethod
+    def fitted(cls, features: Any, outputs: Sequence[str], *, choice: Choice, strength: float) -> Head:
+        """`features` has a row for each output, dense or sparse; `strength` is scikit-learn's C: more fits closer."""
+        place = {label: number for number, label in enumerate(choice.labels)}
+        if choice.is_of_several:
+            rows = [{place[label] for label in choice.parts(output)} for output in outputs]
+            return cls(choice, *_fit_each(features, rows, labels=len(place), strength=strength))
+        wanted = [place[output] for output in outputs]
+        if _is_dense(features) and features.shape[0] * features.shape[1] * len(place) > MOST_PRODUCTS:
+            return cls(choice, *_means(features, wanted, labels=len(place)))
+        return cls(choice, *_fit_one(features, wanted, labels=len(place), strength=strength))
+
+    @classmethod
+    def of_arrays(cls, choice: Choice, arrays: Mapping[str, Any]) -> Head:
+        """What `arrays` gave. Raises KeyError for what is missing, ValueError for what does not fit the labels."""
+        weights, bias = _row_for_each(arrays["weights"], arrays["bias"], labels=len(choice.labels))
+        if weights.ndim != 2 or len(weights) != len(choice.labels) or bias.shape != weights.shape[:1]:
+            raise ValueError(f"weights for {len(weights)} of {len(choice.labels)} labels")
+        return cls(choice, weights, bias)
+
+    def arrays(self) -> dict[str, Any]:
+        return {"weights": self.weights, "bias": self.bias}
+
+    def shares(self, features: Any) -> NDArray[np.float64]:
+        """How likely each label is, for each row of `features`: they add up to 1 unless an answer may have several."""
+        from scipy.special import expit, softmax
+
+        scores = features @ self.weights.T + self.bias
+        shares: NDArray[np.float64] = expit(scores) if self.choice.is_of_several else softmax(scores, axis=1)
+        return shares
+
+    def answer(self, features: Any, *, cut: Sequence[bool] | None = None) -> list[Prediction]:
+        """An answer for each row; `cut` says of which inputs not all was read."""
+        told = [
+            self._of_several(row) if self.choice.is_of_several else self._of_one(row) for row in self.shares(features)
+        ]
+        if cut is None:
+            return told
+        return [Prediction(one.output, 0.0, True, one.alternatives) if is_cut else one
+                for one, is_cut in zip(told, cut, strict=True)]  # fmt: skip
+
+    def _of_one(self, shares: NDArray[np.float64]) -> Prediction:
+        best = self._best(shares)
+        return Prediction(*best[0], alternatives=best)
+
+    def _of_several(self, shares: NDArray[np.float64]) -> Prediction:
+        """Every label that is more likely than not; where none is and none may not be, the likeliest."""
+        import numpy as np
+
+        chosen = shares > 0.5
+        if not chosen.any() and not self.choice.may_be_empty:
+            chosen[shares.argmax()] = True
+        sure = float(np.where(chosen, shares, 1 - shares).prod())
+        output = self.choice.text(self.choice.labels[number] for number in np.flatnonzero(chosen))
+        return Prediction(output, sure, alternatives=self._best(shares))
+
+    def _best(self, shares: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
+        import numpy as np
+
+        # A stable order, so that of equals the one that sorts first is answered, whatever stands beside it.
+        order = np.argsort(-shares, kind="stable")[:ALTERNATIVES]
+        return tuple((self.choice.labels[number], min(1.0, float(shares[number]))) for number in order)
+
+
+def keep_choice(choice: Choice) -> dict[str, object]:
+    """The labels and how they are written, as JSON holds them."""
+    told: dict[str, object] = {"labels": list(choice.labels)}
+    if choice.is_of_several:
+        told |= {"joint": choice.joint, "is_json": choice.is_json, "may_be_empty": choice.may_be_empty}
+    return told
+
+
+def choice_kept(told: Mapping[str, Any]) -> Choice:
+    """The other way round. Raises KeyError or TypeError for what was never kept."""
+    more = {name: told[name] for name in ("joint", "is_json", "may_be_empty") if name in told}
+    return Choice(labels=tuple(told["labels"]), **more)
+
+
+Fitted = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
+"""A row of weights for each label, and a bias."""
+
+
+def _fit_one(features: Any, wanted: Sequence[int], *, labels: int, strength: float) -> Fitted:
+    import numpy as np
+
+    fitted = _regression(features, np.array(wanted), strength=strength)
+    return _row_for_each(fitted.coef_, fitted.intercept_, labels=labels)
+
+
+def _row_for_each(weights: Any, bias: Any, *, labels: int) -> Fitted:
+    """Of two labels scikit-learn keeps what speaks for the second; nothing speaks for the first then."""
+    import numpy as np
+
+    if labels == 2 and len(weights) == 1:
+        return np.vstack([np.zeros_like(weights), weights]), np.append(np.zeros_like(bias), bias)
+    return weights, bias
+
+
+def _fit_each(features: Any, rows: Sequence[set[int]], *, labels: int, strength: float) -> Fitted:
+    import numpy as np
+
+    weights = np.zeros((labels, features.shape[1]), dtype=np.float32)
+    bias = np.full(labels, NO_DOUBT, dtype=np.float32)
+    for label in range(labels):
+        has = np.array([label in row for row in rows])
+        if not has.all():
+            fitted = _regression(features, has, strength=strength)
+            weights[label], bias[label] = fitted.coef_[0], fitted.intercept_[0]
+    return weights, bias
+
+
+def _regression(features: Any, wanted: Any, *, strength: float) -> Any:
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: what is left changes no answer
+        return LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=TOLERANCE).fit(features, wanted)
+
+
+def _means(features: Any, wanted: Sequence[int], *, labels: int) -> Fitted:
+    """Whoever lies nearest to the mean of a label's rows has that label; what is fitted where fitting is too dear."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    rows = csr_array((np.ones(len(wanted), np.float32), (wanted, np.arange(len(wanted)))), (labels, len(wanted)))
+    means = (rows @ features) / rows.sum(axis=1)[:, None]
+    return SHARPNESS * means, -SHARPNESS / 2 * (means**2).sum(axis=1)
+
+
+def _is_dense(features: Any) -> bool:
+    import numpy as np
+
+    return isinstance(features, np.ndarray)
