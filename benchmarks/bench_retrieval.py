@@ -32,9 +32,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.encoder import Encoder
 from engine.retrieval import Hit, Index, Search, tokenize
 from engine.retrieval.bm25 import Weighing
-from engine.retrieval.dense import Encoder
 from engine.retrieval.search import fused
 from engine.retrieval.words import roots
 

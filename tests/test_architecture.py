@@ -34,7 +34,7 @@ ENGINE_FLOORS = (
     ("core",),
     ("dashboard",),
 )
-WINGS = ("retrieval", "duplicates", "training", "evaluation", "baselines", "desk", "serving")
+WINGS = ("encoder", "retrieval", "duplicates", "training", "evaluation", "baselines", "desk", "serving")
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "numpy", "pyarrow", "openai", "anthropic",
          "gradio", "aiohttp", "httpx", "huggingface_hub", "genai_prices", "rank_bm25", "jinja2",
          "jsonschema", "rensa")  # fmt: skip

@@ -23,8 +23,8 @@ from agents.cli.output import print_json, say, say_aside, say_table
 if TYPE_CHECKING:
     from agents.choose import Ranking
     from agents.describe import Thing
+    from engine.encoder import Encoder
     from engine.retrieval import Catalogue, DatasetCard, ModelCard
-    from engine.retrieval.dense import Encoder
     from engine.retrieval.hub import Hub
     from engine.retrieval.refresh import Refreshed
 
@@ -159,7 +159,7 @@ def _refresh(what: str, prompt: str | None, *, wanted: bool, per_task: int, json
 def _encoder(folder: Path | None) -> Encoder | None:
     if folder is None:
         return None
-    from engine.retrieval.dense import Encoder
+    from engine.encoder import Encoder
 
     return Encoder(folder)
 

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-__all__ = ["TEMPLATE", "TEMPLATE_WITHOUT_SYSTEM", "save_causal", "save_seq2seq", "save_tokenizer"]
+__all__ = ["TEMPLATE", "TEMPLATE_WITHOUT_SYSTEM", "save_causal", "save_encoder", "save_seq2seq", "save_tokenizer"]
 
 MARKS = {"pad_token": "<pad>", "eos_token": "<end>"}
 TEMPLATE = (
@@ -65,6 +65,21 @@ def save_seq2seq(folder: Path) -> Path:
     )  # fmt: skip
     advice = GenerationConfig(eos_token_id=1, pad_token_id=0, decoder_start_token_id=0)
     return _saved(T5ForConditionalGeneration(config), advice, folder)
+
+
+def save_encoder(folder: Path, *, places: int = 64, width: int = 32) -> Path:
+    """A BERT of two layers over bytes; it reads texts of as many tokens as it has `places`."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    vocabulary = save_tokenizer(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=vocabulary, hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=places, pad_token_id=0, initializer_range=1 / width**0.5,
+    )  # fmt: skip
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
 
 
 def _saved(model: Any, advice: Any, folder: Path) -> Path:

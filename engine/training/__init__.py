@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.errors import MissingExtra, UserError
-from engine.training import linear, seq2seq, tiny
+from engine.training import classifier, embedding, linear, seq2seq, tiny
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
 from engine.training.student import OnProgress, Prediction, Progress, Row, Student
@@ -40,7 +40,13 @@ class Family(Protocol):
     def load(self, folder: Path) -> Student: ...
 
 
-_FAMILIES: Mapping[str, Family] = {"linear": linear, "seq2seq": seq2seq, "tiny": tiny}
+_FAMILIES: Mapping[str, Family] = {
+    "classifier": classifier,
+    "embedding": embedding,
+    "linear": linear,
+    "seq2seq": seq2seq,
+    "tiny": tiny,
+}
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
 
@@ -65,10 +71,11 @@ def train(
     """Make a student of `family` that gives each row's output for its input, and keep it in `folder`.
 
     `validation` chooses the best moment of the training and is never learnt from. `time_limit_s` bounds the whole
-    call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq` starts
-    from. `threads` is the number of CPU threads (None: as many as are free). `weights` say how much each row counts.
-    `preset` is "own" or "paper" (see `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card
-    where there is one. `task` is kept in `student.json` as it is. `on_note` is told in a line what users ought to know.
+    call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq`, `embedding`
+    and `classifier` start from, a folder or an id in the hub's cache. `threads` is the number of CPU threads (None: as
+    many as are free). `weights` say how much each row counts. `preset` is "own" or "paper" (see
+    `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card where there is one. `task` is kept
+    in `student.json` as it is. `on_note` is told in a line what users ought to know.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
     folder beside `folder`, with `.part` after its name.
@@ -114,9 +121,9 @@ def load_packages() -> None:
     with _packages_needed_for("training a student"):
         import sklearn.linear_model
         import torch
-        from transformers import AutoModelForSeq2SeqLM, AutoTokenizer  # it loads each when it is first named
+        from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer  # each is loaded when first named
 
-    del sklearn, torch, AutoModelForSeq2SeqLM, AutoTokenizer
+    del sklearn, torch, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
 
 
 @contextmanager

@@ -33,6 +33,7 @@ class Card:
     metrics: Mapping[str, object] = field(default_factory=dict)
     task: Mapping[str, object] = field(default_factory=dict)
     base: str | None = None  # the checkpoint it started from
+    base_licence: str | None = None  # as that one's page tells
     format: int = FORMAT
 
 

@@ -39,16 +39,28 @@ class Head:
     bias: NDArray[np.float32]
 
     @classmethod
-    def fitted(cls, features: Any, outputs: Sequence[str], *, choice: Choice, strength: float) -> Head:
-        """`features` has a row for each output, dense or sparse; `strength` is scikit-learn's C: more fits closer."""
+    def fitted(
+        cls,
+        features: Any,
+        outputs: Sequence[str],
+        *,
+        choice: Choice,
+        strength: float,
+        counts: Sequence[float] | None = None,
+    ) -> Head:
+        """`features` has a row for each output, dense or sparse; `strength` is scikit-learn's C: more fits closer.
+
+        `counts` say how much each row counts; None: all alike.
+        """
         place = {label: number for number, label in enumerate(choice.labels)}
         if choice.is_of_several:
             rows = [{place[label] for label in choice.parts(output)} for output in outputs]
-            return cls(choice, *_fit_each(features, rows, labels=len(place), strength=strength))
+            return cls(choice, *_fit_each(features, rows, labels=len(place), strength=strength, counts=counts))
         wanted = [place[output] for output in outputs]
         if _is_dense(features) and features.shape[0] * features.shape[1] * len(place) > MOST_PRODUCTS:
-            return cls(choice, *_means(features, wanted, labels=len(place)))
-        return cls(choice, *_fit_one(features, wanted, labels=len(place), strength=strength))
+            return cls(choice, *_means(features, wanted, labels=len(place), counts=counts))
+        fitted = _regression(features, wanted, strength=strength, counts=counts)
+        return cls(choice, *_row_for_each(fitted.coef_, fitted.intercept_, labels=len(place)))
 
     @classmethod
     def of_arrays(cls, choice: Choice, arrays: Mapping[str, Any]) -> Head:
@@ -120,13 +132,6 @@ Fitted = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
 """A row of weights for each label, and a bias."""
 
 
-def _fit_one(features: Any, wanted: Sequence[int], *, labels: int, strength: float) -> Fitted:
-    import numpy as np
-
-    fitted = _regression(features, np.array(wanted), strength=strength)
-    return _row_for_each(fitted.coef_, fitted.intercept_, labels=labels)
-
-
 def _row_for_each(weights: Any, bias: Any, *, labels: int) -> Fitted:
     """Of two labels scikit-learn keeps what speaks for the second; nothing speaks for the first then."""
     import numpy as np
@@ -136,7 +141,9 @@ def _row_for_each(weights: Any, bias: Any, *, labels: int) -> Fitted:
     return weights, bias
 
 
-def _fit_each(features: Any, rows: Sequence[set[int]], *, labels: int, strength: float) -> Fitted:
+def _fit_each(
+    features: Any, rows: Sequence[set[int]], *, labels: int, strength: float, counts: Sequence[float] | None
+) -> Fitted:
     import numpy as np
 
     weights = np.zeros((labels, features.shape[1]), dtype=np.float32)
@@ -144,12 +151,12 @@ def _fit_each(features: Any, rows: Sequence[set[int]], *, labels: int, strength:
     for label in range(labels):
         has = np.array([label in row for row in rows])
         if not has.all():
-            fitted = _regression(features, has, strength=strength)
+            fitted = _regression(features, has, strength=strength, counts=counts)
             weights[label], bias[label] = fitted.coef_[0], fitted.intercept_[0]
     return weights, bias
 
 
-def _regression(features: Any, wanted: Any, *, strength: float) -> Any:
+def _regression(features: Any, wanted: Any, *, strength: float, counts: Sequence[float] | None) -> Any:
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning
@@ -157,15 +164,17 @@ def _regression(features: Any, wanted: Any, *, strength: float) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: what is left changes no answer
-        return LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=TOLERANCE).fit(features, wanted)
+        regression = LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
+        return regression.fit(features, wanted, sample_weight=counts)
 
 
-def _means(features: Any, wanted: Sequence[int], *, labels: int) -> Fitted:
+def _means(features: Any, wanted: Sequence[int], *, labels: int, counts: Sequence[float] | None = None) -> Fitted:
     """Whoever lies nearest to the mean of a label's rows has that label; what is fitted where fitting is too dear."""
     import numpy as np
     from scipy.sparse import csr_array
 
-    rows = csr_array((np.ones(len(wanted), np.float32), (wanted, np.arange(len(wanted)))), (labels, len(wanted)))
+    each = np.ones(len(wanted), np.float32) if counts is None else np.array(counts, np.float32)
+    rows = csr_array((each, (wanted, np.arange(len(wanted)))), (labels, len(wanted)))
     means = (rows @ features) / rows.sum(axis=1)[:, None]
     return SHARPNESS * means, -SHARPNESS / 2 * (means**2).sum(axis=1)
 

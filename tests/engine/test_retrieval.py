@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from engine.encoder import Encoder
 from engine.errors import UserError
 from engine.retrieval import (
     Index,
@@ -21,7 +22,6 @@ from engine.retrieval import (
     tokenize,
 )
 from engine.retrieval.bm25 import Weighing
-from engine.retrieval.dense import Encoder
 from engine.retrieval.search import fused
 from engine.retrieval.words import roots
 
