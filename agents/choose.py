@@ -1,4 +1,4 @@
-"""Choose what exists already: the models and data sets that suit a task, in order, and why the others do not.
+"""Rank what exists already: the models and data sets that suit a task, in order, and why the others do not.
 
 Ranks cards and decides; looks nothing up itself, downloads nothing.
 """
@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Literal
 
-from agents.records import Spec
-from engine.errors import UserError
+from agents.records import StudentFamily
 from engine.retrieval import OWN, DatasetCard, ModelCard, Place, Search
 from engine.retrieval.card import Card
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from engine.retrieval.dense import Encodes
 
 __all__ = [
+    "ENCODERS",
     "MAX_BYTES",
     "TRAINABLE",
     "FilterReason",
@@ -26,24 +26,33 @@ __all__ = [
     "Ranked",
     "Ranking",
     "StudentChoice",
-    "StudentFamily",
-    "choose_student",
     "rank_datasets",
     "rank_models",
+    "trainable_as",
 ]
 
 FilterReason = Literal["family", "size", "memory", "language", "licence", "gated", "unreachable"]
 
-StudentFamily = Literal["linear", "tiny", "seq2seq"]
+ENCODERS = ("embedding", "classifier")
+"""The families of cards that read and do not write: sentence encoders, and the others."""
 
-TRAINABLE: Mapping[str, Collection[str]] = {"seq2seq": ("t5", "mt5", "umt5")}
-"""Which checkpoints we can fine-tune: architectures by family."""
+_ENCODERS = ("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet",
+             "roberta", "xlm-roberta")  # fmt: skip
+
+TRAINABLE: Mapping[StudentFamily, Mapping[str, Collection[str]]] = {
+    "seq2seq": {"seq2seq": ("t5", "mt5", "umt5")},
+    "embedding": {"embedding": _ENCODERS},
+    "classifier": dict.fromkeys(ENCODERS, _ENCODERS),
+}
+"""Which checkpoints a student can start from: architectures by the family of their cards."""
 
 MAX_BYTES = 3_000_000_000
 """The largest model that is taken unless the user says otherwise."""
 
-# Weights, gradients and the two moments of the optimizer, each at 4 bytes; what a batch needs comes on top.
+# Weights, gradients and the two moments of the optimizer, each at 4 bytes; what a batch needs comes on top. A sentence
+# encoder need not be tuned to be of use: then there are weights alone.
 _TRAINING_BYTES = 16
+_READING_BYTES = 4
 
 _POPULARITY = 0.05
 
@@ -103,18 +112,20 @@ def rank_models(
     licences: Collection[str] | None = None,
     max_bytes: int = MAX_BYTES,
     memory: int | None = None,
+    has_labels: bool = True,
     encoder: Encodes | None = None,
 ) -> Ranking[ModelCard]:
     """Models that suit the query's words, weighted by how often they are downloaded; of equals, the more downloaded.
 
     Of several queries the scores are averaged. `place` says where a model can be had: `engine.retrieval.model_place`.
     `language` is ISO 639-1, `memory` the machine's in bytes; None of them, or of `licences`, lets everything through.
-    Every model is either kept or filtered with a reason.
+    `has_labels` says that the answers are labels, so that a model need not write. Every model is either kept or
+    filtered with a reason.
     """
 
     def objection(card: ModelCard) -> Objection | None:
         return (
-            _untrainable(card)
+            _untrainable(card, has_labels=has_labels)
             or _too_large(card, max_bytes)
             or _too_hungry(card, memory)
             or _foreign(card.languages, language)
@@ -149,60 +160,6 @@ def rank_datasets(
 
     scored = _weighted(query, cards, encoder=encoder)[:_MOST_DATASETS]
     return _rank(scored, place=place, objection=objection, out_of_reach=_locked)
-
-
-def choose_student(spec: Spec, ranking: Ranking[ModelCard], *, wanted: str = "auto") -> StudentChoice:
-    """What to train: the user's own choice, or the best that needs no download.
-
-    `wanted` is "linear", "tiny", "seq2seq" (the best model of the ranking, downloaded if need be), a model's id or
-    folder, or "auto". With "auto" there are three cases: 1. a model of the ranking is on this machine: that one;
-    2. the task is a classification: `linear`; 3. otherwise `tiny`. Raises UserError for a choice that cannot work.
-    """
-    if wanted == "auto":
-        return _best_without_download(spec, ranking)
-    if wanted == "linear":
-        return _linear_by_choice(spec)
-    if wanted == "tiny":
-        return StudentChoice("tiny", None, "tiny, as you chose")
-    if wanted == "seq2seq":
-        return _best_of(ranking)
-    return _named(wanted, ranking)
-
-
-def _best_without_download(spec: Spec, ranking: Ranking[ModelCard]) -> StudentChoice:
-    here = next((ranked for ranked in ranking.kept if ranked.place == "machine"), None)
-    if here is not None:
-        return StudentChoice("seq2seq", here.card.id, f"{here.card.id} suits best of the models on this machine")
-    why = "no model that suits and that we can train is on this machine"
-    if ranking.kept:
-        why += f" (--student seq2seq would download {ranking.kept[0].card.id})"
-    if spec.kind == "classification":
-        return StudentChoice("linear", None, f"linear, because the answers are labels and {why}")
-    return StudentChoice("tiny", None, f"tiny, because {why}")
-
-
-def _linear_by_choice(spec: Spec) -> StudentChoice:
-    if spec.kind != "classification":
-        raise UserError("the student 'linear' can only choose among labels, and this task wants text; try 'tiny'")
-    return StudentChoice("linear", None, "linear, as you chose")
-
-
-def _best_of(ranking: Ranking[ModelCard]) -> StudentChoice:
-    if not ranking.kept:
-        raise UserError(
-            "no model for the student 'seq2seq' can be had from here: put one into the local cache, name a model's "
-            "folder, or take 'tiny'"
-        )
-    best = ranking.kept[0].card.id
-    return StudentChoice("seq2seq", best, f"{best} suits best of {len(ranking.kept)} models that can be had from here")
-
-
-def _named(wanted: str, ranking: Ranking[ModelCard]) -> StudentChoice:
-    for filtered in ranking.filtered:
-        # Size, language and licence are the user's to overrule by naming the model; these two are not.
-        if filtered.card.id == wanted and filtered.reason in ("family", "unreachable"):
-            raise UserError(f"the student {wanted!r} cannot be trained here: {filtered.detail}")
-    return StudentChoice("seq2seq", wanted, f"{wanted}, as you chose")
 
 
 def _weighted(query: str | Sequence[str], cards: Sequence[Card], *, encoder: Encodes | None) -> list[Suited[Card]]:
@@ -257,10 +214,19 @@ def _rank(
     return Ranking(tuple(kept), tuple(filtered))
 
 
-def _untrainable(card: ModelCard) -> Objection | None:
-    if card.architecture in TRAINABLE.get(card.family, ()):
-        return None
-    return "family", f"no trainer takes {card.architecture} models of the family {card.family!r} yet"
+def trainable_as(student: str, card: ModelCard) -> bool:
+    """Whether a student of that family can start from the model."""
+    return any(
+        family == student and card.architecture in taken.get(card.family, ()) for family, taken in TRAINABLE.items()
+    )
+
+
+def _untrainable(card: ModelCard, *, has_labels: bool) -> Objection | None:
+    if not any(trainable_as(family, card) for family in TRAINABLE):
+        return "family", f"no trainer takes {card.architecture} models of the family {card.family!r} yet"
+    if card.family in ENCODERS and not has_labels:
+        return "family", "it reads and does not write, and this task wants text"
+    return None
 
 
 def _too_large(card: ModelCard, most: int) -> Objection | None:
@@ -270,7 +236,8 @@ def _too_large(card: ModelCard, most: int) -> Objection | None:
 
 
 def _too_hungry(card: ModelCard, memory: int | None) -> Objection | None:
-    if memory is None or card.parameters is None or (needs := card.parameters * _TRAINING_BYTES) <= memory:
+    each = _READING_BYTES if card.family == "embedding" else _TRAINING_BYTES
+    if memory is None or card.parameters is None or (needs := card.parameters * each) <= memory:
         return None
     return "memory", f"training it takes {needs / 1e9:.0f} GB of memory, and this machine has {memory / 1e9:.0f} GB"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias, get_args, get_type_hints
 
 from agents.checks import check_writable, decimal, flag, formers, names, one_of, part, positive, within
 from agents.language import LANGUAGES
+from agents.records import StudentFamily
 from engine.errors import UserError
 from engine.text import meant
 
@@ -56,17 +57,12 @@ ABOUT_A_MODEL = (
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
 MOST = {
-    "examples": 10_000_000,
-    "votes": 99,
-    "per_request": 100,
-    "labels_per_call": 100,
-    "rows_per_dataset": 1_000_000,
-    "rpm": 10**9,
-    "tpm": 10**12,
-    "concurrency": 10_000,
-    "threads": 1024,
-    "trial": 20,
-}
+    "examples": 10_000_000, "votes": 99, "per_request": 100, "labels_per_call": 100, "rows_per_dataset": 1_000_000,
+    "rpm": 10**9, "tpm": 10**12, "concurrency": 10_000, "threads": 1024, "trial": 20,
+}  # fmt: skip
+
+# Texts that end up in a file.
+WRITTEN = ("model", "base_url", "dialect", "base", "test", "documents", "catalogue", "inputs", "input_column")
 
 MOST_SEED = 2**32 - 1  # the most that numpy takes
 
@@ -127,7 +123,8 @@ class Configuration:
     judge: bool = False  # labelled rows are judged before they are kept, where that is shown to be of use
     annealing: str = "feedback"  # feedback | linear | cosine | constant
     seed: int = 0
-    student: str = "auto"  # auto | tiny | linear | seq2seq
+    student: str = "auto"  # auto | tiny | linear | embedding | classifier | seq2seq
+    base: str | None = None  # what it starts from: a folder, or a model's name on the hub
     trial: int | None = None  # so many base models are tried on slices of the rows, beside `linear` and `tiny`
     train_seconds: float = 150.0
     threads: int | None = None
@@ -148,7 +145,7 @@ class Configuration:
         for name, most in MOST.items():
             within(name, getattr(self, name), 1, most)
         within("seed", self.seed, 0, MOST_SEED)
-        for name in ("model", "base_url", "dialect", "test", "documents", "catalogue", "inputs", "input_column"):
+        for name in WRITTEN:
             check_writable(flag(name), getattr(self, name) or "")
         positive("train_seconds", self.train_seconds)
         positive("deadline", self.deadline)
@@ -165,7 +162,7 @@ class Configuration:
         # What the engine would not take is refused here, when nothing is written yet.
         _ = self.cap, self.price, self.profile, self.order, self.by_role
         one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
-        one_of("student", self.student, ("auto", "tiny", "linear", "seq2seq"))
+        one_of("student", self.student, ("auto", *get_args(StudentFamily)))
         if self.instruction_language is not None:
             one_of("instruction_language", self.instruction_language, tuple(sorted(LANGUAGES)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.choose import StudentFamily
+from agents.records import StudentFamily
 from engine.evaluation import Score
 
 __all__ = [

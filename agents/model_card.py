@@ -51,8 +51,15 @@ or in Python:
 def _what(card: Card) -> str:
     parameters = card.sizes.get("parameters")
     size = f" of {parameters:,} parameters" if isinstance(parameters, int) else ""
-    start = f"tuned from `{_line(card.base)}`" if card.base else "trained from nothing"
-    return f"A student of the family `{card.family}`{size}, {start}, made by Smelt."
+    return f"A student of the family `{card.family}`{size}, {_start(card)}, made by Smelt."
+
+
+def _start(card: Card) -> str:
+    if not card.base:
+        return "trained from nothing"
+    licence = f" (licence: {_line(card.base_licence)})" if card.base_licence else ""
+    how = "over the vectors of" if card.family == "embedding" else "tuned from"
+    return f"{how} `{_line(card.base)}`{licence}"
 
 
 def _data(task: Task | None) -> str:
@@ -70,7 +77,7 @@ def _figures(card: Card) -> str:
     rows = card.metrics.get("rows", card.sizes.get("rows"))
     score = card.metrics.get("validation_exact_match")
     told = "not measured" if not isinstance(score, float) else f"{score:.3f}"
-    flatters = "" if card.family == "linear" else ", which chose the best moment and so flatter a little"
+    flatters = "" if card.family in ("linear", "embedding") else ", which chose the best moment and so flatter a little"
     return f"Rows learnt from: {rows}. Exact match on validation rows{flatters}: {told}."
 
 

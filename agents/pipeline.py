@@ -33,6 +33,7 @@ from agents.rows import read_rows
 from agents.run_folder import RunFolder
 from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.strange import strange_labels, strange_told
+from agents.student_choice import answers_with_labels
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.translate import translated
@@ -114,7 +115,7 @@ async def make_data(
         spec = await translated(engine, spec, configuration.instruction_language, folder.spec, events=events)
         documents = documents_for(folder, configuration, rows=rows_wanted(configuration, spec), events=events)
         plan = await plan_rows(folder, spec, engine, events=events)
-        retrieval = await look_around(spec, engine, wanted=configuration.student, events=events)
+        retrieval = await look_around(spec, engine, configuration, events=events)
         settings = settings_of(configuration, spec, plan, documents, engine)
         found = await find_rows(
             engine, spec, configuration, queries=retrieval.data_hypotheses, settings=settings,
@@ -155,9 +156,12 @@ async def plan_rows(folder: RunFolder, spec: Spec, engine: Engine, *, events: Ev
     return plan
 
 
-async def look_around(spec: Spec, engine: Engine, *, wanted: str, events: Events) -> Retrieval:
+async def look_around(spec: Spec, engine: Engine, configuration: Configuration, *, events: Events) -> Retrieval:
     events.emit(StageStarted("retrieve"))
-    retrieval = await retrieve(engine, spec, note=lambda text: events.emit(Noted(text)), wanted=wanted)
+    retrieval = await retrieve(
+        engine, spec, note=lambda text: events.emit(Noted(text)), wanted=configuration.student,
+        base=configuration.base, rows=rows_wanted(configuration, spec),
+    )  # fmt: skip
     events.emit(Noted(ranking_told(retrieval)))
     events.emit(StageFinished("retrieve", retrieval.choice.why))
     return retrieval
@@ -283,7 +287,8 @@ def try_first(
     if configuration.trial is None:
         return None
     ranking, wanted = made.retrieval.models, configuration.student
-    candidates = candidates_for(made.spec.kind, ranking, top=configuration.trial, wanted=wanted)
+    has_labels = answers_with_labels(made.spec)
+    candidates = candidates_for(ranking, has_labels=has_labels, top=configuration.trial, wanted=wanted)
     seconds = configuration.train_seconds * TRIAL_SHARE
     names = ", ".join(candidate.name for candidate in candidates)
     events.emit(Noted(f"trial, {seconds:.0f} of the {configuration.train_seconds:.0f} s for training at most: {names}"))

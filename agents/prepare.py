@@ -8,12 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from agents.bases import named_base
 from agents.config import Configuration, Models
+from agents.describe import own_words
 from agents.documents import check_documents
 from agents.inputs import examine, parts_of
 from agents.parse import SURE, parse
 from agents.records import Spec
+from agents.retrieve import Wishes, found_models
 from agents.rows import read_rows
+from agents.student_choice import Situation, answers_with_labels, choose_student
 from engine.clock import SystemClock
 from engine.errors import MissingExtra, UnknownPrice, UserError
 from engine.providers import Provider
@@ -68,6 +72,7 @@ def checked(configuration: Configuration) -> Configuration:
         model=_found_from_anywhere(configuration.model),
         fallback=None if configuration.fallback is None else _all_found(configuration.fallback),
         models=None if configuration.models is None else _by_role_found(configuration.models),
+        base=_base_from_anywhere(configuration.base),
         test=_checked_test(configuration.test),
         catalogue=_checked_catalogue(configuration.catalogue, configuration.datasets or ()),
     )
@@ -86,16 +91,17 @@ def _check_student(configuration: Configuration, spec: Spec) -> None:
         raise UserError(
             f"--trial chooses the student: leave out --student {configuration.student}, or leave out --trial"
         )
-    if configuration.trial == 1 and configuration.student == "seq2seq":
-        raise UserError("--trial 1 with --student seq2seq leaves nobody to compare: give 2 or more, or leave one out")
+    wanted = configuration.student
+    if configuration.trial == 1 and wanted != "auto":
+        raise UserError(f"--trial 1 with --student {wanted} leaves nobody to compare: give 2 or more, or leave one out")
+    if configuration.trial is not None and configuration.base is not None:
+        raise UserError("--trial looks for the base itself: leave out --base, or leave out --trial")
+    base = named_base(configuration.base)
     # When the prompt leaves doubt, the teacher is asked first, and may find labels where we saw none.
     if configuration.student != "auto" and spec.confidence >= SURE:
-        from agents.choose import choose_student, rank_models
-        from agents.describe import own_words
-        from engine.retrieval import load_models, model_place
-
-        models = rank_models(own_words(spec), load_models().cards, place=model_place, language=spec.language)
-        choose_student(spec, models, wanted=configuration.student)
+        has_labels = answers_with_labels(spec)
+        models = found_models(own_words(spec), Wishes(language=spec.language, has_labels=has_labels))
+        choose_student(Situation(has_labels=has_labels), models, wanted=configuration.student, base=base)
 
 
 def _with_teacher(
@@ -115,6 +121,12 @@ def _found_from_anywhere(model: str) -> str:
     """A model's folder is named so that a run can be resumed from elsewhere."""
     folder = Path(model.removeprefix("local/"))
     return f"local/{folder.resolve()}" if model.startswith("local/") and folder.is_dir() else model
+
+
+def _base_from_anywhere(base: str | None) -> str | None:
+    """The same for the folder that a student starts from."""
+    folder = None if base is None else Path(base).expanduser()
+    return str(folder.resolve()) if folder is not None and folder.is_dir() else base
 
 
 def _all_found(models: Models) -> Models:

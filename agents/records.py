@@ -22,6 +22,7 @@ __all__ = [
     "Reject",
     "RejectReason",
     "Spec",
+    "StudentFamily",
     "TaskKind",
     "Verdict",
     "Vote",
@@ -29,6 +30,9 @@ __all__ = [
 
 TaskKind = Literal["classification", "text"]
 """What the answer is: one of a closed set of labels, or text."""
+
+StudentFamily = Literal["linear", "tiny", "embedding", "classifier", "seq2seq"]
+"""A kind of student: what it reads with and how it answers."""
 
 AnswerForm = Literal["code", "date", "json", "label", "labels", "number", "text"]
 """What an answer looks like: one label, several of them, a number, a date or time, JSON, code, or any text."""

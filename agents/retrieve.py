@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.asks import Asks
+from agents.bases import has_gpu, named_base
 from agents.choose import (
     MAX_BYTES,
     Filtered,
     Ranked,
     Ranking,
     StudentChoice,
-    choose_student,
     rank_datasets,
     rank_models,
 )
 from agents.describe import Note, describe
 from agents.records import Spec
+from agents.student_choice import Situation, answers_with_labels, choose_student
 from engine.retrieval import (
     Catalogue,
     DatasetCard,
@@ -59,13 +60,17 @@ class Retrieval:
     choice: StudentChoice
 
 
-async def retrieve(asks: Asks, spec: Spec, *, note: Note, wanted: str) -> Retrieval:
-    """Describe the model and the data set that ought to exist, and rank what does."""
+async def retrieve(asks: Asks, spec: Spec, *, note: Note, wanted: str, base: str | None, rows: int) -> Retrieval:
+    """Describe the model and the data set that ought to exist, rank what does, and choose the student.
+
+    `wanted` and `base` are what the user said of it, `rows` how many there will be.
+    """
     hypotheses = await describe(asks, spec, thing="model", note=note)
-    models = found_models(hypotheses, Wishes(language=spec.language))
+    models = found_models(hypotheses, Wishes(language=spec.language, has_labels=answers_with_labels(spec)))
     dataset = await describe(asks, spec, thing="dataset", note=note)
     datasets = found_datasets(dataset, Wishes(language=spec.language))
-    choice = choose_student(spec, models, wanted=wanted)
+    situation = Situation(has_labels=answers_with_labels(spec), rows=rows, has_gpu=has_gpu)
+    choice = choose_student(situation, models, wanted=wanted, base=named_base(base))
     return Retrieval(
         hypothesis=hypotheses[0], data_hypotheses=tuple(dataset), models=models, datasets=datasets, choice=choice
     )
@@ -73,12 +78,16 @@ async def retrieve(asks: Asks, spec: Spec, *, note: Note, wanted: str) -> Retrie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What a candidate must be: of these licences (None: any), in this language, no larger, at home on this machine."""
+    """What a candidate must be: of these licences (None: any), in this language, no larger, at home on this machine.
+
+    `has_labels`: it need not write, since the answers are labels.
+    """
 
     language: str | None = None
     licences: tuple[str, ...] | None = None
     max_bytes: int = MAX_BYTES
     memory: int | None = None
+    has_labels: bool = True
 
 
 def found_models(
@@ -92,7 +101,7 @@ def found_models(
     cards = (catalogue or load_models()).cards
     return rank_models(
         queries, cards, place=model_place, language=wishes.language, licences=wishes.licences,
-        max_bytes=wishes.max_bytes, memory=wishes.memory, encoder=encoder,
+        max_bytes=wishes.max_bytes, memory=wishes.memory, has_labels=wishes.has_labels, encoder=encoder,
     )  # fmt: skip
 
 

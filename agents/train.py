@@ -7,20 +7,27 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
+from agents.bases import bring_here, has_gpu, named_base
 from agents.choose import StudentChoice
+from agents.language import guess_language
 from agents.model_card import write_model_card
-from agents.records import Pair
+from agents.records import Pair, StudentFamily
+from agents.retrieve import Wishes, found_models
+from agents.student_choice import LABELS_ALONE, Situation, choose_student
 from agents.task import Task, as_table
 from agents.trial import Tried
 from engine.errors import UserError
 from engine.events import Event, Events, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
+from engine.training.choice import seems_to_choose
 
-__all__ = ["Shares", "Task", "Trained", "split_off", "train_student"]
+__all__ = ["Shares", "Task", "Trained", "choose_for_rows", "split_off", "train_student"]
 
 
 KEPT_ASIDE = 0.1  # of the inputs given, for each of the two shares that are not learnt from
+LANGUAGE_SAMPLE = 50  # inputs by which the language of all is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,8 @@ def train_student(
     if _is_done(folder, recipe):
         student = load(folder)
     else:
+        if choice.checkpoint is not None:
+            bring_here(choice.checkpoint)
         student = train(
             choice.family,
             rows,
@@ -74,6 +83,25 @@ def train_student(
         )
     write_model_card(folder)
     return _trained(student, folder, rows)
+
+
+def choose_for_rows(rows: Sequence[Row], *, wanted: str, base: str | None) -> StudentChoice:
+    """The student for rows that come without a prompt; the base that it takes is then on this machine.
+
+    Whether they have labels, and in which language they are, is read off them. Raises UserError for what cannot work.
+    """
+    outputs = [row.output for row in rows]
+    if wanted not in (*get_args(StudentFamily), "auto"):
+        raise UserError(f"unknown student family {wanted!r}; there are auto, {', '.join(get_args(StudentFamily))}")
+    has_labels = seems_to_choose(outputs)
+    language = guess_language(" ".join(row.input for row in rows[:LANGUAGE_SAMPLE]))
+    ranking = found_models([""], Wishes(language=language, has_labels=has_labels))
+    # Whoever names a student for labels knows better than the rows do.
+    situation = Situation(has_labels=has_labels or wanted in LABELS_ALONE, rows=len(rows), has_gpu=has_gpu)
+    choice = choose_student(situation, ranking, wanted=wanted, base=named_base(base))
+    if choice.checkpoint is not None:
+        bring_here(choice.checkpoint)
+    return choice
 
 
 def split_off(rows: Sequence[Pair], *, seed: int) -> Shares:

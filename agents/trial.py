@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from agents.chance import chance
-from agents.choose import MAX_BYTES, Ranking, StudentChoice
+from agents.choose import MAX_BYTES, Ranked, Ranking, StudentChoice, trainable_as
 from agents.halving import (
     Candidate,
     Outcome,
@@ -30,8 +30,9 @@ from agents.halving import (
     slice_sizes,
     winner,
 )
-from agents.records import TaskKind
+from agents.records import StudentFamily, TaskKind
 from agents.run_folder import write_whole
+from agents.student_choice import BASED
 from engine.errors import UserError
 from engine.evaluation import Score, score
 from engine.events import Events, Noted, StageProgressed
@@ -62,25 +63,37 @@ class Tried:
     choice: StudentChoice
 
 
-def candidates_for(kind: TaskKind, ranking: Ranking[ModelCard], *, top: int, wanted: str) -> tuple[Candidate, ...]:
+def candidates_for(ranking: Ranking[ModelCard], *, has_labels: bool, top: int, wanted: str) -> tuple[Candidate, ...]:
     """What is tried: the best base models that can be had, and beside them whatever fits the task and needs none.
 
-    With "seq2seq" wanted, base models alone. Rivals stand first: of equals they are taken.
+    With a family wanted that starts from a base model, such models alone. A sentence encoder is tried as it is, any
+    other tuned. Rivals stand first: of equals they are taken.
     """
-    rivals = () if wanted == "seq2seq" else ("linear", "tiny") if kind == "classification" else ("tiny",)
-    own = [Candidate(name=name, family=name, rank=rank) for rank, name in enumerate(rivals)]  # type: ignore[arg-type]
+    rivals: tuple[StudentFamily, ...] = () if wanted in BASED else ("linear", "tiny") if has_labels else ("tiny",)
+    own = [Candidate(name=name, family=name, rank=rank) for rank, name in enumerate(rivals)]
     based = [
         Candidate(
             name=ranked.card.id,
-            family="seq2seq",
+            family=family,
             checkpoint=ranked.card.id,
             bytes=ranked.card.bytes or MAX_BYTES,  # nobody has said: as dear as can be
             rank=rank,
             is_here=ranked.place == "machine",
         )
-        for rank, ranked in enumerate(ranking.kept[:top], start=len(own))
+        for rank, (ranked, family) in enumerate(_as_students(ranking, wanted=wanted)[:top], start=len(own))
     ]
     return (*own, *based)
+
+
+def _as_students(ranking: Ranking[ModelCard], *, wanted: str) -> list[tuple[Ranked[ModelCard], StudentFamily]]:
+    """The models that students can start from, each with the family that is wanted, or else the one of its own card."""
+    families = [each for each in BASED if wanted in (each, "auto")]
+    found = []
+    for ranked in ranking.kept:
+        fitting = [family for family in families if trainable_as(family, ranked.card)]
+        if fitting:
+            found.append((ranked, next((each for each in fitting if each == ranked.card.family), fitting[0])))
+    return found
 
 
 def tried(

@@ -23,6 +23,7 @@ from agents.cli.output import print_json, say, say_aside, say_table
 if TYPE_CHECKING:
     from agents.choose import Ranking
     from agents.describe import Thing
+    from agents.records import Spec
     from engine.encoder import Encoder
     from engine.retrieval import Catalogue, DatasetCard, ModelCard
     from engine.retrieval.hub import Hub
@@ -90,15 +91,16 @@ def models(
     if prompt is None:
         return
     from agents.retrieve import Wishes, found_models, model_table
+    from agents.student_choice import answers_with_labels
     from engine.retrieval import load_models, machine_memory
 
     flags = {"model": model, "base_url": base_url, "budget": budget, "price_in": price_in, "price_out": price_out}
-    queries, spoken = _queries(prompt, "model", flags=flags, config=config, hypotheses=hypotheses)
+    queries, spec = _queries(prompt, "model", flags=flags, config=config, hypotheses=hypotheses)
     cards = load_models(catalogue)
     _tell_skipped(cards)
     wishes = Wishes(
-        language=_wanted(language, spoken), licences=tuple(licence) if licence else None,
-        max_bytes=int(max_gb * 1e9), memory=machine_memory(),
+        language=_wanted(language, spec.language), licences=tuple(licence) if licence else None,
+        max_bytes=int(max_gb * 1e9), memory=machine_memory(), has_labels=answers_with_labels(spec),
     )  # fmt: skip
     ranking = found_models(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
     _show(model_table(ranking, top=top), ranking, title="base models", json=json)
@@ -136,10 +138,10 @@ def datasets(
     from engine.retrieval import load_datasets
 
     flags = {"model": model, "base_url": base_url, "budget": budget, "price_in": price_in, "price_out": price_out}
-    queries, spoken = _queries(prompt, "dataset", flags=flags, config=config, hypotheses=hypotheses)
+    queries, spec = _queries(prompt, "dataset", flags=flags, config=config, hypotheses=hypotheses)
     cards = load_datasets(catalogue)
     _tell_skipped(cards)
-    wishes = Wishes(language=_wanted(language, spoken), licences=tuple(licence) if licence else None)
+    wishes = Wishes(language=_wanted(language, spec.language), licences=tuple(licence) if licence else None)
     ranking = found_datasets(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
     _show(dataset_table(ranking, top=top), ranking, title="data sets", json=json)
 
@@ -170,8 +172,8 @@ def _wanted(told: str | None, spoken: str) -> str | None:
 
 def _queries(
     prompt: str, thing: Thing, *, flags: Mapping[str, str | None], config: Path | None, hypotheses: int
-) -> tuple[Sequence[str], str]:
-    """What is searched with, and the language of the prompt: its own words, or what a teacher makes of them."""
+) -> tuple[Sequence[str], Spec]:
+    """What is searched with, the prompt's own words or what a teacher makes of them; and the prompt as it is read."""
     from agents.cli.prompt_files import read_prompt
     from agents.describe import describe, own_words
     from agents.parse import parse
@@ -179,7 +181,7 @@ def _queries(
     text = read_prompt(prompt).text
     spec = parse(text)
     if flags["model"] is None:
-        return [own_words(spec)], spec.language
+        return [own_words(spec)], spec
     import asyncio
 
     from agents.config import resolve
@@ -192,7 +194,7 @@ def _queries(
         async with open_alone(settled, about=f"{thing}\n{text}") as engine:
             return await describe(engine, spec, thing=thing, note=say_aside, hypotheses=hypotheses)
 
-    return asyncio.run(asked()), spec.language
+    return asyncio.run(asked()), spec
 
 
 def _refreshed(what: str, per_task: int) -> Refreshed:

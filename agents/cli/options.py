@@ -142,7 +142,13 @@ PriceInOption = Annotated[
     str | None, typer.Option(metavar="USD", help="Price of a million input tokens, when Smelt does not know it.")
 ]
 PriceOutOption = Annotated[str | None, typer.Option(metavar="USD", help="Price of a million output tokens.")]
-StudentOption = Annotated[str | None, typer.Option(metavar="FAMILY", help="auto, tiny, linear or seq2seq (auto).")]
+StudentOption = Annotated[
+    str | None,
+    typer.Option(metavar="FAMILY", help="auto, linear, tiny, embedding, classifier or seq2seq (auto)."),
+]
+BaseOption = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="What the student starts from: a folder, or a name on the hub.")
+]
 TrialOption = Annotated[
     int | None,
     typer.Option(metavar="K", help="Try the K best base models and what needs none on slices; train the best in full."),
@@ -195,6 +201,7 @@ FOUND: Group = {
 }
 STUDENT: Group = {
     "student": StudentOption,
+    "base": BaseOption,
     "trial": TrialOption,
     "train_seconds": TrainSecondsOption,
     "threads": ThreadsOption,

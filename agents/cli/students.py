@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import JsonOption, ThreadsOption
+from agents.cli.options import BaseOption, JsonOption, ThreadsOption
 from agents.cli.output import print_json, say, say_address, say_facts, say_table, stopped_quietly
 from agents.config import MOST_SEED
 
@@ -37,8 +37,10 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data: DataArgument,
-    student: Annotated[str, typer.Option(metavar="FAMILY", help="linear, tiny or seq2seq.")] = "tiny",
-    base: Annotated[str | None, typer.Option(metavar="MODEL", help="The checkpoint that seq2seq starts from.")] = None,
+    student: Annotated[
+        str, typer.Option(metavar="FAMILY", help="auto, linear, tiny, embedding, classifier or seq2seq.")
+    ] = "auto",
+    base: BaseOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put it (students/NAME).")] = None,
     seconds: Annotated[float, typer.Option(help="How long training may take.", min=1)] = 150.0,
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=MOST_SEED)] = 0,
@@ -49,7 +51,7 @@ def train(
     from agents.model_card import write_model_card
     from agents.rows import read_rows
     from agents.run_folder import RunFolder, free_name
-    from agents.train import split_off
+    from agents.train import choose_for_rows, split_off
     from engine import training
     from engine.errors import UserError
 
@@ -59,12 +61,15 @@ def train(
         raise UserError(f"{folder}: is part of a run, whose report speaks of what is there; choose another with --out")
     if not is_free(folder):
         raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
+    choice = choose_for_rows(shares.train, wanted=student, base=base)
+    if not json:
+        say(f"student: {choice.why}")
     trained = training.train(
-        student,
+        choice.family,
         shares.train,
         shares.validation,
         folder,
-        base=base,
+        base=choice.checkpoint,
         seed=seed,
         time_limit_s=seconds,
         threads=threads,
@@ -112,9 +117,11 @@ def rows_of(path: Path) -> list[Row]:
 
 def kind_of(student: Student, task: Task | None) -> TaskKind:
     """How its answers are to be scored. Without a task: what answers with labels is scored by labels."""
+    from agents.student_choice import LABELS_ALONE
+
     if task is not None:
         return task.spec.kind
-    return "classification" if student.family == "linear" else "text"
+    return "classification" if student.family in LABELS_ALONE else "text"
 
 
 def _judge(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.retrieval.base import base_card
 from engine.retrieval.bm25 import Hit, Index
 from engine.retrieval.card import Column, DatasetCard, ModelCard, is_hub_name
 from engine.retrieval.catalogue import (
@@ -28,6 +29,7 @@ __all__ = [
     "Place",
     "Search",
     "Skipped",
+    "base_card",
     "dataset_place",
     "hub_answers",
     "is_hub_name",

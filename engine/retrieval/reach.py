@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Place", "dataset_place", "hub_answers", "machine_memory", "model_place"]
+__all__ = ["Place", "dataset_place", "hub_answers", "machine_memory", "model_place", "snapshots"]
 
 Place = Literal["machine", "hub"]
 """Where something is: on this machine (a folder, or the hub's local cache), or on the hub and the hub answers."""
@@ -32,7 +32,7 @@ def model_place(model: str, *, online: Callable[[], bool] | None = None, cache: 
     """
     if Path(model).is_absolute():
         return "machine" if _holds_weights(Path(model)) else None
-    if any(_holds_weights(folder) for folder in _snapshots("models", model, cache)):
+    if any(_holds_weights(folder) for folder in snapshots("models", model, cache)):
         return "machine"
     return _hub(online)
 
@@ -44,7 +44,7 @@ def dataset_place(dataset: str, *, online: Callable[[], bool] | None = None, cac
     """
     if Path(dataset).is_absolute():
         return "machine" if Path(dataset).exists() else None
-    if _snapshots("datasets", dataset, cache):
+    if snapshots("datasets", dataset, cache):
         return "machine"
     return _hub(online)
 
@@ -95,7 +95,8 @@ def _holds_weights(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any((folder / name).exists() for name in _WEIGHTS)
 
 
-def _snapshots(kind: Literal["models", "datasets"], name: str, cache: Path | None) -> list[Path]:
+def snapshots(kind: Literal["models", "datasets"], name: str, cache: Path | None) -> list[Path]:
+    """The folders of the hub's cache that hold a revision of it, whole or in part."""
     from huggingface_hub import constants
 
     folder = (cache or Path(constants.HF_HUB_CACHE)) / f"{kind}--{name.replace('/', '--')}" / "snapshots"

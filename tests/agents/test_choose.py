@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.choose import Ranking, StudentChoice, choose_student, rank_datasets, rank_models
-from agents.records import Spec
-from engine.errors import UserError
+from agents.choose import Ranking, rank_datasets, rank_models
 from engine.retrieval import Column, DatasetCard, ModelCard, Place, load_models
-
-TEXT = Spec(instruction="Write the date as ISO.")
-LABELS = Spec(instruction="Route it.", kind="classification", labels=("a", "b"))
 
 
 def model(
@@ -102,6 +97,24 @@ def test_what_does_not_suit_is_left_out_with_its_reason(card: ModelCard, reason:
     assert not ranking.kept
 
 
+@pytest.mark.parametrize("family", ["embedding", "classifier"])
+def test_a_model_that_only_reads_is_a_candidate_where_the_answers_are_labels(family: str) -> None:
+    card = model("x", family=family, architecture="bert")
+
+    texts = rank_models("dates", [card], place=here, has_labels=False)
+
+    assert ids(rank_models("dates", [card], place=here)) == ["x"]
+    assert [(one.reason, one.detail) for one in texts.filtered] == [
+        ("family", "it reads and does not write, and this task wants text")
+    ]
+
+
+def test_a_sentence_encoder_needs_no_memory_for_being_tuned() -> None:
+    cards = [model("as it is", size=400, family="embedding", architecture="bert"), model("tuned", size=400)]
+
+    assert ids(rank_models("dates", cards, place=here, memory=500)) == ["as it is"]
+
+
 def test_what_cannot_be_had_is_left_out() -> None:
     ranking = rank_models("dates", [model("x")], place=nowhere)
 
@@ -122,7 +135,7 @@ def test_multilingual_models_know_every_language() -> None:
 def test_every_card_is_kept_or_left_out_never_both_never_neither(
     query: str, language: str | None, place: object
 ) -> None:
-    cards = [model("a"), model("b", languages=("ja",)), model("c", architecture="bert"), model("d", gated=True)]
+    cards = [model("a"), model("b", languages=("ja",)), model("c", architecture="bart"), model("d", gated=True)]
 
     ranking = rank_models(query, cards, place=place, language=language)  # type: ignore[arg-type] # a sampled function
 
@@ -136,8 +149,9 @@ def test_no_cards_no_candidates() -> None:
 
 def test_a_shipped_t5_is_found_for_dates() -> None:
     ranking = rank_models(
-        "Normalising dates and numbers, short answers", load_models().cards, place=on_the_hub, language="en"
-    )
+        "Normalising dates and numbers, short answers", load_models().cards, place=on_the_hub, language="en",
+        has_labels=False,
+    )  # fmt: skip
 
     assert all(ranked.card.architecture in ("t5", "mt5", "umt5") for ranked in ranking.kept)
     assert {"google/flan-t5-base", "google/byt5-small"} & set(ids(ranking)[:3])
@@ -156,68 +170,3 @@ def test_a_gated_data_set_on_the_hub_is_left_out() -> None:
     ranking = rank_datasets("dates", [dataset("dates", "dates", gated=True)], place=on_the_hub)
 
     assert [filtered.reason for filtered in ranking.filtered] == ["gated"]
-
-
-def test_auto_takes_the_best_model_that_is_here() -> None:
-    places: dict[str, Place] = {"first": "hub", "second": "machine"}
-    ranking = rank_models("dates", [model("first", downloads=9_999), model("second")], place=places.get)
-
-    choice = choose_student(LABELS, ranking)
-
-    assert choice == StudentChoice("seq2seq", "second", "second suits best of the models on this machine")
-
-
-@pytest.mark.parametrize(("spec", "family"), [(LABELS, "linear"), (TEXT, "tiny")], ids=["labels", "text"])
-def test_auto_never_downloads_but_says_what_could_be(spec: Spec, family: str) -> None:
-    ranking = rank_models("dates", [model("org/t5")], place=on_the_hub)
-
-    choice = choose_student(spec, ranking)
-
-    assert (choice.family, choice.checkpoint) == (family, None)
-    assert "--student seq2seq would download org/t5" in choice.why
-
-
-@pytest.mark.parametrize(("spec", "family"), [(LABELS, "linear"), (TEXT, "tiny")], ids=["labels", "text"])
-def test_auto_with_nothing_to_load_falls_to_what_needs_no_download(spec: Spec, family: str) -> None:
-    choice = choose_student(spec, rank_models("dates", [model("org/t5")], place=nowhere))
-
-    assert (choice.family, choice.checkpoint) == (family, None)
-    assert "no model that suits and that we can train is on this machine" in choice.why
-
-
-def test_seq2seq_by_choice_takes_the_best_that_can_be_had() -> None:
-    ranking = rank_models("dates", [model("org/t5"), model("org/other", "paints")], place=on_the_hub)
-
-    choice = choose_student(TEXT, ranking, wanted="seq2seq")
-
-    assert (choice.family, choice.checkpoint) == ("seq2seq", "org/t5")
-
-
-@pytest.mark.parametrize("wanted", ["tiny", "linear"])
-def test_the_users_choice_is_taken(wanted: str) -> None:
-    ranking = rank_models("dates", [model("org/t5")], place=here)
-
-    assert choose_student(LABELS, ranking, wanted=wanted) == StudentChoice(wanted, None, f"{wanted}, as you chose")  # type: ignore[arg-type] # both are families
-
-
-def test_a_named_model_is_taken_though_it_is_large() -> None:
-    ranking = rank_models("dates", [model("org/big", size=9_000_000_000)], place=here)
-
-    assert choose_student(TEXT, ranking, wanted="org/big").checkpoint == "org/big"
-    assert choose_student(TEXT, ranking, wanted="./my-folder").checkpoint == "./my-folder"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "message"),
-    [
-        pytest.param("linear", "can only choose among labels", id="linear-for-text"),
-        pytest.param("seq2seq", "can be had from here", id="nothing-to-tune"),
-        pytest.param("org/bert", "cannot be trained here: no trainer takes bert", id="untrainable"),
-        pytest.param("org/t5", "cannot be trained here: it is not on this machine", id="unreachable"),
-    ],
-)
-def test_a_choice_that_cannot_work_is_the_users_to_change(wanted: str, message: str) -> None:
-    ranking = rank_models("dates", [model("org/bert", architecture="bert"), model("org/t5")], place=nowhere)
-
-    with pytest.raises(UserError, match=message):
-        choose_student(TEXT, ranking, wanted=wanted)

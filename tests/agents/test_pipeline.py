@@ -52,7 +52,7 @@ def test_looking_around_tells_the_best_models_and_what_speaks_against_them() -> 
     async def look() -> None:
         async with Engine("simulated/dates", budget=Budget(1), events=events) as engine:
             spec = Spec(instruction="Translate the sentence into German.", kind="text")
-            await look_around(spec, engine, wanted="auto", events=events)
+            await look_around(spec, engine, Configuration(model="simulated/dates"), events=events)
 
     asyncio.run(look())
 

@@ -233,6 +233,31 @@ def test_a_trial_of_one_base_model_alone_is_none() -> None:
         prepared(student="seq2seq", trial=1, model="simulated/dates")
 
 
+def test_a_trial_looks_for_its_bases_itself(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--trial looks for the base itself"):
+        prepared(trial=2, base=str(tmp_path), model="simulated/dates")
+
+
+def test_a_base_is_found_from_anywhere_and_is_one_that_the_student_can_start_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--base mine: holds no model"):
+        prepared(base="mine", model="simulated/dates")
+
+    (tmp_path / "mine" / "config.json").write_text('{"model_type": "bert", "architectures": ["BertModel"]}')
+
+    with pytest.raises(UserError, match="can only choose among labels"):
+        prepared(base="mine", model="simulated/dates", student="embedding")
+    with pytest.raises(UserError, match="the student 'seq2seq' cannot start from"):
+        prepared(base="mine", model="simulated/dates", student="seq2seq")
+    with pytest.raises(UserError, match="starts from nothing: leave out --base"):
+        prepared(base="mine", model="simulated/dates", student="tiny")
+    labels = Configuration(model="simulated/intents", student="classifier", base="mine")
+    assert prepare(labels, prompt=LABEL_TASK).base == str(tmp_path / "mine")
+
+
 @pytest.mark.parametrize("trial", [0, 21])
 def test_a_trial_is_of_one_to_twenty_base_models(trial: int) -> None:
     with pytest.raises(UserError, match="--trial must be a whole number from 1 to 20"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -190,17 +190,17 @@ def test_where_there_is_nobody_to_compare_nobody_is_trained(talents: dict[str, i
 
 
 @pytest.mark.parametrize(
-    ("kind", "wanted", "names"),
+    ("has_labels", "wanted", "names"),
     [
-        pytest.param("classification", "auto", ["linear", "tiny", "org/m0", "org/m1"], id="labels"),
-        pytest.param("text", "auto", ["tiny", "org/m0", "org/m1"], id="text"),
-        pytest.param("text", "seq2seq", ["org/m0", "org/m1"], id="base models alone"),
+        pytest.param(True, "auto", ["linear", "tiny", "org/m0", "org/m1"], id="labels"),
+        pytest.param(False, "auto", ["tiny", "org/m0", "org/m1"], id="text"),
+        pytest.param(False, "seq2seq", ["org/m0", "org/m1"], id="base models alone"),
     ],
 )
 def test_the_best_that_can_be_had_are_tried_beside_what_needs_no_download(
-    kind: str, wanted: str, names: list[str]
+    has_labels: bool, wanted: str, names: list[str]
 ) -> None:
-    found = candidates_for(kind, ranking("machine", "hub", "hub"), top=2, wanted=wanted)  # type: ignore[arg-type]
+    found = candidates_for(ranking("machine", "hub", "hub"), has_labels=has_labels, top=2, wanted=wanted)
 
     assert [each.name for each in found] == names
     assert [each.rank for each in found] == list(range(len(names)))
@@ -210,7 +210,32 @@ def test_the_best_that_can_be_had_are_tried_beside_what_needs_no_download(
 def test_a_model_whose_size_nobody_has_said_counts_as_the_dearest() -> None:
     unknown = Ranking((Ranked(card("org/m", size=None), 1.0, "machine"),), ())
 
-    assert candidates_for("text", unknown, top=1, wanted="auto")[1].bytes == 3_000_000_000
+    assert candidates_for(unknown, has_labels=False, top=1, wanted="auto")[1].bytes == 3_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("wanted", "students"),
+    [
+        pytest.param("auto", [("a", "embedding"), ("b", "classifier"), ("c", "seq2seq")], id="as their cards say"),
+        pytest.param("embedding", [("a", "embedding")], id="as they are"),
+        pytest.param("classifier", [("a", "classifier"), ("b", "classifier")], id="tuned"),
+        pytest.param("seq2seq", [("c", "seq2seq")], id="those that write"),
+    ],
+)
+def test_each_base_model_is_tried_as_the_student_that_can_start_from_it(
+    wanted: str, students: list[tuple[str, str]]
+) -> None:
+    cards = (
+        replace(card("a"), family="embedding", architecture="bert"),
+        replace(card("b"), family="classifier", architecture="roberta"),
+        card("c"),
+        replace(card("d"), family="embedding", architecture="nobody-knows-it"),
+    )
+    found = Ranking(tuple(Ranked(each, 1.0, "machine") for each in cards), ())
+
+    based = [each for each in candidates_for(found, has_labels=True, top=9, wanted=wanted) if each.checkpoint]
+
+    assert [(each.name, each.family) for each in based] == students
 
 
 USUAL = StudentChoice("tiny", None, "tiny, because nothing else is here")
