@@ -50,8 +50,21 @@ class Head:
     ) -> Head:
         """`features` has a row for each output, dense or sparse; `strength` is scikit-learn's C: more fits closer.
 
-        `counts` say how much each row counts; None: all alike.
+        Dense ones are fitted as they lie around their middle: the vectors of many encoders have most in common, and
+        what tells them apart would be too little for weights that are held small. `counts` say how much each row
+        counts; None: all alike.
         """
+        if _is_dense(features):
+            middle, spread = _middle(features)
+            fitted = cls._fitted((features - middle) / spread, outputs, choice, strength, counts)
+            weights = fitted.weights / spread
+            return cls(choice, weights, fitted.bias - weights @ middle)
+        return cls._fitted(features, outputs, choice, strength, counts)
+
+    @classmethod
+    def _fitted(
+        cls, features: Any, outputs: Sequence[str], choice: Choice, strength: float, counts: Sequence[float] | None
+    ) -> Head:
         place = {label: number for number, label in enumerate(choice.labels)}
         if choice.is_of_several:
             rows = [{place[label] for label in choice.parts(output)} for output in outputs]
@@ -71,7 +84,10 @@ class Head:
         return cls(choice, weights, bias)
 
     def arrays(self) -> dict[str, Any]:
-        return {"weights": self.weights, "bias": self.bias}
+        """To be kept, row by row: safetensors writes memory as it lies, and scikit-learn's weights lie by column."""
+        import numpy as np
+
+        return {"weights": np.ascontiguousarray(self.weights), "bias": np.ascontiguousarray(self.bias)}
 
     def shares(self, features: Any) -> NDArray[np.float64]:
         """How likely each label is, for each row of `features`: they add up to 1 unless an answer may have several."""
@@ -177,6 +193,15 @@ def _means(features: Any, wanted: Sequence[int], *, labels: int, counts: Sequenc
     rows = csr_array((each, (wanted, np.arange(len(wanted)))), (labels, len(wanted)))
     means = (rows @ features) / rows.sum(axis=1)[:, None]
     return SHARPNESS * means, -SHARPNESS / 2 * (means**2).sum(axis=1)
+
+
+def _middle(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]:
+    """Where the rows lie, and how far from there on average (1 where all lie there)."""
+    import numpy as np
+
+    middle = features.mean(axis=0)
+    spread = np.sqrt(((features - middle) ** 2).sum(axis=1).mean())
+    return middle, np.float32(spread or 1)
 
 
 def _is_dense(features: Any) -> bool:

@@ -112,15 +112,13 @@ def _features(vectorizers: Sequence[Any], inputs: Sequence[str]) -> Any:
 
 
 def _save(folder: Path, vectorizers: Sequence[Any], head: Head) -> None:
-    import numpy as np
     from safetensors.numpy import save_file
 
     named = dict(zip(ANALYSERS, vectorizers, strict=True))
     vocabulary = {name: v.get_feature_names_out().tolist() for name, v in named.items()} | keep_choice(head.choice)
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     arrays = {f"{name}.idf": v.idf_ for name, v in named.items()} | head.arrays()
-    # safetensors writes memory as it lies, and scikit-learn's weights lie column by column.
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "model.safetensors")
+    save_file(arrays, folder / "model.safetensors")
 
 
 def _card(lesson: Lesson, student: LinearStudent, vectorizers: Sequence[Any], choice: Choice) -> Card:

@@ -169,6 +169,7 @@ def test_a_base_that_cannot_be_had_is_one_line_with_the_way_out(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_more_labels_than_can_be_learnt_are_one_line() -> None:
     many = tuple(Row(f"input {n}", f"label {n}") for n in range(50_001))
     combined = tuple(Row(f"input {n}", json.dumps([f"label {n}"])) for n in range(2_001))
