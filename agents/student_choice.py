@@ -16,6 +16,9 @@ from engine.retrieval import ModelCard
 
 __all__ = ["BASED", "LABELS_ALONE", "Situation", "answers_with_labels", "best_student", "choose_student"]
 
+ALONE: Final[tuple[StudentFamily, ...]] = ("linear", "tiny")
+"""The students that start from nothing."""
+
 BASED: Final[tuple[StudentFamily, ...]] = ("seq2seq", "embedding", "classifier")
 """The students that start from a checkpoint."""
 
@@ -58,8 +61,8 @@ def choose_student(
         return _best_of(wanted, ranking) if base is None else _named_base(wanted, base)
     if base is not None:
         raise UserError(f"the student {wanted!r} starts from nothing: leave out --base, or name another student")
-    if wanted in ("linear", "tiny"):
-        return StudentChoice(wanted, None, f"{wanted}, as you chose")
+    if wanted in ALONE:
+        return StudentChoice(_family(wanted), None, f"{wanted}, as you chose")
     return _named(wanted, ranking, situation)
 
 
@@ -129,7 +132,7 @@ def _named_base(family: str, base: ModelCard) -> StudentChoice:
             f"the student {family!r} cannot start from {base.id}: it is a {base.architecture} model of the family "
             f"{base.family!r}; name another base, or take 'linear' or 'tiny', which need none"
         )
-    return StudentChoice(_based(family), base.id, f"{base.id}, as you chose")
+    return StudentChoice(_family(family), base.id, f"{base.id}, as you chose")
 
 
 def _best_of(family: str, ranking: Ranking[ModelCard]) -> StudentChoice:
@@ -141,15 +144,15 @@ def _best_of(family: str, ranking: Ranking[ModelCard]) -> StudentChoice:
             f"folder with --base, or take {rest!r}"
         )
     best = min(fitting, key=_how_far).card.id  # the first of the nearest
-    return StudentChoice(_based(family), best, f"{best} suits best of {len(fitting)} models that can be had from here")
+    return StudentChoice(_family(family), best, f"{best} suits best of {len(fitting)} models that can be had from here")
 
 
 def _how_far(ranked: Ranked[ModelCard]) -> bool:
     return ranked.place != "machine"
 
 
-def _based(family: str) -> StudentFamily:
-    return next(each for each in BASED if each == family)
+def _family(name: str) -> StudentFamily:
+    return next(each for each in (*ALONE, *BASED) if each == name)
 
 
 def _named(wanted: str, ranking: Ranking[ModelCard], situation: Situation) -> StudentChoice:

@@ -56,9 +56,10 @@ class Head:
         """
         if _is_dense(features):
             middle, spread = _middle(features)
-            fitted = cls._fitted((features - middle) / spread, outputs, choice, strength, counts)
-            weights = fitted.weights / spread
-            return cls(choice, weights, fitted.bias - weights @ middle)
+            around = cls._fitted((features - middle) / spread, outputs, choice, strength, counts)
+            weights = around.weights / spread
+            bias = (around.bias - weights @ middle).astype(weights.dtype)
+            return cls(choice, weights, bias)
         return cls._fitted(features, outputs, choice, strength, counts)
 
     @classmethod
