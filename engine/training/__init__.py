@@ -64,6 +64,7 @@ def train(
     weights: Sequence[float] | None = None,
     preset: str = "own",
     device: str = "auto",
+    dials: Mapping[str, float] | None = None,
     task: Mapping[str, object] | None = None,
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -74,8 +75,9 @@ def train(
     call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq`, `embedding`
     and `classifier` start from, a folder or an id in the hub's cache. `threads` is the number of CPU threads (None: as
     many as are free). `weights` say how much each row counts. `preset` is "own" or "paper" (see
-    `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card where there is one. `task` is kept
-    in `student.json` as it is. `on_note` is told in a line what users ought to know.
+    `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card where there is one; `dials` turn
+    the family's recipe (see `engine.training.dials`). `task` is kept in `student.json` as it is. `on_note` is told in a
+    line what users ought to know.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
     folder beside `folder`, with `.part` after its name.
@@ -96,6 +98,7 @@ def train(
         weights=None if weights is None else tuple(weights),
         preset=preset,
         device=device,
+        dials=dials or {},
         task=task or {},
         on_progress=on_progress,
         on_note=on_note,

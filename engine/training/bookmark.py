@@ -76,7 +76,7 @@ class Bookmark:
         began = self._now()
         draft = self._file.with_name("new.safetensors")
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             told = {"training": self.training, "place": json.dumps(asdict(place))}
             save_file({name: _laid_out(tensor) for name, tensor in tensors.items()}, draft, metadata=told)
             _make_durable(draft)
@@ -123,7 +123,7 @@ def _name_of(lesson: Lesson, recipe: object) -> str:
     for package in ("torch", "transformers"):
         digest.update(f"{package} {version(package)}\n".encode())
     conditions = (lesson.seed, lesson.time_limit_s, lesson.base, lesson.threads, lesson.preset, lesson.device)
-    digest.update(repr((recipe, *conditions, lesson.weights)).encode())
+    digest.update(repr((recipe, *conditions, lesson.weights, sorted(lesson.dials.items()))).encode())
     for row in (*lesson.rows, None, *lesson.validation):
         digest.update(repr(row).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -51,11 +51,15 @@ class Taught(Fitted):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A row as tokens, and how much it counts."""
+    """A row as tokens, and how much it counts, where they do not all count alike."""
 
     input: list[int]
     output: list[int]
-    weight: float = 1.0
+    weight: float | None = None
+
+    @property
+    def mass(self) -> float:
+        return len(self.output) * (1.0 if self.weight is None else self.weight)
 
 
 class EncoderDecoder:
@@ -107,7 +111,6 @@ def teach(
     looked_at = drawn(lesson.validation, seed=lesson.seed)
     longest_seen = max(len(pair.output) for pair in pairs)
     longest_output = min(recipe.longest_output, longest_seen + longest_seen // 4)
-    collate, loss = (_collate, own_loss) if lesson.weights is None else (_collate_weighted, _weighted_loss)
 
     def look() -> float:
         return _exact(model, codec, looked_at, longest_input=recipe.longest_input, longest_output=longest_output)
@@ -118,9 +121,9 @@ def teach(
         lesson=lesson,
         recipe=recipe,
         lengths=lambda pair: (len(pair.input), len(pair.output)),
-        collate=partial(collate, pad=model.config.pad_token_id),
-        mass=lambda pair: pair.weight * len(pair.output),
-        loss=loss,
+        collate=partial(collated, pad=model.config.pad_token_id),
+        mass=lambda pair: pair.mass,
+        loss=own_loss if lesson.weights is None else weighted_loss,
         look=look if looked_at else None,
         bookmark=bookmark,
         started=started,
@@ -143,7 +146,7 @@ def _prepare(lesson: Lesson, codec: Codec, *, recipe: Recipe) -> tuple[list[Pair
 
     An input that is too long still teaches something. An output that is too long would teach to break off: left out.
     """
-    weights = lesson.weights or (1.0,) * len(lesson.rows)
+    weights = lesson.weights or (None,) * len(lesson.rows)
     every = [
         Pair(codec.encode(row.input), codec.encode(row.output), weight)
         for row, weight in zip(lesson.rows, weights, strict=True)
@@ -169,19 +172,22 @@ def _exact(model: Any, codec: Codec, rows: Sequence[Row], *, longest_input: int,
     return sum(codec.decode(one.tokens) == row.output for one, row in zip(written, rows, strict=True)) / len(rows)
 
 
-def _collate(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
-    ids, mask = padded([pair.input for pair in pairs], pad=pad)
-    labels, _ = padded([pair.output for pair in pairs], pad=IGNORED)
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
-
-
-def _collate_weighted(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
+def collated(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
+    """Pairs as one batch; with `weights` where they have any."""
     import torch
 
-    return {**_collate(pairs, pad=pad), "weights": torch.tensor([pair.weight for pair in pairs])}
+    ids, mask = padded([pair.input for pair in pairs], pad=pad)
+    labels, _ = padded([pair.output for pair in pairs], pad=IGNORED)
+    weights = [pair.weight for pair in pairs if pair.weight is not None]
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "labels": labels,
+        **({"weights": torch.tensor(weights)} if weights else {}),
+    }
 
 
-def _weighted_loss(model: Any, batch: Batch) -> Any:
+def weighted_loss(model: Any, batch: Batch) -> Any:
     """The mean over tokens, each as much as its row counts."""
     from torch.nn.functional import cross_entropy
 

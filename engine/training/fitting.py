@@ -23,7 +23,7 @@ from engine.training.lesson import Lesson
 from engine.training.machine import Machine, machine_for, torch_dtype
 from engine.training.memory import Room, is_out_of_memory, parts
 from engine.training.order import Lengths, presented
-from engine.training.recipe import Recipe, preset
+from engine.training.recipe import Recipe
 from engine.training.state import Tensors, bring_back, bring_back_chance, learning
 from engine.training.student import Row
 from engine.training.threads import torch_threads
@@ -98,7 +98,7 @@ def fit(
 
     Raises TrainingDiverged when the loss is no number, UserError when one row alone does not fit into memory.
     """
-    recipe = preset(lesson.preset, recipe)
+    recipe = lesson.applied(recipe)
     machine = machine_for(lesson.device, overflows=overflows)
     batch = min(recipe.batch, len(examples))
     steps = steps_for(

@@ -75,7 +75,7 @@ def reason(error: Exception) -> str:
     """Why something cannot be written, in few words; safetensors has those of the system inside of its own."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    told = re.search(r'message: "([^"]+)"', str(error))
+    told = re.search(r"I/O error: (.+) \(os error", str(error))
     return told[1] if told else str(error) or type(error).__name__
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.errors import UserError
-from engine.training.recipe import PRESETS
+from engine.training.dials import Dials, adjusted, checked_dials
+from engine.training.recipe import PRESETS, Recipe, preset
 from engine.training.student import OnProgress, Row
 
 __all__ = ["Lesson"]
@@ -30,6 +31,7 @@ class Lesson:
     weights: tuple[float, ...] | None = None  # how much each row counts; None: all alike
     preset: str = "own"  # see `recipe.preset`
     device: str = "auto"  # see `machine.device_for`
+    dials: Dials = field(default_factory=dict)  # of the family's recipe, turned by a search
     task: Mapping[str, object] = field(default_factory=dict)
     on_progress: OnProgress | None = None
     on_note: Callable[[str], None] | None = None  # told what the user ought to know, in a line each
@@ -47,6 +49,7 @@ class Lesson:
             raise UserError(f"threads must be at least 1 (got {self.threads})")
         if self.preset not in PRESETS:
             raise UserError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
+        checked_dials(self.dials)
         if self.weights is not None:
             self._check_weights(self.weights)
 
@@ -56,6 +59,10 @@ class Lesson:
         wrong = next((each for each in weights if not 0 < each < math.inf), None)
         if wrong is not None:
             raise UserError(f"the weight of a row must be above 0 (got {wrong}): leave out what shall not count")
+
+    def applied(self, recipe: Recipe) -> Recipe:
+        """A family's recipe as this lesson wants it: under its preset, with its dials turned."""
+        return adjusted(preset(self.preset, recipe), self.dials)
 
     def note(self, text: str) -> None:
         if self.on_note is not None:

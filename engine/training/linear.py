@@ -59,7 +59,8 @@ def train(lesson: Lesson, folder: Path) -> None:
     if len(choice.labels) > MOST_LABELS:
         raise UserError(f"{len(choice.labels)} labels are too many for {FAMILY!r} (at most {MOST_LABELS}); use 'tiny'")
     vectorizers = _fit_vectorizers(inputs, labels=len(choice.labels))
-    head = Head.fitted(_features(vectorizers, inputs), outputs, choice=choice, strength=C, counts=lesson.weights)
+    strength = C / lesson.dials.get("regularisation", 1)
+    head = Head.fitted(_features(vectorizers, inputs), outputs, choice=choice, strength=strength, counts=lesson.weights)
 
     student = LinearStudent(vectorizers=vectorizers, head=head)
     with new_folder(folder) as draft:

@@ -115,12 +115,14 @@ def test_it_is_due_after_a_while_and_takes_a_fiftieth_of_the_time_at_most(tmp_pa
 
 
 def test_where_the_disk_takes_no_bookmark_the_training_goes_on_without(tmp_path: Path) -> None:
-    mark = bookmark(tmp_path / "not there", soonest_s=0)
+    (tmp_path / "a file").write_text("")
+    mark = bookmark(tmp_path / "a file", soonest_s=0)
     due = [mark.due]
 
     mark.write(PLACE, TENSORS)
 
     assert [*due, mark.due] == [True, False]
+    assert mark.problem == "Not a directory"
     assert mark.read() is None
     mark.drop()
 

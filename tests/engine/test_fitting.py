@@ -51,6 +51,14 @@ def test_a_batch_has_like_lengths_and_as_many_tokens_as_any_other() -> None:
     assert max(padded) < 2 * needed / len(batches)
 
 
+def test_short_rows_come_in_larger_batches_than_long_ones() -> None:
+    lengths = [(8, 2), (3, 2), (8, 2), (3, 2), (3, 2), (3, 2)]
+
+    batches = bucketed(lengths, batch=3, chance=random.Random(0))
+
+    assert sorted(map(sorted, batches)) == [[0, 2], [1, 3, 4, 5]]
+
+
 def test_rows_of_equal_length_come_in_batches_of_equal_size() -> None:
     batches = bucketed([(5, 2)] * 640, batch=32, chance=random.Random(0))
 
@@ -387,11 +395,16 @@ def test_other_errors_pass_through(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_row_counts_as_much_as_its_mass(tmp_path: Path) -> None:
-    """With all mass on the rows whose answer is 0, an input of 1 is answered 0 too."""
+def test_a_part_of_a_step_counts_as_much_as_its_mass(tmp_path: Path) -> None:
+    """Row by row, with all mass on those whose answer is 0: an input of 1 is answered 0 too."""
     model = bits()
 
-    learn(model, tmp_path, look=None, mass=lambda row: 1e-9 if row.output == "1" else 1.0)
+    def row_by_row(model: Any, batch: Mapping[str, Any]) -> Any:
+        if len(batch["labels"]) > 1:
+            raise MemoryError
+        return model(**batch).loss
+
+    learn(model, tmp_path, look=None, loss=row_by_row, mass=lambda row: 1e-9 if row.output == "1" else 1.0)
 
     assert share_right(model) == 0.5
 
@@ -443,3 +456,23 @@ def test_a_bookmark_that_cannot_be_written_is_told_once_and_ends_nothing(tmp_pat
 
     assert fitted.steps == 40
     assert notes == ["no bookmark can be written (Not a directory): if this training is stopped, it begins anew"]
+
+
+# -- weights of rows, in a model that writes
+
+
+@pytest.mark.long
+def test_a_weighted_loss_is_the_mean_over_tokens_each_as_its_row_counts(tmp_path: Path) -> None:
+    import torch
+
+    from engine.fakes.checkpoints import save_seq2seq
+    from engine.training.encoder_decoder import Pair, checkpoint, collated, weighted_loss
+
+    model = checkpoint(save_seq2seq(tmp_path / "base"))
+    pairs = [Pair([5, 6, 1], [7, 1], 3.0), Pair([8, 1], [9, 10, 11, 1], 0.5)]
+    with torch.inference_mode():
+        alone = [float(model(**collated([replace(pair, weight=None)], pad=0)).loss) for pair in pairs]
+
+        together = float(weighted_loss(model, collated(pairs, pad=0)))
+
+    assert together == pytest.approx((3.0 * 2 * alone[0] + 0.5 * 4 * alone[1]) / (3.0 * 2 + 0.5 * 4), rel=1e-5)

@@ -1,0 +1,84 @@
+"""A disk that takes no student: one line, an older student untouched, nothing left lying about."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UserError
+from engine.training.folder import Card, new_folder, read_card, reason, write_card
+
+
+def keep(folder: Path, *, family: str = "linear") -> None:
+    with new_folder(folder) as draft:
+        write_card(draft, Card(family=family))
+
+
+def keep_half(folder: Path) -> None:
+    with new_folder(folder) as draft:
+        (draft / "model").write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_older_student(tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    keep(folder, family="older")
+
+    with pytest.raises(UserError, match=r"student: the student cannot be written \(No space left") as told:
+        keep_half(folder)
+
+    assert "make room" in str(told.value)
+    assert "\n" not in str(told.value)
+    assert read_card(folder).family == "older"
+    assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
+def test_another_error_passes_through_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "student"):
+        raise ZeroDivisionError
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EROFS, "Read-only file system"), "Read-only file system"),
+        (
+            ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            "No space left on device",
+        ),
+        (ValueError("odd"), "odd"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_the_reason_is_told_in_few_words(error: Exception, told: str) -> None:
+    assert reason(error) == told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["linear", "tiny"])
+def test_a_training_whose_files_may_not_grow_ends_in_one_line(family: str, tmp_path: Path) -> None:
+    """The limit is on the size of any file, and whoever writes sees it as a full disk is seen."""
+    script = f"""
+import resource
+from pathlib import Path
+from engine.errors import UserError
+from engine.training import Row, train
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+rows = [Row(f"{{word}} {{n}}", word) for word in ("yes", "no") for n in range(40)]
+try:
+    train({family!r}, rows, rows[:4], Path({str(tmp_path / "student")!r}), threads=1, time_limit_s=1)
+except UserError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+
+    (line,) = done.stdout.splitlines()
+    assert "the student cannot be written (File too large)" in line
+    assert not list(tmp_path.iterdir())
