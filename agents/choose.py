@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Literal
 
 from agents.records import StudentFamily
@@ -101,6 +101,7 @@ class StudentChoice:
     family: StudentFamily
     checkpoint: str | None
     why: str
+    dials: Mapping[str, float] = field(default_factory=dict)  # of its recipe, where a search has turned them
 
 
 def rank_models(

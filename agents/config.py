@@ -58,7 +58,7 @@ ABOUT_A_MODEL = (
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
 MOST = {
     "examples": 10_000_000, "votes": 99, "per_request": 100, "labels_per_call": 100, "rows_per_dataset": 1_000_000,
-    "rpm": 10**9, "tpm": 10**12, "concurrency": 10_000, "threads": 1024, "trial": 20,
+    "rpm": 10**9, "tpm": 10**12, "concurrency": 10_000, "threads": 1024, "trial": 20, "tune": 50,
 }  # fmt: skip
 
 # Texts that end up in a file.
@@ -126,8 +126,11 @@ class Configuration:
     student: str = "auto"  # auto | tiny | linear | embedding | classifier | seq2seq
     base: str | None = None  # what it starts from: a folder, or a model's name on the hub
     trial: int | None = None  # so many base models are tried on slices of the rows, beside `linear` and `tiny`
+    tune: int | None = None  # so many settings of the student's recipe are tried on slices of the rows
+    preset: str = "own"  # own | paper: the defaults of Prompt2Model
     train_seconds: float = 150.0
     threads: int | None = None
+    device: str = "auto"  # auto | cpu | cuda | mps
     test: str | None = None  # a file of real labelled rows, to judge by
     documents: str | None = None  # a folder of documents that inputs are written from
     instruction_language: str | None = None  # that requests have the instruction in; None: as it is written
@@ -163,6 +166,8 @@ class Configuration:
         _ = self.cap, self.price, self.profile, self.order, self.by_role
         one_of("annealing", self.annealing, ("feedback", "linear", "cosine", "constant"))
         one_of("student", self.student, ("auto", *get_args(StudentFamily)))
+        one_of("preset", self.preset, ("own", "paper"))
+        one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
         if self.instruction_language is not None:
             one_of("instruction_language", self.instruction_language, tuple(sorted(LANGUAGES)))
 

@@ -6,8 +6,8 @@ Optimization", AISTATS 2016. Knows scores, sizes and counts; no student, no row 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from agents.records import StudentFamily
 from engine.evaluation import Score
@@ -38,6 +38,7 @@ class Candidate:
     bytes: int = 0  # of the weights it starts from
     rank: int = 0
     is_here: bool = True
+    dials: Mapping[str, float] = field(default_factory=dict)  # of its family's recipe, see `engine.training.dials`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

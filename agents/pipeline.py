@@ -31,13 +31,12 @@ from agents.report import Report, choice_of, make_report, write_report
 from agents.retrieve import Retrieval, model_table, retrieve
 from agents.rows import read_rows
 from agents.run_folder import RunFolder
+from agents.search import search
 from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.strange import strange_labels, strange_told
-from agents.student_choice import answers_with_labels
 from agents.synthesize import Settings, Synthesis, synthesize
 from agents.train import Task, Trained, train_student
 from agents.translate import translated
-from agents.trial import TRIAL_SHARE, Tried, candidates_for, tried
 from agents.truth import LabelAccuracy, knows, label_accuracy
 from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused, UserError
@@ -262,49 +261,24 @@ def train_on(
         teacher=models_told(configuration),
         simulated=made.simulated,
     )
-    trial = try_first(folder, configuration, made, split, events=events)
-    seconds = configuration.train_seconds
+    rows, validation = rows_of(split.train), rows_of(split.validation)
+    found = search(folder, configuration, made.retrieval, rows, validation, spec=made.spec, events=events)
     trained = train_student(
-        made.retrieval.choice if trial is None else trial.choice,
-        rows_of(split.train),
-        rows_of(split.validation),
+        found.choice,
+        rows,
+        validation,
         folder.student,
         task=task,
         seed=configuration.seed,
-        time_limit_s=seconds * (1 - TRIAL_SHARE) if trial is not None and trial.rounds else seconds,
+        time_limit_s=found.seconds,
         threads=configuration.threads,
+        preset=configuration.preset,
+        device=configuration.device,
         events=events,
     )
-    trained = replace(trained, trial=trial)
+    trained = replace(trained, trial=found.trial, tuned=found.tuned)
     events.emit(StageFinished("train", f"{trained.student.family} on {trained.rows} rows in {trained.seconds:.0f} s"))
     return trained
-
-
-def try_first(
-    folder: RunFolder, configuration: Configuration, made: Made, split: Split, *, events: Events
-) -> Tried | None:
-    """A trial of several students, if one is wanted: in a part of the time for training."""
-    if configuration.trial is None:
-        return None
-    ranking, wanted = made.retrieval.models, configuration.student
-    has_labels = answers_with_labels(made.spec)
-    candidates = candidates_for(ranking, has_labels=has_labels, top=configuration.trial, wanted=wanted)
-    seconds = configuration.train_seconds * TRIAL_SHARE
-    names = ", ".join(candidate.name for candidate in candidates)
-    events.emit(Noted(f"trial, {seconds:.0f} of the {configuration.train_seconds:.0f} s for training at most: {names}"))
-    return tried(
-        candidates,
-        rows_of(split.train),
-        rows_of(split.validation),
-        file=folder.trial,
-        otherwise=made.retrieval.choice,
-        kind=made.spec.kind,
-        seed=configuration.seed,
-        seconds=seconds,
-        threads=configuration.threads,
-        wished=(configuration.trial, wanted),
-        events=events,
-    )
 
 
 def judge(
@@ -362,7 +336,7 @@ def tell(
             seed=configuration.seed,
         ),
         money=made.money,
-        choice=choice_of(made.retrieval, trial=trained.trial if trained else None),
+        choice=choice_of(made.retrieval, trained),
         trained=trained,
         judgements=judgements,
         given_are_synthetic=made.given_are_synthetic,

@@ -87,6 +87,10 @@ def _check_student(configuration: Configuration, spec: Spec) -> None:
     """Whether the student that is wanted can be made; what it would be trained on is not known yet."""
     if configuration.train and not all(importlib.util.find_spec(name) for name in TO_TRAIN):
         raise MissingExtra("train", needed_for="training a student (smelt generate makes the data without it)")
+    if configuration.train and configuration.device not in ("auto", "cpu"):
+        from engine.training.machine import machine_for
+
+        machine_for(configuration.device)
     if configuration.trial is not None and configuration.student in ("tiny", "linear"):
         raise UserError(
             f"--trial chooses the student: leave out --student {configuration.student}, or leave out --trial"

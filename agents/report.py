@@ -25,7 +25,7 @@ from agents.retrieve import Retrieval, dataset_table, model_table
 from agents.run_folder import RunFolder, write_whole
 from agents.strange import strange_told
 from agents.train import Trained
-from agents.trial import Tried, trial_table
+from agents.trial import trial_table
 from engine.errors import UserError
 from engine.prices import dollars
 
@@ -71,6 +71,7 @@ class Choice:
     datasets: tuple[Mapping[str, str], ...] = ()
     hypothesis: str = ""
     trial: tuple[Mapping[str, str], ...] = ()  # the rounds of a trial of several students
+    tuned: tuple[Mapping[str, str], ...] = ()  # those of a search among the settings of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,9 +286,11 @@ def news_since(table: Mapping[str, Any], folder: RunFolder) -> str:
     )
 
 
-def choice_of(retrieval: Retrieval, *, trial: Tried | None = None) -> Choice:
-    """What retrieval found and it, or a trial, chose, as rows of text."""
-    choice = retrieval.choice if trial is None else trial.choice
+def choice_of(retrieval: Retrieval, trained: Trained | None = None) -> Choice:
+    """What retrieval found and it, or a trial and then a search for settings, chose, as rows of text."""
+    trial, tuned = (None, None) if trained is None else (trained.trial, trained.tuned)
+    last = next((each for each in (tuned, trial) if each is not None), None)
+    choice = retrieval.choice if last is None else last.choice
     return Choice(
         student=choice.checkpoint or choice.family,
         why=f"{choice.why[:1].upper()}{choice.why[1:]}.",
@@ -295,6 +298,7 @@ def choice_of(retrieval: Retrieval, *, trial: Tried | None = None) -> Choice:
         datasets=tuple(dataset_table(retrieval.datasets)),
         hypothesis=retrieval.hypothesis,
         trial=() if trial is None else tuple(trial_table(trial)),
+        tuned=() if tuned is None else tuple(trial_table(tuned)),
     )
 
 

@@ -66,6 +66,10 @@ class RunFolder:
         return self.path / "trial.json"
 
     @property
+    def tuned(self) -> Path:
+        return self.path / "tuned.json"
+
+    @property
     def plan(self) -> Path:
         return self.path / "plan.json"
 

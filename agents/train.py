@@ -19,7 +19,7 @@ from agents.student_choice import LABELS_ALONE, Situation, choose_student
 from agents.task import Task, as_table
 from agents.trial import Tried
 from engine.errors import UserError
-from engine.events import Event, Events, StageProgressed
+from engine.events import Event, Events, Noted, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
 from engine.training.choice import seems_to_choose
 
@@ -48,6 +48,7 @@ class Trained:
     seconds: float
     details: Mapping[str, object]
     trial: Tried | None = None  # that it came out of, if one was wanted
+    tuned: Tried | None = None  # in which its dials were turned, if that was wanted
 
 
 def train_student(
@@ -60,10 +61,14 @@ def train_student(
     seed: int,
     time_limit_s: float,
     threads: int | None,
+    preset: str = "own",
+    device: str = "auto",
+    weights: Sequence[float] | None = None,
     events: Events,
 ) -> Trained:
     """The student of `folder`. It is trained only if no student of the same rows and conditions is there already."""
-    recipe = _recipe(choice, rows, seed=seed, time_limit_s=time_limit_s)
+    conditions = (seed, time_limit_s, preset, device, sorted(choice.dials.items()), weights)
+    recipe = _recipe(choice, rows, conditions)
     if _is_done(folder, recipe):
         student = load(folder)
     else:
@@ -78,8 +83,13 @@ def train_student(
             time_limit_s=time_limit_s,
             base=choice.checkpoint,
             threads=threads,
+            preset=preset,
+            device=device,
+            dials=choice.dials,
+            weights=weights,
             task={**as_table(task), "recipe": recipe},
             on_progress=lambda progress: events.emit(_told(progress)),
+            on_note=lambda text: events.emit(Noted(text)),
         )
     write_model_card(folder)
     return _trained(student, folder, rows)
@@ -132,9 +142,9 @@ def _rows_of(rows: Sequence[Pair], belongs: Callable[[str], bool]) -> tuple[Row,
     return tuple(Row(pair.input, pair.output) for pair in rows if belongs(pair.input))
 
 
-def _recipe(choice: StudentChoice, rows: Sequence[Row], *, seed: int, time_limit_s: float) -> str:
+def _recipe(choice: StudentChoice, rows: Sequence[Row], conditions: object) -> str:
     """A name for everything that shapes a student; the same name, the same student."""
-    digest = hashlib.sha256(repr((choice.family, choice.checkpoint, seed, time_limit_s)).encode())
+    digest = hashlib.sha256(repr((choice.family, choice.checkpoint, conditions)).encode())
     for row in rows:
         digest.update(repr((row.input, row.output)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -109,6 +109,8 @@ def tried(
     threads: int | None,
     wished: object,
     events: Events,
+    preset: str = "own",
+    device: str = "auto",
     teach: Teach | None = None,
 ) -> Tried:
     """What came of a trial, also of one that an earlier start of the same run has brought to its end.
@@ -116,7 +118,7 @@ def tried(
     `file` keeps it; `wished` is what the user asked for; `teach` is another way of training.
     Where nobody could be tried the choice is `otherwise`.
     """
-    recipe = _recipe(rows, validation, (kind, seed, seconds, threads, wished))
+    recipe = _recipe(rows, validation, (kind, seed, seconds, threads, preset, device, wished))
     kept = _kept(file, recipe)
     if kept is not None:
         events.emit(Noted(f"the trial is over: {kept.choice.why}"))
@@ -128,7 +130,9 @@ def tried(
     try:
         rounds = try_students(
             candidates, rows, scored, kind=kind, seed=seed, seconds=seconds,
-            teach=teach or partial(_teach, place=place, seed=seed, threads=threads, events=events), events=events,
+            teach=teach or partial(
+                _teach, place=place, seed=seed, threads=threads, preset=preset, device=device, events=events
+            ), events=events,
         )  # fmt: skip
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -218,11 +222,14 @@ def _teach(
     place: Path,
     seed: int,
     threads: int | None,
+    preset: str,
+    device: str,
     events: Events,
 ) -> Student:
     # Without validation rows: by those it would choose its best moment, and then be scored by them.
     return train(
         candidate.family, rows, (), place, seed=seed, time_limit_s=seconds, base=candidate.checkpoint, threads=threads,
+        preset=preset, device=device, dials=candidate.dials,
         on_progress=lambda progress: events.emit(_progressed(candidate, progress)),
     )  # fmt: skip
 
@@ -267,7 +274,7 @@ def _choice(
         f"the best of {len(candidates)} students tried on slices of the rows is {one.name}: {best.scores[0]} on "
         f"{scored} validation rows after {rounds[-1].rows:,} rows"
     )
-    return StudentChoice(one.family, one.checkpoint, why)
+    return StudentChoice(one.family, one.checkpoint, why, one.dials)
 
 
 def trial_table(trial: Tried) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ __all__ = [
     "ConfigOption",
     "DatasetsOption",
     "DeadlineOption",
+    "DeviceOption",
     "DialectOption",
     "DocumentsOption",
     "ExamplesOption",
@@ -38,6 +39,7 @@ __all__ = [
     "LicenceOption",
     "ModelOption",
     "OutOption",
+    "PresetOption",
     "PriceInOption",
     "PriceOutOption",
     "PromptArgument",
@@ -51,6 +53,7 @@ __all__ = [
     "TpmOption",
     "TrainSecondsOption",
     "TrialOption",
+    "TuneOption",
     "VotesOption",
     "YesOption",
     "taking",
@@ -153,6 +156,16 @@ TrialOption = Annotated[
     int | None,
     typer.Option(metavar="K", help="Try the K best base models and what needs none on slices; train the best in full."),
 ]
+TuneOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Try N settings of the student's recipe on slices; train the best in full."),
+]
+PresetOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="own, or paper: AdamW at 5e-5 over 3 passes (own).")
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps; auto takes a graphics card if there is one.")
+]
 TrainSecondsOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long training may take (150).")]
 ThreadsOption = Annotated[int | None, typer.Option(metavar="N", help="Threads for training; chosen when not told.")]
 TestOption = Annotated[
@@ -203,8 +216,11 @@ STUDENT: Group = {
     "student": StudentOption,
     "base": BaseOption,
     "trial": TrialOption,
+    "tune": TuneOption,
+    "preset": PresetOption,
     "train_seconds": TrainSecondsOption,
     "threads": ThreadsOption,
+    "device": DeviceOption,
     "test": TestOption,
 }
 PACE: Group = {

@@ -7,17 +7,19 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.options import BaseOption, JsonOption, ThreadsOption
+from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption
 from agents.cli.output import print_json, say, say_address, say_facts, say_table, stopped_quietly
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
+    from agents.choose import StudentChoice
     from agents.records import TaskKind
     from agents.task import Task
+    from agents.train import Shares
     from engine.messages import Message
     from engine.training import Progress, Row, Student
 
@@ -44,7 +46,10 @@ def train(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put it (students/NAME).")] = None,
     seconds: Annotated[float, typer.Option(help="How long training may take.", min=1)] = 150.0,
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=MOST_SEED)] = 0,
+    tune: TuneOption = None,
+    preset: PresetOption = None,
     threads: ThreadsOption = None,
+    device: DeviceOption = None,
     json: JsonOption = False,
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
@@ -64,16 +69,20 @@ def train(
     choice = choose_for_rows(shares.train, wanted=student, base=base)
     if not json:
         say(f"student: {choice.why}")
+    how: dict[str, Any] = {"seed": seed, "threads": threads, "preset": preset or "own", "device": device or "auto"}
+    if tune is not None:
+        choice, seconds = _tuned(choice, shares, count=tune, seconds=seconds, how=how, quiet=json)
     trained = training.train(
         choice.family,
         shares.train,
         shares.validation,
         folder,
         base=choice.checkpoint,
-        seed=seed,
         time_limit_s=seconds,
-        threads=threads,
+        dials=choice.dials,
         on_progress=None if json else _say_progress,
+        on_note=None if json else say,
+        **how,
     )
     write_model_card(folder)
     _judge(
@@ -85,6 +94,28 @@ def train(
         json=json,
         more={"student": str(folder)},
     )
+
+
+def _tuned(
+    choice: StudentChoice, shares: Shares, *, count: int, seconds: float, how: Mapping[str, Any], quiet: bool
+) -> tuple[StudentChoice, float]:
+    """The student with the best of so many settings, and the seconds that are left for the training in full."""
+    import tempfile
+
+    from agents.student_choice import LABELS_ALONE
+    from agents.tune import TUNE_SHARE, tuned
+    from engine.events import Events, Noted
+
+    events = Events()
+    if not quiet:
+        events.subscribe(lambda event: say(event.text) if isinstance(event, Noted) else None)
+    kind: TaskKind = "classification" if choice.family in LABELS_ALONE else "text"
+    with tempfile.TemporaryDirectory() as scratch:
+        done = tuned(
+            choice, shares.train, shares.validation, count=count, file=Path(scratch) / "tuned.json", kind=kind,
+            seconds=seconds * TUNE_SHARE, events=events, **how,
+        )  # fmt: skip
+    return (done.choice, seconds * (1 - TUNE_SHARE)) if done.rounds else (choice, seconds)
 
 
 def evaluate(
