@@ -122,7 +122,7 @@ def begin(
             np.concatenate(vectors),
             [lesson.rows[row].output for row in seen],
             choice=choice,
-            strength=STRENGTH,
+            strength=STRENGTH / lesson.dials.get("regularisation", 1),
             counts=None if lesson.weights is None else [lesson.weights[row] for row in seen],
         )
     return Begun(head, seen)
