@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.errors import MissingExtra, UserError
-from engine.training import classifier, embedding, linear, seq2seq, tiny
+from engine.training import causal, classifier, embedding, linear, seq2seq, tiny
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
 from engine.training.student import OnProgress, Prediction, Progress, Row, Student
@@ -41,6 +41,7 @@ class Family(Protocol):
 
 
 _FAMILIES: Mapping[str, Family] = {
+    "causal": causal,
     "classifier": classifier,
     "embedding": embedding,
     "linear": linear,
@@ -65,6 +66,7 @@ def train(
     preset: str = "own",
     device: str = "auto",
     dials: Mapping[str, float] | None = None,
+    whole: bool = False,
     task: Mapping[str, object] | None = None,
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -72,12 +74,12 @@ def train(
     """Make a student of `family` that gives each row's output for its input, and keep it in `folder`.
 
     `validation` chooses the best moment of the training and is never learnt from. `time_limit_s` bounds the whole
-    call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq`, `embedding`
-    and `classifier` start from, a folder or an id in the hub's cache. `threads` is the number of CPU threads (None: as
-    many as are free). `weights` say how much each row counts. `preset` is "own" or "paper" (see
-    `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card where there is one; `dials` turn
-    the family's recipe (see `engine.training.dials`). `task` is kept in `student.json` as it is. `on_note` is told in a
-    line what users ought to know.
+    call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq`, `causal`,
+    `embedding` and `classifier` start from, a folder or an id in the hub's cache; with `whole`, `causal` teaches all of
+    its weights and not an adapter. `threads` is the number of CPU threads (None: as many as are free). `weights` say
+    how much each row counts. `preset` is "own" or "paper" (see `engine.training.recipe`), `device` one of torch's, or
+    "auto" for a graphics card where there is one; `dials` turn the family's recipe (see `engine.training.dials`).
+    `task` is kept in `student.json` as it is. `on_note` is told in a line what users ought to know.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
     folder beside `folder`, with `.part` after its name.
@@ -99,6 +101,7 @@ def train(
         preset=preset,
         device=device,
         dials=dials or {},
+        whole=whole,
         task=task or {},
         on_progress=on_progress,
         on_note=on_note,

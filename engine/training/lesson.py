@@ -32,6 +32,7 @@ class Lesson:
     preset: str = "own"  # see `recipe.preset`
     device: str = "auto"  # see `machine.device_for`
     dials: Dials = field(default_factory=dict)  # of the family's recipe, turned by a search
+    whole: bool = False  # `causal` alone: teach every weight, not an adapter beside them
     task: Mapping[str, object] = field(default_factory=dict)
     on_progress: OnProgress | None = None
     on_note: Callable[[str], None] | None = None  # told what the user ought to know, in a line each
