@@ -23,7 +23,8 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Example: smelt export runs/dates --format openai --out train.jsonl, or "
+        epilog="Example: smelt export runs/dates --format openai --out train.jsonl, "
+        "smelt export runs/dates --format axolotl --out dates-axolotl, or "
         "smelt export runs/dates --requests --out requests.jsonl"
     )(export)
 
@@ -32,7 +33,11 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; with --requests also a journal.")],
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORM", help="alpaca, chat, prompt-completion, openai, trl or csv."),
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help="alpaca, chat, prompt-completion, openai, trl, csv; axolotl, llamafactory: a folder, ready to start.",
+        ),
     ] = None,
     part: Annotated[
         list[str] | None,
@@ -51,8 +56,15 @@ def export(
     requests: Annotated[
         bool, typer.Option("--requests", help="Every request and its reply, in the order in which they were sent.")
     ] = False,
+    base: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="In a folder: the model that the configuration begins with.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A new file; without it, lines go to standard output.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A new file; without it, lines go to standard output. openai, trl: a folder if it has no ending.",
+        ),
     ] = None,
 ) -> None:
     """Write the rows in other tools' forms. Or what was asked and answered, as JSONL; no key is in it."""
@@ -62,8 +74,12 @@ def export(
         raise UserError("--format hands out rows and --requests what was asked: give one of them")
     if form is None and not requests and push_to_hub is None:
         raise UserError(f"say what to export: smelt export {quote(str(run))} --format csv, or --requests")
+    if base is not None and (form is None or not _is_folder(form, out)):
+        raise UserError("--base: stands in the configuration of a folder; give --format axolotl and --out DIR")
     if requests:
         _export_requests(run, out)
+    elif form is not None and _is_folder(form, out):
+        _hand_over(run, form, parts=part or [], base=base, out=out)
     elif form is not None:
         _export_rows(run, form, parts=part or [], as_is=as_is, out=out)
     if push_to_hub is not None:
@@ -82,14 +98,40 @@ def _export_requests(run: Path, out: Path | None) -> None:
     _write(lines, out, what="requests")
 
 
+def _is_folder(form: str, out: Path | None) -> bool:
+    """Whether a folder with a configuration is wanted: of two forms, lines are known too, for a file with an ending."""
+    from agents.export import FORMATS
+    from agents.hand_over import TOOLS
+
+    return form in TOOLS and (form not in FORMATS or (out is not None and not out.suffix))
+
+
+def _hand_over(run: Path, form: str, *, parts: Sequence[str], base: str | None, out: Path | None) -> None:
+    from agents.hand_over import TOOLS, hand_over
+    from agents.run_folder import RunFolder
+    from agents.specs import read_spec
+    from engine.errors import UserError
+
+    if out is None:
+        raise UserError(f"--format {form}: is a folder of several files; say where with --out DIR")
+    if parts:
+        raise UserError(f"--part: a folder for {form} has the rows to learn from and those to choose by; leave it out")
+    folder = RunFolder(run)
+    seed = folder.configuration().seed  # says so when this is no run at all
+    written = hand_over(folder.data, out, tool=form, spec=read_spec(folder.spec), base=base, seed=seed)
+    say(f"{written:,} rows are in {out}; to start: {TOOLS[form].start}")
+
+
 def _export_rows(run: Path, form: str, *, parts: Sequence[str], as_is: bool, out: Path | None) -> None:
     from agents.export import FORMATS, LEAST_FOR_OPENAI, Csv, checked_parts, json_line, rows_of
+    from agents.hand_over import TOOLS
     from agents.run_folder import RunFolder
     from agents.specs import read_spec
     from engine.errors import UserError
 
     if form not in FORMATS and form != "csv":
-        raise UserError(f"--format: unknown value {form!r}; one of: {', '.join([*FORMATS, 'csv'])}")
+        known = sorted({*FORMATS, *TOOLS, "csv"})
+        raise UserError(f"--format: unknown value {form!r}; one of: {', '.join(known)}")
     folder = RunFolder(run)
     folder.configuration()  # says so when this is no run at all
     rows = rows_of(folder.data, checked_parts(folder.data, parts))
