@@ -23,7 +23,7 @@ from agents.teaching.table import Cell, lines_of
 from agents.teaching.teach import Material, Wish, teach
 from benchmarks.kinds import TASK, routed, save_reader
 
-READING_ROWS, READING_S = 1500, 240.0
+READING_ROWS, READING_STEPS = 1500, 1000
 LABELS = (24, 100)
 TEST_ROWS = 300
 EXAMPLES = 300
@@ -34,7 +34,7 @@ LEAST_GAIN = 0.05
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         began = time.perf_counter()
-        reader = save_reader(Path(place), rows=READING_ROWS, seconds=READING_S)
+        reader = save_reader(Path(place), rows=READING_ROWS, steps=READING_STEPS)
         read_s = time.perf_counter() - began
         rows = routed(LABELS[-1] + 20 + TEST_ROWS + EXAMPLES, seed=2)
         material = Material(

@@ -7,8 +7,8 @@ requests and how sentences go, from another task than the one that it is tuned f
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from random import Random
@@ -18,13 +18,13 @@ from agents.records import Pair, Spec
 from agents.teaching.requests import Told, told
 from engine.providers.local.codec import Codec, read_tokenizer
 from engine.training.bookmark import Bookmark
-from engine.training.decoder_only import Loaded, Turn, base_model, keep_model, teach
+from engine.training.decoder_only import Loaded, Turn, base_model, in_silence, keep_model, teach
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.student import Row
 
 KINDS = ("beast", "dish", "tool", "ship", "garment", "plant", "game", "house")
-NOUNS_A_KIND = 40
+NOUNS_A_KIND = 24
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 FRAMES = (
     "where is the {noun} from {place}?",
@@ -49,7 +49,7 @@ BEFORE = Spec(
 )
 CONTEXT = 768
 TASK = "Which team is to answer the message? There are red, blue, green and white."
-READING = Recipe(batch=16, peak_learning_rate=2e-3, fewest_steps=100, passes=30, most_passes=30, longest_input=CONTEXT)
+READING = Recipe(batch=16, peak_learning_rate=2e-3, fewest_steps=1, passes=1, most_passes=10**6, longest_input=CONTEXT)
 VOCABULARY = 1024
 
 
@@ -78,22 +78,20 @@ def routed(count: int, *, seed: int) -> list[Pair]:
     return [Pair(text, TEAMS[kind]) for text, kind in sentences(count, seed=seed)]
 
 
-def save_reader(folder: Path, *, rows: int, seconds: float, width: int = 128, layers: int = 3) -> Path:
-    """A llama that has read `rows` rows of another task for so many seconds, as requests and answers."""
+def save_reader(folder: Path, *, rows: int, steps: int, width: int = 128, layers: int = 3) -> Path:
+    """A llama that has read `rows` rows of another task for so many steps, as requests and answers."""
     pairs = [Pair(text, kind) for text, kind in sentences(rows, seed=1)]
     learnt = told(BEFORE, pairs, seed=0)
     _save_untaught(folder / "untaught", [*_texts(learnt), TASK, *TEAMS.values()], width=width, layers=layers)
     codec = Codec(read_tokenizer(folder / "untaught"))
     loaded = base_model(folder / "untaught")
     turns = [_turn(loaded, codec, each) for each in learnt]
-    lesson = Lesson(
-        rows=tuple(Row(pair.input, pair.output) for pair in pairs), time_limit_s=seconds, threads=1, whole=True
-    )
+    lesson = Lesson(rows=tuple(Row(pair.input, pair.output) for pair in pairs), threads=1, whole=True)
     taught, _ = teach(
         loaded,
         turns,
         lesson,
-        recipe=READING,
+        recipe=replace(READING, fewest_steps=steps),
         look=None,
         bookmark=Bookmark(folder / "reader.part", training="reading", soonest_s=inf),
         started=time.monotonic(),
@@ -123,8 +121,7 @@ def _save_untaught(folder: Path, texts: Sequence[str], *, width: int, layers: in
         num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=CONTEXT, pad_token_id=0, eos_token_id=1,
         bos_token_id=None, tie_word_embeddings=True,
     )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with in_silence():
         LlamaForCausalLM(config).save_pretrained(folder)
 
 

@@ -28,9 +28,12 @@ from engine.events import Events
 
 if TYPE_CHECKING:
     from engine.providers.local.codec import Codec
+    from engine.training import Progress
     from engine.training.tuning import Question
 
 __all__ = ["Conditions", "Course", "Level", "Tell"]
+
+STEPS_A_LINE = 100
 
 MIXES = (1, 4)  # made-up rows for each real one, beside all of them
 
@@ -127,6 +130,7 @@ class Course:
             base=str(how.source),
             threads=how.threads,
             whole=how.whole,
+            on_progress=self._say_progress,
             on_note=how.tell,
         )
         learnt = [_question(codec, each) for each in told(level.spec, level.real, seed=how.seed)]
@@ -135,6 +139,11 @@ class Course:
         left_out = f" ({tuned.left_out} were too long)" if tuned.left_out else ""
         how.tell(f"{tuned.questions} conversations{left_out}, {tuned.fitted.steps} steps, {tuned.fitted.seconds:.0f} s")
         return tuned.fitted.seconds
+
+    def _say_progress(self, progress: Progress) -> None:
+        if progress.step and progress.step % STEPS_A_LINE == 0:
+            right = "" if progress.validation is None else f", {progress.validation:.3f} of the labels kept back right"
+            self.conditions.tell(f"step {progress.step} of {progress.steps}, loss {progress.loss:.3f}{right}")
 
     async def _ask(self, name: str, *, makes_rows: bool) -> _Asked:
         """As any run asks: through the engine, with a journal, so that an answer is asked for once."""

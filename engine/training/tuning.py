@@ -76,6 +76,7 @@ def tune(lesson: Lesson, questions: Sequence[Question], validation: Sequence[Que
         raise UserError("a teacher starts from a model: name a folder, or an id in the hub's cache")
     loaded = base_model(lesson.base)
     turns = _short(map(partial(_turn, loaded), questions), longest=room_of(loaded))
+    _make_room_for(folder)  # a bookmark lies beside it
     bookmark = Bookmark.beside(folder, lesson, recipe=(RECIPE, lesson.whole, _digest(questions)))
 
     def look(model: Any) -> float:
@@ -129,13 +130,16 @@ def _digest(questions: Sequence[Question]) -> str:
     return hashlib.sha256(repr(questions).encode()).hexdigest()
 
 
-def _keep(loaded: Loaded, folder: Path) -> None:
-    """There whole or not at all."""
+def _make_room_for(folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:
         raise UserError(f"cannot write a teacher into {folder.parent}: {error.strerror}") from error
+
+
+def _keep(loaded: Loaded, folder: Path) -> None:
+    """There whole or not at all."""
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         keep_model(loaded, draft)
         draft.chmod(0o755)  # mkdtemp makes it readable by its owner alone
