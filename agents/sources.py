@@ -11,14 +11,14 @@ import csv
 import gzip
 import io
 import json
-import logging
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.found.hub_rows import all_rows
 from engine.errors import MissingExtra, UserError
 from engine.text import delimiter_of, encoding_of
 
@@ -56,21 +56,23 @@ class Broken:
 Record = Found | Broken
 
 
-def read_source(name: str) -> Iterator[Record]:
+def read_source(name: str, *, wanted: Callable[[Path], bool] = lambda _: True) -> Iterator[Record]:
     """The rows of a file, of the files in a folder, or of a data set of the hub (`hub:OWNER/NAME`, `...@SPLIT`).
 
-    Raises UserError when there is no such thing, it cannot be read, is of no kind that is known, or is binary.
+    Of a folder's files those that are `wanted`. Raises UserError when there is no such thing, it cannot be read, is of
+    no kind that is known, or is binary.
     """
     if name.startswith(HUB):
         return _read_hub(name)
     path = Path(name)
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, wanted)
     return _read_file(path)
 
 
-def _read_folder(path: Path) -> Iterator[Record]:
-    files = sorted(file for file in path.iterdir() if _ending(file) in _READERS and not file.name.startswith("."))
+def _read_folder(path: Path, wanted: Callable[[Path], bool]) -> Iterator[Record]:
+    there = (file for file in path.iterdir() if _ending(file) in _READERS and not file.name.startswith("."))
+    files = sorted(filter(wanted, there))
     if not files:
         raise UserError(f"{path}: holds no rows; they are read from {', '.join(ENDINGS)} files")
     for file in files:
@@ -295,21 +297,14 @@ def _parquet_rows(path: Path, before: int, batch: pyarrow.RecordBatch) -> Iterat
 
 
 def _read_hub(name: str) -> Iterator[Record]:
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise MissingExtra("train", needed_for=f"the data set {name}") from error
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every attempt, which one line does
     repository, _, split = name.removeprefix(HUB).partition("@")
     try:
-        rows: Iterable[Mapping[str, object]] = load_dataset(repository, split=split or "train", streaming=True)
-        for number, row in enumerate(rows, start=1):
+        for number, row in enumerate(all_rows(repository, split=split), start=1):
             yield Found(name, number, row)
-    except ConnectionError as error:
-        raise UserError(f"{name}: the hub cannot be reached; try again with a network, or give a file") from error
-    except Exception as error:  # the hub, the network, the cache and the data each fail in their own way; all are told
-        told = str(error).splitlines() or [type(error).__name__]
-        raise UserError(f"{name}: cannot be read: {told[0]}") from error
+    except MissingExtra:
+        raise
+    except UserError as error:  # it names the data set, and people look for what they wrote
+        raise UserError(f"{HUB}{error}") from error
 
 
 _PLAIN: Mapping[str, Callable[[Path], Iterator[Record]]] = {

@@ -105,13 +105,16 @@ class NearDuplicates:
         blocks = (slice(start, start + BLOCK) for start in range(0, len(texts), BLOCK))
         return [found for block in blocks for found in self._sift(texts[block], kinds[block])]
 
-    def find(self, texts: Sequence[str]) -> list[int | None]:
-        """The same, but no text is kept, and none is compared with another of these."""
+    def find(self, texts: Sequence[str], *, most: int | None = MOST_ALIKE) -> list[int | None]:
+        """The same, but no text is kept, and none is compared with another of these.
+
+        Of many kept texts in one bucket each is compared with the first `most`; with None, with all.
+        """
         found: list[int | None] = []
         for start in range(0, len(texts), BLOCK):
             signed = _signed(texts[start : start + BLOCK])
             first: dict[int, int] = {}
-            for row, other in self._index.pairs(signed):
+            for row, other in self._index.pairs(signed, most=most):
                 first.setdefault(row, other)
             known = (first.get(row, len(self._numbers)) for row in range(len(signed.short)))
             found.extend(self._numbers[other] if other < len(self._numbers) else None for other in known)

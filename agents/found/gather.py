@@ -10,16 +10,20 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from agents.annotate import Voting, annotate_all
 from agents.asks import Asks
 from agents.chance import chance
+from agents.found.aside import aside
 from agents.found.columns import applied, map_columns
+from agents.found.judging import texts_of
 from agents.found.mix import portion
 from agents.found.rank import CANDIDATES, rank
 from agents.found.read import Reader
 from agents.found.records import ColumnMap, Found, FoundRow, Sample, Seeking, Source, Use
 from agents.found.sieve import Sieve
+from agents.found.told import unreached_told, with_leaks
 from agents.found.transform import Rewriting, Task, plan_rewriting, rewrite
 from agents.plan import Quota
 from agents.records import Draft, Example, Origin, Provenance, Reject, Spec
@@ -66,19 +70,23 @@ async def gather(
     quotas: Sequence[Quota],
     voting: Voting,
     withheld: Sequence[str],
+    judging: Sequence[DatasetCard] = (),
     note: Note,
     reader: Reader | None = None,
 ) -> Found:
     """Rows of the task from the data sets that search has found, best first. Raises only what the user must mend.
 
+    What is nearly one of the `withheld` inputs, a row of a data set that is there for `judging`, or a row of the test
+    split of one of these data sets is left out. Of each split at most `MOST_JUDGING` rows are looked at.
+
     What ends the asking early (the budget, a refused key) comes with the rows that were paid for by then.
     """
     gathering = Gathering(
         asks=asks, spec=spec, seeking=seeking, quotas=quotas, voting=voting, note=note, sieve=Sieve(spec, withheld),
-        reader=reader or Reader(seed=seeking.seed, language=spec.language),
+        reader=reader or Reader(seed=seeking.seed, language=spec.language, streamed=seeking.per_dataset),
     )  # fmt: skip
     try:
-        await gathering.go_through(cards)
+        await gathering.go_through(cards, judging)
     except (BudgetReached, ProviderRefused) as error:
         gathering.error = error
     return gathering.found()
@@ -105,13 +113,18 @@ class Gathering:
     paid: list[Example] = field(default_factory=list)  # labelled or rewritten
     rejects: list[Reject] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+    judged_by: dict[str, Sample] = field(default_factory=dict)  # the test rows of a data set, by its id
     numbered: int = 0
     error: BudgetReached | ProviderRefused | None = None
 
-    async def go_through(self, cards: Sequence[DatasetCard]) -> None:
+    async def go_through(self, cards: Sequence[DatasetCard], judging: Sequence[DatasetCard]) -> None:
         """Take what costs least first: rows as they are, then inputs to vote on, then rows to rewrite."""
         paid: list[Candidate] = []
-        for card in await self._chosen(cards):
+        chosen = await self._chosen(cards)
+        # All of them before a row is taken: one data set may hold the test rows of another.
+        for card in (*judging, *(card for card in chosen if not Path(card.id).is_absolute())):
+            await self._keep_out(card)
+        for card in chosen:
             if (candidate := await self._look(card)) is None:
                 continue
             judged = await self._judged(candidate)
@@ -134,7 +147,7 @@ class Gathering:
         """All of it, with how many rows of each data set were kept."""
         examples = (*self._portion(), *self.paid)
         kept = Counter(example.provenance.dataset for example in examples)
-        sources = tuple(replace(source, kept=kept[source.dataset]) for source in self.sources)
+        sources = tuple(replace(source, kept=kept[source.dataset]) for source in with_leaks(self.sources, self.rejects))
         return Found(examples=examples, rejects=tuple(self.rejects), sources=sources, error=self.error)
 
     def _portion(self) -> tuple[Example, ...]:
@@ -158,19 +171,37 @@ class Gathering:
             self.note(f"data sets: the teacher sees none among {len(candidates)} that could serve")
         return ranked[:MOST_DATASETS]
 
+    async def _keep_out(self, card: DatasetCard) -> None:
+        """Have nothing taken that is nearly a row by which others judge with this data set."""
+        rows = self.judged_by[card.id] = await aside(lambda: self.reader.judging(card))
+        if rows.problem:
+            problem = self._without_place(rows.problem, card)
+            self.note(f"data sets: {self._name(card)}: {unreached_told(len(rows.rows))}: {problem}")
+        await self._keep_out_texts(card, lambda: texts_of(rows))
+
+    async def _keep_out_texts(self, card: DatasetCard, texts: Callable[[], list[str]]) -> None:
+        owner = f"a test row of {self._name(card)}"
+        await aside(lambda: self.sieve.keep_out(texts(), owner=owner))
+
     async def _look(self, card: DatasetCard) -> Candidate | None:
-        sample = self.reader.draw(card, most=min(PROBED, self.seeking.per_dataset))
+        sample = await aside(lambda: self.reader.draw(card, most=min(PROBED, self.seeking.per_dataset)))
         if not sample.rows:
             self._left_out(card, sample.problem or "it holds no rows that can be read")
             return None
         columns, why = await map_columns(self.asks, self.spec, sample)
+        if columns is not None and card.id in self.judged_by:
+            inputs = replace(columns, output=None)
+            rows = self.judged_by[card.id].rows
+            pairs = [pair for row in rows if (pair := applied(inputs, row, self.spec)) is not None]
+            await self._keep_out_texts(card, lambda: [pair.input for pair in pairs])
         use: Use = "transformed" if columns is None else "raw" if columns.output else "labelled"
         return Candidate(card, sample, columns, use, why=why)
 
     async def _judged(self, candidate: Candidate) -> Candidate:
         """The candidate with the rows that serve, and what to make of their answers, by the teacher's votes on some."""
         columns = candidate.columns
-        candidate = replace(candidate, sample=self._serving(candidate.card, columns))
+        serving = await aside(lambda: self._serving(candidate.card, columns))
+        candidate = replace(candidate, sample=serving)
         if candidate.use != "raw" or columns is None or not _can_be_compared(self.spec):
             return candidate
         agreed, asked = await self._audit(candidate, columns)
@@ -228,6 +259,7 @@ class Gathering:
             "" if columns is None else columns.told(),
             candidate.why,
             why,
+            self._judged_told(candidate.card),
             f"{sample.broken} rows could not be read" if sample.broken else "",
             problem,
         )
@@ -240,6 +272,13 @@ class Gathering:
                 why="; ".join(filter(None, parts)),
             )
         )
+
+    def _judged_told(self, card: DatasetCard) -> str:
+        """What its rows were held against, as far as it has test rows of its own."""
+        sample = self.judged_by.get(card.id, Sample())
+        if sample.problem:
+            return unreached_told(len(sample.rows))
+        return f"held against {len(sample.rows):,} of its test rows" if sample.rows else ""
 
     # What is made of them
 
@@ -273,9 +312,12 @@ class Gathering:
 
         async def rewritten(rows: Sequence[FoundRow]) -> list[Example | Reject]:
             tasks = [Task(row, self._provenance(candidate, row, "transformed")) for row in rows]
-            ended, error = await rewrite(self.asks, self.spec, plan, tasks)
+            refused = [self.sieve.refuse_source(task.row, task.provenance) for task in tasks]
+            good = [task for task, reject in zip(tasks, refused, strict=True) if reject is None]
+            ended, error = await rewrite(self.asks, self.spec, plan, good)
             self._heed(error)
-            return [self.sieve.take(each) if isinstance(each, Draft) else each for each in ended]
+            made = (self.sieve.take(each) if isinstance(each, Draft) else each for each in ended)
+            return [*filter(None, refused), *made]
 
         self._used(candidate, why=await self._in_rounds(candidate.sample, rewritten))
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from agents.chance import chance
-from agents.found.hub_rows import stream
+from agents.found.hub_rows import Row, stream
 from agents.found.records import FoundRow, Sample
+from agents.found.splits import judges
 from agents.rows import flat, is_missing, text_of
 from agents.run_folder import write_whole
 from agents.sources import Broken, Found, Record, read_source
@@ -24,12 +26,22 @@ from engine.errors import SmeltError, UserError
 from engine.retrieval import DatasetCard
 from engine.text import clean
 
-__all__ = ["Reader", "any_row"]
+__all__ = ["MOST_JUDGING", "Fetch", "Reader", "any_row"]
 
 MOST_LOOKED_THROUGH = 200_000  # rows of a file, some seconds
+MOST_STREAMED = 1000  # rows of a data set on the hub
+MOST_JUDGING = 5000  # rows of a test split or a test file
 LONGEST_PROBLEM = 200  # characters
 
 Serves = Callable[[FoundRow], bool]
+
+
+class Fetch(Protocol):
+    """Brings rows of a data set on the hub, as `stream` does."""
+
+    def __call__(
+        self, name: str, /, *, most: int, configs: Sequence[str], language: str, judging: bool
+    ) -> Iterator[Row]: ...
 
 
 def any_row(_: FoundRow) -> bool:
@@ -40,31 +52,72 @@ class Reader:
     """Draws rows of data sets, and keeps what it has drawn in a folder, if it has one.
 
     So a run that goes on has the rows that it began with, whatever has become of a file or of the hub since. What could
-    not be read at all is tried again.
+    not be read at all is tried again. Of a data set on the hub `streamed` rows are fetched, once, and all is drawn from
+    these. `fetch` fetches them.
     """
 
-    def __init__(self, *, seed: int, language: str = "en", folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        language: str = "en",
+        folder: Path | None = None,
+        streamed: int = MOST_STREAMED,
+        fetch: Fetch = stream,
+    ) -> None:
         self._seed, self._language, self._folder = seed, language, folder
+        self._streamed, self._fetch = streamed, fetch
+        self._whole: dict[str, Sample] = {}  # what was streamed, by data set
 
     def draw(self, card: DatasetCard, *, most: int, serves: Serves = any_row, name: str = "") -> Sample:
         """At most so many of the rows that serve, in their order. Never raises for what is wrong: `problem` says it.
 
         `name` tells apart what serves where that is not the same each time.
         """
+        if not Path(card.id).is_absolute():
+            return self._drawn_of(self._all_streamed(card), card, most=most, serves=serves)
+        return self._once(card, (most, name), lambda: self._drawn(self._of_file(card), card, most=most, serves=serves))
+
+    def judging(self, card: DatasetCard) -> Sample:
+        """Rows by which others judge, at most `MOST_JUDGING`: of a file all, of the hub the test split if any."""
+        if Path(card.id).is_absolute():
+            return self.draw(card, most=MOST_JUDGING)
+        return self._once(card, (MOST_JUDGING, "judging"), lambda: self._read(card, most=MOST_JUDGING, judging=True))
+
+    def _all_streamed(self, card: DatasetCard) -> Sample:
+        if card.id not in self._whole:
+            most = self._streamed
+            self._whole[card.id] = self._once(card, (most, "streamed"), lambda: self._read(card, most=most))
+        return self._whole[card.id]
+
+    def _once(self, card: DatasetCard, what: tuple[int, str], read: Callable[[], Sample]) -> Sample:
+        """What was read before, if that was kept; otherwise it is read now."""
+        most, name = what
         key = hashlib.sha256(repr((card.id, most, self._seed, name)).encode()).hexdigest()[:16]
         path = None if self._folder is None else self._folder / f"{key}.json"
         if path is not None and path.exists():
             return _kept(path)
-        sample = self._drawn(card, most=most, serves=serves)
+        sample = read()
         if path is not None and sample.rows:
             write_whole(path, json.dumps(asdict(sample) | {"dataset": card.id}).encode())
         return sample
 
-    def _drawn(self, card: DatasetCard, *, most: int, serves: Serves) -> Sample:
-        drawn = _Drawn(most, chance(self._seed, "rows", Path(card.id).name))
+    def _read(self, card: DatasetCard, *, most: int, judging: bool = False) -> Sample:
+        """At most so many rows of the hub, as they come."""
+        return self._drawn(self._of_hub(card, most=most, judging=judging), card, most=most)
+
+    def _drawn_of(self, whole: Sample, card: DatasetCard, *, most: int, serves: Serves) -> Sample:
+        drawn = _Drawn(most, self._chance(card))
+        for row in whole.rows:
+            if serves(row):
+                drawn.offer(row)
+        return replace(whole, rows=drawn.in_order())
+
+    def _drawn(self, records: Iterator[Record], card: DatasetCard, *, most: int, serves: Serves = any_row) -> Sample:
+        drawn = _Drawn(most, self._chance(card))
         met, broken, problem = 0, 0, ""
         try:
-            for record in self._records(card, most=most):
+            for record in records:
                 if isinstance(record, Broken):
                     broken += 1
                     continue
@@ -75,14 +128,21 @@ class Reader:
             problem = clean(str(error), LONGEST_PROBLEM)
         return Sample(rows=drawn.in_order(), met=met, broken=broken, problem=problem)
 
-    def _records(self, card: DatasetCard, *, most: int) -> Iterator[Record]:
-        if Path(card.id).is_absolute():
-            return islice(read_source(card.id), MOST_LOOKED_THROUGH)
+    def _chance(self, card: DatasetCard) -> Random:
+        return chance(self._seed, "rows", Path(card.id).name)
+
+    def _of_file(self, card: DatasetCard) -> Iterator[Record]:
+        # Of a folder that was named, what lies there to judge by is left alone.
+        return islice(read_source(card.id, wanted=lambda file: not judges(file.stem)), MOST_LOOKED_THROUGH)
+
+    def _of_hub(self, card: DatasetCard, *, most: int, judging: bool) -> Iterator[Record]:
         if Path(card.id).exists():  # the package would read that instead, and nobody has asked for it
             raise UserError(
                 f"{card.id}: here lies something of that name; start smelt elsewhere, or name its whole path"
             )
-        return stream(card.id, most=most, configs=card.configs, language=self._language)
+        rows = self._fetch(card.id, most=most, configs=card.configs, language=self._language, judging=judging)
+        for number, row in enumerate(rows, start=1):
+            yield Found(card.id, number, row)
 
 
 def _kept(path: Path) -> Sample:

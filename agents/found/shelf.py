@@ -12,8 +12,9 @@ from pathlib import Path
 
 from agents.choose import Ranking, rank_datasets
 from agents.config import Configuration
-from agents.found.judging import BENCHMARKS, apart
+from agents.found.judging import apart, judging_beside
 from agents.found.rank import CANDIDATES
+from agents.found.splits import BENCHMARKS
 from agents.retrieve import filters_told
 from agents.run_folder import write_whole
 from agents.sources import ENDINGS
@@ -24,6 +25,7 @@ from engine.retrieval import OWN, Catalogue, Column, DatasetCard, dataset_place,
 __all__ = ["Shelf", "keep_shelf", "kept_shelf", "shelf_of"]
 
 UNKNOWN_LICENCE = "unknown"
+MOST_BENCHMARKS = 3  # that suit the task best; each is read over the network
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,37 @@ def shelf_of(configuration: Configuration, queries: Sequence[str], *, language: 
     if named:
         chosen = tuple(card for name in named if (card := _card_named(name, catalogue)) is not None)
         reached = tuple(card for card in chosen if _may_be_learnt(card, events) and _is_in_reach(card, events))
-        return Shelf(_licensed(reached, configuration.licences, events), only=named)
+        licensed = _licensed(reached, configuration.licences, events)
+        return Shelf(licensed, only=named, judging=_noted(_beside(licensed), events))
     learning, judging = apart(tuple(card for card in cards if card.id not in BENCHMARKS))
-    for card in judging:
-        events.emit(Noted(f"data sets: {Path(card.id).name} is there to judge by: its rows are kept out"))
+    benchmarks = _suiting_benchmarks(queries, cards) if configuration.datasets else ()
+    judging = (*_noted(judging, events), *benchmarks)
     ranking = rank_datasets(queries, learning, place=dataset_place, language=language, licences=configuration.licences)
     if path is not None and (left_out := filters_told(ranking)):
         events.emit(Noted(f"data sets: left out: {left_out}"))
     return Shelf(_reached(ranking, with_hub=bool(configuration.datasets), events=events), judging=judging)
+
+
+def _beside(cards: Sequence[DatasetCard]) -> tuple[DatasetCard, ...]:
+    """The files there to judge by that lie beside files that were named, or in folders that were."""
+    named = {card.id for card in cards}
+    beside = dict.fromkeys(str(file) for card in cards for file in judging_beside(card.id))
+    return tuple(_bare(file, licence=OWN) for file in beside if file not in named)
+
+
+def _noted(judging: Sequence[DatasetCard], events: Events) -> tuple[DatasetCard, ...]:
+    for card in judging:
+        events.emit(Noted(f"data sets: {Path(card.id).name} is there to judge by: its rows are kept out"))
+    return tuple(judging)
+
+
+def _suiting_benchmarks(queries: Sequence[str], cards: Sequence[DatasetCard]) -> tuple[DatasetCard, ...]:
+    """The known benchmarks that suit best and can be had: what is found elsewhere may hold their rows."""
+    benchmarks = tuple(card for card in cards if card.id in BENCHMARKS)
+    if not benchmarks:
+        return ()
+    ranking = rank_datasets(queries, benchmarks, place=dataset_place)
+    return tuple(ranked.card for ranked in ranking.kept if ranked.place is not None)[:MOST_BENCHMARKS]
 
 
 def _reached(ranking: Ranking[DatasetCard], *, with_hub: bool, events: Events) -> tuple[DatasetCard, ...]:
@@ -85,7 +110,11 @@ def _card_named(name: str, catalogue: Catalogue[DatasetCard]) -> DatasetCard | N
     if any(_is_called(name, skipped.file) for skipped in catalogue.skipped):
         return None
     path = Path(name).absolute()  # what somebody has typed himself may be any path
-    name, licence = (str(path), OWN) if path.exists() else (name, UNKNOWN_LICENCE)
+    return _bare(str(path), licence=OWN) if path.exists() else _bare(name, licence=UNKNOWN_LICENCE)
+
+
+def _bare(name: str, *, licence: str) -> DatasetCard:
+    """A card of a data set of which no more than the name is known."""
     return DatasetCard(
         id=name, description=name, tags=(), languages=(), licence=licence, columns=(), downloads=0, gated=False
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 from agents.asks import Asks
 from agents.config import Configuration
 from agents.found.gather import gather
-from agents.found.judging import texts_of
 from agents.found.read import Reader
 from agents.found.records import Found, Seeking
 from agents.found.shelf import keep_shelf, kept_shelf, shelf_of
@@ -58,7 +57,9 @@ async def find_rows(
         only=shelf.only,
         catalogue=None if configuration.catalogue is None else Path(configuration.catalogue),
     )
-    reader = Reader(seed=configuration.seed, language=spec.language, folder=folder)
+    reader = Reader(
+        seed=configuration.seed, language=spec.language, folder=folder, streamed=configuration.rows_per_dataset
+    )
     found = await gather(
         asks,
         spec,
@@ -67,7 +68,8 @@ async def find_rows(
         reader=reader,
         quotas=make_plan(spec, shares=settings.shares),
         voting=settings.voting,
-        withheld=[*withheld, *(text for card in shelf.judging for text in texts_of(reader, card))],
+        withheld=withheld,
+        judging=shelf.judging,
         note=lambda text: events.emit(Noted(text)),
     )
     if found.error is not None:

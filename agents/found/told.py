@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-__all__ = ["of_the_data", "of_the_scores"]
+from agents.found.records import Source
+from agents.records import Reject
+
+__all__ = ["of_the_data", "of_the_scores", "unreached_told", "with_leaks"]
 
 
 def of_the_data(origins: Mapping[str, int], sources: Sequence[Mapping[str, str]]) -> list[str]:
@@ -27,3 +32,23 @@ def of_the_scores(origins: Mapping[str, int]) -> list[str]:
     if not any(origin != "generated" for origin in origins):
         return []
     return ["The held-out rows are a mixture like the others: some were found, and nobody has checked their answers."]
+
+
+def with_leaks(sources: Sequence[Source], rejects: Sequence[Reject]) -> list[Source]:
+    """The data sets, each with how many of its rows were left out because they are nearly what judges, and whose."""
+    leaks = Counter((reject.provenance.dataset, reject.detail) for reject in rejects if reject.reason == "leak")
+
+    def told(source: Source) -> str:
+        parts = [f"{count:,} {whose}" for (dataset, whose), count in leaks.items() if dataset == source.dataset]
+        return f"left out: {', '.join(parts)}" if parts else ""
+
+    return [replace(source, why="; ".join(filter(None, (source.why, told(source))))) for source in sources]
+
+
+def unreached_told(reached: int) -> str:
+    """That test rows could not be had, or not all of them."""
+    return (
+        f"held against {reached:,} of its test rows, the others cannot be had"
+        if reached
+        else ("its test rows cannot be had, so nothing was held against them")
+    )

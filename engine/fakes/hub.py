@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["FakeHub", "Mishap"]
 
 REVISION = "0" * 40
+DROP = 16  # bytes at a time, where an answer drips
+KEPT = ("Content-Range", "ETag", "X-Repo-Commit")
 
 _REPOSITORY = re.compile(
     r"/api/(?P<name>(models|datasets)/[^/]+(/[^/]+)?)(/(?P<about>revision|tree|paths-info)/[^/]+(/.*)?)?"
@@ -32,11 +34,19 @@ _REPOSITORY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """What goes wrong with one request: a status instead of the answer, half of the answer, or a wait before it."""
+    """What goes wrong with one request: a status instead of the answer, a wait before it, or an answer that is no good.
+
+    `half` of it comes under the length of the whole; it comes under the length of a whole that is `shorter` by some
+    bytes; it is said to be packed and is not (`garbled`); it comes a few bytes at a time, so many seconds apart
+    (`drip_s`).
+    """
 
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     half: bool = False
+    shorter: int = 0
+    garbled: bool = False
+    drip_s: float = 0.0
     seconds: float = 0.0
 
 
@@ -96,6 +106,12 @@ class FakeHub:
         response = await self._of(request)
         if mishap.half:
             return await _cut(request, response)
+        if mishap.drip_s:
+            return await _dripped(request, response, mishap.drip_s)
+        if mishap.shorter:
+            response.body = _body(response)[: -mishap.shorter]
+        if mishap.garbled:
+            response.headers["Content-Encoding"] = "gzip"
         return response
 
     async def _of(self, request: web.BaseRequest) -> web.Response:
@@ -178,15 +194,34 @@ def _matches(item: Mapping[str, Any], query: Mapping[str, str]) -> bool:
 
 async def _cut(request: web.BaseRequest, response: web.Response) -> web.StreamResponse:
     """The first half of an answer, under the length of the whole; then the line is dead."""
-    from aiohttp import web
-
-    body = bytes(response.body) if isinstance(response.body, bytes) else b""
-    part = response.headers.get("Content-Range")
-    kept = {} if part is None else {"Content-Range": part}
-    kept |= {"Content-Length": str(len(body)), "Content-Type": "application/json"}
-    halved = web.StreamResponse(status=response.status, headers=kept)
-    await halved.prepare(request)
+    body = _body(response)
+    halved = await _begun(request, response)
     await halved.write(body[: len(body) // 2])
     if request.transport is not None:
         request.transport.abort()
     return halved
+
+
+async def _dripped(request: web.BaseRequest, response: web.Response, seconds: float) -> web.StreamResponse:
+    """All of an answer, in ever so many small parts."""
+    body = _body(response)
+    dripping = await _begun(request, response)
+    for start in range(0, len(body), DROP):
+        await dripping.write(body[start : start + DROP])
+        await asyncio.sleep(seconds)
+    return dripping
+
+
+def _body(response: web.Response) -> bytes:
+    return bytes(response.body) if isinstance(response.body, bytes) else b""
+
+
+async def _begun(request: web.BaseRequest, response: web.Response) -> web.StreamResponse:
+    """The head of an answer, with the length of its whole body."""
+    from aiohttp import web
+
+    kept = {name: value for name, value in response.headers.items() if name in KEPT}
+    kept |= {"Content-Length": str(len(_body(response))), "Content-Type": "application/json"}
+    begun = web.StreamResponse(status=response.status, headers=kept)
+    await begun.prepare(request)
+    return begun

@@ -16,10 +16,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from agents.found.hub_rows import PIECES, heard, part_of, spaced, stream, training_split
+from agents.found.hub_rows import Patience, Row, heard, stream
 from agents.found.read import Reader, any_row
 from agents.found.records import FoundRow, Sample
-from agents.sources import Found
+from agents.found.splits import PIECES, benchmark_split, judging_split, part_of, spaced, training_split
+from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.fakes.hub import FakeHub, Mishap
 from engine.retrieval import Column, DatasetCard
@@ -176,8 +177,9 @@ def test_a_stream_names_classes_and_leaves_alone_what_others_judge_by(tmp_path: 
         (tmp_path / f"{split}.jsonl").write_text(lines, encoding="utf-8")
     (tmp_path / "README.md").write_text(LAYOUT, encoding="utf-8")
 
-    rows = [dict(found.columns) for found in stream(str(tmp_path), most=9)]
+    rows, judging = (list(stream(str(tmp_path), most=9, judging=judging)) for judging in (False, True))
 
+    assert judging == [{"text": "test 0", "label": "lost"}]
     assert rows == [{"text": f"train {n}", "label": ("lost", "pay")[n % 2]} for n in range(3)]
 
 
@@ -187,11 +189,12 @@ def test_of_rows_that_are_sorted_by_label_a_stream_brings_many_labels(tmp_path: 
     table = pyarrow.table({"text": [f"row {n}" for n in range(2000)], "label": labels})
     parquet.write_table(table, tmp_path / "train.parquet", row_group_size=100)
 
-    rows = [found.columns for found in stream(str(tmp_path), most=320)]
+    rows = list(stream(str(tmp_path), most=320))
 
     assert len({row["text"] for row in rows}) == len(rows) == 320
     assert len({row["label"] for row in rows}) == PIECES
-    assert len({found.columns["text"] for found in stream(str(tmp_path), most=5000)}) == 2000
+    assert len({row["text"] for row in stream(str(tmp_path), most=5000)}) == 2000
+    assert list(stream(str(tmp_path), most=9, judging=True)) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, PIECES, PIECES + 1, 1000])
@@ -224,19 +227,88 @@ def test_splits_that_judge_are_not_learnt_from() -> None:
         training_split(["test", "validation_matched", "devtest", "hard-test", "dev2", "testmini"])
 
 
-def test_a_hub_that_falls_silent_ends_a_data_set_and_not_the_run() -> None:
-    answered = Event()
+def test_which_split_others_judge_by() -> None:
+    assert judging_split(["train", "validation", "test"]) == "test"
+    assert judging_split(["train", "dev", "test_matched"]) == "test_matched"
+    assert judging_split(["train", "validation"]) == "validation"
+    assert judging_split(["train"]) is None
+    assert [benchmark_split(splits) for splits in (["v0.1"], ["train", "test"], [])] == ["v0.1", "test", None]
 
-    def rows() -> Iterator[Found]:
-        yield Found("a/b", 1, {"text": "one"})
+
+class Hand(SystemClock):
+    """A clock that is moved by hand."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("patience", "passed", "problem"),
+    [
+        pytest.param(Patience(silence_s=0.05), 0.0, "nothing was heard of the hub for 0 s", id="silence"),
+        pytest.param(Patience(longest_s=300), 301.0, "it took longer than 300 s", id="too long"),
+    ],
+)
+def test_a_hub_that_falls_silent_or_drips_ends_a_data_set_and_not_the_run(
+    patience: Patience, passed: float, problem: str
+) -> None:
+    answered, ended, clock = Event(), list[str](), Hand()
+
+    def rows() -> Iterator[Row]:
+        yield {"text": "one"}
         answered.wait()
 
-    reading = heard(rows(), name="a/b", seconds=0.05)
+    reading = heard(rows(), name="a/b", patience=patience, give_up=ended.append, clock=clock)
 
-    assert next(reading).line == 1
-    with pytest.raises(UserError, match="a/b: nothing was heard of the hub"):
+    assert next(reading) == {"text": "one"}
+    clock.now = passed
+    with pytest.raises(UserError, match=f"^a/b: {problem}"):
         next(reading)
+    assert ended == ["nobody waits for it any more"]
     answered.set()
+
+
+class Streamed:
+    """A hub with one data set of ten rows and a test split of two, which remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int, bool]] = []
+
+    def __call__(self, name: str, /, *, most: int, language: str, judging: bool, **_: object) -> Iterator[Row]:
+        self.asked.append((name, most, judging))
+        split, count = ("test", 2) if judging else ("train", 10)
+        yield from [{"text": f"{split} {number}", "language": language} for number in range(min(most, count))]
+
+
+def test_a_data_set_on_the_hub_is_streamed_once_whatever_is_drawn_from_it(tmp_path: Path) -> None:
+    hub = Streamed()
+    reader = Reader(seed=0, folder=tmp_path, streamed=8, fetch=hub)
+
+    some = reader.draw(card("org/rows"), most=3)
+    even = reader.draw(card("org/rows"), most=9, serves=lambda row: row.number % 2 == 0, name="even")
+
+    assert hub.asked == [("org/rows", 8, False)]
+    assert (len(some.rows), some.met) == (3, 8)
+    assert [row.columns["text"] for row in even.rows] == ["train 1", "train 3", "train 5", "train 7"]
+    assert Reader(seed=0, folder=tmp_path, streamed=8, fetch=hub).draw(card("org/rows"), most=3) == some
+    assert len(hub.asked) == 1
+
+
+def test_the_test_split_of_a_data_set_on_the_hub_and_a_test_file_are_what_judges(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "test.csv", ["text"], [["one"], ["two"]])
+    reader = Reader(seed=0, fetch=Streamed())
+
+    assert [row.columns["text"] for row in reader.judging(card("org/rows")).rows] == ["test 0", "test 1"]
+    assert [row.columns["text"] for row in reader.judging(data).rows] == ["one", "two"]
+
+
+def test_of_a_folder_what_lies_there_to_judge_by_is_not_learnt_from(tmp_path: Path) -> None:
+    write_csv(tmp_path / "first.csv", ["text"], [["one"]])
+    write_csv(tmp_path / "test.csv", ["text"], [["two"]])
+
+    assert [row.columns["text"] for row in draw_rows(card(tmp_path), most=9, seed=0).rows] == ["one"]
 
 
 @pytest.mark.slow
@@ -284,7 +356,7 @@ def test_rows_come_over_http_and_what_is_wrong_with_a_data_set_costs_it_a_line()
         "from agents.found.read import Reader\n"
         "from tests.agents.found import card\n"
         "for name in ('org/sorted', 'old/name', 'org/vanish', 'org/gated', 'new/name'):\n"
-        "    got = Reader(seed=1).draw(card(name), most=320)\n"
+        "    got = Reader(seed=1, streamed=320).draw(card(name), most=320)\n"
         "    labels = {row.columns.get('label') for row in got.rows}\n"
         "    print(len(got.rows), len(labels), '|'.join(got.columns), got.problem)"
     )
@@ -324,6 +396,58 @@ def test_rows_come_over_http_and_what_is_wrong_with_a_data_set_costs_it_a_line()
         "0 0  org/gated: it is behind a gate: accept its terms on the hub, and have HF_TOKEN set",
         "9 1 text|label ",
     ]
+
+
+@pytest.mark.slow
+def test_answers_of_the_hub_that_are_no_good_cost_a_data_set_a_line() -> None:
+    """In a process of its own, as above. What came before is kept; a page of a gigabyte is not fetched."""
+    code = (
+        "from functools import partial\n"
+        "from agents.found.hub_rows import Patience, stream\n"
+        "from agents.found.read import Reader\n"
+        "from tests.agents.found import card\n"
+        "for name in ('good', 'half', 'shorter', 'garbled', 'large', 'card', 'dripping'):\n"
+        "    patience = Patience(longest_s=1 if name == 'dripping' else 60, most_bytes=4 << 20)\n"
+        "    fetch = partial(stream, patience=patience)\n"
+        "    got = Reader(seed=1, fetch=fetch).draw(card(f'org/{name}'), most=320)\n"
+        "    print(f'{name}: {len(got.rows)} {got.problem.count(chr(10))} {got.problem}')"
+    )
+    line = json.dumps({"text": "a row of some length", "label": "a"}).encode() + b"\n"
+    files = {
+        f"datasets/org/{name}/train.jsonl": line * 300 for name in ("half", "shorter", "garbled", "dripping", "good")
+    }
+    files["datasets/org/large/train.jsonl"] = json.dumps({"text": "x" * (12 << 20)}).encode() + b"\n"
+    files |= {"datasets/org/card/train.jsonl": line, "datasets/org/card/README.md": b" " * (17 << 20)}
+    mishaps = {
+        "half": Mishap(half=True), "shorter": Mishap(shorter=40), "garbled": Mishap(garbled=True),
+        "dripping": Mishap(drip_s=0.2),
+    }  # fmt: skip
+
+    def mishap(_: int, path: str) -> Mishap | None:
+        return mishaps.get(path.split("/")[3]) if path.endswith("train.jsonl") else None
+
+    async def asked(home: Path) -> tuple[str, list[str]]:
+        async with FakeHub(files=files, mishaps=mishap) as hub:
+            environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(home), "PYTHONPATH": str(ROOT)}
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, env=environment, cwd=home, stdout=asyncio.subprocess.PIPE
+            )
+            out, _ = await process.communicate()
+            return out.decode(), hub.seen
+
+    with tempfile.TemporaryDirectory() as home:
+        said, seen = asyncio.run(asked(Path(home)))
+
+    assert said.splitlines() == [
+        "good: 300 0 ",
+        "half: 0 0 org/half: the hub's answers break off",
+        "shorter: 0 0 org/shorter: cannot be read: Trailing data at position 46",
+        "garbled: 0 0 org/garbled: cannot be read: Error -3 while decompressing data: incorrect header check",
+        "large: 0 0 org/large: more than 4 MiB would have to be fetched of it",
+        "card: 0 0 org/card: its README.md has 17 MiB, more than 16",
+        "dripping: 0 0 org/dripping: it took longer than 1 s",
+    ]
+    assert not any("card" in path and path.endswith("README.md") for path in seen)
 
 
 def test_what_has_the_name_of_a_data_set_where_smelt_was_started_is_not_it(

@@ -196,7 +196,7 @@ def test_a_test_split_beside_its_training_split_is_kept_out_and_so_are_its_texts
 
     assert [Path(card.id).name for card in judging] == ["test.csv"]
     assert sorted(Path(card.id).name for card in learning) == ["my-test.csv", "train.csv"]
-    assert list(texts_of(Reader(seed=0), judging[0])) == ["what is in test.csv"]
+    assert texts_of(Reader(seed=0).judging(judging[0])) == ["what is in test.csv"]
     assert any("test.csv is there to judge by" in line for line in shelved(Configuration(catalogue=str(tmp_path)))[1])
 
 
