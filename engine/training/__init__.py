@@ -14,6 +14,7 @@ from engine.errors import MissingExtra, UserError
 from engine.training import causal, classifier, embedding, linear, seq2seq, tiny
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
+from engine.training.pickles import check_weights
 from engine.training.student import OnProgress, Prediction, Progress, Row, Student
 from engine.training.threads import spin_briefly
 
@@ -106,6 +107,8 @@ def train(
         on_progress=on_progress,
         on_note=on_note,
     )
+    if base is not None and Path(base).expanduser().is_dir():
+        check_weights(Path(base).expanduser())
     with _packages_needed_for("training a student"):
         _family(family).train(lesson, folder)
     return load(folder)
@@ -114,7 +117,14 @@ def train(
 def load(folder: Path) -> Student:
     """Bring back the student that `train` kept in `folder`; UserError when there is none, or packages are missing."""
     spin_briefly()
-    family = _family(read_card(folder).family)
+    card = read_card(folder)
+    if card.family not in FAMILIES:
+        raise UserError(
+            f"{folder}: unknown student family {card.family!r}, perhaps of a newer Smelt; "
+            f"this one knows {', '.join(FAMILIES)}"
+        )
+    check_weights(folder)
+    family = _family(card.family)
     with _packages_needed_for("bringing back a student"):
         return family.load(folder)
 

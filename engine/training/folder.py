@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from engine.errors import UserError
@@ -109,14 +109,35 @@ def read_card(folder: Path) -> Card:
     """What `folder` says of its student; UserError if it holds none, or one that this version cannot read."""
     path = folder / CARD
     try:
-        fields = json.loads(path.read_bytes())
-        card = Card(**fields)
+        told = json.loads(path.read_bytes())
     except OSError as error:
-        raise UserError(f"{folder} is no student: {CARD} cannot be read there ({error.strerror})") from error
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{folder} is no student: its {CARD} is damaged or not ours") from error
-    if card.format != FORMAT:
-        raise UserError(
-            f"{folder} is a student of format {card.format!r}; this Smelt reads format {FORMAT}: train it again"
+        raise UserError(_is_none(folder, error)) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(_not_ours(folder)) from error
+    if not isinstance(told, dict) or not isinstance(told.get("family"), str):
+        raise UserError(_not_ours(folder))
+    if told.get("format") != FORMAT:
+        raise UserError(_of_another(folder, told.get("format")))
+    if any(not isinstance(told.get(name, {}), dict) for name in ("sizes", "metrics", "task")):
+        raise UserError(_not_ours(folder))
+    # What a newer version adds without another format is no concern of ours.
+    return Card(**{each.name: told[each.name] for each in fields(Card) if each.name in told})
+
+
+def _not_ours(folder: Path) -> str:
+    return f"{folder} is no student: its {CARD} is damaged or not ours"
+
+
+def _of_another(folder: Path, form: object) -> str:
+    way_out = "it takes a newer Smelt" if isinstance(form, int) and form > FORMAT else "train it again"
+    return f"{folder} is a student of format {form!r}; this Smelt reads format {FORMAT}: {way_out}"
+
+
+def _is_none(folder: Path, error: OSError) -> str:
+    """What is wrong with a folder without a card, and what may be meant instead."""
+    if (folder / "config.json").is_file():
+        return (
+            f"{folder} is no student but a checkpoint from elsewhere: train a student from it, with --base {folder}, "
+            f"or name a folder with a {CARD}"
         )
-    return card
+    return f"{folder} is no student: {CARD} cannot be read there ({error.strerror})"
