@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 
 from engine.errors import UserError
 from engine.training.bookmark import Bookmark
+from engine.training.drawing import drawn_by
 from engine.training.fitting import Batch, Fitted, drawn, fit, own_loss
 from engine.training.folder import Card, new_folder, read_card, write_card
-from engine.training.greedy import Written, padded, write
+from engine.training.greedy import Chooser, Written, likeliest, padded, write
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.student import Prediction, Row
@@ -75,12 +77,24 @@ class EncoderDecoder:
 
     def predict(self, inputs: Sequence[str]) -> list[Prediction]:
         """Answer. An input longer than any seen in training, by a good margin, is read up to there and marked cut."""
+        return self._answers(inputs, choose=likeliest)
+
+    def sample(
+        self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
+    ) -> list[list[Prediction]]:
+        """Answers drawn token by token. The place of an input tells its draws from those of another just like it."""
+        chances = [Random(f"{seed} {place} {draw}") for place in range(len(inputs)) for draw in range(n)]
+        repeated = [text for text in inputs for _ in range(n)]
+        answers = self._answers(repeated, choose=drawn_by(chances, temperature=temperature, top_p=top_p))
+        return [answers[start : start + n] for start in range(0, len(answers), n)]
+
+    def _answers(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]:
         if not inputs:
             return []
         whole = [self._codec.encode(text) for text in inputs]
         rows = [cut(tokens, self._longest_input) for tokens in whole]
         with torch_threads(self._threads):
-            written = write(self._model, rows, longest=self._longest_output)
+            written = write(self._model, rows, longest=self._longest_output, choose=choose)
         return [
             self._prediction(one, was_cut=len(tokens) > self._longest_input)
             for one, tokens in zip(written, whole, strict=True)

@@ -1,12 +1,16 @@
-"""What an encoder-decoder writes when it takes the likeliest token every time."""
+"""What an encoder-decoder writes when it takes the likeliest token every time, or whichever it is told to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Written", "write"]
+__all__ = ["Chooser", "Written", "likeliest", "padded", "write"]
+
+Chooser = Callable[[Any, Sequence[int]], Any]
+"""Chooses the next token of each row: by the logarithms of all probabilities, (rows, vocabulary), and which rows they
+are of all inputs."""
 
 # On one core a row costs 0.6 ms alike from 32 to 128 at once; more only adds padding.
 ROWS_AT_ONCE = 64
@@ -20,7 +24,12 @@ class Written:
     probability: float
 
 
-def write(model: Any, inputs: Sequence[Sequence[int]], *, longest: int) -> list[Written]:
+def likeliest(log_probabilities: Any, _rows: Sequence[int]) -> Any:
+    """The chooser of the best answer."""
+    return log_probabilities.argmax(-1)
+
+
+def write(model: Any, inputs: Sequence[Sequence[int]], *, longest: int, choose: Chooser = likeliest) -> list[Written]:
     """Answer each input with at most `longest` tokens, in the order of the inputs.
 
     transformers' `generate` writes the same, a quarter slower for small models, and gives no probability by itself.
@@ -34,12 +43,15 @@ def write(model: Any, inputs: Sequence[Sequence[int]], *, longest: int) -> list[
     with torch.inference_mode():
         for start in range(0, len(order), ROWS_AT_ONCE):
             rows = order[start : start + ROWS_AT_ONCE]
-            written |= zip(rows, _write_batch(model, [inputs[i] for i in rows], longest=longest), strict=True)
+            batch = _write_batch(model, [inputs[i] for i in rows], longest=longest, choose=choose, rows=rows)
+            written |= zip(rows, batch, strict=True)
     model.train(was_training)
     return [written[i] for i in range(len(inputs))]
 
 
-def _write_batch(model: Any, inputs: Sequence[Sequence[int]], *, longest: int) -> list[Written]:
+def _write_batch(
+    model: Any, inputs: Sequence[Sequence[int]], *, longest: int, choose: Chooser, rows: Sequence[int]
+) -> list[Written]:
     import torch
 
     pad, end = model.config.pad_token_id, model.config.eos_token_id
@@ -54,18 +66,19 @@ def _write_batch(model: Any, inputs: Sequence[Sequence[int]], *, longest: int) -
             encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=token, past_key_values=past, use_cache=True
         )
         past = step.past_key_values
-        likeliest, chosen = step.logits[:, -1].float().log_softmax(-1).max(-1)
-        log_probability += likeliest.masked_fill(done, 0.0)
+        told = step.logits[:, -1].float().log_softmax(-1)
+        chosen = choose(told, rows)
+        log_probability += told.gather(-1, chosen[:, None])[:, 0].masked_fill(done, 0.0)
         chosen = chosen.masked_fill(done, pad)
         columns.append(chosen)
         done |= chosen == end
         if bool(done.all()):
             break
         token = chosen[:, None]
-    rows = torch.stack(columns, dim=1).tolist()
+    answers = torch.stack(columns, dim=1).tolist()
     return [
-        Written(tokens=_until(end, row)[:longest], probability=probability)
-        for row, probability in zip(rows, log_probability.exp().tolist(), strict=True)
+        Written(tokens=_until(end, answer)[:longest], probability=probability)
+        for answer, probability in zip(answers, log_probability.exp().tolist(), strict=True)
     ]
 
 

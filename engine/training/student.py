@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ["OnProgress", "Prediction", "Progress", "Row", "Student", "exact_share"]
+__all__ = ["OnProgress", "Prediction", "Progress", "Row", "Sampler", "Student", "exact_share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,21 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """A student that can also be asked for answers drawn by chance. A family need not offer it."""
+
+    def sample(
+        self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
+    ) -> list[list[Prediction]]:
+        """For each input `n` answers, drawn one by one; `confidence` is how likely each is without any temperature.
+
+        The same inputs, settings and seed give the same answers. `temperature` is above 0; `top_p` draws among the
+        likeliest tokens alone that come to this share together.
+        """
+        ...
 
 
 class Student(Protocol):
