@@ -34,10 +34,10 @@ ENGINE_FLOORS = (
     ("core",),
     ("dashboard",),
 )
-WINGS = ("encoder", "retrieval", "duplicates", "training", "evaluation", "baselines", "desk", "serving")
+WINGS = ("encoder", "retrieval", "duplicates", "training", "onnx", "evaluation", "baselines", "desk", "serving")
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "numpy", "pyarrow", "openai", "anthropic",
          "gradio", "aiohttp", "httpx", "huggingface_hub", "genai_prices", "rank_bm25", "jinja2",
-         "jsonschema", "rensa")  # fmt: skip
+         "jsonschema", "rensa", "onnx", "onnxruntime")  # fmt: skip
 
 
 def imports_of(path: Path) -> set[str]:

@@ -1,0 +1,94 @@
+"""Texts for texts, from the files beside this one. Needs numpy and onnxruntime (pip install numpy onnxruntime).
+
+    python predict.py "a text" "another"
+
+or in Python:
+
+    from predict import Model
+    Model().predict(["a text"])        # [("its answer", 0.93)]
+
+Where a tokenizer.json lies beside it, tokenizers is needed too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+FIRST_BYTE = 3  # after the marks for padding, the end and the unknown
+
+
+class Bytes:
+    """UTF-8 as numbers."""
+
+    def encode(self, text: str) -> list[int]:
+        return [byte + FIRST_BYTE for byte in text.encode("utf-8", "replace")]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        text = bytes(token - FIRST_BYTE for token in tokens if FIRST_BYTE <= token < FIRST_BYTE + 256)
+        return text.decode("utf-8", "ignore")
+
+
+class Pieces:
+    """The tokens of a tokenizer.json; the end mark is added by whoever reads."""
+
+    def __init__(self, path: Path, *, end: int) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._end = end
+
+    def encode(self, text: str) -> list[int]:
+        tokens = list(self._tokenizer.encode(text).ids)
+        return tokens[:-1] if tokens and tokens[-1] == self._end else tokens
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
+
+
+class Model:
+    """Reads a text whole, then writes the likeliest token, again and again, up to the end mark."""
+
+    def __init__(self, folder: Path | str = Path(__file__).parent) -> None:
+        told = json.loads((Path(folder) / "onnx.json").read_text(encoding="utf-8"))
+        self._start, self._end = told["start"], told["end"]
+        self._longest_input, self._longest_output = told["longest_input"], told["longest_output"]
+        pieces = Path(folder) / "tokenizer.json"
+        self._codec = Pieces(pieces, end=self._end) if told["reads"] == "pieces" else Bytes()
+        self._encoder, self._decoder = (
+            onnxruntime.InferenceSession(str(Path(folder) / name), providers=["CPUExecutionProvider"])
+            for name in ("encoder.onnx", "decoder.onnx")
+        )
+
+    def predict(self, texts: Sequence[str]) -> list[tuple[str, float]]:
+        """The answer to each text, and how likely the model holds it to be: 0 where the text is too long to be read."""
+        return [self._answer(text) for text in texts]
+
+    def _answer(self, text: str) -> tuple[str, float]:
+        whole = self._codec.encode(text)
+        read = np.array([[*whole[: self._longest_input - 1], self._end]], np.int64)
+        mask = np.ones_like(read)
+        (hidden,) = self._encoder.run(["hidden"], {"input": read, "mask": mask})
+        written, log_probability = [self._start], 0.0
+        for _ in range(self._longest_output + 1):  # the end mark is a token too
+            asked = {"written": np.array([written], np.int64), "hidden": hidden, "mask": mask}
+            (scores,) = self._decoder.run(["scores"], asked)
+            token = int(scores[0].argmax())
+            log_probability -= float(np.log(np.exp(scores[0] - scores[0][token]).sum()))
+            if token == self._end:
+                break
+            written.append(token)
+        answer = self._codec.decode(written[1 : self._longest_output + 1])
+        return answer, float(np.exp(log_probability)) if len(whole) < self._longest_input else 0.0
+
+
+if __name__ == "__main__":
+    for answer, probability in Model().predict(sys.argv[1:]):
+        print(f"{probability:.3f}\t{answer}")  # noqa: T201
