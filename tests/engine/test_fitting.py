@@ -250,7 +250,7 @@ def bits(*, dropout: float = 0.1) -> Any:
     """A model that tells one bit from three, by one layer; the others do not learn."""
     import torch
 
-    class Bits(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    class Bits(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.config = Config()
