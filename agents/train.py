@@ -22,6 +22,7 @@ from engine.errors import UserError
 from engine.events import Event, Events, Noted, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
 from engine.training.choice import seems_to_choose
+from engine.training.lesson import Lesson
 
 __all__ = ["Shares", "Task", "Trained", "choose_for_rows", "split_off", "train_student"]
 
@@ -98,9 +99,10 @@ def train_student(
 def choose_for_rows(rows: Sequence[Row], *, wanted: str, base: str | None) -> StudentChoice:
     """The student for rows that come without a prompt; the base that it takes is then on this machine.
 
-    Whether they have labels, and in which language they are, is read off them. Raises UserError for what cannot work.
+    Whether they have labels, and in which language they are, is read off them. Raises UserError for what cannot work,
+    rows among it that cannot teach anything.
     """
-    outputs = [row.output for row in rows]
+    outputs = [row.output for row in Lesson(rows=tuple(rows)).rows]
     if wanted not in (*get_args(StudentFamily), "auto"):
         raise UserError(f"unknown student family {wanted!r}; there are auto, {', '.join(get_args(StudentFamily))}")
     has_labels = seems_to_choose(outputs)

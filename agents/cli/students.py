@@ -67,7 +67,7 @@ def train(
     if not is_free(folder):
         raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
     choice = choose_for_rows(shares.train, wanted=student, base=base)
-    if not json:
+    if student == "auto" and not json:
         say(f"student: {choice.why}")
     how: dict[str, Any] = {"seed": seed, "threads": threads, "preset": preset or "own", "device": device or "auto"}
     if tune is not None:

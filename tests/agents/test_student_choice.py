@@ -206,6 +206,11 @@ def test_rows_without_a_prompt_say_by_themselves_what_they_want(
     assert choose_for_rows(rows, wanted=wanted, base=None).family == family
 
 
+def test_rows_that_cannot_teach_anything_are_said_before_anything_is_looked_for() -> None:
+    with pytest.raises(UserError, match="all 9 rows have the output 'late'"):
+        choose_for_rows(ROUTED[:9], wanted="auto", base="nobody/has-it")
+
+
 def test_a_student_that_there_is_not_is_named_with_those_that_there_are() -> None:
     with pytest.raises(UserError, match="unknown student family 'linaer'; there are auto, linear, tiny, embedding"):
         choose_for_rows(ROUTED, wanted="linaer", base=None)

@@ -13,7 +13,7 @@ from agents.halving import Candidate, Round
 from agents.trial import Tried, candidates_for, trial_table, tried, try_students
 from engine.errors import UserError
 from engine.events import Event, Events, Noted
-from engine.fakes.checkpoints import save_seq2seq
+from engine.fakes.checkpoints import save_encoder, save_seq2seq
 from engine.retrieval import ModelCard, Place
 from engine.training import Prediction, Row
 
@@ -301,19 +301,21 @@ def test_where_none_could_be_compared_the_usual_student_is_taken(
 
 @pytest.mark.slow
 def test_real_students_are_tried_and_nothing_but_the_outcome_stays(tmp_path: Path) -> None:
-    base = save_seq2seq(tmp_path / "base")
+    base, encoder = save_seq2seq(tmp_path / "base"), save_encoder(tmp_path / "encoder")
     candidates = (
         Candidate(name="linear", family="linear"),
         Candidate(name="base", family="seq2seq", checkpoint=str(base), rank=1),
         Candidate(name="no/model", family="seq2seq", checkpoint="no/model", rank=2),
+        Candidate(name="as it is", family="embedding", checkpoint=str(encoder), rank=3),
+        Candidate(name="tuned", family="classifier", checkpoint=str(encoder), rank=4),
     )
     file = tmp_path / "run" / "trial.json"
 
     done, told = trial(file, candidates)
 
     assert "no/model is out: 'no/model' cannot be loaded as an encoder-decoder" in told[0]
-    assert [len(each.outcomes) for each in done.rounds] == [3, 2]
-    assert all(outcome.scores for outcome in done.rounds[1].outcomes)
+    assert [len(each.outcomes) for each in done.rounds] == [5, 3, 2]
+    assert all(bool(outcome.scores) == (outcome.candidate.name != "no/model") for outcome in done.rounds[0].outcomes)
     assert [path.name for path in file.parent.iterdir()] == ["trial.json"]
 
 
