@@ -39,8 +39,13 @@ ENCODERS = ("embedding", "classifier")
 _ENCODERS = ("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet",
              "roberta", "xlm-roberta")  # fmt: skip
 
+# LoRA sits on every linear layer, so that it fits whatever is made of these.
+_DECODERS = ("bloom", "falcon", "gemma2", "gemma3_text", "gpt2", "gpt_neo", "gpt_neox", "llama", "mistral", "olmo",
+             "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3")  # fmt: skip
+
 TRAINABLE: Mapping[StudentFamily, Mapping[str, Collection[str]]] = {
     "seq2seq": {"seq2seq": ("t5", "mt5", "umt5")},
+    "causal": {"causal": _DECODERS},
     "embedding": {"embedding": _ENCODERS},
     "classifier": dict.fromkeys(ENCODERS, _ENCODERS),
 }
@@ -50,7 +55,7 @@ MAX_BYTES = 3_000_000_000
 """The largest model that is taken unless the user says otherwise."""
 
 # Weights, gradients and the two moments of the optimizer, each at 4 bytes; what a batch needs comes on top. A sentence
-# encoder need not be tuned to be of use: then there are weights alone.
+# encoder need not be tuned to be of use, and of a decoder-only model an adapter is: then there are weights alone.
 _TRAINING_BYTES = 16
 _READING_BYTES = 4
 
@@ -237,7 +242,7 @@ def _too_large(card: ModelCard, most: int) -> Objection | None:
 
 
 def _too_hungry(card: ModelCard, memory: int | None) -> Objection | None:
-    each = _READING_BYTES if card.family == "embedding" else _TRAINING_BYTES
+    each = _READING_BYTES if card.family in ("embedding", "causal") else _TRAINING_BYTES
     if memory is None or card.parameters is None or (needs := card.parameters * each) <= memory:
         return None
     return "memory", f"training it takes {needs / 1e9:.0f} GB of memory, and this machine has {memory / 1e9:.0f} GB"

@@ -123,7 +123,7 @@ class Configuration:
     judge: bool = False  # labelled rows are judged before they are kept, where that is shown to be of use
     annealing: str = "feedback"  # feedback | linear | cosine | constant
     seed: int = 0
-    student: str = "auto"  # auto | tiny | linear | embedding | classifier | seq2seq
+    student: str = "auto"  # auto | tiny | linear | embedding | classifier | seq2seq | causal
     base: str | None = None  # what it starts from: a folder, or a model's name on the hub
     trial: int | None = None  # so many base models are tried on slices of the rows, beside `linear` and `tiny`
     tune: int | None = None  # so many settings of the student's recipe are tried on slices of the rows

@@ -31,7 +31,7 @@ __all__ = [
 TaskKind = Literal["classification", "text"]
 """What the answer is: one of a closed set of labels, or text."""
 
-StudentFamily = Literal["linear", "tiny", "embedding", "classifier", "seq2seq"]
+StudentFamily = Literal["linear", "tiny", "embedding", "classifier", "seq2seq", "causal"]
 """A kind of student: what it reads with and how it answers."""
 
 AnswerForm = Literal["code", "date", "json", "label", "labels", "number", "text"]

@@ -19,8 +19,11 @@ __all__ = ["BASED", "LABELS_ALONE", "Situation", "answers_with_labels", "best_st
 ALONE: Final[tuple[StudentFamily, ...]] = ("linear", "tiny")
 """The students that start from nothing."""
 
-BASED: Final[tuple[StudentFamily, ...]] = ("seq2seq", "embedding", "classifier")
+BASED: Final[tuple[StudentFamily, ...]] = ("seq2seq", "causal", "embedding", "classifier")
 """The students that start from a checkpoint."""
+
+WRITERS: Final = ("seq2seq", "causal")
+"""Those of them that write text of their own."""
 
 LABELS_ALONE: Final = ("linear", "embedding", "classifier")
 """The students that answer with labels that they have seen, and with nothing else."""
@@ -70,8 +73,8 @@ def best_student(situation: Situation, ranking: Ranking[ModelCard]) -> StudentCh
     """The best student that needs no download.
 
     Labels: 1. an encoder that is here, a graphics card and rows worth it: `classifier`; 2. a sentence encoder that is
-    here: `embedding`; 3. otherwise `linear`. Texts: 4. a model that writes is here, and a graphics card: that one;
-    5. otherwise `tiny`.
+    here: `embedding`; 3. otherwise `linear`. Texts: 4. a model that writes is here, and a graphics card: `seq2seq` or
+    `causal`; 5. otherwise `tiny`.
     """
     here = [ranked.card for ranked in ranking.kept if ranked.place == "machine"]
     return _for_labels(situation, ranking, here) if situation.has_labels else _for_texts(situation, ranking, here)
@@ -96,12 +99,11 @@ def _for_labels(situation: Situation, ranking: Ranking[ModelCard], here: Sequenc
 
 
 def _for_texts(situation: Situation, ranking: Ranking[ModelCard], here: Sequence[ModelCard]) -> StudentChoice:
-    writers = [card for card in here if trainable_as("seq2seq", card)]
-    if writers and situation.has_gpu():
-        best = writers[0].id
-        return StudentChoice("seq2seq", best, f"{best} suits best of the models on this machine")
-    if writers:
-        why = f"without a graphics card {writers[0].id} learns too slowly (--student seq2seq would tune it)"
+    best = next((card for card in here if any(trainable_as(family, card) for family in WRITERS)), None)
+    if best is not None and situation.has_gpu():
+        return StudentChoice(_family(best.family), best.id, f"{best.id} suits best of the models on this machine")
+    if best is not None:
+        why = f"without a graphics card {best.id} learns too slowly (--student {best.family} would tune it)"
     else:
         why = f"no model that suits and that we can train is on this machine{_to_be_had('seq2seq', ranking)}"
     return StudentChoice("tiny", None, f"tiny, because {why}")
@@ -119,7 +121,7 @@ def _to_be_had(family: StudentFamily, ranking: Ranking[ModelCard]) -> str:
 def _from(base: ModelCard, situation: Situation) -> StudentChoice:
     """What becomes of a base that was named without a family."""
     if not situation.has_labels or base.family not in ENCODERS:
-        return _named_base("seq2seq", base)
+        return _named_base(base.family if base.family in WRITERS else "seq2seq", base)
     if base.family == "embedding" and not _is_worth_tuning(situation):
         return StudentChoice("embedding", base.id, f"{base.id} as it is, as you chose")
     return _named_base("classifier", base)

@@ -147,7 +147,7 @@ PriceInOption = Annotated[
 PriceOutOption = Annotated[str | None, typer.Option(metavar="USD", help="Price of a million output tokens.")]
 StudentOption = Annotated[
     str | None,
-    typer.Option(metavar="FAMILY", help="auto, linear, tiny, embedding, classifier or seq2seq (auto)."),
+    typer.Option(metavar="FAMILY", help="auto, linear, tiny, embedding, classifier, seq2seq, causal (auto)."),
 ]
 BaseOption = Annotated[
     str | None, typer.Option(metavar="MODEL", help="What the student starts from: a folder, or a name on the hub.")

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data: DataArgument,
     student: Annotated[
-        str, typer.Option(metavar="FAMILY", help="auto, linear, tiny, embedding, classifier or seq2seq.")
+        str, typer.Option(metavar="FAMILY", help="auto, linear, tiny, embedding, classifier, seq2seq or causal.")
     ] = "auto",
     base: BaseOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put it (students/NAME).")] = None,

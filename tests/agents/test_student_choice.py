@@ -28,6 +28,7 @@ def card(name: str, family: str = "seq2seq", architecture: str = "") -> ModelCar
 
 
 T5, BERT, SENTENCES = card("t5"), card("bert", "classifier"), card("sentences", "embedding")
+LLAMA = card("llama", "causal")
 
 
 def here(*cards: ModelCard) -> Ranking[ModelCard]:
@@ -76,7 +77,9 @@ LABELS, TEXTS = situation(labels=True), situation(labels=False)
         pytest.param(TEXTS, here(), "tiny", "no model that suits", id="texts, nothing here"),
         pytest.param(TEXTS, there(T5), "tiny", "--student seq2seq would download t5", id="a T5 on the hub"),
         pytest.param(TEXTS, here(T5), "tiny", "without a graphics card t5 learns too slowly", id="a T5 here"),
-        pytest.param(situation(labels=False, gpu=True), here(T5), "seq2seq t5", "suits best", id="a T5, a GPU"),
+        pytest.param(situation(labels=False, gpu=True), here(T5, LLAMA), "seq2seq t5", "suits best", id="a T5, a GPU"),
+        pytest.param(situation(labels=False, gpu=True), here(LLAMA, T5), "causal llama", "suits best", id="a llama"),
+        pytest.param(TEXTS, here(LLAMA), "tiny", "--student causal would tune it", id="a llama, no GPU"),
     ],
 )  # fmt: skip
 def test_auto_takes_what_the_table_says_and_says_why(
@@ -104,6 +107,7 @@ def test_nobody_looks_for_a_graphics_card_where_nothing_could_be_tuned() -> None
         pytest.param(LABELS, BERT, "auto", "classifier", id="another encoder"),
         pytest.param(LABELS, T5, "auto", "seq2seq", id="a T5"),
         pytest.param(TEXTS, T5, "auto", "seq2seq", id="a T5 for texts"),
+        pytest.param(TEXTS, LLAMA, "auto", "causal", id="a llama for texts"),
         pytest.param(situation(labels=True, rows=MANY, gpu=True), SENTENCES, "auto", "classifier", id="worth tuning"),
         pytest.param(LABELS, BERT, "embedding", "embedding", id="as it is, by choice"),
         pytest.param(LABELS, card("x", "embedding", "new_kind"), "classifier", "classifier", id="of a new kind"),
@@ -121,9 +125,13 @@ def test_the_users_choice_is_taken(wanted: str) -> None:
     assert choose_student(LABELS, here(T5), wanted=wanted) == StudentChoice(wanted, None, f"{wanted}, as you chose")  # type: ignore[arg-type] # both are families
 
 
-@pytest.mark.parametrize(("wanted", "best"), [("seq2seq", "t5"), ("embedding", "sentences"), ("classifier", "bert")])
+@pytest.mark.parametrize(
+    ("wanted", "best"), [("seq2seq", "t5"), ("causal", "llama"), ("embedding", "sentences"), ("classifier", "bert")]
+)
 def test_a_family_by_choice_takes_the_best_that_can_be_had_those_that_are_here_first(wanted: str, best: str) -> None:
-    ranking = ranked((card("far", wanted), "hub"), (T5, "machine"), (BERT, "machine"), (SENTENCES, "machine"))
+    ranking = ranked(
+        (card("far", wanted), "hub"), (T5, "machine"), (BERT, "machine"), (SENTENCES, "machine"), (LLAMA, "machine")
+    )
 
     choice = choose_student(LABELS, ranking, wanted=wanted)
 
@@ -212,7 +220,10 @@ def test_rows_that_cannot_teach_anything_are_said_before_anything_is_looked_for(
 
 
 def test_a_student_that_there_is_not_is_named_with_those_that_there_are() -> None:
-    with pytest.raises(UserError, match="unknown student family 'linaer'; there are auto, linear, tiny, embedding"):
+    with pytest.raises(
+        UserError,
+        match="unknown student family 'linaer'; there are auto, linear, tiny, embedding, classifier, seq2seq, causal",
+    ):
         choose_for_rows(ROUTED, wanted="linaer", base=None)
 
 
