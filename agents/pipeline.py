@@ -17,7 +17,7 @@ from agents.config import Configuration
 from agents.data_card import DataCard
 from agents.data_facts import data_facts
 from agents.documents import Documents, documents_for
-from agents.evaluate import Judgement, Origin, evaluate
+from agents.evaluate import Findings, judge_student, rows_of
 from agents.found.records import Found
 from agents.found.stage import find_rows
 from agents.judge import Judge
@@ -26,7 +26,7 @@ from agents.models import models_told
 from agents.money import Money, money_of
 from agents.outlook import out_of_money
 from agents.plan_file import Plan, plan_for
-from agents.records import Example, Pair, Spec, TaskKind
+from agents.records import Pair, Spec, TaskKind
 from agents.report import Report, choice_of, make_report, write_report
 from agents.retrieve import Retrieval, model_table, retrieve
 from agents.rows import read_rows
@@ -41,7 +41,6 @@ from agents.truth import LabelAccuracy, knows, label_accuracy
 from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
-from engine.training import Row
 
 __all__ = ["STAGES", "run"]
 
@@ -98,8 +97,8 @@ def run(
     if not made.synthesis.examples:
         raise nothing_made(folder, made.synthesis)
     trained = train_on(folder, configuration, made, split, events=events)
-    judgements = judge(trained, made.spec, split, given, seed=configuration.seed, events=events)
-    report = tell(folder, configuration, made, split, trained, judgements, given=given, events=events)
+    found = judge(folder, configuration, made, split, trained, given=given, events=events)
+    report = tell(folder, configuration, made, split, trained, found, given=given, events=events)
     return Ended(report, made.error)
 
 
@@ -282,24 +281,33 @@ def train_on(
 
 
 def judge(
-    trained: Trained | None, spec: Spec, split: Split, given: Sequence[Pair], *, seed: int, events: Events
-) -> tuple[Judgement, ...]:
+    folder: RunFolder,
+    configuration: Configuration,
+    made: Made,
+    split: Split,
+    trained: Trained | None,
+    *,
+    given: Sequence[Pair],
+    events: Events,
+) -> Findings:
     """The student beside its rivals: on synthetic rows, on the demonstrations, on the user's own rows."""
     if trained is None:
-        return ()
+        return Findings()
     events.emit(StageStarted("evaluate"))
-    places: tuple[tuple[Origin, Sequence[Row]], ...] = (
-        ("test", rows_of(given)),
-        ("synthetic", rows_of(split.test)),
-        ("demonstrations", rows_of(spec.demonstrations)),
+    found = judge_student(
+        trained.student,
+        folder.student,
+        spec=made.spec,
+        split=split,
+        given=given,
+        journal=folder.journal,
+        votes_asked=made.synthesis.votes_asked,
+        seed=configuration.seed,
+        note=lambda text: events.emit(Noted(text)),
     )
-    judgements = tuple(
-        evaluate(trained.student, rows, train=rows_of(split.train), on=origin, kind=spec.kind, seed=seed)
-        for origin, rows in places
-        if rows
-    )
-    events.emit(StageFinished("evaluate", "; ".join(f"{each.called()}: {each.headline()}" for each in judgements)))
-    return judgements
+    told = "; ".join(f"{each.called()}: {each.headline()}" for each in found.judgements)
+    events.emit(StageFinished("evaluate", told))
+    return found
 
 
 def tell(
@@ -308,7 +316,7 @@ def tell(
     made: Made,
     split: Split,
     trained: Trained | None,
-    judgements: tuple[Judgement, ...],
+    found: Findings,
     *,
     given: Sequence[Pair],
     events: Events,
@@ -338,7 +346,7 @@ def tell(
         money=made.money,
         choice=choice_of(made.retrieval, trained),
         trained=trained,
-        judgements=judgements,
+        found=found,
         given_are_synthetic=made.given_are_synthetic,
         strange=_strange(given, made.spec),
     )
@@ -357,7 +365,3 @@ def what_ended(synthesis: Synthesis, figures: Statistics, *, wanted: int) -> Bud
 
 def _strange(given: Sequence[Pair], spec: Spec) -> Mapping[str, int]:
     return strange_labels((pair.output for pair in given), spec)
-
-
-def rows_of(pairs: Sequence[Pair] | Sequence[Example]) -> tuple[Row, ...]:
-    return tuple(Row(pair.input, pair.output) for pair in pairs)

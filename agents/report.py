@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agents.data_facts import DataFacts
-from agents.evaluate import Judgement
+from agents.evaluate import Costs, Findings, GrowthCurve, Judgement
+from agents.evaluate.told import ENOUGH_REAL_ROWS, compared, sentences
 from agents.found.told import of_the_data, of_the_scores
 from agents.money import Money
 from agents.page import render_html
@@ -27,6 +28,7 @@ from agents.strange import strange_told
 from agents.train import Trained
 from agents.trial import trial_table
 from engine.errors import UserError
+from engine.evaluation import Calibration
 from engine.prices import dollars
 
 if TYPE_CHECKING:
@@ -50,12 +52,9 @@ __all__ = [
     "write_report",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SIMULATED = "The teacher is simulated: its answers, prices and latencies are made up, and so is this data."
-
-# Fewer real rows than this tell little: at 100 rows the interval of a score is still some 20 points wide.
-ENOUGH_REAL_ROWS = 100
 
 # Of `tiny`: of inputs of 100 bytes, an eighth of the planned steps left it answering the most frequent answer always.
 HARDLY_BEGUN = 0.25
@@ -107,29 +106,25 @@ class Report(RunReport):
     choice: Choice
     training: Training | None
     judgements: tuple[Judgement, ...]
+    promised: Calibration | None = None  # what the student's folder says of its confidence
+    costs: Costs | None = None
+    growth: GrowthCurve | None = None
 
 
-def verdict(*, judgements: Sequence[Judgement], data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
+def verdict(*, found: Findings, data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
     """The outcome in a few sentences, the real figure first if there is one."""
     teacher = "a simulated teacher" if simulated else "the teacher"
     rows = "1 row was" if data.accepted == 1 else f"{data.accepted:,} rows were"
-    sentences = [f"{rows} made and kept with {teacher} for {money.told()} ({data.stop})."]
-    sentences += of_the_data(data.origins, data.sources)
+    told = [f"{rows} made and kept with {teacher} for {money.told()} ({data.stop})."]
+    told += of_the_data(data.origins, data.sources)
     if money.outlook is not None:
-        sentences.append(money.outlook.told())
-    ordered = sorted(judgements, key=lambda judgement: judgement.on != "test")
-    for judgement in ordered:
-        if judgement.on != "demonstrations":
-            best = judgement.best_baseline()
-            sentences.append(
-                f"On {judgement.rows:,} {judgement.called()} the student scores {judgement.headline()}; "
-                f"the best baseline ({best.name}) {best.headline()}."
-            )
+        told.append(money.outlook.told())
+    told += sentences(found)
     if data.judge is not None:
-        sentences.append(data.judge.sentence())
+        told.append(data.judge.sentence())
     if data.label_accuracy is not None:
-        sentences.append(data.label_accuracy.told())
-    return tuple(sentences)
+        told.append(data.label_accuracy.told())
+    return tuple(told)
 
 
 def warnings(
@@ -157,19 +152,12 @@ def warnings(
     if given_are_synthetic:
         found.append("The given test rows follow the simulated world's own rules: they are synthetic too.")
     real = None if given_are_synthetic else by_place.get("test")
-    synthetic = by_place.get("synthetic")
     if judgements and real is None:
         found.append(
             f"No real labelled rows were given: the synthetic score is no promise. "
             f"Judge by your own rows with --test FILE ({ENOUGH_REAL_ROWS} or more)."
         )
-    elif real and real.rows < ENOUGH_REAL_ROWS:
-        found.append(f"Only {real.rows} test rows were given: too few to tell students apart.")
-    if real and synthetic and synthetic.main().low > real.main().high:
-        found.append(
-            f"The synthetic score ({synthetic.main().value:.1%}) flatters: "
-            f"on the given test rows it is {real.main().value:.1%}. Trust the latter."
-        )
+    found += compared(real, by_place.get("synthetic"))
     return (*found, *strange_told(strange or {}, where="the given test rows"), *about_prompt(spec))
 
 
@@ -203,7 +191,7 @@ def make_report(
     money: Money,
     choice: Choice,
     trained: Trained | None,
-    judgements: tuple[Judgement, ...],
+    found: Findings,
     given_are_synthetic: bool,
     strange: Mapping[str, int],
 ) -> Report:
@@ -221,10 +209,13 @@ def make_report(
         money=money,
         choice=choice,
         training=training,
-        judgements=judgements,
-        verdict=verdict(judgements=judgements, data=data, money=money, simulated=simulated),
+        judgements=found.judgements,
+        promised=found.promised,
+        costs=found.costs,
+        growth=found.growth,
+        verdict=verdict(found=found, data=data, money=money, simulated=simulated),
         warnings=warnings(
-            judgements=judgements,
+            judgements=found.judgements,
             spec=spec,
             simulated=simulated,
             given_are_synthetic=given_are_synthetic,

@@ -11,6 +11,7 @@ from typing import get_args
 
 from agents.bases import bring_here, has_gpu, named_base
 from agents.choose import StudentChoice
+from agents.evaluate.confidence import calibrate_student
 from agents.language import guess_language
 from agents.model_card import write_model_card
 from agents.records import Pair, StudentFamily
@@ -19,6 +20,7 @@ from agents.student_choice import LABELS_ALONE, Situation, choose_student
 from agents.task import Task, as_table
 from agents.trial import Tried
 from engine.errors import UserError
+from engine.evaluation import read_calibration
 from engine.events import Event, Events, Noted, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
 from engine.training.choice import seems_to_choose
@@ -92,6 +94,8 @@ def train_student(
             on_progress=lambda progress: events.emit(_told(progress)),
             on_note=lambda text: events.emit(Noted(text)),
         )
+    if read_calibration(folder) is None:  # else of an earlier start, as the student itself
+        calibrate_student(student, folder, validation, kind=task.spec.kind, form=task.spec.form)
     write_model_card(folder)
     return _trained(student, folder, rows)
 

@@ -91,6 +91,27 @@ class Encoder:
         """A row for each text to be found, in their order."""
         return self.vectors(self.read(texts, wanted=("document", "passage")))
 
+    def of_tokens(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """For each text the vectors of its tokens in their context, (tokens, width), each of length 1.
+
+        The encoder's own marks are left out, nothing stands before a text, and nothing is pooled.
+        """
+        reads = self.read(texts, wanted=())
+        marks = set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
+        found: dict[int, NDArray[np.float32]] = {}
+        for rows in _batches([len(read.tokens) for read in reads]):
+            ids, mask = padded([reads[row].tokens for row in rows], pad=self.pad)
+            vectors = self._in_context(ids, mask)
+            for vector, row in zip(vectors, rows, strict=True):
+                found[row] = vector[[at for at, token in enumerate(reads[row].tokens) if token not in marks]]
+        return [found[row] for row in range(len(reads))]
+
+    def _in_context(self, ids: Any, mask: Any) -> Any:
+        device = self.model.device
+        with self._torch.inference_mode():
+            states = self.model(input_ids=ids.to(device), attention_mask=mask.to(device)).last_hidden_state.float()
+        return self._torch.nn.functional.normalize(states, dim=2).cpu().numpy()
+
     def of_query(self, query: str) -> NDArray[np.float32]:
         """The vector of a query."""
         vector: NDArray[np.float32] = self.vectors(self.read([query], wanted=("query",)))[0]

@@ -1,8 +1,7 @@
-"""The commands about the student alone: train, evaluate, serve, chat."""
+"""The commands about the student alone: train, serve, chat; `smelt evaluate` is a file of its own."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agents.cli.judged import say_findings
 from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption
-from agents.cli.output import print_json, say, say_address, say_facts, say_table, stopped_quietly
+from agents.cli.output import say, say_address, stopped_quietly
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.messages import Message
     from engine.training import Progress, Row, Student
 
-__all__ = ["register"]
+__all__ = ["DataArgument", "StudentArgument", "kind_of", "register", "rows_of", "student_folder"]
 
 StudentArgument = Annotated[Path, typer.Argument(metavar="STUDENT", help="A student's folder, or a run that has one.")]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Labelled rows: JSONL, CSV, TSV, JSON or parquet.")]
@@ -32,7 +32,6 @@ PortOption = Annotated[int | None, typer.Option(help="The port; chosen when not 
 
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: smelt train rows.jsonl --student linear --out students/mine")(train)
-    app.command(epilog="Example: smelt evaluate runs/dates rows.jsonl")(evaluate)
     app.command(epilog="Example: smelt serve runs/dates --port 8000")(serve)
     app.command(epilog="Example: smelt chat runs/dates")(chat)
 
@@ -53,6 +52,7 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
+    from agents.evaluate import calibrate_student
     from agents.model_card import write_model_card
     from agents.rows import read_rows
     from agents.run_folder import RunFolder, free_name
@@ -85,15 +85,9 @@ def train(
         **how,
     )
     write_model_card(folder)
-    _judge(
-        trained,
-        shares.test,
-        known=shares.train,
-        kind=kind_of(trained, None),
-        seed=seed,
-        json=json,
-        more={"student": str(folder)},
-    )
+    kind = kind_of(trained, None)
+    calibrate_student(trained, folder, shares.validation, kind=kind)
+    _judge(trained, folder, shares.test, known=shares.train, kind=kind, seed=seed, json=json)
 
 
 def _tuned(
@@ -118,27 +112,6 @@ def _tuned(
     return (done.choice, seconds * (1 - TUNE_SHARE)) if done.rounds else (choice, seconds)
 
 
-def evaluate(
-    student: StudentArgument,
-    data: DataArgument,
-    train: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The rows it was trained on, for the baselines (those of the run)."),
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the intervals' resampling.", min=0, max=MOST_SEED)] = 0,
-    json: JsonOption = False,
-) -> None:
-    """Score a student on labelled rows. With intervals, beside the plainest baselines."""
-    from agents.task import read_task
-    from engine import training
-
-    rows, folder = rows_of(data), student_folder(student)
-    of_the_run = folder.parent / "data" / "train.parquet"
-    known = rows_of(train or of_the_run) if train or of_the_run.is_file() else []
-    loaded = training.load(folder)
-    _judge(loaded, rows, known=known, kind=kind_of(loaded, read_task(folder)), seed=seed, json=json, more={})
-
-
 def rows_of(path: Path) -> list[Row]:
     from agents.rows import read_rows
     from engine.training import Row
@@ -157,23 +130,21 @@ def kind_of(student: Student, task: Task | None) -> TaskKind:
 
 def _judge(
     student: Student,
+    folder: Path,
     rows: Sequence[Row],
     *,
     known: Sequence[Row],
     kind: TaskKind,
     seed: int,
     json: bool,
-    more: Mapping[str, str],
 ) -> None:
+    from agents.evaluate import Findings
     from agents.evaluate import evaluate as judge
-    from agents.evaluate import table_of
+    from engine.evaluation import read_calibration
 
-    judgement = judge(student, rows, train=known, on="test", kind=kind, seed=seed)
-    if json:
-        print_json({**more, **dataclasses.asdict(judgement)})
-        return
-    say_table(f"{judgement.rows} rows, 95 % intervals", table_of(judgement))
-    say_facts(more)
+    promised = read_calibration(folder)
+    judgement = judge(student, rows, train=known, on="test", kind=kind, seed=seed, promised=promised)
+    say_findings(Findings((judgement,), promised), json=json, more={"student": str(folder)})
 
 
 def _say_progress(progress: Progress) -> None:

@@ -9,7 +9,7 @@ provider and no price, and what was asked is bytes to it, too.
 from __future__ import annotations
 
 from engine.journal.journal import Journal
-from engine.journal.looks import name_at, peek, read, requests
+from engine.journal.looks import latencies, name_at, peek, read, requests
 from engine.journal.records import Counts, Entry, Line, OpenBatch, Stored, Totals
 from engine.journal.soundness import mark_path
 
@@ -21,6 +21,7 @@ __all__ = [
     "OpenBatch",
     "Stored",
     "Totals",
+    "latencies",
     "mark_path",
     "name_at",
     "peek",

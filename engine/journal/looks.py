@@ -15,7 +15,7 @@ from engine.journal.records import Counts, Entry, Totals, Worth, is_whole, unpac
 from engine.journal.tables import connect, is_new
 from engine.messages import RawReply
 
-__all__ = ["IN_FLIGHT", "counts", "entries", "name_at", "name_of", "peek", "read", "reply_in", "requests"]
+__all__ = ["IN_FLIGHT", "counts", "entries", "latencies", "name_at", "name_of", "peek", "read", "reply_in", "requests"]
 
 IN_FLIGHT: Final = "FROM intent WHERE NOT EXISTS (SELECT 1 FROM charge WHERE charge.attempt = intent.attempt)"
 
@@ -38,6 +38,12 @@ WHERE attempt > ? ORDER BY attempt LIMIT 100
 """
 
 
+_LATENCIES: Final = """
+SELECT latency_s FROM intent JOIN charge USING (attempt) JOIN reply USING (attempt) WHERE tag = ? AND worth = 2
+ORDER BY attempt
+"""
+
+
 def peek(path: Path) -> Counts:
     """The figures of a journal that another process may be writing."""
     with _looking_at(path) as database:
@@ -54,6 +60,12 @@ def requests(path: Path) -> Iterator[bytes]:
     """What was asked, as the senders wrote it down, the newest first; of a journal that another process may write."""
     with _looking_at(path) as database:
         yield from (sent for (sent,) in database.execute("SELECT sent FROM request ORDER BY attempt DESC"))
+
+
+def latencies(path: Path, *, tag: str) -> list[float]:
+    """How long each call of a tag took that was answered, in seconds, in order; another process may be writing."""
+    with _looking_at(path) as database:
+        return [latency_s for (latency_s,) in database.execute(_LATENCIES, (tag,))]
 
 
 def name_at(path: Path) -> str | None:

@@ -15,7 +15,20 @@ from hypothesis import strategies as st
 
 from agents.data_facts import Answer, AxisRows, DataFacts, Stretch
 from agents.documents import Coverage
-from agents.evaluate import Judged, Judgement, Origin, Sample
+from agents.evaluate import (
+    Costs,
+    Findings,
+    GrowthCurve,
+    Judged,
+    Judgement,
+    Origin,
+    Point,
+    Promise,
+    RowFacts,
+    Sample,
+    StudentSpeed,
+    TeacherCosts,
+)
 from agents.money import Money
 from agents.outlook import Outlook
 from agents.page import render_html
@@ -40,7 +53,7 @@ from agents.truth import LabelAccuracy
 from agents.variety import Variety
 from engine import Budget, Engine, Request
 from engine.errors import UserError
-from engine.evaluation import Score
+from engine.evaluation import Bin, Calibration, Confusion, Difference, Forecast, LabelScore, Score, Threshold
 from engine.prices import dollars
 
 SPEC = Spec(instruction="Name the city.", demonstrations=(Pair("The tower of Pisa", "Pisa"),))
@@ -96,16 +109,44 @@ def judged(name: str, value: float) -> Judged:
     return Judged(name, (Score("exact match", value, low, high, 200), Score("chrF++", 100 * value, 0.0, 100.0, 200)))
 
 
+PROMISED = Calibration(
+    thresholds=(Threshold(0.9, 0.71, 0.8), Threshold(0.95, 0.9, 0.3)),
+    bins=(Bin(0.7, 0.8, 40, 0.75, 0.5), Bin(0.9, 1.0, 160, 0.97, 0.9)),
+    error=0.11,
+    rows=200,
+    on="validation",
+)
+COSTS = Costs(student=StudentSpeed(0.012, 0.002, 20), teacher=TeacherCosts(0.0004, 1.5, 300))
+GROWTH = GrowthCurve(
+    family="linear",
+    stands_in=True,
+    metric="exact match",
+    on="test",
+    judged=200,
+    points=(Point(20, 0.5, 0.4, 0.6), Point(40, 0.6, 0.5, 0.7), Point(80, 0.7, 0.6, 0.8), Point(160, 0.8, 0.7, 0.9)),
+    twice=Forecast(320, 0.86, 0.81, 0.9, 0.5),
+)
+
+
 def judgement(on: Origin, value: float, *, rows: int = 200, best: float = 0.2) -> Judgement:
     return Judgement(
         on=on,
         rows=rows,
         student=judged("tiny", value),
-        baselines=(judged("majority", best), judged("copy", 0.0)),
+        baselines=(judged("majority", best), judged("copy", 0.0), TEACHER),
+        labels=(LabelScore.of("Pisa", rows=5, given=4, right=4), LabelScore.of("Rome", rows=0, given=1, right=0)),
+        confusion=Confusion(("Pisa", "Rome"), ((4, 1), (0, 0))),
+        calibration=PROMISED,
+        promises=(Promise(0.9, 0.71, 150, 0.92, 0.86, 0.95),),
         samples=(Sample("in Pisa", "Pisa", "Rome", 0.4, False), Sample("in Rome", "Rome", "Rome", 0.9, True)),
     )
 
 
+TEACHER = dataclasses.replace(
+    judged("teacher, one label", 0.97),
+    behind=Difference("exact match", -0.07, -0.1, -0.04, 0.001, 200),
+    is_teacher=True,
+)
 BOTH = (judgement("synthetic", 0.9), judgement("test", 0.8), judgement("demonstrations", 1.0, rows=8))
 
 
@@ -129,6 +170,9 @@ def report(**changes: Any) -> Report:
         ),
         "training": Training("tiny", 80, 12.5, {"steps": 300}),
         "judgements": BOTH,
+        "promised": PROMISED,
+        "costs": COSTS,
+        "growth": GROWTH,
         "verdict": ("It does well.",),
         "warnings": ("Mind the gap.",),
         "folder": "runs/cities",
@@ -297,6 +341,16 @@ NOTHING = DataFacts(
         ),
         pytest.param({"data": NOTHING, "training": None, "judgements": ()}, id="no data"),
         pytest.param({"choice": Choice("tiny", "why")}, id="nothing found"),
+        pytest.param({"promised": None, "costs": None, "growth": None}, id="nothing but scores"),
+        pytest.param({"costs": Costs(student=StudentSpeed(0.5, 0.1, 20))}, id="no teacher's costs"),
+        pytest.param(
+            {"costs": Costs(student=StudentSpeed(2, 0.1, 20), teacher=TeacherCosts(None, None, 0))}, id="unknown costs"
+        ),
+        pytest.param({"promised": dataclasses.replace(PROMISED, thresholds=())}, id="no threshold"),
+        pytest.param(
+            {"judgements": (dataclasses.replace(BOTH[0], labels=(), confusion=None, calibration=None, promises=()),)},
+            id="no labels",
+        ),
         pytest.param({"warnings": (), "verdict": ()}, id="nothing to say"),
     ],
 )
@@ -327,7 +381,7 @@ def test_a_simulated_teacher_is_called_so_beside_its_name_its_prices_and_its_dat
 
 def test_the_verdict_gives_the_real_figure_before_the_synthetic_one_and_rivals_beside_both() -> None:
     money = dataclasses.replace(MONEY, outlook=None)
-    sentences = verdict(judgements=BOTH, data=DATA, money=money, simulated=True)
+    sentences = verdict(found=Findings(BOTH), data=DATA, money=money, simulated=True)
 
     real, synthetic = sentences[1], sentences[2]
     assert "simulated teacher" in sentences[0]
@@ -340,7 +394,7 @@ def test_the_verdict_gives_the_real_figure_before_the_synthetic_one_and_rivals_b
 def test_where_the_money_ended_the_verdict_and_the_page_say_what_more_would_bring() -> None:
     told = "0.40 USD more would bring about 1,200 rows (1,100 to 1,300), at the yield so far."
 
-    assert verdict(judgements=BOTH, data=DATA, money=MONEY, simulated=False)[1] == told
+    assert verdict(found=Findings(BOTH), data=DATA, money=MONEY, simulated=False)[1] == told
     assert told in " ".join(Skeleton(page_of(report())).text.split())
     assert "more would bring" not in page_of(report(money=dataclasses.replace(MONEY, outlook=None)))
 
@@ -480,14 +534,14 @@ def test_a_report_that_is_none_is_refused_with_the_way_out(tmp_path: Path, conte
 def test_what_is_only_assumed_is_said_beside_what_was_charged() -> None:
     def first_line(assumed: str) -> str:
         money = dataclasses.replace(MONEY, assumed=assumed)
-        return verdict(judgements=(), data=DATA, money=money, simulated=False)[0]
+        return verdict(found=Findings(), data=DATA, money=money, simulated=False)[0]
 
     assert f"for {MONEY.charged}, $0.30 of it assumed (" in first_line("$0.30")
     assert "assumed" not in first_line("$0.00")
 
 
 def test_one_row_is_not_rows() -> None:
-    one = verdict(judgements=(), data=dataclasses.replace(DATA, accepted=1), money=MONEY, simulated=False)[0]
+    one = verdict(found=Findings(), data=dataclasses.replace(DATA, accepted=1), money=MONEY, simulated=False)[0]
 
     assert one.startswith("1 row was made and kept")
 
@@ -517,7 +571,7 @@ def test_rows_from_data_sets_are_told_with_their_licences() -> None:
     data = dataclasses.replace(DATA, origins={"generated": 60, "found": 40}, sources=sources)
 
     page = render_html(as_json(report(data=data)))
-    said = verdict(judgements=BOTH, data=data, money=MONEY, simulated=False)
+    said = verdict(found=Findings(BOTH), data=data, money=MONEY, simulated=False)
     warned = warnings(judgements=BOTH, spec=SPEC, simulated=False, origins=data.origins)
 
     assert "40 of the rows come from data that exists: <b>tickets.csv (40, mit); 60 were generated." in said
@@ -525,3 +579,120 @@ def test_rows_from_data_sets_are_told_with_their_licences() -> None:
     assert "&lt;b&gt;tickets.csv" in page
     assert "Rows from data that exists" in page
     assert "Rows from data that exists" not in render_html(as_json(report()))
+
+
+def test_the_page_shows_labels_confusion_calibration_thresholds_growth_and_costs() -> None:
+    text = " ".join(Skeleton(page_of(report())).text.split())
+
+    for line in (
+        "Pisa5100 %80 %0.89",
+        "Rome00 %–0.00",
+        "Pisa41",
+        "0.7 to 0.84075 %50 %",
+        "90 %0.71080 %",
+        "92 % of 150",
+        "Chosen on 200 validation rows",
+        "1600.8000.700 to 0.900",
+        "3200.8600.810 to 0.900, expected",
+        "one answer takes12.0 ms1.5 s a call",
+        "a thousand cost$0$0.40",
+    ):
+        assert line in text.replace("> <", "><"), line
+
+
+def test_the_page_tells_a_clear_lead_from_none() -> None:
+    behind = Difference("exact match", 0.6, 0.5, 0.7, 1e-9, 200)
+    ahead = dataclasses.replace(
+        judgement("test", 0.8), baselines=(dataclasses.replace(judged("copy", 0.2), behind=behind),)
+    )
+
+    page = page_of(report(judgements=(ahead,)))
+
+    assert '<td class="number right">0.600</td>' in page
+    assert "0.500 to 0.700; p = 1e-09" in page
+    assert '<td class="number wrong">-0.070</td>' in page_of(report()), "the teacher is better, and that is said"
+
+
+def test_the_verdict_says_what_confidence_cost_and_more_rows_are_worth() -> None:
+    found = Findings(BOTH, PROMISED, COSTS, GROWTH)
+
+    told = verdict(found=found, data=DATA, money=dataclasses.replace(MONEY, outlook=None), simulated=False)
+
+    reliable, cost, more = told[3:6]
+    assert reliable == "Answers with a confidence of 0.71 or more, 80% of them, are right in at least 90% of all cases."
+    assert cost == (
+        "A thousand answers take the student 2.0 s on this machine, one of them 12 ms; "
+        "of the teacher a thousand labels cost $0.40 and took 1.5 s a call."
+    )
+    assert more == (
+        "With twice the rows (320) 'linear', which stands in for it here, would come from 0.800 to about 0.860 "
+        "exact match (0.810 to 0.900), by what fewer rows have brought."
+    )
+
+
+def test_without_a_threshold_nothing_is_promised() -> None:
+    found = Findings(BOTH, dataclasses.replace(PROMISED, thresholds=()))
+
+    assert "No confidence vouches for answers of which 90% are right." in verdict(
+        found=found, data=DATA, money=MONEY, simulated=False
+    )
+
+
+def test_real_rows_that_are_easier_than_synthetic_ones_are_named_too() -> None:
+    assert "The given test rows are easier (95.0%) than the synthetic ones (60.0%)" in told_of(
+        judgement("synthetic", 0.6), judgement("test", 0.95)
+    )
+
+
+def test_scores_that_differ_by_chance_are_not_held_against_each_other() -> None:
+    """0.05 each way on either side: they are apart by more than the sum of squares, or they are not."""
+    assert "flatters" in told_of(judgement("synthetic", 0.88), judgement("test", 0.8))
+    assert "flatters" not in told_of(judgement("synthetic", 0.86), judgement("test", 0.8))
+
+
+def test_the_teacher_is_no_baseline_to_be_beaten() -> None:
+    assert BOTH[0].best_baseline().name == "majority"
+    assert "teacher" not in told_of(*BOTH)
+
+
+def test_a_baseline_that_a_paired_test_does_not_part_is_named_with_its_figures() -> None:
+    close = dataclasses.replace(judged("linear", 0.78), behind=Difference("exact match", 0.02, -0.01, 0.05, 0.2, 200))
+    one = dataclasses.replace(judgement("test", 0.8), baselines=(judged("copy", 0.0), close))
+
+    assert (
+        "On the given test rows the student is not clearly better than the baseline 'linear': "
+        "+0.020 (-0.010 to +0.050, p = 0.2) exact match."
+    ) in told_of(one)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"facts": RowFacts(learnt=3)}, "3 more are left out: the student has learnt from them", id="learnt"
+        ),
+        pytest.param({"facts": RowFacts(respelled=2)}, "2 have a label that is spelled otherwise", id="respelled"),
+        pytest.param(
+            {"facts": RowFacts(missing=("a", "b"))}, "None of the given test rows has the labels 'a', 'b'", id="missing"
+        ),
+        pytest.param(
+            {"facts": RowFacts(unlearnt=tuple("abcdefg"))},
+            "some have the labels 'a', 'b', 'c', 'd', 'e' and 2 more, which the student never saw",
+            id="unlearnt",
+        ),
+        pytest.param(
+            {"facts": RowFacts(silent=20)}, "To 20 of the 200 given test rows the student answers nothing", id="silent"
+        ),
+        pytest.param(
+            {"promises": (Promise(0.9, 0.7, 100, 0.5, 0.4, 0.6),)},
+            "to be right in 90% of all cases; on the given test rows it is 50% (40% to 60%).",
+            id="broken promise",
+        ),
+    ],
+)
+def test_what_is_odd_about_the_rows_is_said(changes: dict[str, Any], said: str) -> None:
+    assert said in told_of(dataclasses.replace(judgement("test", 0.8), **changes))
+
+
+def test_a_few_rows_without_an_answer_are_mistakes_like_any_other() -> None:
+    assert "answers nothing" not in told_of(dataclasses.replace(judgement("test", 0.8), facts=RowFacts(silent=3)))

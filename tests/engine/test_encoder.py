@@ -42,6 +42,19 @@ def test_a_text_has_the_same_vector_of_length_one_alone_and_beside_others(folder
 
 
 @pytest.mark.long
+def test_tokens_have_vectors_of_their_own_without_marks_and_padding(base: Path) -> None:
+    encoder = Encoder(base)
+
+    one, none, many = encoder.of_tokens(["red apple", "", "red red red blue apple"])
+
+    assert none.shape == (0, encoder.width)
+    assert 0 < len(one) < len(many)
+    assert np.linalg.norm(many, axis=1) == pytest.approx([1] * len(many), abs=1e-5)
+    assert one == pytest.approx(encoder.of_tokens(["red apple"])[0], abs=1e-5)
+    assert len(one) == len(encoder.read(["red apple"], wanted=())[0].tokens) - 2, "[CLS] and [SEP] are no tokens of it"
+
+
+@pytest.mark.long
 def test_it_comes_back_from_where_it_was_saved_the_same(folder: Path, tmp_path: Path) -> None:
     (folder / "config_sentence_transformers.json").write_text('{"prompts": {"query": "find: "}}')
     encoder = Encoder(folder)

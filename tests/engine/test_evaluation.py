@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engine.errors import UserError
-from engine.evaluation import METRICS, Score, metric, score, wilson
+from engine.evaluation import METRICS, Leeway, Score, Terms, bert_scores, metric, rightness, score, wilson
 
 LABELS = st.sampled_from(["a", "b", "c"])
 PAIRS = st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30)
+
+
+class Letters:
+    """Reads a text as its letters, each a direction of its own."""
+
+    def of_tokens(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        return [np.eye(128, dtype=np.float32)[[ord(letter) % 128 for letter in text]] for text in texts]
 
 
 def by_name(scores: tuple[Score, ...]) -> dict[str, Score]:
@@ -138,7 +149,45 @@ def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_works_through_evaluate_without_a_download(name: str) -> None:
     full = 100.0 if name == "chrF++" else 1.0
+    ours = metric(name, terms=Terms(encoder=Letters()))
 
-    found = metric(name).compute(predictions=["a b", "c d"], references=[["a b"], ["x y", "c d"]])
+    found = ours.compute(predictions=["a b", "c d"], references=[["a b"], ["x y", "c d"]])
 
     assert found == {name: pytest.approx(full)}
+
+
+def test_the_metrics_that_are_named_are_scored_in_their_order() -> None:
+    scores = score(["7.0", "x"], ["7", "y"], metrics=("number match", "ROUGE-L", "exact match"))
+
+    assert [one.metric for one in scores] == ["number match", "ROUGE-L", "exact match"]
+    assert [one.value for one in scores] == pytest.approx([0.5, 1 / 3, 0])
+
+
+def test_leeway_is_for_values_and_not_for_words() -> None:
+    terms = Terms(leeway=Leeway(share=0.1, days=1))
+
+    assert rightness("number match", ["105", "115"], ["100", "100"], terms=terms) == [True, False]
+    assert rightness("date match", ["2024-03-01"], ["2024-02-29"], terms=terms) == [True]
+    assert rightness("exact match", ["105"], ["100"], terms=terms) == [False]
+
+
+@pytest.mark.parametrize(("name", "most"), [("macro-F1", 1.0), ("chrF++", 100.0), ("ROUGE-L", 1.0)])
+def test_of_a_single_row_nothing_is_known_for_sure(name: str, most: float) -> None:
+    """Drawn again it is always itself, which would pass for certainty."""
+    (one,) = score(["a b"], ["a b"], metrics=(name,))
+
+    assert (one.low, one.high) == (0.0, most)
+
+
+def test_meaning_needs_somebody_who_reads() -> None:
+    with pytest.raises(UserError, match="name the folder"):
+        score(["a"], ["a"], metrics=("BERTScore",))
+
+
+def test_bert_score_matches_each_token_with_the_likest_of_the_other_text() -> None:
+    """Of "ab" half is in "bc", and half of "bc" in "ab"; of "aab" all is in "ab", and the other way round."""
+    assert bert_scores(["ab", "aab", "", "x"], [["bc"], ["ab"], [""], [""]], encoder=Letters()) == [0.5, 1, 1, 0]
+
+
+def test_bert_score_takes_the_best_of_several_right_answers() -> None:
+    assert bert_scores(["ab"], [["xy", "ac"]], encoder=Letters()) == [0.5]
