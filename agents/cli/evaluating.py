@@ -216,8 +216,8 @@ def _growth(
 
     teach = partial(taught, family=student.family, base=read_card(folder).base, seconds=seconds / len(PARTS), seed=seed)
     found = growth_of(
-        student, known, rows, teach=teach, metric=judgement.main().metric, on="test", seconds=2 * seconds, terms=terms,
-        seed=seed,
+        student, known, rows, teach=teach, metric=judgement.main().metric, on="test", seconds=2 * seconds,
+        labels=len({row.output for row in known}) if judgement.confusion else 0, terms=terms, seed=seed,
     )  # fmt: skip
     if found is None:
         say_aside("what more rows would bring cannot be told: too few rows, or too little time")

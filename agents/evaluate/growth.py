@@ -13,10 +13,11 @@ from engine.errors import UserError
 from engine.evaluation import PLAIN, Forecast, Measure, Score, Terms, forecast, measure_of, score, top
 from engine.training import Row, Student
 
-__all__ = ["FEWEST_ROWS", "GrowthCurve", "Point", "Teach", "growth_of"]
+__all__ = ["FEWEST_JUDGED", "PARTS", "GrowthCurve", "Point", "Teach", "growth_of"]
 
 PARTS = (8, 4, 2)  # the part of the rows that each learns from: an eighth, a quarter, half
-FEWEST_ROWS = 160  # of which an eighth is twenty
+FEWEST_PARTS = 2  # beside the whole: a line through two points says nothing of how well it fits
+FEWEST_ROWS = 20  # of a part
 FEWEST_JUDGED = 50  # rows: by fewer a slope cannot be told from none
 
 Teach = Callable[[Sequence[Row]], Student | None]
@@ -67,6 +68,7 @@ def growth_of(
     metric: str,
     on: Origin,
     seconds: float,
+    labels: int = 0,
     stands_in: bool = False,
     terms: Terms = PLAIN,
     seed: int = 0,
@@ -74,15 +76,18 @@ def growth_of(
 ) -> GrowthCurve | None:
     """How the score grows with the rows, `student` being the one that has learnt from all of them.
 
-    None where there are too few rows to tell (160 to learn from, 50 to judge by), where parts of them teach nobody, or
-    where `seconds` would not suffice: each part takes about twice as long as the one before.
+    A part has twenty rows at least, and as many as there are `labels`: of labels that hardly any row has, nobody learns
+    as of others, and the line would be too flat. None where that leaves fewer than two parts, where there are fewer
+    than 50 rows to judge by, where parts teach nobody, or where `seconds` would not suffice: each part takes about
+    twice as long as the one before.
     """
     unseen = sieve(judged, train=train, kind="text").rows
-    if len(train) < FEWEST_ROWS or len(unseen) < FEWEST_JUDGED:
+    sizes = [size for part in PARTS if (size := len(train) // part) >= max(FEWEST_ROWS, labels)]
+    if len(sizes) < FEWEST_PARTS or len(unseen) < FEWEST_JUDGED:
         return None
     order = list(train)
     chance(seed, "growth").shuffle(order)
-    slices = [order[: len(order) // part] for part in PARTS]
+    slices = [order[:size] for size in sizes]
     smaller = _taught(slices, teach=teach, seconds=seconds, now=now)
     if smaller is None:
         return None

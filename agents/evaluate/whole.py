@@ -112,6 +112,7 @@ def _growth(
         metric=metrics_for(spec.kind, spec.form, [])[0],
         on=origin,
         seconds=GROWTH_SECONDS,
+        labels=len({row.output for row in train}) if spec.kind == "classification" else 0,
         stands_in=stand_in is not student,
         seed=seed,
     )

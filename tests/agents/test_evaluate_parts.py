@@ -245,7 +245,7 @@ def test_growth_is_that_of_students_of_an_eighth_a_quarter_half_and_all() -> Non
 @pytest.mark.parametrize(
     ("train", "judged", "step"),
     [
-        pytest.param(TRAIN[:100], ROWS, 0.1, id="few to learn from"),
+        pytest.param(TRAIN[:60], ROWS, 0.1, id="few to learn from"),
         pytest.param(TRAIN, ROWS[:10], 0.1, id="few to judge by"),
         pytest.param(TRAIN, TRAIN, 0.1, id="all of them learnt"),
         pytest.param(TRAIN, ROWS, 20.0, id="too long"),
@@ -259,6 +259,18 @@ def test_where_growth_cannot_be_told_nothing_is(train: Sequence[Row], judged: Se
     )
 
     assert found is None
+
+
+def test_a_part_has_as_many_rows_as_there_are_labels() -> None:
+    def sizes(labels: int) -> list[int] | None:
+        found = growth_of(
+            learns(TRAIN), TRAIN, ROWS, teach=learns, metric="accuracy", on="test", seconds=60, labels=labels
+        )
+        return found and [point.rows for point in found.points]
+
+    assert sizes(50) == [50, 100, 200, 400]
+    assert sizes(51) == [100, 200, 400]
+    assert sizes(101) is None
 
 
 def test_rows_that_teach_nobody_show_no_growth() -> None:
