@@ -266,7 +266,7 @@ def test_a_part_has_as_many_rows_as_there_are_labels() -> None:
         found = growth_of(
             learns(TRAIN), TRAIN, ROWS, teach=learns, metric="accuracy", on="test", seconds=60, labels=labels
         )
-        return found and [point.rows for point in found.points]
+        return None if found is None else [point.rows for point in found.points]
 
     assert sizes(50) == [50, 100, 200, 400]
     assert sizes(51) == [100, 200, 400]
