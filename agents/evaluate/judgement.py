@@ -156,7 +156,7 @@ class Judgement:
                 f"Of the {rows}, {facts.respelled:,} have a label that is spelled otherwise in the rows it learnt "
                 "from (letter case or blanks): they count as wrong."
             )
-        if self.on == "test" and facts.missing:
+        if self.on != "demonstrations" and facts.missing:
             told.append(f"None of the {rows} has {_named(facts.missing)}: how the student does there is not known.")
         if facts.unlearnt:
             told.append(f"Of the {rows}, some have {_named(facts.unlearnt)}, which the student never saw.")

@@ -68,7 +68,8 @@ def confusion(predictions: Sequence[str], wanted: Sequence[str], *, most: int = 
         errors[one] += count * (one != other)
         errors[other] += count * (one != other)
     sizes = Counter(wanted)
-    by_errors = sorted(errors, key=lambda label: (-errors[label], -sizes[label], label))[:most]
+    by_errors = sorted(errors, key=lambda label: (-errors[label], -sizes[label], label))
+    by_errors = by_errors if len(by_errors) <= most + 1 else by_errors[:most]  # "all others" is never a single one
     shown = sorted(by_errors, key=lambda label: (-sizes[label], label))
     labels = (*shown, OTHERS) if len(shown) < len(errors) else tuple(shown)
     place = {label: at for at, label in enumerate(shown)}

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.errors import UserError
-from engine.evaluation import METRICS, Leeway, Score, Terms, bert_scores, metric, rightness, score, wilson
+from engine.evaluation import (
+    METRICS,
+    Leeway,
+    Score,
+    Terms,
+    bert_scores,
+    confusion,
+    label_scores,
+    metric,
+    rightness,
+    score,
+    wilson,
+)
 
 LABELS = st.sampled_from(["a", "b", "c"])
 PAIRS = st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30)
@@ -191,3 +203,45 @@ def test_bert_score_matches_each_token_with_the_likest_of_the_other_text() -> No
 
 def test_bert_score_takes_the_best_of_several_right_answers() -> None:
     assert bert_scores(["ab"], [["xy", "ac"]], encoder=Letters()) == [0.5]
+
+
+def test_labels_are_counted_one_by_one_the_largest_first() -> None:
+    one, two, never = label_scores(["a", "a", "b", "x"], ["a", "b", "b", "a"])
+
+    assert (one.label, one.rows, one.given, one.right) == ("a", 2, 2, 1)
+    assert (two.label, two.precision, two.recall, two.f1) == ("b", 1.0, 0.5, pytest.approx(2 / 3))
+    assert (never.label, never.precision, never.recall, never.f1) == ("x", 0.0, None, 0.0)
+
+
+def test_a_label_that_is_never_given_has_no_precision() -> None:
+    assert label_scores(["a"], ["b"])[0].precision is None
+
+
+def test_the_confusion_shows_who_is_taken_for_whom() -> None:
+    found = confusion(["a", "b", "b", "a"], ["a", "a", "b", "a"])
+
+    assert found.labels == ("a", "b")
+    assert found.counts == ((2, 1), (0, 1))
+
+
+def test_of_many_labels_the_confusion_shows_those_that_err_most_and_the_rest_together() -> None:
+    wanted = [f"l{number:02}" for number in range(20)] * 3
+    given_labels = [*wanted[:40], *reversed(wanted[40:])]
+    given_labels[0] = "l05"
+
+    found = confusion(given_labels, wanted, most=3)
+
+    assert len(found.labels) == 4
+    assert {"l00", "l05"} <= set(found.labels)
+    assert found.labels[-1] == "all others"
+    assert sum(map(sum, found.counts)) == 60
+
+
+@settings(max_examples=50, deadline=None)
+@given(PAIRS, st.integers(1, 4))
+def test_the_confusion_counts_every_row_once_and_never_one_other_alone(pairs: list[tuple[str, str]], most: int) -> None:
+    found = confusion([pair[0] for pair in pairs], [pair[1] for pair in pairs], most=most)
+
+    assert sum(map(sum, found.counts)) == len(pairs)
+    assert all(len(line) == len(found.labels) for line in found.counts)
+    assert "all others" not in found.labels or most == 1
