@@ -22,6 +22,7 @@ from agents.found.records import Found
 from agents.found.stage import find_rows
 from agents.judge import Judge
 from agents.judging import JudgeFacts, judge_facts, judge_found, ruled_in, seat_judge, usable
+from agents.model_card import write_model_card
 from agents.models import models_told
 from agents.money import Money, money_of
 from agents.outlook import out_of_money
@@ -351,6 +352,8 @@ def tell(
         strange=_strange(given, made.spec),
     )
     write_report(report, folder)
+    if trained is not None:
+        write_model_card(folder.student)  # once more, now that it is known how good it is
     events.emit(StageFinished("report", str(folder.report_html)))
     return report
 

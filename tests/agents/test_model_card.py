@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from agents.card_facts import Facts, facts_of
 from agents.model_card import model_card, write_model_card
 from agents.records import Spec
 from agents.task import Task, as_table, read_task
@@ -27,7 +29,7 @@ def task(*, simulated: bool = False, instruction: str = "Find the date.") -> Tas
 def test_it_says_what_it_is_how_good_it_was_and_how_much_it_reads() -> None:
     page = model_card(TINY, task())
 
-    assert page.startswith("# dates\n")
+    assert "\n---\n\n# dates\n" in page
     assert "the family `tiny` of 312,832 parameters, trained from nothing" in page
     assert "    Find the date." in page
     assert "Rows learnt from: 3201." in page
@@ -69,9 +71,102 @@ def test_it_is_written_beside_the_student_with_or_without_a_task(tmp_path: Path)
 
     bare, told = ((tmp_path / name / "README.md").read_text(encoding="utf-8") for name in ("bare", "told"))
 
-    assert bare.startswith("# A student\n")
+    assert "\n---\n\n# A student\n" in bare
     assert "one of the labels that it has seen" in bare
     assert "flatter" not in bare, "nothing was chosen by these rows"
-    assert told.startswith("# dates\n")
+    assert "\n---\n\n# dates\n" in told
     assert read_task(tmp_path / "bare") is None
     assert read_task(tmp_path / "told") == task()
+
+
+SCORE = {"metric": "accuracy", "value": 0.81, "low": 0.74, "high": 0.87}
+REPORT = {
+    "judgements": [
+        {
+            "on": "test",
+            "rows": 120,
+            "student": {"name": "linear", "scores": [SCORE]},
+            "baselines": [{"name": "majority", "scores": [{**SCORE, "value": 0.3}]}],
+        },
+        {"on": "synthetic", "rows": 5, "student": {"name": "linear", "scores": []}, "baselines": []},
+    ],
+    "data": {
+        "sources": [
+            {"dataset": "some/rows", "kept": 40, "licence": "cc-by-4.0"},
+            {"dataset": "un/used", "kept": 0, "licence": "x"},
+        ]
+    },
+}
+
+
+@pytest.fixture
+def student_of_a_run(tmp_path: Path) -> Path:
+    rows = [Row("good day", "hello"), Row("see you", "bye"), Row("good morning", "hello")]
+    train("linear", rows, rows, tmp_path / "student", task=as_table(task()))
+    return tmp_path / "student"
+
+
+def test_beside_a_run_it_has_scores_with_intervals_and_whose_rows_they_were(student_of_a_run: Path) -> None:
+    (student_of_a_run.parent / "report.json").write_text(json.dumps(REPORT))
+
+    write_model_card(student_of_a_run)
+
+    page = (student_of_a_run / "README.md").read_text()
+    assert "| real rows | 120 | accuracy | 0.810 | 0.740 to 0.870 | 0.300 |" in page
+    assert "What real rows say counts" in page
+    assert "- some/rows: 40 rows, licence: cc-by-4.0" in page
+    assert "un/used" not in page
+
+
+@pytest.mark.parametrize("report", ["", "[]", '{"judgements": 3, "data": []}', '{"judgements": [{"student": 1}]}'])
+def test_a_report_that_is_none_tells_nothing(student_of_a_run: Path, report: str) -> None:
+    (student_of_a_run.parent / "report.json").write_text(report)
+
+    assert facts_of(student_of_a_run) == Facts()
+
+
+def test_the_licence_of_what_it_starts_from_is_told_where_it_is_known() -> None:
+    card = Card(family="seq2seq", sizes={"longest_input": 64}, base="org/t5")
+    known, unknown = (model_card(card, task(), Facts(base_licence=licence)) for licence in ("apache-2.0", ""))
+
+    assert 'license: "apache-2.0"\n' in known
+    assert "has the licence apache-2.0, which goes on holding" in known
+    assert "license:" not in unknown
+    assert "has its own licence" in unknown
+    assert 'base_model: "org/t5"' in unknown
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        pytest.param(task(), "some forbid training models that compete", id="a provider"),
+        pytest.param(task(simulated=True), "A simulated teacher has no terms", id="simulated"),
+        pytest.param(None, "Whose rows taught it may bind", id="bare rows"),
+    ],
+)
+def test_it_points_to_the_terms_of_whoever_taught_it(about: Task | None, said: str) -> None:
+    assert said in model_card(TINY, about)
+
+
+def test_its_head_is_yaml_whatever_the_task_says() -> None:
+    yaml = pytest.importorskip("yaml")
+    spec = Spec(instruction="x", kind="classification", labels=("a", "b"), language="x: [", output_language="de")
+    hostile = Task(name="a\n---\nlicense: mit", prompt="p", spec=spec, teacher="x", simulated=False)
+    card = Card(family="linear", base="../../home\nlicense: mit", base_licence="mit\ntags: [x]")
+
+    page = model_card(card, hostile, Facts(base_licence="mit\ntags: [x]"))
+
+    assert page.startswith("---\n")
+    assert yaml.safe_load(page.split("---\n")[1]) == {
+        "tags": ["smelt", "synthetic"], "language": ["de"], "pipeline_tag": "text-classification",
+    }  # fmt: skip
+
+
+def test_a_name_in_a_line_cannot_begin_anything() -> None:
+    card = Card(family="linear", base="<script>x</script>", sizes={"labels": 2})
+    page = model_card(
+        card, Task(name="![x](http://e)", prompt="", spec=Spec(instruction="i"), teacher="<b>", simulated=False)
+    )
+
+    assert "# \\!\\[x\\](http://e)" in page
+    assert "\\<b\\>" in page
