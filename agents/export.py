@@ -25,7 +25,7 @@ from agents.records import Spec
 from agents.rows import records
 from engine.errors import UserError
 
-__all__ = ["FORMATS", "LEAST_FOR_OPENAI", "Csv", "Row", "checked_parts", "json_line", "rows_of"]
+__all__ = ["FORMATS", "LEAST_FOR_OPENAI", "Csv", "Row", "checked_parts", "csv_line", "json_line", "rows_of"]
 
 LEAST_FOR_OPENAI = 10
 """OpenAI refuses a file for fine-tuning with fewer rows."""
@@ -106,20 +106,24 @@ class Csv:
         for row in rows:
             if not columns:
                 columns = tuple(name for name in CSV_COLUMNS if name in row)
-                yield _csv_line(columns)
-            yield _csv_line([self._cell(row.get(name)) for name in columns])
+                yield csv_line(columns)
+            yield csv_line([self._cell(row.get(name)) for name in columns])
 
     def _cell(self, value: object) -> str:
-        text = "" if value is None else str(value)
+        return self.guard("" if value is None else str(value))
+
+    def guard(self, text: str) -> str:
+        """A cell as it may stand in a file that somebody opens in a spreadsheet."""
         if self.as_is or not FORMULA.match(text) or NUMBER.fullmatch(text):
             return text
         self.guarded += 1
         return f"'{text}"
 
 
-def _csv_line(cells: Sequence[str]) -> bytes:
+def csv_line(cells: Sequence[str], *, delimiter: str = ",") -> bytes:
+    """Cells as a line of CSV in UTF-8; half a surrogate pair becomes a question mark."""
     line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)
+    csv.writer(line, delimiter=delimiter).writerow(cells)
     return line.getvalue().encode("utf-8", "replace")
 
 

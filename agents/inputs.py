@@ -16,7 +16,7 @@ from agents.records import Spec
 from agents.rows import INPUTS, OUTPUTS, TABLES, column_of, flat, is_missing, lines_of, records, text_of
 from engine.errors import UserError
 
-__all__ = ["Examined", "InputRow", "Inputs", "examine", "parts_of"]
+__all__ = ["Examined", "InputRow", "Inputs", "examine", "inputs_of", "parts_of"]
 
 TEXTS = (".txt", ".text")
 
@@ -54,9 +54,10 @@ class Inputs:
             yield from _lines(self.path)
             return
         for number, (_, row) in enumerate(records(self.path), start=1):
-            yield self._row(number, flat(row))
+            yield self.row(number, flat(row))
 
-    def _row(self, number: int, row: Mapping[str, object]) -> InputRow:
+    def row(self, number: int, row: Mapping[str, object]) -> InputRow:
+        """A row of the file, understood. Raises UserError where its input is no text."""
         given = None if self.label_column is None else row.get(self.label_column)
         rest = {name: value for name, value in row.items() if name not in (*self.columns, self.label_column)}
         return InputRow(
@@ -119,7 +120,16 @@ def _understood(path: Path, column: str | None, parts: Sequence[str]) -> tuple[I
         if column is not None:
             raise UserError(f"{path}: is a text with an input a line and has no columns; leave out --input-column")
         return Inputs(path), ()
-    first = _first(path)
+    return inputs_of(path, _first(path), column=column, parts=parts)
+
+
+def inputs_of(
+    path: Path, first: Mapping[str, object], *, column: str | None = None, parts: Sequence[str] = ()
+) -> tuple[Inputs, tuple[str, ...]]:
+    """How the columns of a table are understood, by its first row; and those that are neither inputs nor labels.
+
+    Raises UserError when it cannot be told which column is the input.
+    """
     names = {name.strip().casefold(): name for name in reversed(list(first))}
     asked = tuple(names[part.casefold()] for part in parts if column is None and part.casefold() in names)
     if not asked or len(asked) < len(parts):

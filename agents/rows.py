@@ -20,11 +20,13 @@ from engine.text import encoding_of
 __all__ = [
     "INPUTS",
     "OUTPUTS",
+    "PARQUET_BATCH",
     "TABLES",
     "Record",
     "column_of",
     "flat",
     "is_missing",
+    "json_lines",
     "lines_of",
     "read_rows",
     "records",
@@ -169,10 +171,11 @@ def _decoded(path: Path) -> str:
 
 def _read_jsonl(path: Path) -> Iterator[Record]:
     # Only line feeds end a line: JSON texts may hold U+2028 and its like.
-    return _json_lines(path, lines_of(path, newline="\n"))
+    return json_lines(path, lines_of(path, newline="\n"))
 
 
-def _json_lines(path: Path, lines: Iterable[str]) -> Iterator[Record]:
+def json_lines(path: Path, lines: Iterable[str]) -> Iterator[Record]:
+    """A JSON object a line, each with the line it stands in; `path` is what an error calls the source."""
     for number, line in enumerate(lines, start=1):
         if text := line.strip():
             yield f"line {number}", _object(path, f"line {number}", _json(path, text, first_line=number))
@@ -201,7 +204,7 @@ def _read_json(path: Path) -> Iterator[Record]:
     if not text.strip():
         return
     if text.lstrip().startswith("{"):
-        yield from _json_lines(path, text.split("\n"))
+        yield from json_lines(path, text.split("\n"))
         return
     value = _json(path, text, first_line=1)
     if not isinstance(value, list):
