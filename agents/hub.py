@@ -1,15 +1,40 @@
-"""A run's data in a repository of the Hugging Face hub, with its card. The token comes from the environment."""
+"""A run's data, or a student, in a repository of the Hugging Face hub, with its card.
+
+The token comes from the environment.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from engine.errors import ProviderRefused, UserError
 
-__all__ = ["push", "token_in"]
+__all__ = ["Kind", "push", "token_in"]
 
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+Kind = Literal["dataset", "model"]
+
+# What goes there, and nothing else that may lie in the folder.
+WHAT: Mapping[Kind, tuple[str, ...]] = {
+    "dataset": ("*.parquet", "README.md"),
+    "model": (
+        "*.safetensors",
+        "*.onnx",
+        "*.onnx.data",
+        "*.json",
+        "*.jinja",
+        "*.model",
+        "*.txt",
+        "predict.py",
+        "README.md",
+    ),
+}
+
+
+_CALLED: Mapping[Kind, str] = {"dataset": "data set", "model": "model"}
 
 
 def token_in(environment: Mapping[str, str]) -> str:
@@ -22,10 +47,12 @@ def token_in(environment: Mapping[str, str]) -> str:
     )
 
 
-def push(data: Path, name: str, *, public: bool, token: str, endpoint: str | None = None) -> str:
-    """Put the parquet files and the card of a run into a data set there, and return where it stands.
+def push(
+    folder: Path, name: str, *, public: bool, token: str, kind: Kind = "dataset", endpoint: str | None = None
+) -> str:
+    """Put the parquet files of a run, or a student's files, and their card there, and return where they stand.
 
-    A data set that is new is private unless `public`. Raises UserError for a name that is none, ProviderRefused when
+    A repository that is new is private unless `public`. Raises UserError for a name that is none, ProviderRefused when
     the hub refuses or cannot be reached; what is there already is then as it was.
     """
     from huggingface_hub import HfApi
@@ -40,16 +67,16 @@ def push(data: Path, name: str, *, public: bool, token: str, endpoint: str | Non
     disable_progress_bars()
     api = HfApi(endpoint=endpoint, token=token)
     try:
-        api.create_repo(name, repo_type="dataset", private=not public, exist_ok=True)
+        api.create_repo(name, repo_type=kind, private=not public, exist_ok=True)
         api.upload_folder(
             repo_id=name,
-            repo_type="dataset",
-            folder_path=data,
-            allow_patterns=["*.parquet", "README.md"],
-            commit_message="Rows and card",
+            repo_type=kind,
+            folder_path=folder,
+            allow_patterns=list(WHAT[kind]),
+            commit_message="Rows and card" if kind == "dataset" else "A student and its card",
         )
     except HFValidationError as error:
-        raise UserError(f"--push-to-hub {name}: is no name of a data set; write OWNER/NAME") from error
+        raise UserError(f"--push-to-hub {name}: is no name of a {_CALLED[kind]}; write OWNER/NAME") from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         raise ProviderRefused(f"the hub refuses {name} ({status}): {error.server_message or error}") from error
@@ -57,7 +84,7 @@ def push(data: Path, name: str, *, public: bool, token: str, endpoint: str | Non
         raise ProviderRefused(
             f"the hub at {api.endpoint} cannot be reached ({_said(error)}); try again later"
         ) from error
-    return f"{api.endpoint}/datasets/{name}"
+    return f"{api.endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
 
 
 def _said(error: BaseException) -> str:

@@ -1,4 +1,7 @@
-"""The command that hands out: export, for other tools and for whoever wants to know what was asked and answered."""
+"""The command that hands out: export, for other tools and for whoever wants to know what was asked and answered.
+
+A student's own way out is `leaving`.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,16 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run; with --requests also a journal.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder of a run or a student; with --requests a journal.")
+    ],
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="FORM",
-            help="alpaca, chat, prompt-completion, openai, trl, csv; axolotl, llamafactory: a folder, ready to start.",
+            help="Rows: alpaca, chat, prompt-completion, openai, trl, csv; axolotl, llamafactory: a folder, ready to start. "
+            "The student: safetensors, onnx.",
         ),
     ] = None,
     part: Annotated[
@@ -48,7 +54,7 @@ def export(
     ] = False,
     push_to_hub: Annotated[
         str | None,
-        typer.Option(metavar="OWNER/NAME", help="Put the rows and their card on the Hugging Face hub (HF_TOKEN)."),
+        typer.Option(metavar="OWNER/NAME", help="Put rows or student, and the card, on the hub (HF_TOKEN)."),
     ] = None,
     public: Annotated[
         bool, typer.Option("--public", help="On the hub: for everybody to see; private otherwise.")
@@ -63,12 +69,37 @@ def export(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A new file; without it, lines go to standard output. openai, trl: a folder if it has no ending.",
+            help="A new file; without it, lines go to standard output. openai, trl: a folder if it has no ending; a "
+            "student's folder.",
         ),
     ] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="ONNX: inputs to compare answers on (the run's validation rows)."),
+    ] = None,
+    full_precision: Annotated[
+        bool, typer.Option("--full-precision", help="ONNX: weights as they are, in place of eight bits each.")
+    ] = False,
+    floor: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="ONNX: the answers that must stay the same, 0 to 1 (0.98).")
+    ] = None,
 ) -> None:
-    """Write the rows in other tools' forms. Or what was asked and answered, as JSONL; no key is in it."""
+    """Write rows in other tools' forms, a student for use elsewhere, or what was asked and answered."""
+    from agents.cli.leaving import export_a_student, is_for_students
     from engine.errors import UserError
+
+    if is_for_students(run, form) and not requests:
+        export_a_student(
+            run,
+            form=form,
+            out=out,
+            rows=rows,
+            full_precision=full_precision,
+            floor=floor,
+            push_to_hub=push_to_hub,
+            public=public,
+        )
+        return
 
     if form is not None and requests:
         raise UserError("--format hands out rows and --requests what was asked: give one of them")
@@ -130,7 +161,7 @@ def _export_rows(run: Path, form: str, *, parts: Sequence[str], as_is: bool, out
     from engine.errors import UserError
 
     if form not in FORMATS and form != "csv":
-        known = sorted({*FORMATS, *TOOLS, "csv"})
+        known = sorted({*FORMATS, *TOOLS, "csv", "onnx", "safetensors"})
         raise UserError(f"--format: unknown value {form!r}; one of: {', '.join(known)}")
     folder = RunFolder(run)
     folder.configuration()  # says so when this is no run at all
