@@ -34,6 +34,7 @@ from engine.training.recipe import Recipe
 from engine.training.state import copied, put_back
 from engine.training.student import Row, exact_share
 from engine.training.threads import free_threads
+from engine.training.weights import row_weights
 
 __all__ = ["RECIPE", "load", "train"]
 
@@ -140,7 +141,7 @@ def _score(student: EncoderStudent, model: Any, rows: Sequence[Row]) -> float:
 
 def _examples(lesson: Lesson, reads: Sequence[Read], *, choice: Choice) -> list[Example]:
     place = {label: number for number, label in enumerate(choice.labels)}
-    weights = lesson.weights or (1.0,) * len(lesson.rows)
+    weights = row_weights(lesson, choice) or (1.0,) * len(lesson.rows)
 
     def target(output: str) -> int | list[float]:
         if not choice.is_of_several:

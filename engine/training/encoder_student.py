@@ -29,6 +29,7 @@ from engine.training.threads import torch_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+from engine.training.weights import row_weights
 
 __all__ = ["MOST_THREADS", "Begun", "EncoderStudent", "begin", "choice_for", "encoder_for", "keep", "restore"]
 
@@ -107,6 +108,7 @@ def begin(
     import numpy as np
     from threadpoolctl import threadpool_limits
 
+    counts = row_weights(lesson, choice)
     seen: list[int] = []
     vectors: list[NDArray[np.float32]] = []
     with torch_threads(threads), threadpool_limits(threads), _on(encoder, machine_for(lesson.device).device):
@@ -123,7 +125,7 @@ def begin(
             [lesson.rows[row].output for row in seen],
             choice=choice,
             strength=STRENGTH / lesson.dials.get("regularisation", 1),
-            counts=None if lesson.weights is None else [lesson.weights[row] for row in seen],
+            counts=None if counts is None else [counts[row] for row in seen],
         )
     return Begun(head, seen)
 

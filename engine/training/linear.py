@@ -16,6 +16,7 @@ from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.head import Head, choice_kept, keep_choice
 from engine.training.lesson import Lesson
 from engine.training.student import Prediction, exact_share
+from engine.training.weights import row_weights
 
 __all__ = ["LinearStudent", "load", "train"]
 
@@ -59,8 +60,9 @@ def train(lesson: Lesson, folder: Path) -> None:
     if len(choice.labels) > MOST_LABELS:
         raise UserError(f"{len(choice.labels)} labels are too many for {FAMILY!r} (at most {MOST_LABELS}); use 'tiny'")
     vectorizers = _fit_vectorizers(inputs, labels=len(choice.labels))
+    counts = row_weights(lesson, choice)
     strength = C / lesson.dials.get("regularisation", 1)
-    head = Head.fitted(_features(vectorizers, inputs), outputs, choice=choice, strength=strength, counts=lesson.weights)
+    head = Head.fitted(_features(vectorizers, inputs), outputs, choice=choice, strength=strength, counts=counts)
 
     student = LinearStudent(vectorizers=vectorizers, head=head)
     with new_folder(folder) as draft:
