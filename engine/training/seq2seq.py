@@ -28,6 +28,7 @@ RECIPE = Recipe(
     most_passes=20,
     longest_input=1024,
     longest_output=512,
+    patience=5,
 )
 
 MOST_THREADS = 64
