@@ -164,7 +164,7 @@ def _is_done(folder: Path, recipe: str) -> bool:
 
 
 def _trained(student: Student, folder: Path, rows: Sequence[Row]) -> Trained:
-    metrics = dict(read_card(folder).metrics)
+    metrics = {name: value for name, value in read_card(folder).metrics.items() if value is not None}
     seconds = float(str(metrics.pop("seconds", 0.0)))
     return Trained(student, len(rows), seconds, metrics)
 
