@@ -28,8 +28,8 @@ from agents.demo.intents.world import Messages
 from engine.training import Row, train
 
 SEEDS = (0, 1, 2)
-MOST_LABELS = 20  # of a set, drawn by chance: more take long and show no more
-ROWS, JUDGED = 1500, 1000
+MOST_LABELS = 10  # of a set, drawn by chance: more take long and show no more
+ROWS, JUDGED = 600, 600
 RAREST = 0.04  # of the rows of the commonest label
 POWERS = (0.0, 0.5, 1.0)
 SLIP = 0.2  # how often a single vote is wrong, in the mean
