@@ -109,6 +109,8 @@ def choose_for_rows(rows: Sequence[Row], *, wanted: str, base: str | None) -> St
     outputs = [row.output for row in Lesson(rows=tuple(rows)).rows]
     if wanted not in (*get_args(StudentFamily), "auto"):
         raise UserError(f"unknown student family {wanted!r}; there are auto, {', '.join(get_args(StudentFamily))}")
+    if wanted == "tiny" and base is not None:
+        return StudentChoice("tiny", base, f"tiny from {base}, as you chose")  # a seed is in no catalogue of models
     has_labels = seems_to_choose(outputs)
     language = guess_language(" ".join(row.input for row in rows[:LANGUAGE_SAMPLE]))
     ranking = found_models([""], Wishes(language=language, has_labels=has_labels))

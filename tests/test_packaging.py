@@ -36,6 +36,8 @@ def test_the_wheel_holds_exactly_engine_and_agents(wheel: Path) -> None:
     assert "agents/prompts/generate.txt" in names
     assert "agents/demo/dates/prompt.md" in names
     assert "engine/retrieval/cards/models.jsonl" in names
+    assert "engine/training/seed/shipped/seed.safetensors" in names
+    assert "engine/training/seed/shipped/seed.json" in names
 
 
 @pytest.mark.slow

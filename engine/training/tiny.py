@@ -1,23 +1,28 @@
-"""The student `tiny`: a small encoder-decoder over bytes, from scratch. No download, any text to any text.
+"""The student `tiny`: a small encoder-decoder over bytes. No download, any text to any text.
 
-About 300,000 parameters of transformers' T5 kind. It is trained in minutes on two cores.
+It starts from the seed that ships (`engine/training/seed`), from another one, or from scratch. About 300,000 parameters
+of transformers' T5 kind. It is trained in minutes on two cores.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.training.bookmark import Bookmark
 from engine.training.encoder_decoder import EncoderDecoder, Recipe, keep, restore, teach
 from engine.training.lesson import Lesson
+from engine.training.seed.shipped import SHIPPED, plant, read_seed_card
 from engine.training.threads import free_threads
 
-__all__ = ["Bytes", "load", "train"]
+__all__ = ["SCRATCH", "Bytes", "load", "new_model", "train"]
 
 FAMILY = "tiny"
+SCRATCH = "scratch"
+"""The base that is none: every weight by chance."""
 
 # The vocabulary is fixed for good, so that a checkpoint of today can be the start of tomorrow's students: ByT5's pad,
 # end and unknown, then the 256 bytes, then five spare marks that nothing uses yet. 264 is a multiple of eight.
@@ -30,13 +35,15 @@ PAD, END = 0, 1
 # 0.86 and 0.91 exact matches on clean rows (two seeds, 3,000 steps); with 0.05 to 0.97 (4,000 steps). With 0.1
 # and a model twice as wide learning itself was too slow. Not worth their place: label smoothing (0.94), masked input
 # bytes (0.87), batches of 64 for half the steps (0.95), and leaving out the rows of greatest loss (0.97, as without).
+WIDTH = 64
+HEAD = 16
 SHAPE = {
-    "d_model": 64,
-    "d_kv": 16,
-    "d_ff": 256,
+    "d_model": WIDTH,
+    "d_kv": HEAD,
+    "d_ff": 4 * WIDTH,
     "num_layers": 2,
     "num_decoder_layers": 2,
-    "num_heads": 4,
+    "num_heads": WIDTH // HEAD,
     "dropout_rate": 0.05,
     "feed_forward_proj": "gated-gelu",
 }
@@ -50,6 +57,9 @@ RECIPE = Recipe(
     longest_input=1024,
     longest_output=512,
 )
+
+# From the seed: what it can do already is not to be torn down by large steps, and fewer of them do.
+SEEDED = replace(RECIPE, peak_learning_rate=2e-3, fewest_steps=2000)
 
 MOST_THREADS = 4  # its matrices are too small to share among more
 
@@ -70,13 +80,16 @@ class Bytes:
 
 
 def train(lesson: Lesson, folder: Path) -> None:
-    """Teach a new model, and keep it in `folder`."""
+    """Teach a new model, and keep it in `folder`.
+
+    `lesson.base` is what it starts from: None for the seed that ships, "scratch" for none, or a folder with a seed.
+    """
     started = time.monotonic()
     threads = lesson.threads or free_threads(most=MOST_THREADS)
-    model = _new_model(seed=lesson.seed)
-    bookmark = Bookmark.beside(folder, lesson, recipe=RECIPE)
-    taught = teach(model, Bytes(), lesson, recipe=RECIPE, threads=threads, started=started, bookmark=bookmark)
-    keep(model, Bytes(), lesson, taught, family=FAMILY, folder=folder)
+    model, recipe, base = _start(lesson)
+    bookmark = Bookmark.beside(folder, lesson, recipe=recipe)
+    taught = teach(model, Bytes(), lesson, recipe=recipe, threads=threads, started=started, bookmark=bookmark)
+    keep(model, Bytes(), lesson, taught, family=FAMILY, folder=folder, base=base)
     bookmark.drop()
 
 
@@ -85,11 +98,31 @@ def load(folder: Path) -> EncoderDecoder:
     return restore(folder, Bytes)
 
 
-def _new_model(*, seed: int) -> Any:
+def new_model(*, seed: int, width: int = WIDTH, dropout: float | None = None) -> Any:
+    """A model by chance; `width` is a multiple of 16, and everything else is in proportion."""
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
 
-    config = T5Config(vocab_size=VOCABULARY, pad_token_id=PAD, eos_token_id=END, decoder_start_token_id=PAD, **SHAPE)
+    wide = {"d_model": width, "d_ff": 4 * width, "num_heads": width // HEAD}
+    dropout_rate = SHAPE["dropout_rate"] if dropout is None else dropout
+    config = T5Config(
+        vocab_size=VOCABULARY,
+        pad_token_id=PAD,
+        eos_token_id=END,
+        decoder_start_token_id=PAD,
+        **{**SHAPE, **wide, "dropout_rate": dropout_rate},
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return T5ForConditionalGeneration(config)
+
+
+def _start(lesson: Lesson) -> tuple[Any, Recipe, str | None]:
+    """The model as it is before the first step, how to teach it, and what its card calls the base."""
+    if lesson.base == SCRATCH:
+        return new_model(seed=lesson.seed), RECIPE, None
+    folder = SHIPPED if lesson.base is None else Path(lesson.base)
+    card = read_seed_card(folder)
+    model = new_model(seed=lesson.seed, width=card.width)
+    plant(model, folder)
+    return model, SEEDED, f"the seed {card.sha256[:12]}"

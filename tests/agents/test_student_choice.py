@@ -256,3 +256,9 @@ def test_a_folder_is_known_by_what_its_own_files_say(tmp_path: Path) -> None:
     assert (plain.id, plain.family, plain.architecture) == (str(tmp_path), "classifier", "bert")
     assert sentences.family == "embedding"
     assert named_base(None) is None
+
+
+def test_what_tiny_starts_from_is_looked_for_in_no_catalogue() -> None:
+    choice = choose_for_rows(ROUTED, wanted="tiny", base="scratch")
+
+    assert (choice.family, choice.checkpoint, choice.why) == ("tiny", "scratch", "tiny from scratch, as you chose")

@@ -17,7 +17,7 @@ from engine.training import OnProgress, Progress, Row, train
 from engine.training.bookmark import Bookmark, Place
 from engine.training.encoder_decoder import Taught, teach
 from engine.training.lesson import Lesson
-from engine.training.tiny import RECIPE, Bytes, _new_model
+from engine.training.tiny import RECIPE, Bytes, new_model
 
 pytestmark = pytest.mark.slow
 
@@ -150,7 +150,7 @@ def taught(folder: Path, *, until: int | None = None, steps: list[int] | None = 
     """A training on one thread, killed after the step `until`; with bookmarks whenever there may be one."""
     lesson = Lesson(rows=ROWS, validation=ROWS[::7], threads=1, on_progress=killing(until, steps=steps))
     due = bookmark(folder, soonest_s=0, now=lambda: 0.0)  # always
-    model = _new_model(seed=0)
+    model = new_model(seed=0)
     came = teach(
         model,
         Bytes(),
@@ -186,7 +186,7 @@ def test_the_next_call_for_the_same_student_goes_on_and_leaves_no_bookmark(tmp_p
     left = Bookmark.beside(folder, lesson, recipe=RECIPE)
     with pytest.raises(Killed):
         teach(
-            _new_model(seed=0), Bytes(), lesson, recipe=RECIPE, threads=1, started=time.monotonic(),
+            new_model(seed=0), Bytes(), lesson, recipe=RECIPE, threads=1, started=time.monotonic(),
             bookmark=bookmark(tmp_path, training=left.training, soonest_s=0, now=lambda: 0.0),
         )  # fmt: skip
 
