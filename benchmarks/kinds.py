@@ -18,10 +18,11 @@ from agents.records import Pair, Spec
 from agents.teaching.requests import Told, told
 from engine.providers.local.codec import Codec, read_tokenizer
 from engine.training.bookmark import Bookmark
-from engine.training.decoder_only import Loaded, Turn, base_model, in_silence, keep_model, teach
+from engine.training.decoder_only import base_model, in_silence, keep_model, teach
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.student import Row
+from engine.training.tuning import Question, turn_of
 
 KINDS = ("beast", "dish", "tool", "ship", "garment", "plant", "game", "house")
 NOUNS_A_KIND = 24
@@ -48,7 +49,7 @@ BEFORE = Spec(
     form="label",
 )
 CONTEXT = 768
-TASK = "Which team is to answer the message? There are red, blue, green and white."
+TASK = "Which team is to answer the message? Answer with one of these: red, blue, green, white."
 READING = Recipe(batch=16, peak_learning_rate=2e-3, fewest_steps=1, passes=1, most_passes=10**6, longest_input=CONTEXT)
 VOCABULARY = 1024
 
@@ -85,7 +86,7 @@ def save_reader(folder: Path, *, rows: int, steps: int, width: int = 128, layers
     _save_untaught(folder / "untaught", [*_texts(learnt), TASK, *TEAMS.values()], width=width, layers=layers)
     codec = Codec(read_tokenizer(folder / "untaught"))
     loaded = base_model(folder / "untaught")
-    turns = [_turn(loaded, codec, each) for each in learnt]
+    turns = [turn_of(loaded, Question(codec.encode(each.request.messages), each.answer)) for each in learnt]
     lesson = Lesson(rows=tuple(Row(pair.input, pair.output) for pair in pairs), threads=1, whole=True)
     taught, _ = teach(
         loaded,
@@ -99,11 +100,6 @@ def save_reader(folder: Path, *, rows: int, steps: int, width: int = 128, layers
     )
     keep_model(taught, folder / "reader")
     return folder / "reader"
-
-
-def _turn(loaded: Loaded, codec: Codec, each: Told) -> Turn:
-    answer = loaded.tokenizer(each.answer, add_special_tokens=False)["input_ids"]
-    return Turn(codec.encode(each.request.messages), (*answer, loaded.end))
 
 
 def _texts(learnt: Sequence[Told]) -> list[str]:

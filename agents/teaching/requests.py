@@ -34,7 +34,7 @@ FREE = 4  # one in so many requests for inputs of a task with labels names none
 DEMONSTRATIONS = 8
 """How many real rows stand in for the examples of a prompt that has none."""
 
-ROWS_A_LABEL = 2  # on average, before the outputs of rows count as a closed set
+ROWS_A_LABEL = 3  # on average, before the outputs of rows count as a closed set
 
 
 @dataclass(frozen=True, slots=True)

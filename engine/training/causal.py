@@ -11,15 +11,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any, Final, NamedTuple
 
 from engine.errors import UserError
 from engine.training.bookmark import Bookmark
 from engine.training.continuing import write_on
 from engine.training.decoder_only import Loaded, Turn, base_model, keep_model, opened, teach
+from engine.training.drawing import drawn_by
 from engine.training.fitting import Fitted, drawn
 from engine.training.folder import Card, new_folder, read_card, write_card
-from engine.training.greedy import Written
+from engine.training.greedy import Chooser, Written, likeliest
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.student import Prediction, Row
@@ -112,11 +114,23 @@ class Causal:
 
     def predict(self, inputs: Sequence[str]) -> list[Prediction]:
         """Answer. Confidence is the probability of just these words; an input that is too long is marked cut."""
+        return self._answers(inputs, choose=likeliest)
+
+    def sample(
+        self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
+    ) -> list[list[Prediction]]:
+        """Answers drawn token by token. The place of an input tells its draws from those of another just like it."""
+        chances = [Random(f"{seed} {place} {draw}") for place in range(len(inputs)) for draw in range(n)]
+        repeated = [text for text in inputs for _ in range(n)]
+        answers = self._answers(repeated, choose=drawn_by(chances, temperature=temperature, top_p=top_p))
+        return [answers[start : start + n] for start in range(0, len(answers), n)]
+
+    def _answers(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]:
         if not inputs:
             return []
         prompts = [self._frame.prompt(text) for text in inputs]
         with torch_threads(self._threads):
-            written = _written(self._loaded, prompts, longest=self._longest_output)
+            written = _written(self._loaded, prompts, longest=self._longest_output, choose=choose)
         return [self._prediction(one, prompt) for one, prompt in zip(written, prompts, strict=True)]
 
     def _prediction(self, written: Written, prompt: Prompt) -> Prediction:
@@ -213,9 +227,9 @@ def _exact(loaded: Loaded, frame: Frame, rows: Sequence[Row], *, longest: int) -
     return sum(frame.read(one.tokens) == row.output for one, row in zip(written, rows, strict=True)) / len(rows)
 
 
-def _written(loaded: Loaded, prompts: Sequence[Prompt], *, longest: int) -> list[Written]:
+def _written(loaded: Loaded, prompts: Sequence[Prompt], *, longest: int, choose: Chooser = likeliest) -> list[Written]:
     tokens = [prompt.tokens for prompt in prompts]
-    return write_on(loaded.model, tokens, longest=longest, ends=loaded.ends, pad=loaded.pad)
+    return write_on(loaded.model, tokens, longest=longest, ends=loaded.ends, pad=loaded.pad, choose=choose)
 
 
 def _keep(loaded: Loaded, lesson: Lesson, taught: Taught, folder: Path) -> None:

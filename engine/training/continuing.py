@@ -1,4 +1,4 @@
-"""What a decoder-only model writes after a prompt when it takes the likeliest token every time."""
+"""What a decoder-only model writes after a prompt: the likeliest token every time, or whichever it is told to take."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from engine.training.greedy import Written
+from engine.training.greedy import Chooser, Written, likeliest
 
 __all__ = ["left_padded", "write_on"]
 
@@ -15,7 +15,13 @@ ROWS_AT_ONCE = 64
 
 
 def write_on(
-    model: Any, prompts: Sequence[Sequence[int]], *, longest: int, ends: Collection[int], pad: int
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    longest: int,
+    ends: Collection[int],
+    pad: int,
+    choose: Chooser = likeliest,
 ) -> list[Written]:
     """Go on after each prompt with at most `longest` tokens, in the order of the prompts.
 
@@ -32,14 +38,23 @@ def write_on(
     with torch.inference_mode():
         for start in range(0, len(order), together):
             rows = order[start : start + together]
-            batch = _write_batch(model, [prompts[i] for i in rows], longest=longest, ends=ends, pad=pad)
+            batch = _write_batch(
+                model, [prompts[i] for i in rows], longest=longest, ends=ends, pad=pad, choose=choose, rows=rows
+            )
             written |= zip(rows, batch, strict=True)
     model.train(was_training)
     return [written[i] for i in range(len(prompts))]
 
 
 def _write_batch(
-    model: Any, prompts: Sequence[Sequence[int]], *, longest: int, ends: Collection[int], pad: int
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    longest: int,
+    ends: Collection[int],
+    pad: int,
+    choose: Chooser,
+    rows: Sequence[int],
 ) -> list[Written]:
     import torch
 
@@ -59,8 +74,9 @@ def _write_batch(
             **_taken_by(model, position_ids=places, logits_to_keep=1),
         )
         past = said.past_key_values
-        likeliest, chosen = said.logits[:, -1].float().log_softmax(-1).max(-1)
-        log_probability += likeliest.masked_fill(done, 0.0)
+        told = said.logits[:, -1].float().log_softmax(-1)
+        chosen = choose(told, rows)
+        log_probability += told.gather(-1, chosen[:, None])[:, 0].masked_fill(done, 0.0)
         chosen = chosen.masked_fill(done, pad)
         columns.append(chosen)
         done |= torch.isin(chosen, marks)
@@ -69,10 +85,10 @@ def _write_batch(
         ids = chosen[:, None]
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=-1)
         places = mask.sum(-1, keepdim=True) - 1
-    rows = torch.stack(columns, dim=1).tolist()
+    answers = torch.stack(columns, dim=1).tolist()
     return [
-        Written(tokens=_until(ends, row)[:longest], probability=probability)
-        for row, probability in zip(rows, log_probability.exp().tolist(), strict=True)
+        Written(tokens=_until(ends, answer)[:longest], probability=probability)
+        for answer, probability in zip(answers, log_probability.exp().tolist(), strict=True)
     ]
 
 

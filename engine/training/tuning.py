@@ -25,7 +25,7 @@ from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.threads import free_threads, spin_briefly
 
-__all__ = ["LONGEST", "Question", "Tuned", "room_of", "tune"]
+__all__ = ["LONGEST", "Question", "Tuned", "room_of", "tune", "turn_of"]
 
 RECIPE: Final = Recipe(
     batch=8,
@@ -75,7 +75,7 @@ def tune(lesson: Lesson, questions: Sequence[Question], validation: Sequence[Que
     if lesson.base is None:
         raise UserError("a teacher starts from a model: name a folder, or an id in the hub's cache")
     loaded = base_model(lesson.base)
-    turns = _short(map(partial(_turn, loaded), questions), longest=room_of(loaded))
+    turns = _short(map(partial(turn_of, loaded), questions), longest=room_of(loaded))
     _make_room_for(folder)  # a bookmark lies beside it
     bookmark = Bookmark.beside(folder, lesson, recipe=(RECIPE, lesson.whole, _digest(questions)))
 
@@ -97,8 +97,10 @@ def tune(lesson: Lesson, questions: Sequence[Question], validation: Sequence[Que
     return Tuned(questions=len(questions), left_out=len(questions) - len(turns), fitted=fitted)
 
 
-def _turn(loaded: Loaded, question: Question) -> Turn:
-    return Turn(question.prompt, (*_tokens(loaded, question.wanted), loaded.end))
+def turn_of(loaded: Loaded, question: Question) -> Turn:
+    """A question as it is learnt. Each counts alike: by tokens, one long answer would drown a hundred short ones."""
+    answer = (*_tokens(loaded, question.wanted), loaded.end)
+    return Turn(question.prompt, answer, 1 / len(answer))
 
 
 def _short(turns: Iterable[Turn], *, longest: int) -> list[Turn]:

@@ -21,6 +21,7 @@ from engine.training.continuing import write_on
 from engine.training.decoder_only import IGNORED, Turn, _collate, _weighted_loss, base_model, in_silence
 from engine.training.fitting import own_loss
 from engine.training.lesson import Lesson
+from engine.training.student import Sampler
 from engine.training.tuning import Question, tune
 
 pytestmark = pytest.mark.skipif(
@@ -204,6 +205,12 @@ def test_a_student_is_kept_whole_and_answers_alike_when_it_is_brought_back(
     assert load(folder).predict(inputs) == trained.predict(inputs)
     assert all(0 <= each.confidence <= 1 for each in trained.predict(inputs))
     assert trained.predict([]) == []
+    assert isinstance(trained, Sampler)
+    drawn = trained.sample(inputs[:2], n=3, temperature=1.0, seed=5)
+    assert drawn == trained.sample(inputs[:2], n=3, temperature=1.0, seed=5)
+    assert [len(each) for each in drawn] == [3, 3]
+    coldest = [each for (each,) in trained.sample(inputs, n=1, temperature=1e-4, seed=5)]
+    assert [each.output for each in coldest] == [each.output for each in trained.predict(inputs)]
 
 
 @pytest.mark.long
