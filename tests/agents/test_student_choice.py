@@ -105,8 +105,6 @@ def test_nobody_looks_for_a_graphics_card_where_nothing_could_be_tuned() -> None
     [
         pytest.param(LABELS, SENTENCES, "auto", "embedding", id="sentence encoder"),
         pytest.param(LABELS, BERT, "auto", "classifier", id="another encoder"),
-        pytest.param(TEXTS, card("llama", "causal", "llama"), "auto", "causal", id="a decoder"),
-        pytest.param(LABELS, card("llama", "causal", "llama"), "causal", "causal", id="a decoder for labels"),
         pytest.param(LABELS, T5, "auto", "seq2seq", id="a T5"),
         pytest.param(TEXTS, T5, "auto", "seq2seq", id="a T5 for texts"),
         pytest.param(TEXTS, LLAMA, "auto", "causal", id="a llama for texts"),
