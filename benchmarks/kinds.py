@@ -25,7 +25,7 @@ from engine.training.student import Row
 from engine.training.tuning import Question, turn_of
 
 KINDS = ("beast", "dish", "tool", "ship", "garment", "plant", "game", "house")
-NOUNS_A_KIND = 24
+NOUNS_A_KIND = 16
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 FRAMES = (
     "where is the {noun} from {place}?",
@@ -51,7 +51,7 @@ BEFORE = Spec(
 CONTEXT = 768
 TASK = "Which team is to answer the message? Answer with one of these: red, blue, green, white."
 READING = Recipe(batch=16, peak_learning_rate=2e-3, fewest_steps=1, passes=1, most_passes=10**6, longest_input=CONTEXT)
-VOCABULARY = 1024
+VOCABULARY = 2048
 
 
 def nouns() -> dict[str, str]:
