@@ -209,7 +209,8 @@ def test_labels_are_counted_one_by_one_the_largest_first() -> None:
     one, two, never = label_scores(["a", "a", "b", "x"], ["a", "b", "b", "a"])
 
     assert (one.label, one.rows, one.given, one.right) == ("a", 2, 2, 1)
-    assert (two.label, two.precision, two.recall, two.f1) == ("b", 1.0, 0.5, pytest.approx(2 / 3))
+    assert (two.label, two.precision, two.recall) == ("b", 1.0, 0.5)
+    assert two.f1 == pytest.approx(2 / 3)
     assert (never.label, never.precision, never.recall, never.f1) == ("x", 0.0, None, 0.0)
 
 
