@@ -73,7 +73,8 @@ def _report(path: Path) -> Mapping[str, object]:
 
 def _figures(report: Mapping[str, object]) -> Iterator[Figure]:
     for judged in _tables(report.get("judgements")):
-        baselines = (score for each in _tables(judged.get("baselines")) for score in _main(each))
+        rivals = (each for each in _tables(judged.get("baselines")) if each.get("is_baseline") is not False)
+        baselines = (score for each in rivals for score in _main(each))
         best = max((value for _, value, _, _ in baselines), default=None)
         for metric, value, low, high in _main(judged.get("student")):
             yield Figure(

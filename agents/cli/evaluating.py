@@ -49,6 +49,10 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="The rows it was trained on: for the baselines, and not to judge by."),
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="STUDENT", help="Another student on the same rows, by a paired test; may be repeated."),
+    ] = None,
     against: Annotated[
         str | None, typer.Option(metavar="PROVIDER/NAME", help="An LLM to answer the same rows by the same prompt.")
     ] = None,
@@ -99,7 +103,7 @@ def evaluate(
     promised = read_calibration(folder)
     judgement = judge(
         loaded, rows, train=known, on="test", kind=kind_of(loaded, task), form=form_of(task), terms=terms, seed=seed,
-        teacher=_teacher(against, answered), promised=promised,
+        teacher=_teacher(against, answered), beside=_loaded(beside), promised=promised,
     )  # fmt: skip
     speed = speed_of(loaded, [row.input for row in rows])
     llm = None if answered is None else answered.costs
@@ -111,6 +115,13 @@ def evaluate(
     )
     say_findings(found, json=json, notes=[*_left_out(answered), *([] if known else [UNKNOWN_ROWS])])
     return answered.error.exit_code if answered and answered.error else 0
+
+
+def _loaded(students: Sequence[Path] | None) -> dict[str, Student]:
+    """Other students, by the names under which they were given."""
+    from engine import training
+
+    return {str(path): training.load(student_folder(path)) for path in students or ()}
 
 
 def _train_of(folder: Path) -> Path | None:

@@ -27,14 +27,14 @@ NAMED = 5
 class Judged:
     """A predictor's name and its scores, the main one first.
 
-    Of a rival, `behind` is how far it stands behind the student on the main score. The teacher is no baseline that a
-    student must beat.
+    Of others, `behind` is how far they stand behind the student on the main score. `is_baseline` says that the student
+    must be better, to be worth anything: not than the teacher, an LLM or another student.
     """
 
     name: str
     scores: tuple[Score, ...]
     behind: Difference | None = None
-    is_teacher: bool = False
+    is_baseline: bool = True
 
     def headline(self) -> str:
         """The main score with its interval, for a sentence: "0.94 exact match (0.92 to 0.96)"."""
@@ -122,7 +122,7 @@ class Judgement:
 
     def rivals(self) -> tuple[Judged, ...]:
         """The baselines that a student must beat to be worth anything."""
-        return tuple(judged for judged in self.baselines if not judged.is_teacher)
+        return tuple(judged for judged in self.baselines if judged.is_baseline)
 
     def best_baseline(self) -> Judged:
         return max(self.rivals(), key=lambda judged: judged.scores[0].value)

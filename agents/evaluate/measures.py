@@ -8,7 +8,7 @@ from statistics import median
 from agents.records import AnswerForm, TaskKind
 from engine.evaluation import Terms, is_share
 
-__all__ = ["metrics_for", "right_by"]
+__all__ = ["chooses_labels", "metrics_for", "right_by"]
 
 LONG_ANSWER = 12  # words: hardly anybody, asked twice, says so much in the same words
 
@@ -22,6 +22,11 @@ _BY_FORM: Mapping[AnswerForm, tuple[str, ...]] = {
     "text": ("exact match", "chrF++", "ROUGE-L"),
 }
 _PROSE = ("chrF++", "ROUGE-L", "exact match")
+
+
+def chooses_labels(kind: TaskKind, form: AnswerForm) -> bool:
+    """Whether answers are labels, one or several at once."""
+    return kind == "classification" or form == "labels"
 
 
 def metrics_for(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agents.records import TaskKind
 from engine import training
 from engine.baselines import Copy, Majority, Nearest
 from engine.errors import UserError
@@ -17,15 +16,14 @@ __all__ = ["rivals_of", "taught"]
 MOST_ROWS = 20_000  # that `linear` learns from as a rival: half a minute or so
 
 
-def rivals_of(train: Sequence[Row], *, kind: TaskKind, family: str) -> tuple[Student, ...]:
+def rivals_of(train: Sequence[Row], *, has_labels: bool, family: str) -> tuple[Student, ...]:
     """The rivals of a student of this family, who know the rows that it has learnt from; without any, only Copy can.
 
-    For labels `linear` is one of them, unless it is the student itself.
+    Where answers are labels, `linear` is one of them, unless it is the student itself.
     """
     if not train:
         return (Copy(),)
-    is_rival = kind == "classification" and family != "linear"
-    learns = taught(train[:MOST_ROWS], family="linear") if is_rival else None
+    learns = taught(train[:MOST_ROWS], family="linear") if has_labels and family != "linear" else None
     plain: tuple[Student, ...] = (Majority.of(train), Copy(), Nearest.of(train))
     return plain if learns is None else (*plain, learns)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from agents.evaluate.judgement import Judged, Judgement, Origin, Promise, Sample
-from agents.evaluate.measures import metrics_for, right_by
+from agents.evaluate.measures import chooses_labels, metrics_for, right_by
 from agents.evaluate.rivals import rivals_of
 from agents.evaluate.sieve import sieve
 from agents.records import AnswerForm, TaskKind
@@ -19,11 +19,13 @@ from engine.errors import UserError
 from engine.evaluation import (
     PLAIN,
     Calibration,
+    LabelScore,
     Terms,
     better,
     calibrate,
     confusion,
     label_scores,
+    labels_in,
     rightness,
     score,
     wilson,
@@ -47,21 +49,25 @@ def evaluate(
     terms: Terms = PLAIN,
     rivals: Sequence[Student] | None = None,
     teacher: Mapping[str, Mapping[str, str]] | None = None,
+    beside: Mapping[str, Student] | None = None,
     promised: Calibration | None = None,
 ) -> Judgement:
     """Score the student and its rivals on the same rows, but for those that are among `train`.
 
     `train` is what the rivals know, unless they are given; without any, only Copy can run. `teacher` has the answers
-    of whoever could have been asked instead, by name and input. `promised` is what the student's folder says of its
-    confidence.
+    of whoever could have been asked instead, by name and input; `beside` are other students. `promised` is what the
+    student's folder says of its confidence.
 
     Raises UserError where the student has learnt from every row.
     """
-    sieved = sieve(rows, train=train, kind=kind)
+    sieved = sieve(rows, train=train, kind=kind, form=form)
     if rows and not sieved.rows:
         raise UserError(
             f"the student has learnt from every one of the {len(rows):,} rows: judge it by rows it has not seen"
         )
+    has_labels = chooses_labels(kind, form)
+    if rivals is None:
+        rivals = rivals_of(train, has_labels=has_labels, family=student.family)
     wanted = [row.output for row in sieved.rows]
     answers = student.predict([row.input for row in sieved.rows])
     got = [answer.output for answer in answers]
@@ -69,28 +75,26 @@ def evaluate(
     right = rightness(right_by(metrics), got, wanted, terms=terms)
     scored = partial(score, references=wanted, metrics=metrics, terms=terms, seed=seed)
 
-    def behind(name: str, others: Sequence[str], *, is_teacher: bool = False) -> Judged:
+    def behind(name: str, others: Sequence[str], *, is_baseline: bool = True) -> Judged:
         lead = better(got, others, wanted, metric=metrics[0], terms=terms, seed=seed)
-        return Judged(name, scored(others), lead, is_teacher)
+        return Judged(name, scored(others), lead, is_baseline)
 
     return Judgement(
         on=on,
         rows=len(wanted),
         student=Judged(student.family, scored(got)),
         baselines=(
+            *(behind(rival.family, _outputs(rival, sieved.rows)) for rival in rivals),
+            *(behind(name, _outputs(other, sieved.rows), is_baseline=False) for name, other in (beside or {}).items()),
             *(
-                behind(rival.family, _outputs(rival, sieved.rows))
-                for rival in (rivals_of(train, kind=kind, family=student.family) if rivals is None else rivals)
-            ),
-            *(
-                behind(name, [given[row.input] for row in sieved.rows], is_teacher=True)
+                behind(name, [given[row.input] for row in sieved.rows], is_baseline=False)
                 for name, given in (teacher or {}).items()
             ),
         ),
         samples=_worth_showing(_samples(sieved.rows, answers, right)),
         cut=sum(answer.cut for answer in answers),
         facts=replace(sieved.facts, silent=_silent(got, wanted)),
-        labels=label_scores(got, wanted) if kind == "classification" else (),
+        labels=_label_scores(got, wanted, kind) if has_labels else (),
         confusion=confusion(got, wanted) if kind == "classification" else None,
         calibration=calibrate([answer.confidence for answer in answers], right, on=on),
         promises=_kept(promised, answers, right),
@@ -99,6 +103,12 @@ def evaluate(
 
 def _outputs(student: Student, rows: Sequence[Row]) -> list[str]:
     return [answer.output for answer in student.predict([row.input for row in rows])]
+
+
+def _label_scores(got: Sequence[str], wanted: Sequence[str], kind: TaskKind) -> tuple[LabelScore, ...]:
+    if kind == "classification":
+        return label_scores(got, wanted)
+    return label_scores([labels_in(text) for text in got], [labels_in(text) for text in wanted])
 
 
 def _silent(got: Sequence[str], wanted: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from agents.collect import Split
 from agents.evaluate.costs import Costs, speed_of
 from agents.evaluate.growth import FEWEST_JUDGED, GrowthCurve, growth_of
 from agents.evaluate.judgement import CALLED, Judgement, Origin
-from agents.evaluate.measures import metrics_for
+from agents.evaluate.measures import chooses_labels, metrics_for
 from agents.evaluate.rivals import rivals_of, taught
 from agents.evaluate.scoring import evaluate
 from agents.evaluate.sieve import sieve
@@ -55,7 +55,7 @@ def judge_student(
     over. Nothing is asked of anybody: what the teacher answered and cost is in the rows and in the journal.
     """
     train = rows_of(split.train)
-    rivals = rivals_of(train, kind=spec.kind, family=student.family)
+    rivals = rivals_of(train, has_labels=chooses_labels(spec.kind, spec.form), family=student.family)
     promised = read_calibration(folder)
     judge = partial(
         evaluate, student, train=train, kind=spec.kind, form=spec.form, seed=seed, rivals=rivals,

@@ -17,7 +17,7 @@ from engine.evaluation.calibration import (
 from engine.evaluation.growth import Forecast, forecast
 from engine.evaluation.intervals import COVERAGE, RESAMPLES, Measure, wilson
 from engine.evaluation.labels import Confusion, LabelScore, confusion, label_scores, wanted_labels
-from engine.evaluation.matching import Leeway
+from engine.evaluation.matching import Leeway, labels_in
 from engine.evaluation.meaning import bert_scores
 from engine.evaluation.metrics import METRICS, PLAIN, Kind, Score, Terms, is_share, measure_of, rightness, score, top
 from engine.evaluation.paired import Difference, Gap, better, gap
@@ -48,6 +48,7 @@ __all__ = [
     "gap",
     "is_share",
     "label_scores",
+    "labels_in",
     "measure_of",
     "metric",
     "read_calibration",

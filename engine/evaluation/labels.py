@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,12 +49,22 @@ def wanted_labels(predictions: Sequence[str], answers: Sequence[Sequence[str]]) 
     return [given if given in right else right[0] for given, right in zip(predictions, answers, strict=True)]
 
 
-def label_scores(predictions: Sequence[str], wanted: Sequence[str]) -> tuple[LabelScore, ...]:
-    """Every label that was given or wanted, the one with most rows first, then by name."""
-    rows, given = Counter(wanted), Counter(predictions)
-    right = Counter(label for label, answer in zip(wanted, predictions, strict=True) if label == answer)
+def label_scores(
+    predictions: Sequence[str | Collection[str]], wanted: Sequence[str | Collection[str]]
+) -> tuple[LabelScore, ...]:
+    """Every label that was given or wanted, the one with most rows first, then by name.
+
+    An answer may be one label or several: then each of them counts for itself.
+    """
+    ours, theirs = [_each(answer) for answer in predictions], [_each(answer) for answer in wanted]
+    given, rows = (Counter(label for answer in side for label in answer) for side in (ours, theirs))
+    right = Counter(label for one, other in zip(ours, theirs, strict=True) for label in one & other)
     found = (LabelScore.of(label, rows=rows[label], given=given[label], right=right[label]) for label in rows | given)
     return tuple(sorted(found, key=lambda score: (-score.rows, score.label)))
+
+
+def _each(answer: str | Collection[str]) -> frozenset[str]:
+    return frozenset((answer,) if isinstance(answer, str) else answer)
 
 
 def confusion(predictions: Sequence[str], wanted: Sequence[str], *, most: int = 12) -> Confusion:

@@ -19,6 +19,7 @@ __all__ = [
     "Moment",
     "equal",
     "fields_right",
+    "labels_in",
     "labels_shared",
     "moment_of",
     "number_of",
@@ -161,18 +162,22 @@ def same_moment(given: str, wanted: str, leeway: Leeway) -> float:
 _BETWEEN: Final = re.compile(r"\s*(?:[,;|\n、，]| / )\s*")
 
 
-def _labels(text: str) -> frozenset[str]:
+def labels_in(text: str) -> frozenset[str]:
+    """The labels that an answer of several is made of: a JSON list of texts, or what stands between the marks."""
+    told = _read(text) if text.lstrip().startswith("[") else None
+    if isinstance(told, list) and all(isinstance(each, str) for each in told):
+        return frozenset(told)
     return frozenset(filter(None, _BETWEEN.split(text.strip())))
 
 
 def same_labels(given: str, wanted: str, leeway: Leeway) -> float:  # noqa: ARG001 - a label is in the set or is not
     """The same labels, in any order and however they are joined."""
-    return float(_labels(given) == _labels(wanted))
+    return float(labels_in(given) == labels_in(wanted))
 
 
 def labels_shared(given: str, wanted: str, leeway: Leeway) -> float:  # noqa: ARG001
     """How far two sets of labels agree: twice those in both, of all in either (F1). Two empty ones do wholly."""
-    ours, theirs = _labels(given), _labels(wanted)
+    ours, theirs = labels_in(given), labels_in(wanted)
     return 2 * len(ours & theirs) / (len(ours) + len(theirs)) if ours or theirs else 1.0
 
 

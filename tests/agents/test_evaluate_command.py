@@ -97,10 +97,20 @@ def test_an_llm_stands_beside_it_and_the_same_command_again_pays_nothing(trained
     first, second = table(judged(trained, *asking)), table(judged(trained, *asking))
 
     llm = first["baselines"][-1]
-    assert (llm["name"], llm["is_teacher"]) == ("simulated/intents", True)
+    assert (llm["name"], llm["is_baseline"]) == ("simulated/intents", False)
     assert llm["scores"][0]["value"] > 0.7
     assert first["costs"]["teacher"]["usd"] > 0
     assert second["baselines"] == first["baselines"]
+
+
+def test_two_students_are_told_apart_on_the_same_rows(trained: Path) -> None:
+    mine = trained / "mine"
+
+    told = table(judged(trained, "--beside", mine, "--json"))
+
+    other = told["baselines"][-1]
+    assert (other["name"], other["is_baseline"]) == (str(mine), False)
+    assert (other["behind"]["value"], other["behind"]["p"]) == (0, 1)
 
 
 def test_where_the_money_ends_the_student_is_judged_all_the_same(trained: Path) -> None:

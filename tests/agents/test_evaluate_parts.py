@@ -143,14 +143,14 @@ def test_one_row_is_judged_and_promises_nothing() -> None:
 
 
 def test_for_labels_a_linear_student_is_a_rival_unless_it_is_the_student_itself() -> None:
-    def names(family: str, kind: TaskKind) -> list[str]:
-        return [rival.family for rival in rivals_of(ROWS, kind=kind, family=family)]
+    def names(family: str, has_labels: bool) -> list[str]:
+        return [rival.family for rival in rivals_of(ROWS, has_labels=has_labels, family=family)]
 
     plain = ["majority", "copy", "nearest neighbour"]
-    assert names("tiny", "classification") == [*plain, "linear"]
-    assert names("linear", "classification") == plain
-    assert names("tiny", "text") == plain
-    assert [rival.family for rival in rivals_of([], kind="text", family="tiny")] == ["copy"]
+    assert names("tiny", True) == [*plain, "linear"]
+    assert names("linear", True) == plain
+    assert names("tiny", False) == plain
+    assert [rival.family for rival in rivals_of([], has_labels=False, family="tiny")] == ["copy"]
 
 
 def test_rows_of_a_single_label_teach_no_rival() -> None:
@@ -174,9 +174,36 @@ def test_the_teacher_stands_beside_the_baselines_and_is_none() -> None:
     answers = {row.input: row.output for row in ROWS}
     judgement = evaluate(Says(), ROWS, train=[], on="test", kind="classification", seed=0, teacher={"an LLM": answers})
 
-    assert [(judged.name, judged.is_teacher) for judged in judgement.baselines] == [("copy", False), ("an LLM", True)]
+    assert [(judged.name, judged.is_baseline) for judged in judgement.baselines] == [("copy", True), ("an LLM", False)]
     assert judgement.baselines[1].scores[0].value == 1
     assert judgement.best_baseline().name == "copy"
+
+
+def test_another_student_stands_beside_it_and_need_not_be_beaten() -> None:
+    judgement = evaluate(
+        Says(), ROWS, train=[], on="test", kind="classification", seed=0, beside={"older": Says(known=ROWS)}
+    )
+
+    older = judgement.baselines[-1]
+    assert (older.name, older.is_baseline) == ("older", False)
+    assert older.behind is not None
+    assert older.behind.value == pytest.approx(-0.5)
+    assert "older" not in " ".join(judgement.warnings())
+
+
+def test_of_several_labels_each_counts_for_itself() -> None:
+    rows = [Row("1", "late, paid"), Row("2", "Paid"), Row("3", "lost"), Row("4", "late")]
+    train = [Row("5", "late, paid"), Row("6", "paid; open")]
+    judgement = evaluate(
+        Says(otherwise="paid, late"), rows, train=train, on="test", kind="text", form="labels", seed=0, rivals=[Says()]
+    )
+
+    counts = {each.label: (each.rows, each.given, each.right) for each in judgement.labels}
+    assert counts == {"late": (2, 4, 2), "paid": (1, 4, 1), "Paid": (1, 0, 0), "lost": (1, 0, 0)}
+    assert judgement.main().metric == "same labels"
+    assert judgement.main().value == 0.25
+    assert judgement.confusion is None
+    assert (judgement.facts.respelled, judgement.facts.missing, judgement.facts.unlearnt) == (1, ("open",), ("lost",))
 
 
 # -- confidence

@@ -145,7 +145,7 @@ def judgement(on: Origin, value: float, *, rows: int = 200, best: float = 0.2) -
 TEACHER = dataclasses.replace(
     judged("teacher, one label", 0.97),
     behind=Difference("exact match", -0.07, -0.1, -0.04, 0.001, 200),
-    is_teacher=True,
+    is_baseline=False,
 )
 BOTH = (judgement("synthetic", 0.9), judgement("test", 0.8), judgement("demonstrations", 1.0, rows=8))
 

@@ -107,6 +107,7 @@ def test_dates_are_compared_by_day_and_those_that_are_none_by_their_words() -> N
 def test_labels_are_a_set_however_they_are_joined() -> None:
     assert same_labels("b; a", "a, b", NONE)
     assert not same_labels("a", "a, b", NONE)
+    assert same_labels('["b", "a, c"]', '[ "a, c","b" ]', NONE), "a JSON list has marks of its own"
     assert labels_shared("a, b", "b; c", NONE) == 0.5
     assert labels_shared("", "", NONE) == 1
     assert labels_shared("a", "", NONE) == 0
