@@ -13,7 +13,8 @@ __all__ = ["Costs", "StudentSpeed", "TeacherCosts", "speed_of"]
 
 ALONE = 20  # answers asked for one by one
 ALONE_SECONDS = 2.0
-TOGETHER = 256  # inputs answered at once
+TOGETHER = 256  # inputs answered at once, or as many as one by one would take about ten seconds
+TOGETHER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _time(seconds: float) -> str:
 def speed_of(
     student: Student, inputs: Sequence[str], *, now: Callable[[], float] = time.perf_counter
 ) -> StudentSpeed | None:
-    """Measure it on some of the inputs, for two seconds or so; None without any."""
+    """Measure it on some of the inputs, for some seconds at most; None without any."""
     if not inputs:
         return None
     student.predict(inputs[:1])  # the first answer pays for what the others find ready
@@ -76,8 +77,9 @@ def speed_of(
         alone.append(_seconds(student, [text], now))
         if sum(alone) > ALONE_SECONDS:
             break
-    many = inputs[:TOGETHER]
-    return StudentSpeed(median(alone), _seconds(student, many, now) / len(many), len(alone))
+    each = median(alone)
+    many = inputs[: min(TOGETHER, max(1, int(TOGETHER_SECONDS / max(each, 1e-6))))]
+    return StudentSpeed(each, _seconds(student, many, now) / len(many), len(alone))
 
 
 def _seconds(student: Student, inputs: Sequence[str], now: Callable[[], float]) -> float:

@@ -174,6 +174,8 @@ BAD = [
     ("chat: no student", ("chat", "nowhere"), "nowhere is no student"),
     ("evaluate: no student", ("evaluate", "thesis", "good.jsonl"), "good.jsonl"),
     ("evaluate: torn rows", ("evaluate", "thesis", "torn.jsonl"), "torn.jsonl, line 2"),
+    ("evaluate: other columns", ("evaluate", "thesis", "columns.jsonl"), "its columns are 'question'"),
+    ("evaluate: no rows", ("evaluate", "thesis", "header.csv"), "header.csv: holds no rows"),
     ("train: no rows", ("train", "none.jsonl"), "none.jsonl: cannot be read"),
     ("train: torn rows", ("train", "torn.jsonl"), "torn.jsonl, line 2"),
     ("train: unknown student", ("train", ROWS, "--student", "linaer", "--out", "x"), "unknown student family 'linaer'"),
