@@ -26,7 +26,12 @@ JUDGED = {"judge_score": "int64", "judge_fault": "string", "judge_model": "strin
 
 Tie = tuple[str, int | str]  # what rows may have in common: its kind, and which
 
-STAGES_BY_ORIGIN: Mapping[Origin, str] = {"generated": "generate", "found": "retrieve", "transformed": "transform"}
+STAGES_BY_ORIGIN: Mapping[Origin, str] = {
+    "generated": "generate",
+    "found": "retrieve",
+    "transformed": "transform",
+    "served": "serve",
+}
 
 # The part of the rows that goes where.
 SHARES: Mapping[str, float] = {"test": 0.1, "validation": 0.1, "train": 0.8}

@@ -80,6 +80,10 @@ _FOUND = (
     "Not all rows were made from the prompt: some were found in data sets that others made, as they are or rewritten "
     "by the teacher. Their licences go on holding for these rows: look at them before you pass the data on."
 )
+_SERVED = (
+    "Some inputs were asked of a student while it served, and labelled by a teacher because the student was unsure. "
+    "People wrote them without this data in mind: look at them before you pass the data on."
+)
 _COLUMNS = """`input` and `output` are the row. `agreement` is the winning label's share of the votes; `votes` holds
 them all, `vote_models` who gave each, `vote_questions` in which call. `request` and `position` say which reply the
 input came from, `stage` in which stage, `model` who wrote it, `question` in which call (`smelt export RUN --requests`
@@ -88,7 +92,8 @@ has the calls). Rows of one request and near-duplicates are in the same part. `t
 `case` the kind of hard case, where they were to be hard ones, `document` where the passage stands that they were
 written from. Rows of one passage are in the same part.
 `cost_usd` is the row's part of what its calls were paid. `origin` says whether the row was generated, found in a data
-set or transformed from one: then `dataset`, `row` and `licence` say which, and where in it. `rejected.parquet` holds
+set, transformed from one (then `dataset`, `row` and `licence` say which, and where in it), or served: asked of a
+student, and labelled by a teacher. A `request` below 0 is none of this run's. `rejected.parquet` holds
 what was left out, each with its `reason` and a `detail`. Where a judge was asked, `judge_score` (1 to 5),
 `judge_fault`, `judge_model` and `judge_question` say what it gave the row, which criterion that fails, who it was, and
 in which call."""
@@ -103,7 +108,9 @@ def _origins(examples: Sequence[Example]) -> list[str]:
     ]
     if len(rows) == len(counts.keys() & {("generated", "", "")}):
         return []
-    return ["## Where the rows come from", _FOUND, table_text(("origin", "rows"), rows)]
+    origins = {origin for origin, _, _ in counts}
+    told = [*([_FOUND] if origins & {"found", "transformed"} else []), *([_SERVED] if "served" in origins else [])]
+    return ["## Where the rows come from", *told, table_text(("origin", "rows"), rows)]
 
 
 def _answer_counts(spec: Spec, examples: Sequence[Example]) -> list[tuple[str, int]]:

@@ -177,7 +177,11 @@ def _stretch(synthesis: Synthesis, part: slice) -> Stretch:
 
 
 def _place(source: Provenance) -> str:
-    return f"row {source.row} of {source.dataset}" if source.dataset else f"request {source.request}"
+    if source.dataset:
+        return f"row {source.row} of {source.dataset}"
+    if source.origin == "served":
+        return "asked of a student"
+    return f"request {source.request}" if source.request >= 0 else "of an earlier run"
 
 
 def _kept(example: Example) -> Shown:

@@ -33,6 +33,7 @@ from agents.retrieve import Retrieval, model_table, retrieve
 from agents.rows import read_rows
 from agents.run_folder import RunFolder
 from agents.search import search
+from agents.served.continuing import taken_over, with_rows
 from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.strange import strange_labels, strange_told
 from agents.synthesize import Settings, Synthesis, synthesize
@@ -116,14 +117,16 @@ async def make_data(
         plan = await plan_rows(folder, spec, engine, events=events)
         retrieval = await look_around(spec, engine, configuration, events=events)
         settings = settings_of(configuration, spec, plan, documents, engine)
+        taken = taken_over(folder, events=events)
         found = await find_rows(
             engine, spec, configuration, queries=retrieval.data_hypotheses, settings=settings,
-            withheld=[pair.input for pair in withheld], folder=folder.found, events=events,
+            withheld=[*(pair.input for pair in withheld), *(row.input for row in taken.examples)],
+            folder=folder.found, events=events,
         )  # fmt: skip
         engine.finish(tag="retrieve")
         engine.finish(tag="transform")
         judge = await seat_judge(spec, configuration, engine, given=withheld, events=events)
-        found = await judge_found(engine, usable(judge), found)
+        found = with_rows(await judge_found(engine, usable(judge), found), taken)
         synthesis = await synthesize_rows(
             spec, settings, engine, found, withheld=withheld, judge=usable(judge), events=events
         )

@@ -44,8 +44,8 @@ Criterion = Literal["input", "output", "form"]
 """What a judge looks at: whether the input is one of the task, the output right for it, and written as it should be."""
 
 
-Origin = Literal["generated", "found", "transformed"]
-"""Who wrote an input: the teacher; whoever made a data set; the teacher, from a row of one."""
+Origin = Literal["generated", "found", "transformed", "served"]
+"""Who wrote an input: the teacher; whoever made a data set; the teacher, from a row of one; whoever asked a student."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import orjson
 from agents.data_facts import DataFacts
 from agents.evaluate import Costs, Findings, GrowthCurve, Judgement
 from agents.evaluate.told import ENOUGH_REAL_ROWS, compared, sentences
-from agents.found.told import of_the_data, of_the_scores
+from agents.found.told import of_the_data, of_the_scores, of_the_served
 from agents.money import Money
 from agents.page import render_html
 from agents.records import Spec
@@ -116,7 +116,7 @@ def verdict(*, found: Findings, data: DataFacts, money: Money, simulated: bool) 
     teacher = "a simulated teacher" if simulated else "the teacher"
     rows = "1 row was" if data.accepted == 1 else f"{data.accepted:,} rows were"
     told = [f"{rows} made and kept with {teacher} for {money.told()} ({data.stop})."]
-    told += of_the_data(data.origins, data.sources)
+    told += [*of_the_data(data.origins, data.sources), *of_the_served(data.origins)]
     if money.outlook is not None:
         told.append(money.outlook.told())
     told += sentences(found)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import orjson
 
@@ -82,6 +83,10 @@ class RunFolder:
         return self.path / "found"
 
     @property
+    def taken(self) -> Path:
+        return self.path / "taken.json"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 
@@ -89,10 +94,13 @@ class RunFolder:
     def report_html(self) -> Path:
         return self.path / "report.html"
 
-    def begin(self, *, prompt: str, configuration: Configuration) -> None:
+    def begin(
+        self, *, prompt: str, configuration: Configuration, beside: Mapping[Path, bytes] = MappingProxyType({})
+    ) -> None:
         """Make the folder, or enter the one that holds this very run. Raises UserError when it holds another.
 
-        The same run may go on at another pace, which `keep` writes down.
+        The same run may go on at another pace, which `keep` writes down. What a run is to begin with lies `beside`: it
+        is written before the run has begun, or not at all.
         """
         check_writable("the folder of the run", str(self.path.resolve()))
         if not self.manifest.exists():
@@ -100,15 +108,17 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with held(self.path):
-                self._enter(prompt=prompt, configuration=configuration)
+                self._enter(prompt=prompt, configuration=configuration, beside=beside)
         except OSError as error:
             raise UserError(f"{self.path}: cannot be written: {error.strerror}; choose another with --out") from error
 
-    def _enter(self, *, prompt: str, configuration: Configuration) -> None:
+    def _enter(self, *, prompt: str, configuration: Configuration, beside: Mapping[Path, bytes]) -> None:
         if self.manifest.exists():
             self._check_same(prompt=prompt, configuration=configuration)
             return
         write_whole(self.prompt, prompt.encode("utf-8", "surrogatepass"))
+        for path, content in beside.items():
+            write_whole(path, content)
         # Last: its existence means that the run has begun.
         write_whole(self.manifest, manifest_text(configuration).encode())
 
@@ -229,7 +239,9 @@ class Reread(RunFolder):
 
 def _is_cut_off(path: Path) -> bool:
     """Whether this may lie in a folder whose run was stopped before it began."""
-    return path.name == "prompt.md" or (path.name.startswith((".prompt.md.", ".run.toml.")) and path.suffix == ".new")
+    begun = ("prompt.md", "spec.json", "plan.json", "documents.json", "taken.json")
+    drafts = tuple(f".{name}." for name in (*begun, "run.toml"))
+    return path.name in begun or (path.name.startswith(drafts) and path.suffix == ".new")
 
 
 @contextmanager

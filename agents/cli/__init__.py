@@ -15,7 +15,19 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from agents.cli import curating, evaluating, exporting, faking, finding, looking, making, parsing, students, teaching
+from agents.cli import (
+    curating,
+    evaluating,
+    exporting,
+    faking,
+    finding,
+    looking,
+    making,
+    parsing,
+    serving,
+    students,
+    teaching,
+)
 from agents.cli.output import print_json
 from agents.interrupts import deaf_to_signals, stopped_by_signals
 from engine.errors import SmeltError
@@ -32,7 +44,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for commands in (making, parsing, curating, students, evaluating, teaching, finding, looking, faking, exporting):
+for commands in (
+    making, parsing, curating, students, evaluating, serving, teaching, finding, looking, faking, exporting,
+):  # fmt: skip
     commands.register(app)
 
 

@@ -55,6 +55,18 @@ def register(app: typer.Typer) -> None:
 
 
 PROMPT = {"prompt": PromptArgument}
+PROMPT_OR_RUN = {
+    "prompt": Annotated[
+        str | None,
+        typer.Argument(metavar="PROMPT", help="A file that holds the prompt, or - to read it from standard input."),
+    ],
+    "earlier": Annotated[
+        Path | None,
+        typer.Option(
+            "--continue", metavar="RUN", help="Begin with the rows of an earlier run and those it served, not a prompt."
+        ),
+    ],
+}
 INPUTS = {
     "inputs": Annotated[
         str,
@@ -69,10 +81,18 @@ INPUTS = {
 LABELLING = {name: MAKING[name] for name in ("votes", "judge", "seed", "instruction_language")}
 
 
-@taking(PROMPT, TEACHER, MAKING, FOUND, STUDENT, PACE, OUTPUT)
-def run(**told: Any) -> int:
+@taking(PROMPT_OR_RUN, TEACHER, MAKING, FOUND, STUDENT, PACE, OUTPUT)
+def run(*, prompt: str | None, earlier: Path | None, **told: Any) -> int:
     """Turn a prompt into a data set, a student and a report."""
-    return _make(**told, train=True)
+    from engine.errors import UserError
+
+    if prompt is not None and earlier is None:
+        return _make(prompt=prompt, **told, train=True)
+    if prompt is not None:
+        raise UserError("--continue goes on with the prompt of that run: leave out PROMPT, or leave out --continue")
+    if earlier is None:
+        raise UserError("Missing argument 'PROMPT', or --continue RUN to begin with the rows of an earlier run")
+    return _continue(earlier, **told)
 
 
 @taking(PROMPT, TEACHER, MAKING, FOUND, PACE, OUTPUT)
@@ -91,9 +111,36 @@ def _make(
     *, prompt: str, config: Path | None, out: Path | None, json: bool, quiet: bool, yes: bool, **flags: Any
 ) -> int:
     """Begin a run and carry it out; `flags` are options of the run itself."""
-    several = {name: tuple(flags[name]) for name in ("datasets", "licences") if flags.get(name)}
-    told = {**flags, **dict.fromkeys(("datasets", "licences")), **several, "fallback": _models(flags["fallback"])}
-    folder, configuration = _begin(prompt, flags=told, config=config, out=out, yes=yes)
+    folder, configuration = _begin(prompt, flags=_flags(flags), config=config, out=out, yes=yes)
+    return _carry_out(folder, configuration, json=json, quiet=quiet)
+
+
+def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a run as its configuration has them."""
+    several = {name: tuple(given[name]) for name in ("datasets", "licences") if given.get(name)}
+    return {**given, **dict.fromkeys(("datasets", "licences")), **several, "fallback": _models(given["fallback"])}
+
+
+def _continue(
+    earlier: Path, *, config: Path | None, out: Path | None, json: bool, quiet: bool, yes: bool, **flags: Any
+) -> int:
+    """Begin a run with the rows of another one, and carry it out."""
+    from agents.config import read_config
+    from agents.prepare import prepare
+    from agents.run_folder import RunFolder, free_name
+    from agents.served.continuing import begun_from, continued, files_of
+
+    before = RunFolder(earlier)
+    told = (read_config(config) if config else {}) | {
+        name: value for name, value in _flags(flags).items() if value not in (None, False)
+    }
+    inherited, prompt = continued(before, told=told), before.prompt_text()
+    configuration = prepare(inherited, prompt=prompt, note=say_aside, has_begun=True)
+    configuration, taken = begun_from(before, configuration)
+    if not yes:
+        confirm_spending([each.model for each in configuration.everyone], configuration.budget)
+    folder = RunFolder(out or free_name(RUNS, before.path.resolve().name))
+    folder.begin(prompt=prompt, configuration=configuration, beside=files_of(folder, before, taken))
     return _carry_out(folder, configuration, json=json, quiet=quiet)
 
 

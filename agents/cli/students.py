@@ -1,4 +1,4 @@
-"""The commands about the student alone: train, serve, chat; `smelt evaluate` is a file of its own."""
+"""The commands about the student alone: train, chat; `smelt evaluate` and `smelt serve` are files of their own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from agents.records import TaskKind
     from agents.task import Task
     from agents.train import Shares
-    from engine.messages import Message
     from engine.training import Progress, Row, Student
 
 __all__ = ["DataArgument", "StudentArgument", "kind_of", "register", "rows_of", "student_folder"]
@@ -32,7 +31,6 @@ PortOption = Annotated[int | None, typer.Option(help="The port; chosen when not 
 
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: smelt train rows.jsonl --student linear --out students/mine")(train)
-    app.command(epilog="Example: smelt serve runs/dates --port 8000")(serve)
     app.command(epilog="Example: smelt chat runs/dates")(chat)
 
 
@@ -150,34 +148,6 @@ def _judge(
 def _say_progress(progress: Progress) -> None:
     validation = "" if progress.validation is None else f", validation {progress.validation:.3f}"
     say(f"step {progress.step} of {progress.steps}, loss {progress.loss:.3f}{validation}, {progress.seconds:.0f} s")
-
-
-def serve(
-    student: StudentArgument,
-    port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 8000,
-    host: Annotated[str, typer.Option(help="The address to listen on; loopback unless told otherwise.")] = "127.0.0.1",
-) -> None:
-    """Answer in the LLM's place. OpenAI's chat completions, from the student."""
-    import asyncio
-
-    from agents.interrupts import until_told
-    from agents.task import read_task
-    from agents.unprompt import bare_input
-    from engine import serving, training
-
-    folder = student_folder(student)
-    task = read_task(folder)
-    name = task.name if task else folder.resolve().name
-
-    def find_input(messages: Sequence[Message]) -> str:
-        return serving.last_user_message(messages) if task is None else bare_input(task.spec, task.prompt, messages)
-
-    def tell(address: str) -> None:
-        say_address(f"{name} answers at {address}/v1 (Ctrl-C stops it)")
-
-    app = serving.application(training.load(folder), name=name, bare_input=find_input)
-    with stopped_quietly():
-        asyncio.run(until_told(lambda told: serving.serve(app, host=host, port=port, on_ready=tell, until=told.wait())))
 
 
 def chat(student: StudentArgument, port: PortOption = None) -> None:

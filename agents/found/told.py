@@ -9,7 +9,7 @@ from dataclasses import replace
 from agents.found.records import Source
 from agents.records import Reject
 
-__all__ = ["of_the_data", "of_the_scores", "unreached_told", "with_leaks"]
+__all__ = ["of_the_data", "of_the_scores", "of_the_served", "unreached_told", "with_leaks"]
 
 
 def of_the_data(origins: Mapping[str, int], sources: Sequence[Mapping[str, str]]) -> list[str]:
@@ -20,11 +20,24 @@ def of_the_data(origins: Mapping[str, int], sources: Sequence[Mapping[str, str]]
     if not taken:
         names = "1 data set was" if len(sources) == 1 else f"{len(sources)} data sets were"
         return [f"{names} looked into, and no row could be taken."]
-    rows = sum(count for origin, count in origins.items() if origin != "generated")
+    rows = sum(count for origin, count in origins.items() if origin not in ("generated", "served"))
     which = ", ".join(f"{source['dataset']} ({source['kept']}, {source['licence']})" for source in taken)
     return [
         f"{rows:,} of the rows come from data that exists: {which}; {origins.get('generated', 0):,} were generated."
     ]
+
+
+def of_the_served(origins: Mapping[str, int]) -> list[str]:
+    """How many of the rows somebody asked a student that served; nothing where that is none."""
+    served = origins.get("served", 0)
+    if not served:
+        return []
+    rows = (
+        "1 of the rows was asked of a student that served"
+        if served == 1
+        else (f"{served:,} of the rows were asked of a student that served")
+    )
+    return [f"{rows}, and labelled by a teacher then."]
 
 
 def of_the_scores(origins: Mapping[str, int]) -> list[str]:

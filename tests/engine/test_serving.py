@@ -6,6 +6,7 @@ import asyncio
 import gc
 import io
 import json
+import math
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -181,7 +182,13 @@ def test_models_and_health_name_the_student() -> None:
         pytest.param(chat("a", n="2"), "n", id="n-text"),
         pytest.param(chat("a", stop=[1]), "stop", id="stop"),
         pytest.param(chat("a", tools=[{"type": "function"}]), "tools", id="tools"),
-        pytest.param(chat("a", logprobs=True), "logprobs", id="logprobs"),
+        pytest.param(chat("a", logprobs=1), "logprobs", id="logprobs-number"),
+        pytest.param(chat("a", logprobs=True, top_logprobs=21), "top_logprobs", id="top-logprobs-21"),
+        pytest.param(chat("a", top_logprobs=2), "top_logprobs", id="top-logprobs-alone"),
+        pytest.param(chat("a", temperature=3), "temperature", id="temperature-3"),
+        pytest.param(chat("a", temperature="hot"), "temperature", id="temperature-text"),
+        pytest.param(chat("a", top_p=1.5), "top_p", id="top-p"),
+        pytest.param(chat("a", seed=0.5), "seed", id="seed"),
     ],
 )
 def test_a_body_that_cannot_be_answered_gets_an_error_of_openais_shape(body: object, param: str | None) -> None:
@@ -236,6 +243,22 @@ def test_when_too_many_wait_the_next_is_told_to_come_back() -> None:
 
     assert status == 503
     assert reply["error"]["code"] == "overloaded"
+
+
+def test_an_input_that_a_student_fails_on_costs_nobody_beside_it_anything() -> None:
+    student = Shouting()
+
+    async def ask() -> list[str]:
+        desk = Desk(student)
+        asking = [asyncio.ensure_future(desk.answer([text])) for text in ("a", "!", "b")]
+        await asyncio.sleep(0)  # all of them are waiting now
+        work = asyncio.ensure_future(desk.work())
+        ended = await asyncio.gather(*asking, return_exceptions=True)
+        work.cancel()
+        return [str(each) if isinstance(each, BaseException) else each[0].output for each in ended]
+
+    assert asyncio.run(ask()) == ["A", "too loud", "B"]
+    assert student.batches == [3, 1, 1, 1]
 
 
 def test_a_failing_student_costs_its_callers_an_error_and_nobody_else_anything() -> None:
@@ -343,10 +366,17 @@ def test_the_official_client_works_against_it() -> None:
         whole = await api.chat.completions.create(model="gpt-5", messages=messages, n=2, temperature=0.7)
         assert [choice.message.content for choice in whole.choices] == ["HEY", "HEY"]
         assert whole.choices[0].confidence == 0.75
+        assert whole.choices[0].smelt == {"by": "student"}
+        told = await api.chat.completions.create(model="m", messages=messages, logprobs=True, top_logprobs=2)
+        [token] = told.choices[0].logprobs.content
+        assert (token.token, round(math.exp(token.logprob), 6)) == ("HEY", 0.75)
+        assert [each.token for each in token.top_logprobs] == ["HEY"]
         stream = await api.chat.completions.create(model="gpt-5", messages=messages, stream=True)
         assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream]) == "HEY"
         text = await api.completions.create(model="gpt-5", prompt="hey")
         assert text.choices[0].text == "HEY"
+        likely = await api.completions.create(model="gpt-5", prompt="hey", logprobs=1)
+        assert likely.choices[0].logprobs.tokens == ["HEY"]
         assert [model.id async for model in api.models.list()] == ["shouting"]
         with pytest.raises(openai.BadRequestError, match="messages"):
             await api.chat.completions.create(model="gpt-5", messages=[])
