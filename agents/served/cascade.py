@@ -12,16 +12,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
-
 from agents.served.teacher import Labelled, Teacher
 from engine.errors import UserError
+from engine.evaluation.calibration import FILE, read_calibration
 from engine.serving import Answer, FromStudent
 from engine.training.sampling import Sampling
 
 __all__ = ["Cascade", "least_confidence"]
-
-CALIBRATION = "calibration.json"
 
 
 def least_confidence(student: Path, *, precision: float) -> float:
@@ -30,25 +27,21 @@ def least_confidence(student: Path, *, precision: float) -> float:
     It was measured when the student was made, on rows that it had not learnt from. Raises UserError where it was not,
     or where nothing vouches for so much.
     """
-    path = student / CALIBRATION
-    try:
-        told = orjson.loads(path.read_bytes())["thresholds"]
-        thresholds = {float(each["precision"]): float(each["confidence"]) for each in told}
-    except FileNotFoundError as error:
+    calibration = read_calibration(student)
+    if calibration is None:
         raise UserError(
-            f"{student}: nothing says what its confidence is worth (no {CALIBRATION}); say from where on it is sure, "
-            "as in --confidence 0.9"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: is damaged or not ours ({type(error).__name__}); say --confidence 0.9") from error
-    enough = {vouched: confidence for vouched, confidence in thresholds.items() if vouched >= precision}
-    if not enough:
-        best = f"; the most is {max(thresholds):g}" if thresholds else ""
+            f"{student}: nothing says what its confidence is worth (no {FILE}); say from where on it is sure, as in "
+            "--confidence 0.9"
+        )
+    least = calibration.confidence_for(precision)
+    if least is None:
+        most = max((each.precision for each in calibration.thresholds), default=None)
+        told = "" if most is None else f"; the most is {most:g}"
         raise UserError(
-            f"{student}: nothing vouches for a precision of {precision:g}{best}: ask for less with --precision, or say "
+            f"{student}: nothing vouches for a precision of {precision:g}{told}: ask for less with --precision, or say "
             "from where on it is sure, with --confidence"
         )
-    return enough[min(enough)]
+    return least
 
 
 class Cascade:

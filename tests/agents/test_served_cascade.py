@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from agents.served.teacher import Teacher
 from engine import Budget, Engine
 from engine.desk import Desk
 from engine.errors import UserError
+from engine.evaluation import Calibration, Threshold, write_calibration
 from engine.serving import FromStudent, application
 from engine.training import Prediction
 from tests.agents.test_served_teacher import SPEC, Town
@@ -114,8 +114,8 @@ def test_the_figures_tell_who_answered_what_became_of_the_unsure_and_the_money()
 
 
 def calibrated(folder: Path, *thresholds: tuple[float, float]) -> Path:
-    table = [{"precision": precision, "confidence": least, "coverage": 0.5} for precision, least in thresholds]
-    (folder / "calibration.json").write_text(json.dumps({"format": 1, "thresholds": table}))
+    table = tuple(Threshold(precision, least, 0.5) for precision, least in thresholds)
+    write_calibration(folder, Calibration(thresholds=table, bins=(), error=0.0, rows=100, on="validation"))
     return folder
 
 
@@ -134,12 +134,4 @@ def test_a_precision_that_nothing_vouches_for_is_refused_with_the_most_that_ther
 
 def test_without_a_calibration_it_must_be_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--confidence 0\.9"):
-        least_confidence(tmp_path, precision=0.9)
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"thresholds": [{"precision": "x"}]}'])
-def test_a_damaged_calibration_is_one_line(tmp_path: Path, content: str) -> None:
-    (tmp_path / "calibration.json").write_text(content)
-
-    with pytest.raises(UserError, match="is damaged"):
         least_confidence(tmp_path, precision=0.9)
