@@ -28,7 +28,7 @@ from agents.cli.students import StudentArgument, student_folder
 if TYPE_CHECKING:
     from agents.config import Configuration
     from agents.run_folder import RunFolder
-    from agents.served.cascade import Cascade
+    from agents.served.cascade import Cascade, Sure
     from agents.task import Task
     from engine import Engine
     from engine.messages import Message
@@ -36,15 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-USUAL_PRECISION = 0.95
-
 FallbackOption = Annotated[
     list[str] | None,
     typer.Option(metavar="PROVIDER/NAME", help="Who is asked where the student is unsure; may be repeated."),
 ]
 PrecisionOption = Annotated[
     float | None,
-    typer.Option(metavar="SHARE", help=f"How often its sure answers are to be right, 0 to 1 ({USUAL_PRECISION:g})."),
+    typer.Option(metavar="SHARE", help="How often its sure answers are to be right (what is vouched for, to 0.95)."),
 ]
 ConfidenceOption = Annotated[
     float | None,
@@ -105,17 +103,17 @@ def serve(
     folder = student_folder(student)
     task = read_task(folder)
     name = task.name if task else folder.resolve().name
-    least = _least(folder, precision=precision, confidence=confidence) if fallback else 1.0
+    sure = _sure(folder, precision=precision, confidence=confidence) if fallback else None
     metrics = Metrics()
     alone = FromStudent(Desk(training.load(folder), on_batch=metrics.batch_begun), name=name)
     answering: FromStudent | Cascade = alone
-    if fallback:
+    if fallback and sure is not None:
         answering = _cascade(
             folder,
             task,
             alone,
             told={**told, **_models(fallback)},
-            least=least,
+            sure=sure,
             votes=votes,
             patience=patience,
             yes=yes,
@@ -167,18 +165,19 @@ def _door(key: str | None, *, host: str, no_key: bool) -> Door:
     return door
 
 
-def _least(folder: Path, *, precision: float | None, confidence: float | None) -> float:
+def _sure(folder: Path, *, precision: float | None, confidence: float | None) -> Sure:
     from agents.checks import part
-    from agents.served.cascade import least_confidence
+    from agents.served.cascade import Sure, sure_from
     from engine.errors import UserError
 
     if precision is not None and confidence is not None:
         raise UserError("--precision and --confidence both say when the student is sure: give one of them")
     if confidence is not None:
         part("confidence", confidence)
-        return confidence
-    part("precision", USUAL_PRECISION if precision is None else precision)
-    return least_confidence(folder, precision=USUAL_PRECISION if precision is None else precision)
+        return Sure(confidence)
+    if precision is not None:
+        part("precision", precision)
+    return sure_from(folder, precision=precision)
 
 
 def _cascade(
@@ -187,7 +186,7 @@ def _cascade(
     student: FromStudent,
     *,
     told: Mapping[str, object],
-    least: float,
+    sure: Sure,
     votes: int,
     patience: float,
     yes: bool,
@@ -206,14 +205,15 @@ def _cascade(
     if not yes:
         confirm_spending([each.model for each in configuration.everyone], configuration.budget)
     engine = _engine(served, configuration)
+    right = "" if sure.precision is None else f" (right in {100 * sure.precision:g} of 100 then)"
     say_aside(
-        f"from a confidence of {least:.3g} on the student answers, else {configuration.model}; "
+        f"from a confidence of {sure.confidence:.3g} on the student answers{right}, else {configuration.model}; "
         f"at most {configuration.budget or 'nothing'} USD in all, kept in {served.path}"
     )
     return Cascade(
         student,
         Teacher(engine, task.spec, votes=votes, patience_s=patience, on_open=lambda: served.keep(configuration)),
-        least=least,
+        least=sure.confidence,
     )
 
 

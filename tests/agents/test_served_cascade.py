@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from agents.served.cascade import Cascade, least_confidence
+from agents.served.cascade import Cascade, Sure, sure_from
 from agents.served.teacher import Teacher
 from engine import Budget, Engine
 from engine.desk import Desk
@@ -122,16 +122,23 @@ def calibrated(folder: Path, *thresholds: tuple[float, float]) -> Path:
 def test_the_least_precision_that_is_enough_decides(tmp_path: Path) -> None:
     folder = calibrated(tmp_path, (0.9, 0.4), (0.95, 0.6), (0.99, 0.8))
 
-    assert least_confidence(folder, precision=0.9) == 0.4
-    assert least_confidence(folder, precision=0.91) == 0.6
-    assert least_confidence(folder, precision=0.99) == 0.8
+    assert sure_from(folder, precision=0.9) == Sure(0.4, 0.9)
+    assert sure_from(folder, precision=0.91) == Sure(0.6, 0.91)
+    assert sure_from(folder, precision=0.99) == Sure(0.8, 0.99)
+
+
+@pytest.mark.parametrize(("vouched", "wanted"), [((0.8, 0.9), 0.9), ((0.9, 0.95, 0.99), 0.95), ((0.98,), 0.95)])
+def test_when_nothing_is_said_it_is_what_can_be_vouched_for_up_to_a_usual_one(
+    tmp_path: Path, vouched: tuple[float, ...], wanted: float
+) -> None:
+    assert sure_from(calibrated(tmp_path, *((each, each / 2) for each in vouched))).precision == wanted
 
 
 def test_a_precision_that_nothing_vouches_for_is_refused_with_the_most_that_there_is(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"precision of 0\.97; the most is 0\.95.*--confidence"):
-        least_confidence(calibrated(tmp_path, (0.95, 0.6)), precision=0.97)
+        sure_from(calibrated(tmp_path, (0.95, 0.6)), precision=0.97)
 
 
 def test_without_a_calibration_it_must_be_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--confidence 0\.9"):
-        least_confidence(tmp_path, precision=0.9)
+        sure_from(tmp_path, precision=0.9)
