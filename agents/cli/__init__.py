@@ -16,6 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from agents.cli import (
+    chatting,
     curating,
     evaluating,
     exporting,
@@ -24,6 +25,7 @@ from agents.cli import (
     looking,
     making,
     parsing,
+    predicting,
     serving,
     students,
     teaching,
@@ -45,7 +47,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 for commands in (
-    making, parsing, curating, students, evaluating, serving, teaching, finding, looking, faking, exporting,
+    making, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding, looking, faking,
+    exporting,
 ):  # fmt: skip
     commands.register(app)
 

@@ -41,8 +41,8 @@ def export(
         typer.Option(
             "--format",
             metavar="FORM",
-            help="Rows: alpaca, chat, prompt-completion, openai, trl, csv; axolotl, llamafactory: a folder, ready to start. "
-            "The student: safetensors, onnx.",
+            help="Rows: alpaca, chat, prompt-completion, openai, trl, csv; axolotl, llamafactory: a folder, ready to "
+            "start. The student: safetensors, onnx.",
         ),
     ] = None,
     part: Annotated[

@@ -1,4 +1,4 @@
-"""The commands about the student alone: train, chat; `smelt evaluate` and `smelt serve` are files of their own."""
+"""The command about the student alone that makes one: train; the others have files of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 
 from agents.cli.judged import say_findings
 from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption
-from agents.cli.output import say, say_address, stopped_quietly
+from agents.cli.output import say
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
@@ -26,12 +26,10 @@ __all__ = ["DataArgument", "StudentArgument", "kind_of", "register", "rows_of", 
 
 StudentArgument = Annotated[Path, typer.Argument(metavar="STUDENT", help="A student's folder, or a run that has one.")]
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Labelled rows: JSONL, CSV, TSV, JSON or parquet.")]
-PortOption = Annotated[int | None, typer.Option(help="The port; chosen when not told.", min=1, max=65535)]
 
 
 def register(app: typer.Typer) -> None:
     app.command(epilog="Example: smelt train rows.jsonl --student linear --out students/mine")(train)
-    app.command(epilog="Example: smelt chat runs/dates")(chat)
 
 
 def train(
@@ -148,26 +146,6 @@ def _judge(
 def _say_progress(progress: Progress) -> None:
     validation = "" if progress.validation is None else f", validation {progress.validation:.3f}"
     say(f"step {progress.step} of {progress.steps}, loss {progress.loss:.3f}{validation}, {progress.seconds:.0f} s")
-
-
-def chat(student: StudentArgument, port: PortOption = None) -> None:
-    """Open a page on this machine to ask the student questions."""
-    from agents.chat import chat as open_page
-    from agents.task import read_task
-    from engine import training
-
-    folder = student_folder(student)
-    task = read_task(folder)
-    with stopped_quietly():
-        open_page(
-            training.load(folder),
-            title=task.name if task else folder.resolve().name,
-            instruction=task.spec.instruction if task else "",
-            examples=[pair.input for pair in task.spec.demonstrations] if task else [],
-            simulated=task.simulated if task else False,
-            port=port,
-            on_ready=lambda address: say_address(f"the chat page is at {address} (Ctrl-C stops it)"),
-        )
 
 
 def student_folder(path: Path) -> Path:
