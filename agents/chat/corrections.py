@@ -19,7 +19,7 @@ from agents.rows import records, text_of
 from agents.run_folder import write_whole
 from engine.errors import UserError
 
-__all__ = ["FILE", "Correction", "file_beside", "save"]
+__all__ = ["FILE", "Correction", "Verdict", "file_beside", "save"]
 
 FILE = "corrections.jsonl"
 

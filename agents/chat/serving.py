@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.chat.corrections import Correction, save
+from agents.chat.corrections import Correction, Verdict, save
 from agents.chat.page import CSS, HEAD, Shown, page
 from agents.chat.second_opinion import Opinion, Teacher
 from agents.rows import records
@@ -76,7 +76,7 @@ class Behind:
 
     def keep(self, shown: Shown, output: str) -> str:
         """Keep what somebody holds to be right, and say so in a line."""
-        verdict = "right" if output == shown.output else "wrong"
+        verdict: Verdict = "right" if output == shown.output else "wrong"
         row = Correction(
             input=shown.input,
             output=output,

@@ -35,7 +35,7 @@ def chat(
     budget: BudgetOption = None,
     port: Annotated[int | None, typer.Option(help="The port; chosen when not told.", min=1, max=65535)] = None,
 ) -> None:
-    """Open a page on this machine to ask the student questions, and to put its answers right."""
+    """Open a page on this machine to ask the student questions. What it gets wrong can be put right there."""
     from agents.cli.students import student_folder
     from agents.interrupts import until_told
     from agents.task import read_task

@@ -84,7 +84,7 @@ def export(
         float | None, typer.Option(metavar="SHARE", help="ONNX: the answers that must stay the same, 0 to 1 (0.98).")
     ] = None,
 ) -> None:
-    """Write rows in other tools' forms, a student for use elsewhere, or what was asked and answered."""
+    """Write rows or a student for use elsewhere. Or what was asked and answered, as JSONL; no key is in it."""
     from agents.cli.leaving import export_a_student, is_for_students
     from engine.errors import UserError
 

@@ -134,7 +134,8 @@ def _stream(
     from engine import training
     from engine.errors import UserError
 
-    columns, own = tally.columns, ()
+    columns = tally.columns
+    own: tuple[str, ...] = ()
     form = form_of(Path(file), wanted=form)
     if form == "parquet" or (file == STREAM and form != "jsonl"):
         raise UserError(f"--format {form}: lines that come and go one by one are jsonl; name files for {form}")

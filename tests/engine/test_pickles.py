@@ -47,9 +47,9 @@ def faults(tree: ast.AST) -> list[str]:
             found.append(ast.unparse(node))
         elif isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant):
             if node.arg in ("trust_remote_code", "allow_pickle") and node.value.value is not False:
-                found.append(f"{node.arg}={node.value.value}")
+                found.append(f"{node.arg}={node.value.value!r}")
             if node.arg in ("use_safetensors", "weights_only") and node.value.value is not True:
-                found.append(f"{node.arg}={node.value.value}")
+                found.append(f"{node.arg}={node.value.value!r}")
     return found
 
 
