@@ -150,7 +150,7 @@ def test_openai_is_told_of_too_few_rows(run: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        pytest.param(["RUN", "--format", "xml"], "alpaca, chat, openai, prompt-completion, trl, csv", id="form"),
+        pytest.param(["RUN", "--format", "xml"], "alpaca, axolotl, chat, csv, llamafactory, onnx", id="form"),
         pytest.param(["RUN", "--format", "csv", "--part", "x"], "there are: train, validation, test, all", id="part"),
         pytest.param(["RUN", "--format", "csv", "--requests"], "give one of them", id="both"),
         pytest.param(["RUN"], "say what to export", id="nothing"),
