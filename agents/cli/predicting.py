@@ -54,6 +54,10 @@ def predict(
     threshold: Annotated[
         float | None, typer.Option(metavar="P", help="Mark answers that the student is less sure of, from 0 to 1.")
     ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="The same, from where on its answers are right so often, as was measured."),
+    ] = None,
     as_is: Annotated[
         bool, typer.Option("--as-is", help="CSV: leave answers alone that a spreadsheet would take for formulas.")
     ] = False,
@@ -69,10 +73,13 @@ def predict(
 
     if threshold is not None:
         part("threshold", threshold)
+    if precision is not None:
+        part("precision", precision)
     streams = file == STREAM if out is None else out == STREAM
     if json and streams:
         raise UserError("--json ends standard output, which the answers go to: write them to --out FILE")
-    folder, columns, csv = student_folder(student), Columns(column, threshold), Csv(as_is=as_is)
+    folder, csv = student_folder(student), Csv(as_is=as_is)
+    columns = Columns(column, _threshold(folder, threshold, precision))
     began = time.monotonic()
     if file == STREAM or streams:
         tally, place = Tally(columns), None if streams else Path(str(out))
@@ -84,6 +91,29 @@ def predict(
             quiet=quiet or json,
         )  # fmt: skip
     _tell(tally, place, guarded=csv.guarded, seconds=time.monotonic() - began, json=json)
+
+
+def _threshold(folder: Path, threshold: float | None, precision: float | None) -> float | None:
+    """From which confidence on an answer is not marked: as told, or as was measured for a precision.
+
+    Raises UserError for both, and where nothing that was measured vouches for so much.
+    """
+    from engine.errors import UserError
+    from engine.evaluation import read_calibration
+
+    if precision is None:
+        return threshold
+    if threshold is not None:
+        raise UserError("--threshold and --precision both say when the student is sure: give one of them")
+    calibration = read_calibration(folder)
+    least = None if calibration is None else calibration.confidence_for(precision)
+    if least is None:
+        known = () if calibration is None else [f"{each.precision:g}" for each in calibration.thresholds]
+        vouched = f"it does for {', '.join(known)}" if known else "it does for none"
+        raise UserError(
+            f"{folder}: nothing measured vouches for a precision of {precision:g} ({vouched}); give --threshold instead"
+        )
+    return least
 
 
 def beside(path: Path, form: str | None) -> Path:

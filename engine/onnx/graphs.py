@@ -63,10 +63,16 @@ def _write(
 
 def _quantise(full: Path, into: Path, *, large: bool) -> None:
     """Each column of weights has its own scale; what is multiplied with it is brought to eight bits as it comes."""
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    graph = onnx.load_model(str(full))
+    # The exporter turns weights round and leaves the shape that they had before, over which quantising stumbles.
+    graph.graph.ClearField("value_info")
+    plain = full.with_name(f"plain-{full.name}")
+    onnx.save_model(graph, str(plain), save_as_external_data=large)
     quantize_dynamic(
-        str(full), str(into), weight_type=QuantType.QInt8, per_channel=True, use_external_data_format=large
+        str(plain), str(into), weight_type=QuantType.QInt8, per_channel=True, use_external_data_format=large
     )
 
 

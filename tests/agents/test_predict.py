@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.export import Csv
@@ -20,6 +21,7 @@ from agents.predict import ROWS_AT_ONCE, Answered, answers_to, beside, pairs_in,
 from agents.predictions import Answer, Columns, Tally, text_lines
 from agents.rows import records
 from engine.errors import UserError
+from engine.evaluation import calibrate, write_calibration
 from engine.training import Prediction, Row, train
 from tests.agents.commands import in_this_process as smelt
 
@@ -162,6 +164,7 @@ def test_after_a_stop_only_the_rest_is_asked_and_nothing_looks_whole_before(tmp_
     assert out.read_bytes() == (tmp_path / "again.jsonl").read_bytes()
 
 
+@settings(max_examples=25)
 @given(kept=st.integers(0, 400))
 def test_wherever_the_answers_were_cut_off_the_file_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, kept: int
@@ -280,9 +283,26 @@ def test_the_command_reads_and_writes_streams(student: Path, tmp_path: Path, mon
     assert "2 rows answered" in through.err
 
 
+@pytest.mark.long
+def test_a_precision_is_a_threshold_where_it_was_measured(student: Path, tmp_path: Path) -> None:
+    source = written(tmp_path / "in.csv", [{"text": "good day"}])
+    own = shutil.copytree(student, tmp_path / "student")
+    before = smelt("predict", own, source, "--precision", "0.9")
+    rows = calibrate([0.5] * 100 + [1.0] * 100, [False] * 100 + [True] * 100, on="validation")
+    write_calibration(own, rows)
+
+    measured = smelt("predict", own, source, "--precision", "0.9", "--json")
+    too_much = smelt("predict", own, source, "--precision", "0.999", "--out", tmp_path / "other.csv")
+
+    assert "nothing measured vouches for a precision of 0.9 (it does for none)" in before.err
+    assert json.loads(measured.out)["abstained"] == 1, measured.err
+    assert (too_much.code, "vouches for a precision of 0.999" in too_much.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        pytest.param(["in.csv", "--threshold", "0.5", "--precision", "0.9"], "give one of them", id="both"),
         pytest.param(["in.csv", "--threshold", "1.5"], "--threshold must be from 0 to 1", id="threshold"),
         pytest.param(["in.csv", "--format", "xml"], "one of: csv, jsonl, parquet, tsv", id="form"),
         pytest.param(["-", "--json"], "write them to --out FILE", id="json and a stream"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
+from engine.fakes.checkpoints import save_encoder
 from engine.onnx import agreement, open_exported, write_onnx
 from engine.onnx.graphs import _quantise
 from engine.training import Row, load, train
@@ -131,6 +132,31 @@ def test_texts_leave_as_they_are(tmp_path: Path) -> None:
     assert full.share == 1.0
     assert full.largest_difference < 1e-3
     assert int8.share >= 0.5
+
+
+@pytest.mark.slow
+def test_an_encoder_leaves_with_its_labels(tmp_path: Path) -> None:
+    """The encoder is one of chance: what counts is that the same comes out, of texts that are too long as well."""
+    pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
+    taught = [Row(f"where is parcel {n}", "delivery") for n in range(8)] + [
+        Row(f"{n} euros back!", "refund") for n in range(8)
+    ]
+    base = save_encoder(tmp_path / "base")
+    student = train("embedding", taught, taught, tmp_path / "student", base=str(base), threads=1)
+    inputs = [*(row.input for row in taught), *STRANGE, "parcel " * 600]
+    for name in ("full", "int8"):
+        (tmp_path / name).mkdir()
+
+    write_onnx(tmp_path / "student", tmp_path / "full", int8=False)
+    shutil.copytree(tmp_path / "full", tmp_path / "int8", dirs_exist_ok=True)
+    _quantise(tmp_path / "full" / "model.onnx", tmp_path / "int8" / "model.onnx", large=False)
+    full, int8 = (
+        agreement(student, open_exported(tmp_path / "student", tmp_path / n), inputs) for n in ("full", "int8")
+    )
+
+    assert full.share == 1.0
+    assert full.largest_difference < 1e-3
+    assert int8.share > 0.8
 
 
 def test_a_family_without_such_a_form_is_told_the_way_out(tmp_path: Path) -> None:
