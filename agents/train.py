@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -14,7 +14,7 @@ from agents.choose import StudentChoice
 from agents.evaluate.confidence import calibrate_student
 from agents.language import guess_language
 from agents.model_card import write_model_card
-from agents.records import Pair, StudentFamily
+from agents.records import StudentFamily
 from agents.retrieve import Wishes, found_models
 from agents.student_choice import LABELS_ALONE, Situation, choose_student
 from agents.task import Task, as_table
@@ -26,20 +26,9 @@ from engine.training import Progress, Row, Student, load, read_card, train
 from engine.training.choice import seems_to_choose
 from engine.training.lesson import Lesson
 
-__all__ = ["Shares", "Task", "Trained", "choose_for_rows", "split_off", "train_student"]
+__all__ = ["Task", "Trained", "choose_for_rows", "train_student"]
 
-
-KEPT_ASIDE = 0.1  # of the inputs given, for each of the two shares that are not learnt from
 LANGUAGE_SAMPLE = 50  # inputs by which the language of all is told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """Rows to learn from, rows to choose the best moment by, and rows to judge by, which had no say in either."""
-
-    train: tuple[Row, ...]
-    validation: tuple[Row, ...]
-    test: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +109,6 @@ def choose_for_rows(rows: Sequence[Row], *, wanted: str, base: str | None) -> St
     if choice.checkpoint is not None:
         bring_here(choice.checkpoint)
     return choice
-
-
-def split_off(rows: Sequence[Pair], *, seed: int) -> Shares:
-    """Shares of the rows by chance, a tenth of the inputs at least for each of two; a copy follows its original.
-
-    Raises UserError where there are not three different inputs, one for each share.
-    """
-    inputs = sorted({pair.input for pair in rows}, key=lambda text: _lot(text, seed=seed))
-    if len(inputs) < 3:
-        raise UserError(
-            f"{len(inputs)} different inputs are too few to learn from some and to judge by others; give more rows"
-        )
-    tenth = math.ceil(KEPT_ASIDE * len(inputs))
-    test, validation = set(inputs[:tenth]), set(inputs[tenth : 2 * tenth])
-    kept = test | validation
-    return Shares(
-        train=_rows_of(rows, lambda text: text not in kept),
-        validation=_rows_of(rows, lambda text: text in validation),
-        test=_rows_of(rows, lambda text: text in test),
-    )
-
-
-def _lot(text: str, *, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}\0{text}".encode("utf-8", "surrogatepass")).digest()
-
-
-def _rows_of(rows: Sequence[Pair], belongs: Callable[[str], bool]) -> tuple[Row, ...]:
-    return tuple(Row(pair.input, pair.output) for pair in rows if belongs(pair.input))
 
 
 def _recipe(choice: StudentChoice, rows: Sequence[Row], conditions: object) -> str:

@@ -12,14 +12,14 @@ import typer
 
 from agents.cli.judged import say_findings
 from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption
-from agents.cli.output import say
+from agents.cli.output import say, say_aside
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
     from agents.choose import StudentChoice
     from agents.records import TaskKind
+    from agents.shares import Shares
     from agents.task import Task
-    from agents.train import Shares
     from engine.training import Progress, Row, Student
 
 __all__ = ["DataArgument", "StudentArgument", "kind_of", "register", "rows_of", "student_folder"]
@@ -40,6 +40,10 @@ def train(
     base: BaseOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put it (students/NAME).")] = None,
     seconds: Annotated[float, typer.Option(help="How long training may take.", min=1)] = 150.0,
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labelled rows to judge by, which are not learnt from (a tenth of DATA)."),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, max=MOST_SEED)] = 0,
     tune: TuneOption = None,
     preset: PresetOption = None,
@@ -50,18 +54,20 @@ def train(
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
     from agents.evaluate import calibrate_student
     from agents.model_card import write_model_card
-    from agents.rows import read_rows
     from agents.run_folder import RunFolder, free_name
-    from agents.train import choose_for_rows, split_off
+    from agents.shares import shared_out
+    from agents.train import choose_for_rows
     from engine import training
     from engine.errors import UserError
 
-    shares = split_off(read_rows(data), seed=seed)
+    shares, remarks = shared_out(data, test, seed=seed)
     folder = out or free_name(Path("students"), data.stem)
     if RunFolder(folder.resolve().parent).manifest.is_file():
         raise UserError(f"{folder}: is part of a run, whose report speaks of what is there; choose another with --out")
     if not is_free(folder):
         raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
+    for remark in remarks:
+        say_aside(remark)
     choice = choose_for_rows(shares.train, wanted=student, base=base)
     if student == "auto" and not json:
         say(f"student: {choice.why}")

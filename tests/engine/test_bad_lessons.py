@@ -1,0 +1,45 @@
+"""Rows that cannot teach, or are odd: one line whatever the family, before anything is read or fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UserError
+from engine.training import FAMILIES, Row, train
+
+ROWS = [Row(f"where is parcel {n}", "track") for n in range(6)] + [Row(f"pay bill {n}", "pay") for n in range(6)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        pytest.param([], "at least 2 rows to learn from \\(got 0\\)", id="no row"),
+        pytest.param(ROWS[:1], "at least 2 rows to learn from \\(got 1\\)", id="one row"),
+        pytest.param(ROWS[:6], "all 6 rows have the output 'track'", id="one class"),
+    ],
+)
+def test_rows_that_cannot_teach_are_one_line(tmp_path: Path, family: str, rows: list[Row], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        train(family, rows, [], tmp_path / "student")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_that_differ_by_case_and_empty_ones_are_answers_like_others(tmp_path: Path) -> None:
+    rows = [*ROWS, *(Row(f"hello there {n}", "Track") for n in range(6)), *(Row(f"? {n}", "") for n in range(6))]
+
+    student = train("linear", rows, [], tmp_path / "student")
+
+    said = [one.output for one in student.predict(["where is parcel 1", "hello there 2", "? 3"])]
+    assert said == ["track", "Track", ""]
+
+
+def test_an_input_of_a_megabyte_is_read_and_answered(tmp_path: Path) -> None:
+    rows = [*ROWS, Row("where is parcel " * 20_000, "track")]
+
+    student = train("linear", rows, [], tmp_path / "student")
+
+    assert [one.output for one in student.predict(["pay bill " * 30_000])] == ["pay"]
