@@ -20,10 +20,15 @@ ALTERNATIVES: Final = 20
 # Products of a number and a weight in one look at all rows, of which a fit takes a hundred or so. Beyond, the mean of
 # each label's rows stands in for what would be fitted: it takes one look.
 MOST_PRODUCTS: Final = 3_000_000_000
+MOST_SHARES: Final = 100_000_000  # of rows in labels, all held at once while fitting: some gigabytes
 SHARPNESS: Final = 20.0  # of the means: how much a likeness of 1 outweighs one of 0
 
 MOST_ITERATIONS: Final = 500
+
+# What is left of the slope where fitting ends. The slope is shared among the labels: with 1e-3 whatever their number, a
+# thousand labels were not fitted at all, as it is below that before the first step.
 TOLERANCE: Final = 1e-3
+TOLERANCE_OF_ALL: Final = 0.1
 NO_DOUBT: Final = 10.0  # the score of a label that every row has
 
 
@@ -71,7 +76,9 @@ class Head:
             rows = [{place[label] for label in choice.parts(output)} for output in outputs]
             return cls(choice, *_fit_each(features, rows, labels=len(place), strength=strength, counts=counts))
         wanted = [place[output] for output in outputs]
-        if _is_dense(features) and features.shape[0] * features.shape[1] * len(place) > MOST_PRODUCTS:
+        products = features.shape[0] * features.shape[1] * len(place)
+        is_dear = products > MOST_PRODUCTS if _is_dense(features) else len(wanted) * len(place) > MOST_SHARES
+        if is_dear:
             return cls(choice, *_means(features, wanted, labels=len(place), counts=counts))
         fitted = _regression(features, wanted, strength=strength, counts=counts)
         return cls(choice, *_row_for_each(fitted.coef_, fitted.intercept_, labels=len(place)))
@@ -181,7 +188,9 @@ def _regression(features: Any, wanted: Any, *, strength: float, counts: Sequence
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: what is left changes no answer
-        regression = LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=TOLERANCE)
+        warnings.filterwarnings("ignore", "The number of unique classes")  # they are labels, however many
+        tolerance = min(TOLERANCE, TOLERANCE_OF_ALL / len(set(wanted)))
+        regression = LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=tolerance)
         return regression.fit(features, wanted, sample_weight=counts)
 
 
@@ -192,7 +201,8 @@ def _means(features: Any, wanted: Sequence[int], *, labels: int, counts: Sequenc
 
     each = np.ones(len(wanted), np.float32) if counts is None else np.array(counts, np.float32)
     rows = csr_array((each, (wanted, np.arange(len(wanted)))), (labels, len(wanted)))
-    means = (rows @ features) / rows.sum(axis=1)[:, None]
+    sums = rows @ features
+    means = (sums if _is_dense(sums) else sums.toarray()) / rows.sum(axis=1)[:, None].astype(np.float32)
     return SHARPNESS * means, -SHARPNESS / 2 * (means**2).sum(axis=1)
 
 

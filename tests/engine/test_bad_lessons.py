@@ -43,3 +43,18 @@ def test_an_input_of_a_megabyte_is_read_and_answered(tmp_path: Path) -> None:
     student = train("linear", rows, [], tmp_path / "student")
 
     assert [one.output for one in student.predict(["pay bill " * 30_000])] == ["pay"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("labels", [1200, 10_200])
+def test_thousands_of_labels_are_learnt(tmp_path: Path, labels: int) -> None:
+    """A thousand and two hundred are fitted; of ten thousand the means of their rows stand in."""
+    rows = [Row(f"item {number:05}", f"label {number}") for number in range(labels)]
+
+    student = train("linear", rows, [], tmp_path / "student")
+
+    asked = rows[:: labels // 100]
+    right = sum(
+        one.output == row.output for one, row in zip(student.predict([r.input for r in asked]), asked, strict=True)
+    )
+    assert right >= 0.9 * len(asked)
