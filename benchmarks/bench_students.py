@@ -41,7 +41,7 @@ TINY_SECONDS = 120.0
 MINUTES = 30.0
 WITHIN = 0.01  # of the better one by hand
 
-BY_HAND = ("by hand: words", "by hand: words, characters")
+BY_HAND = ("by hand: words", "by hand: words and characters")
 BASELINES = ("majority", "copy", "nearest")
 NEED_AN_ENCODER = ("embedding", "classifier")
 
