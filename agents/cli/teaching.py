@@ -124,8 +124,8 @@ def _material(data: Path, spec: Spec | None, *, inputs: Path | None, test: Path 
     """A tenth of the rows chooses, another judges, unless there are rows of its own for that."""
     from agents.inputs import examine
     from agents.rows import read_rows
+    from agents.shares import split_off
     from agents.teaching.teach import Material
-    from agents.train import split_off
 
     shares = split_off(read_rows(data), seed=seed)
     train, validation, judged_by = map(_pairs, (shares.train, shares.validation, shares.test))

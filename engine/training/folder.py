@@ -130,7 +130,7 @@ def _not_ours(folder: Path) -> str:
 
 def _of_another(folder: Path, form: object) -> str:
     way_out = "it takes a newer Smelt" if isinstance(form, int) and form > FORMAT else "train it again"
-    return f"{folder} is a student of format {form!r}; this Smelt reads format {FORMAT}: {way_out}"
+    return f"{folder} is a student of format {form!r:.20}; this Smelt reads format {FORMAT}: {way_out}"
 
 
 def _is_none(folder: Path, error: OSError) -> str:
