@@ -42,7 +42,7 @@ def shared_out(data: Path, test: Path | None, *, seed: int) -> tuple[Shares, lis
     """
     rows = read_rows(data)
     if test is None:
-        return split_off(rows, seed=seed), oddities(rows)
+        return _teaching(split_off(rows, seed=seed), rows, data), oddities(rows)
     judging = read_rows(test)
     apart = apart_from(rows, judging)
     if not apart:
@@ -50,8 +50,23 @@ def shared_out(data: Path, test: Path | None, *, seed: int) -> tuple[Shares, lis
     left_out = len(rows) - len(apart)
     count = "1 row is" if left_out == 1 else f"{left_out:,} rows are"
     remarks = [f"{count} left out: nearly a row of {test}"] if left_out else []
-    shares = split_off(apart, seed=seed, judged=False)
+    shares = _teaching(split_off(apart, seed=seed, judged=False), apart, data)
     return replace(shares, test=tuple(Row(pair.input, pair.output) for pair in judging)), [*remarks, *oddities(apart)]
+
+
+def _teaching(shares: Shares, rows: Sequence[Pair], data: Path) -> Shares:
+    """The shares, if there is something to learn from them. Raises UserError where all rows have one output."""
+    outputs = {row.output for row in shares.train}
+    if len(outputs) > 1:
+        return shares
+    if len({pair.output for pair in rows}) == 1:
+        raise UserError(
+            f"{data}: all {len(rows):,} rows have the output {_short(*outputs)}: add rows with another answer"
+        )
+    raise UserError(
+        f"{data}: all {len(shares.train):,} rows that are left to learn from have the output {_short(*outputs)}; the "
+        "others are kept aside to choose and to judge by: add rows with another answer"
+    )
 
 
 def split_off(rows: Sequence[Pair], *, seed: int, judged: bool = True) -> Shares:

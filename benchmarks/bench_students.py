@@ -233,7 +233,7 @@ class ByHand:
             TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
         )
         features = both if characters else TfidfVectorizer()
-        classifier = LogisticRegression(C=10.0 if characters else 1.0, max_iter=1000)
+        classifier = LogisticRegression(C=10.0 if characters else 1.0, max_iter=1000, tol=1e-3)
         self._pipeline = make_pipeline(features, classifier)
         self._pipeline.fit([row.input for row in rows], [row.output for row in rows])
 

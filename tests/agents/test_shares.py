@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.records import Pair
-from agents.shares import apart_from, oddities, split_off
+from agents.shares import apart_from, oddities, shared_out, split_off
 from engine.errors import UserError
 
 INPUTS = st.lists(st.text(max_size=5), min_size=3, max_size=60).filter(lambda inputs: len(set(inputs)) >= 3)
@@ -96,6 +101,44 @@ def test_rows_that_are_nearly_rows_to_judge_by_are_taken_out() -> None:
 
     assert apart_from(rows, judging) == rows[1:]
     assert apart_from(rows, []) == rows
+
+
+def written(path: Path, rows: Sequence[Pair]) -> Path:
+    path.write_text("".join(json.dumps({"input": row.input, "output": row.output}) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_of_a_file_what_is_nearly_a_row_that_judges_is_not_learnt_from_and_that_is_said(tmp_path: Path) -> None:
+    words = ("apple", "pear", "quince", "plum", "cherry", "grape", "melon", "fig")
+    data = written(tmp_path / "a.jsonl", [Pair(f"do you sell {word} trees", word[:1]) for word in words])
+    test = written(tmp_path / "t.jsonl", [Pair("Do you sell APPLE trees?", "a")])
+
+    shares, remarks = shared_out(data, test, seed=0)
+
+    assert [row.input for row in shares.test] == ["Do you sell APPLE trees?"]
+    assert len(shares.train) + len(shares.validation) == 7
+    assert remarks == [f"1 row is left out: nearly a row of {test}"]
+    with pytest.raises(UserError, match="every input is nearly one of"):
+        shared_out(data, data, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        pytest.param(["x"] * 9, "all 9 rows have the output 'x': add rows with another answer", id="one"),
+        pytest.param(["x"] * 9 + ["y"], "left to learn from have the output 'x'; the others are kept aside", id="left"),
+    ],
+)
+def test_rows_with_one_output_are_one_line_that_counts_them(tmp_path: Path, outputs: list[str], said: str) -> None:
+    data = written(tmp_path / "a.jsonl", [Pair(f"row {number}", output) for number, output in enumerate(outputs)])
+
+    def shared_out_often() -> None:
+        """Until chance keeps the other output aside."""
+        for seed in range(30):
+            shared_out(data, None, seed=seed)
+
+    with pytest.raises(UserError, match=re.escape(said)):
+        shared_out_often()
 
 
 def test_rows_without_anything_odd_have_nothing_said_of_them() -> None:
