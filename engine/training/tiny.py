@@ -58,7 +58,8 @@ RECIPE = Recipe(
     longest_output=512,
 )
 
-# From the seed: what it can do already is not to be torn down by large steps, and fewer of them do.
+# From the seed half the steps do, and smaller ones, which do not tear down what it can do already: 3,208 rows of dates,
+# 4 % of them wrong, came to 0.990 on clean rows in 1,482 steps, and from scratch to 0.830 in as many (one seed each).
 SEEDED = replace(RECIPE, peak_learning_rate=2e-3, fewest_steps=2000)
 
 MOST_THREADS = 4  # its matrices are too small to share among more
