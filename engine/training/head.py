@@ -29,6 +29,7 @@ MOST_ITERATIONS: Final = 500
 # thousand labels were not fitted at all, as it is below that before the first step.
 TOLERANCE: Final = 1e-3
 TOLERANCE_OF_ALL: Final = 0.1
+TOLERANCE_OF_VECTORS: Final = 0.015  # they take seconds, and another point of 150 labels is to be had behind it
 NO_DOUBT: Final = 10.0  # the score of a label that every row has
 
 
@@ -189,7 +190,8 @@ def _regression(features: Any, wanted: Any, *, strength: float, counts: Sequence
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough: what is left changes no answer
         warnings.filterwarnings("ignore", "The number of unique classes")  # they are labels, however many
-        tolerance = min(TOLERANCE, TOLERANCE_OF_ALL / len(set(wanted)))
+        of_all = TOLERANCE_OF_VECTORS if _is_dense(features) else TOLERANCE_OF_ALL
+        tolerance = min(TOLERANCE, of_all / len(set(wanted)))
         regression = LogisticRegression(C=strength, max_iter=MOST_ITERATIONS, tol=tolerance)
         return regression.fit(features, wanted, sample_weight=counts)
 

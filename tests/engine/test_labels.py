@@ -152,6 +152,19 @@ def test_where_fitting_is_too_dear_the_means_of_labels_stand_in(seed: int) -> No
     assert all(one.confidence > 0.9 for one in means.answer(centres))
 
 
+@pytest.mark.long
+def test_many_labels_are_fitted_to_the_end() -> None:
+    chance = np.random.default_rng(0)
+    labels = tuple(f"{number:04}" for number in range(1000))
+    centres = chance.normal(size=(1000, 64)).astype(np.float32)
+    rows = np.repeat(centres, 2, axis=0) + chance.normal(0, 0.3, (2000, 64)).astype(np.float32)
+
+    fitted = Head.fitted(rows, [label for label in labels for _ in range(2)], choice=Choice(labels=labels), strength=30)
+
+    answers = fitted.answer(centres)
+    assert sum(one.output == label for one, label in zip(answers, labels, strict=True)) > 990
+
+
 def test_a_label_that_every_row_has_is_always_answered(tmp_path: Path) -> None:
     rows = [Row(f"late {n}", '["all", "late"]') for n in range(5)] + [Row(f"paid {n}", '["all"]') for n in range(5)]
 
