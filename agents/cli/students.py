@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -151,7 +152,8 @@ def _judge(
 
 def _say_progress(progress: Progress) -> None:
     validation = "" if progress.validation is None else f", validation {progress.validation:.3f}"
-    say(f"step {progress.step} of {progress.steps}, loss {progress.loss:.3f}{validation}, {progress.seconds:.0f} s")
+    loss = f", loss {progress.loss:.3f}" if math.isfinite(progress.loss) else ""  # none while rows are only read
+    say(f"step {progress.step} of {progress.steps}{loss}{validation}, {progress.seconds:.0f} s")
 
 
 def student_folder(path: Path) -> Path:

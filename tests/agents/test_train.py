@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from agents.choose import StudentChoice
+from agents.cli.students import _say_progress
 from agents.records import Spec
 from agents.task import Task
 from agents.train import Trained, train_student
 from engine.events import Events
-from engine.training import Row
+from engine.training import Progress, Row
 
 GREETINGS = [Row("good day", "hello"), Row("see you", "bye"), Row("good morning", "hello")]
 
@@ -43,3 +45,11 @@ def test_a_student_is_trained_anew_only_for_other_conditions_and_has_its_card_ea
     assert again == first != (folder / "student.json").stat().st_ino
     assert card.startswith("# greet\n")
     assert "simulated teacher" in card
+
+
+def test_rows_that_are_only_read_have_no_loss_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    _say_progress(Progress(step=3, steps=9, loss=math.nan, validation=None, seconds=2.0))
+    _say_progress(Progress(step=9, steps=9, loss=0.5, validation=0.25, seconds=4.0))
+
+    told = "".join(capsys.readouterr())
+    assert told.splitlines() == ["step 3 of 9, 2 s", "step 9 of 9, loss 0.500, validation 0.250, 4 s"]
