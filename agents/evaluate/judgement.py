@@ -138,8 +138,10 @@ class Judgement:
         if self.on == "demonstrations" or not unbeaten:
             return ""
         best = max(unbeaten, key=lambda judged: judged.scores[0].value)
-        told = f"On the {self.called()} the student is not clearly better than the baseline {best.name!r}"
-        return f"{told}." if best.behind is None else f"{told}: {best.behind} {best.behind.metric}."
+        lead = best.behind
+        how = "worse" if lead is not None and lead.is_worse else "not clearly better"
+        told = f"On the {self.called()} the student is {how} than the baseline {best.name!r}"
+        return f"{told}." if lead is None else f"{told}: {lead} {lead.metric}."
 
     def _cut(self) -> str:
         if not self.cut:

@@ -36,6 +36,11 @@ class Difference:
         """Whether the first is better, clearly."""
         return self.value > 0 and self.p < CLEAR
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether the first is worse, clearly."""
+        return self.value < 0 and self.p < CLEAR
+
     def __str__(self) -> str:
         return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f}, p = {self.p:.2g})"
 

@@ -696,3 +696,10 @@ def test_what_is_odd_about_the_rows_is_said(changes: dict[str, Any], said: str) 
 
 def test_a_few_rows_without_an_answer_are_mistakes_like_any_other() -> None:
     assert "answers nothing" not in told_of(dataclasses.replace(judgement("test", 0.8), facts=RowFacts(silent=3)))
+
+
+def test_a_student_that_is_worse_than_a_baseline_is_called_so() -> None:
+    ahead = dataclasses.replace(judged("linear", 0.9), behind=Difference("exact match", -0.1, -0.15, -0.05, 1e-6, 200))
+    one = dataclasses.replace(judgement("test", 0.8), baselines=(judged("copy", 0.0), ahead))
+
+    assert "On the given test rows the student is worse than the baseline 'linear': -0.100" in told_of(one)

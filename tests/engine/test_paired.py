@@ -38,7 +38,9 @@ def test_the_same_rows_show_what_intervals_side_by_side_would_not() -> None:
     assert found.value == pytest.approx(0.08)
     assert 0 < found.low < 0.08 < found.high
     assert found.p == pytest.approx(2 / 2**8)
-    assert not better(theirs, ours, wanted, metric="accuracy").is_better
+    assert not found.is_worse
+    back = better(theirs, ours, wanted, metric="accuracy")
+    assert (back.is_better, back.is_worse) == (False, True)
 
 
 @pytest.mark.parametrize("metric", ["exact match", "chrF++", "macro-F1", "ROUGE-L"])
