@@ -27,7 +27,7 @@ from agents.config import MOST_SEED
 if TYPE_CHECKING:
     from agents.evaluate import GrowthCurve, Judgement
     from agents.evaluate.against import Answered
-    from agents.records import AnswerForm, Spec
+    from agents.records import AnswerForm, Spec, TaskKind
     from agents.task import Task
     from engine.evaluation import Terms
     from engine.training import Row, Student
@@ -101,8 +101,9 @@ def evaluate(
     }  # fmt: skip
     answered = _answered(rows, known, task, flags=flags, prompt=prompt, config=config)
     promised = read_calibration(folder)
+    kind, form = _asked(loaded, task, rows)
     judgement = judge(
-        loaded, rows, train=known, on="test", kind=kind_of(loaded, task), form=form_of(task), terms=terms, seed=seed,
+        loaded, rows, train=known, on="test", kind=kind, form=form, terms=terms, seed=seed,
         teacher=_teacher(against, answered), beside=_loaded(beside), promised=promised,
     )  # fmt: skip
     speed = speed_of(loaded, [row.input for row in rows])
@@ -137,8 +138,12 @@ def _terms(tolerance: float, days: float, encoder: Path | None) -> Terms:
     return Terms(leeway=leeway, encoder=encoder)
 
 
-def form_of(task: Task | None) -> AnswerForm:
-    return "text" if task is None else task.spec.form
+def _asked(student: Student, task: Task | None, rows: Sequence[Row]) -> tuple[TaskKind, AnswerForm]:
+    """What answers are, by the prompt, or by the rows where there is none."""
+    from agents.evaluate import form_seen
+
+    kind = kind_of(student, task)
+    return (kind, task.spec.form) if task is not None else form_seen([row.output for row in rows], kind=kind)
 
 
 # -- an LLM beside it

@@ -53,7 +53,6 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
-    from agents.evaluate import calibrate_student
     from agents.model_card import write_model_card
     from agents.run_folder import RunFolder, free_name
     from agents.shares import shared_out
@@ -88,9 +87,7 @@ def train(
         **how,
     )
     write_model_card(folder)
-    kind = kind_of(trained, None)
-    calibrate_student(trained, folder, shares.validation, kind=kind)
-    _judge(trained, folder, shares.test, known=shares.train, kind=kind, seed=seed, json=json)
+    _judge(trained, folder, shares, seed=seed, json=json)
 
 
 def _tuned(
@@ -131,22 +128,18 @@ def kind_of(student: Student, task: Task | None) -> TaskKind:
     return "classification" if student.family in LABELS_ALONE else "text"
 
 
-def _judge(
-    student: Student,
-    folder: Path,
-    rows: Sequence[Row],
-    *,
-    known: Sequence[Row],
-    kind: TaskKind,
-    seed: int,
-    json: bool,
-) -> None:
-    from agents.evaluate import Findings
+def _judge(student: Student, folder: Path, shares: Shares, *, seed: int, json: bool) -> None:
+    """Find out what its confidence is worth, then what it is worth itself."""
+    from agents.evaluate import Findings, calibrate_student, form_seen
     from agents.evaluate import evaluate as judge
     from engine.evaluation import read_calibration
 
+    kind, form = form_seen([row.output for row in shares.train], kind=kind_of(student, None))
+    calibrate_student(student, folder, shares.validation, kind=kind, form=form)
     promised = read_calibration(folder)
-    judgement = judge(student, rows, train=known, on="test", kind=kind, seed=seed, promised=promised)
+    judgement = judge(
+        student, shares.test, train=shares.train, on="test", kind=kind, form=form, seed=seed, promised=promised
+    )
     say_findings(Findings((judgement,), promised), json=json, more={"student": str(folder)})
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from agents.records import AnswerForm, TaskKind
 from engine.evaluation import Terms, is_share
+from engine.evaluation.matching import is_json, moment_of, number_of
+from engine.training.choice import choice_of
 
-__all__ = ["chooses_labels", "metrics_for", "right_by"]
+__all__ = ["chooses_labels", "form_seen", "metrics_for", "right_by"]
 
 LONG_ANSWER = 12  # words: hardly anybody, asked twice, says so much in the same words
 
@@ -21,12 +23,30 @@ _BY_FORM: Mapping[AnswerForm, tuple[str, ...]] = {
     "number": ("exact match", "number match"),
     "text": ("exact match", "chrF++", "ROUGE-L"),
 }
+NEARLY_ALL = 0.9  # the rest may be "N/A"
+
+_LOOKS: Sequence[tuple[AnswerForm, Callable[[str], bool]]] = (
+    ("number", lambda text: number_of(text) is not None),
+    ("date", lambda text: moment_of(text) is not None),
+    ("json", is_json),
+)
 _PROSE = ("chrF++", "ROUGE-L", "exact match")
 
 
 def chooses_labels(kind: TaskKind, form: AnswerForm) -> bool:
     """Whether answers are labels, one or several at once."""
     return kind == "classification" or form == "labels"
+
+
+def form_seen(outputs: Sequence[str], *, kind: TaskKind) -> tuple[TaskKind, AnswerForm]:
+    """What answers look like where no prompt says it: nearly every right one must be of that form.
+
+    Who answers with labels may answer with several: these are compared as sets, not each combination as a label.
+    """
+    if kind == "classification":
+        return ("text", "labels") if choice_of(outputs).is_of_several else (kind, "label")
+    seen = (form for form, fits in _LOOKS if sum(map(fits, outputs)) >= NEARLY_ALL * len(outputs) > 0)
+    return kind, next(seen, "text")
 
 
 def metrics_for(

@@ -19,6 +19,7 @@ __all__ = [
     "Moment",
     "equal",
     "fields_right",
+    "is_json",
     "labels_in",
     "labels_shared",
     "moment_of",
@@ -206,6 +207,11 @@ def fields_right(given: str, wanted: str, leeway: Leeway) -> float:
     ours, theirs = dict(_leaves(first)), dict(_leaves(second))
     right = sum(path in ours and ours[path] == value for path, value in theirs.items())
     return right / len(ours.keys() | theirs.keys())
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON object or list."""
+    return text.lstrip().startswith(("{", "[")) and _read(text) is not _NOT_JSON
 
 
 def _read(text: str) -> object:

@@ -13,6 +13,7 @@ from agents.evaluate import (
     TeacherCosts,
     calibrate_student,
     evaluate,
+    form_seen,
     growth_of,
     metrics_for,
     right_by,
@@ -70,6 +71,24 @@ def test_metrics_are_chosen_by_kind_and_form(
     kind: TaskKind, form: AnswerForm, wanted: Sequence[str], metrics: tuple[str, ...]
 ) -> None:
     assert metrics_for(kind, form, wanted) == metrics
+
+
+@pytest.mark.parametrize(
+    ("kind", "outputs", "seen"),
+    [
+        pytest.param("classification", ["a", "b", "a"], ("classification", "label"), id="labels"),
+        pytest.param("classification", ["a, b", "b", "a", "b, a"], ("text", "labels"), id="several labels"),
+        pytest.param("text", ["1,000", "7 %"], ("text", "number"), id="numbers"),
+        pytest.param("text", ["2024-01-02"] * 9 + ["N/A"], ("text", "date"), id="dates, and nothing to find"),
+        pytest.param("text", ['{"a": 1}', "[]"], ("text", "json"), id="JSON"),
+        pytest.param("text", ["1", "one"], ("text", "text"), id="half numbers"),
+        pytest.param("text", [], ("text", "text"), id="nothing"),
+    ],
+)
+def test_without_a_prompt_the_rows_say_what_answers_look_like(
+    kind: TaskKind, outputs: Sequence[str], seen: tuple[TaskKind, AnswerForm]
+) -> None:
+    assert form_seen(outputs, kind=kind) == seen
 
 
 def test_whoever_gives_leeway_is_judged_by_value_first() -> None:

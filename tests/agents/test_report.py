@@ -703,3 +703,9 @@ def test_a_student_that_is_worse_than_a_baseline_is_called_so() -> None:
     one = dataclasses.replace(judgement("test", 0.8), baselines=(judged("copy", 0.0), ahead))
 
     assert "On the given test rows the student is worse than the baseline 'linear': -0.100" in told_of(one)
+
+
+def test_where_growth_was_not_tried_the_page_says_how_to() -> None:
+    assert "smelt evaluate runs/cities ROWS --growth 300" in page_of(report(growth=None))
+    assert "--growth" not in page_of(report())
+    assert "--growth" not in page_of(report(growth=None, training=None))
