@@ -86,7 +86,10 @@ REPORT = {
             "on": "test",
             "rows": 120,
             "student": {"name": "linear", "scores": [SCORE]},
-            "baselines": [{"name": "majority", "scores": [{**SCORE, "value": 0.3}]}],
+            "baselines": [
+                {"name": "majority", "is_baseline": True, "scores": [{**SCORE, "value": 0.3}]},
+                {"name": "the teacher", "is_baseline": False, "scores": [{**SCORE, "value": 0.9}]},
+            ],
         },
         {"on": "synthetic", "rows": 5, "student": {"name": "linear", "scores": []}, "baselines": []},
     ],
