@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
-from engine.fakes.checkpoints import save_encoder
+from engine.fakes.checkpoints import save_encoder, save_tokenizer
 from engine.onnx import agreement, open_exported, write_onnx
 from engine.onnx.graphs import _quantise
 from engine.training import Row, load, train
+from engine.training.seq2seq import Tokens
 
 pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+
+from engine.onnx.programs.texts import Pieces  # it needs onnxruntime
 
 ROOT = Path(__file__).parents[2]
 TOPICS = {
@@ -132,6 +135,29 @@ def test_texts_leave_as_they_are(tmp_path: Path) -> None:
     assert full.share == 1.0
     assert full.largest_difference < 1e-3
     assert int8.share >= 0.5
+
+
+@pytest.mark.parametrize("adds_end", [False, True], ids=["no mark", "an end mark"])
+@pytest.mark.long
+def test_pieces_are_read_as_the_student_reads_them(tmp_path: Path, adds_end: bool) -> None:
+    """Some tokenizers add a mark at the end, and some none."""
+    from tokenizers import Tokenizer
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    save_tokenizer(tmp_path)
+    if adds_end:
+        tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+        tokenizer.post_processor = TemplateProcessing(single="$A <end>", special_tokens=[("<end>", 1)])
+        tokenizer.save(str(tmp_path / "tokenizer.json"))
+    ours = Tokens(AutoTokenizer.from_pretrained(tmp_path, local_files_only=True))
+    theirs = Pieces(tmp_path / "tokenizer.json")
+
+    for text in ("a b", "Äö 北京", "x" * 900, "<end>", ""):
+        tokens = ours.encode(text)
+        assert theirs.encode(text) == tokens
+        assert theirs.decode(tokens) == ours.decode(tokens)
+        assert (tokens[-1:] == [1]) == (adds_end or text == "<end>")
 
 
 @pytest.mark.slow

@@ -24,10 +24,13 @@ FIRST_BYTE = 3  # after the marks for padding, the end and the unknown
 
 
 class Bytes:
-    """UTF-8 as numbers."""
+    """UTF-8 as numbers, and the end mark."""
+
+    def __init__(self, *, end: int) -> None:
+        self._end = end
 
     def encode(self, text: str) -> list[int]:
-        return [byte + FIRST_BYTE for byte in text.encode("utf-8", "replace")]
+        return [*(byte + FIRST_BYTE for byte in text.encode("utf-8", "replace")), self._end]
 
     def decode(self, tokens: Sequence[int]) -> str:
         text = bytes(token - FIRST_BYTE for token in tokens if FIRST_BYTE <= token < FIRST_BYTE + 256)
@@ -35,19 +38,17 @@ class Bytes:
 
 
 class Pieces:
-    """The tokens of a tokenizer.json; the end mark is added by whoever reads."""
+    """The tokens of a tokenizer.json, with the marks that it adds."""
 
-    def __init__(self, path: Path, *, end: int) -> None:
+    def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._end = end
 
     def encode(self, text: str) -> list[int]:
-        tokens = list(self._tokenizer.encode(text).ids)
-        return tokens[:-1] if tokens and tokens[-1] == self._end else tokens
+        return list(self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids)
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
@@ -61,7 +62,7 @@ class Model:
         self._start, self._end = told["start"], told["end"]
         self._longest_input, self._longest_output = told["longest_input"], told["longest_output"]
         pieces = Path(folder) / "tokenizer.json"
-        self._codec = Pieces(pieces, end=self._end) if told["reads"] == "pieces" else Bytes()
+        self._codec = Pieces(pieces) if told["reads"] == "pieces" else Bytes(end=self._end)
         self._encoder, self._decoder = (
             onnxruntime.InferenceSession(str(Path(folder) / name), providers=["CPUExecutionProvider"])
             for name in ("encoder.onnx", "decoder.onnx")
@@ -72,8 +73,9 @@ class Model:
         return [self._answer(text) for text in texts]
 
     def _answer(self, text: str) -> tuple[str, float]:
-        whole = self._codec.encode(text)
-        read = np.array([[*whole[: self._longest_input - 1], self._end]], np.int64)
+        whole = self._codec.encode(text) or [self._end]
+        is_cut = len(whole) > self._longest_input
+        read = np.array([[*whole[: self._longest_input - 1], whole[-1]] if is_cut else whole], np.int64)
         mask = np.ones_like(read)
         (hidden,) = self._encoder.run(["hidden"], {"input": read, "mask": mask})
         written, log_probability = [self._start], 0.0
@@ -86,7 +88,7 @@ class Model:
                 break
             written.append(token)
         answer = self._codec.decode(written[1 : self._longest_output + 1])
-        return answer, float(np.exp(log_probability)) if len(whole) < self._longest_input else 0.0
+        return answer, 0.0 if is_cut else float(np.exp(log_probability))
 
 
 if __name__ == "__main__":
