@@ -66,9 +66,9 @@ def train(
         raise UserError(f"{folder}: is part of a run, whose report speaks of what is there; choose another with --out")
     if not is_free(folder):
         raise UserError(f"{folder}: holds something else or cannot be written; choose another folder with --out")
+    choice = choose_for_rows(shares.train, wanted=student, base=base)
     for remark in remarks:
         say_aside(remark)
-    choice = choose_for_rows(shares.train, wanted=student, base=base)
     if student == "auto" and not json:
         say(f"student: {choice.why}")
     how: dict[str, Any] = {"seed": seed, "threads": threads, "preset": preset or "own", "device": device or "auto"}
