@@ -36,8 +36,9 @@ from agents.search import search
 from agents.served.continuing import taken_over, with_rows
 from agents.stages import Ended, OnEngine, as_written, asking, understand
 from agents.strange import strange_labels, strange_told
+from agents.student_choice import LABELS_ALONE
 from agents.synthesize import Settings, Synthesis, synthesize
-from agents.train import Task, Trained, train_student
+from agents.train import Task, Trained, train_student, vote_weights
 from agents.translate import translated
 from agents.truth import LabelAccuracy, knows, label_accuracy
 from engine import Engine, Statistics
@@ -277,6 +278,7 @@ def train_on(
         threads=configuration.threads,
         preset=configuration.preset,
         device=configuration.device,
+        weights=vote_weights(split.train) if found.choice.family in LABELS_ALONE else None,
         events=events,
     )
     trained = replace(trained, trial=found.trial, tuned=found.tuned)

@@ -14,7 +14,7 @@ from agents.choose import StudentChoice
 from agents.evaluate.confidence import calibrate_student
 from agents.language import guess_language
 from agents.model_card import write_model_card
-from agents.records import StudentFamily
+from agents.records import Example, StudentFamily
 from agents.retrieve import Wishes, found_models
 from agents.student_choice import LABELS_ALONE, Situation, choose_student
 from agents.task import Task, as_table
@@ -26,7 +26,9 @@ from engine.training import Progress, Row, Student, load, read_card, train
 from engine.training.choice import seems_to_choose
 from engine.training.lesson import Lesson
 
-__all__ = ["Task", "Trained", "choose_for_rows", "train_student"]
+__all__ = ["Task", "Trained", "choose_for_rows", "train_student", "vote_weights"]
+
+LEAST_AGREED = 0.01  # a row without any would count for nothing
 
 LANGUAGE_SAMPLE = 50  # inputs by which the language of all is told
 
@@ -109,6 +111,15 @@ def choose_for_rows(rows: Sequence[Row], *, wanted: str, base: str | None) -> St
     if choice.checkpoint is not None:
         bring_here(choice.checkpoint)
     return choice
+
+
+def vote_weights(rows: Sequence[Example]) -> tuple[float, ...] | None:
+    """How much each row counts by its vote: the square of the agreement; None where all votes were unanimous.
+
+    A label that two of three votes gave is wrong far more often than one that all gave.
+    """
+    agreements = [row.vote.agreement for row in rows]
+    return None if min(agreements, default=1.0) == 1 else tuple(max(LEAST_AGREED, each) ** 2 for each in agreements)
 
 
 def _recipe(choice: StudentChoice, rows: Sequence[Row], conditions: object) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from agents.choose import StudentChoice
 from agents.cli.students import _say_progress
-from agents.records import Spec
+from agents.records import Example, Provenance, Spec, Vote
 from agents.task import Task
-from agents.train import Trained, train_student
+from agents.train import Trained, train_student, vote_weights
 from engine.events import Events
 from engine.training import Progress, Row
 
@@ -53,3 +53,18 @@ def test_rows_that_are_only_read_have_no_loss_to_tell(capsys: pytest.CaptureFixt
 
     told = "".join(capsys.readouterr())
     assert told.splitlines() == ["step 3 of 9, 2 s", "step 9 of 9, loss 0.500, validation 0.250, 4 s"]
+
+
+def voted(agreement: float) -> Example:
+    return Example(
+        "x",
+        "y",
+        Vote(winner="y", agreement=agreement, samples=("y",)),
+        Provenance(request=0, position=0, temperature=None, target=None),
+    )
+
+
+def test_rows_count_by_the_square_of_their_votes_agreement() -> None:
+    assert vote_weights([voted(1), voted(0.5), voted(0)]) == (1, 0.25, 0.0001)
+    assert vote_weights([voted(1), voted(1)]) is None
+    assert vote_weights([]) is None
