@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pytest
+
 from agents.choose import StudentChoice
 from agents.cli.students import _say_progress
 from agents.records import Example, Provenance, Spec, Vote
