@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +33,9 @@ def taught(
     rows: Sequence[Row], *, family: str, base: str | None = None, seconds: float | None = None, seed: int = 0
 ) -> Student | None:
     """A student of these rows, in memory; None where they cannot teach one, such as rows of a single label."""
-    with TemporaryDirectory(prefix="smelt-") as place:
+    with TemporaryDirectory(prefix="smelt-") as place, warnings.catch_warnings():
+        # scikit-learn wonders whether so many labels among so few rows are numbers: parts of the rows are like that.
+        warnings.filterwarnings("ignore", message="The number of unique classes")
         try:
             return training.train(family, rows, (), Path(place) / family, base=base, time_limit_s=seconds, seed=seed)
         except UserError:

@@ -176,6 +176,11 @@ def test_rows_of_a_single_label_teach_no_rival() -> None:
     assert taught([Row("a", "x"), Row("b", "x")], family="linear") is None
 
 
+def test_hardly_a_row_of_each_label_teaches_without_a_warning() -> None:
+    """Warnings are errors here."""
+    assert taught([Row(f"text {number}", f"label {number}") for number in range(30)], family="linear") is not None
+
+
 def test_each_rival_is_held_against_the_student_on_the_same_rows() -> None:
     student = Says(known=ROWS)
     judgement = evaluate(student, ROWS, train=[], on="test", kind="classification", seed=0, rivals=[Says(), student])
