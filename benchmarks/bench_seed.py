@@ -131,7 +131,7 @@ def _linear(rows: Sequence[Row], test: Sequence[Row]) -> float | None:
 
 
 def _exact(answers: Sequence[str], test: Sequence[Row]) -> float:
-    return mean(answer == row.output for answer, row in zip(answers, test, strict=True))
+    return float(mean(answer == row.output for answer, row in zip(answers, test, strict=True)))
 
 
 def _mean(scores: Sequence[Scores], student: str, rows: int | None = None) -> float:
