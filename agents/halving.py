@@ -38,7 +38,9 @@ class Candidate:
     bytes: int = 0  # of the weights it starts from
     rank: int = 0
     is_here: bool = True
-    dials: Mapping[str, float] = field(default_factory=dict)  # of its family's recipe, see `engine.training.dials`
+    dials: Mapping[str, float] = field(
+        default_factory=dict, hash=False
+    )  # of its family's recipe, see `engine.training.dials`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
