@@ -88,7 +88,7 @@ def train(lesson: Lesson, folder: Path) -> None:
     started = time.monotonic()
     threads = lesson.threads or free_threads(most=MOST_THREADS)
     model, recipe, base = _start(lesson)
-    bookmark = Bookmark.beside(folder, lesson, recipe=recipe)
+    bookmark = Bookmark.beside(folder, lesson, recipe=(recipe, base))  # another seed is another training
     taught = teach(model, Bytes(), lesson, recipe=recipe, threads=threads, started=started, bookmark=bookmark)
     keep(model, Bytes(), lesson, taught, family=FAMILY, folder=folder, base=base)
     bookmark.drop()

@@ -17,7 +17,7 @@ from engine.training import OnProgress, Progress, Row, train
 from engine.training.bookmark import Bookmark, Place
 from engine.training.encoder_decoder import Taught, teach
 from engine.training.lesson import Lesson
-from engine.training.tiny import RECIPE, Bytes, new_model
+from engine.training.tiny import RECIPE, SCRATCH, Bytes, new_model
 
 pytestmark = pytest.mark.slow
 
@@ -182,15 +182,18 @@ def test_a_training_killed_and_killed_again_ends_in_the_same_weights(tmp_path: P
 
 def test_the_next_call_for_the_same_student_goes_on_and_leaves_no_bookmark(tmp_path: Path) -> None:
     folder, steps = tmp_path / "student", list[int]()
-    lesson = Lesson(rows=ROWS, validation=ROWS[::7], threads=1, on_progress=killing(20))
-    left = Bookmark.beside(folder, lesson, recipe=RECIPE)
+    lesson = Lesson(rows=ROWS, validation=ROWS[::7], threads=1, base=SCRATCH, on_progress=killing(20))
+    left = Bookmark.beside(folder, lesson, recipe=(RECIPE, None))
     with pytest.raises(Killed):
         teach(
             new_model(seed=0), Bytes(), lesson, recipe=RECIPE, threads=1, started=time.monotonic(),
             bookmark=bookmark(tmp_path, training=left.training, soonest_s=0, now=lambda: 0.0),
         )  # fmt: skip
 
-    train("tiny", ROWS, ROWS[::7], folder, threads=1, on_progress=lambda progress: steps.append(progress.step))
+    def tell(progress: Progress) -> None:
+        steps.append(progress.step)
+
+    train("tiny", ROWS, ROWS[::7], folder, threads=1, base=SCRATCH, on_progress=tell)
 
     assert min(steps) > 20
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
