@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,9 +115,9 @@ async def serve_page(
     simulated: bool,
     port: int | None,
     on_ready: Callable[[str], None],
-    until: Awaitable[object],
+    until: asyncio.Event,
 ) -> None:
-    """Serve the page until `until` is over; `on_ready` is told its address. Raises UserError when the port is taken."""
+    """Serve the page until `until` is set; `on_ready` is told its address. Raises UserError when the port is taken."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     try:
         from starlette.middleware import Middleware
@@ -141,7 +141,7 @@ async def serve_page(
         raise UserError(f"{taken}; choose another with --port") from error
     try:
         on_ready(address)
-        await until
+        await until.wait()
     finally:
         blocks.close(verbose=False)
 

@@ -101,5 +101,5 @@ async def _open(
             simulated=task.simulated if task else False,
             port=port,
             on_ready=lambda address: say_address(f"the chat page is at {address} (Ctrl-C stops it)"),
-            until=until.wait(),
+            until=until,
         )
