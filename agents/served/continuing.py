@@ -162,9 +162,8 @@ def _example(row: Mapping[str, Any], *, request: int) -> Example:
 def _verdict(row: Mapping[str, Any]) -> Verdict | None:
     if row.get("judge_score") is None:
         return None
-    told = (row["judge_score"], row["judge_fault"], row["judge_model"], row["judge_question"])
-    score, fault, model, question = told
-    return Verdict(score, fault, model=model or "", question=question or "")
+    model, question = row["judge_model"] or "", row["judge_question"] or ""
+    return Verdict(row["judge_score"], row["judge_fault"], model=model, question=question)
 
 
 # -- in the folder of the run that goes on

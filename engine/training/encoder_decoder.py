@@ -24,7 +24,7 @@ from engine.training.recipe import Recipe
 from engine.training.student import Prediction, Row
 from engine.training.threads import torch_threads
 
-__all__ = ["Codec", "EncoderDecoder", "Recipe", "checkpoint", "keep", "restore", "teach"]
+__all__ = ["Codec", "EncoderDecoder", "checkpoint", "keep", "restore", "teach"]
 
 IGNORED = -100  # the label that transformers leaves out of the loss
 

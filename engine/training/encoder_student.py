@@ -26,10 +26,10 @@ from engine.training.lesson import Lesson
 from engine.training.machine import machine_for
 from engine.training.student import Prediction, Progress
 from engine.training.threads import torch_threads
+from engine.training.weights import row_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-from engine.training.weights import row_weights
 
 __all__ = ["MOST_THREADS", "Begun", "EncoderStudent", "begin", "choice_for", "encoder_for", "keep", "restore"]
 

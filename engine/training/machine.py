@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from engine.errors import UserError
 
-__all__ = ["CPU", "DEVICES", "Machine", "Precision", "device_for", "machine_for", "precision_for", "torch_dtype"]
+__all__ = ["DEVICES", "Machine", "Precision", "device_for", "machine_for", "precision_for", "torch_dtype"]
 
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
@@ -24,9 +24,6 @@ class Machine:
     device: str = "cpu"
     precision: Precision = "float32"
     free_gib: float = 0.0  # of a graphics card; 0 where it is not asked for
-
-
-CPU = Machine()
 
 
 def device_for(wanted: str, *, has_cuda: bool, has_mps: bool) -> str:

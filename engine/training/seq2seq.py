@@ -12,8 +12,9 @@ from typing import Any
 
 from engine.errors import UserError
 from engine.training.bookmark import Bookmark
-from engine.training.encoder_decoder import EncoderDecoder, Recipe, checkpoint, keep, restore, teach
+from engine.training.encoder_decoder import EncoderDecoder, checkpoint, keep, restore, teach
 from engine.training.lesson import Lesson
+from engine.training.recipe import Recipe
 from engine.training.threads import free_threads
 
 __all__ = ["Tokens", "load", "train"]

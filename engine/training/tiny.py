@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.training.bookmark import Bookmark
-from engine.training.encoder_decoder import EncoderDecoder, Recipe, keep, restore, teach
+from engine.training.encoder_decoder import EncoderDecoder, keep, restore, teach
 from engine.training.lesson import Lesson
+from engine.training.recipe import Recipe
 from engine.training.seed.shipped import SHIPPED, plant, read_seed_card
 from engine.training.threads import free_threads
 
