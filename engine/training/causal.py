@@ -41,8 +41,6 @@ RECIPE: Final = Recipe(
     longest_output=512,
 )
 
-MOST_THREADS = 64
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taught(Fitted):
@@ -168,7 +166,7 @@ def train(lesson: Lesson, folder: Path) -> None:
         look=look if looked_at else None,
         bookmark=bookmark,
         started=started,
-        threads=lesson.threads or free_threads(most=MOST_THREADS),
+        threads=lesson.threads or free_threads(),
     )
     taught = Taught(
         rows=len(lesson.rows),

@@ -19,7 +19,6 @@ from engine.encoder import Encoder, Read, padded
 from engine.training.bookmark import Bookmark
 from engine.training.choice import Choice
 from engine.training.encoder_student import (
-    MOST_THREADS,
     EncoderStudent,
     begin,
     choice_for,
@@ -59,7 +58,7 @@ def train(lesson: Lesson, folder: Path) -> None:
     started = time.monotonic()
     choice = choice_for(lesson, family=FAMILY)
     encoder = encoder_for(lesson, family=FAMILY)
-    threads = lesson.threads or free_threads(most=MOST_THREADS)
+    threads = lesson.threads or free_threads()
     bookmark = Bookmark.beside(folder, lesson, recipe=RECIPE)
     reads = encoder.read([row.input for row in lesson.rows])
     begun = begin(encoder, lesson, reads, choice=choice, started=started, share=READING_SHARE, threads=threads)

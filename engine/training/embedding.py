@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from engine.training.encoder_student import (
-    MOST_THREADS,
     EncoderStudent,
     begin,
     choice_for,
@@ -35,7 +34,7 @@ def train(lesson: Lesson, folder: Path) -> None:
     started = time.monotonic()
     choice = choice_for(lesson, family=FAMILY)
     encoder = encoder_for(lesson, family=FAMILY)
-    threads = lesson.threads or free_threads(most=MOST_THREADS)
+    threads = lesson.threads or free_threads()
     reads = encoder.read([row.input for row in lesson.rows])
     begun = begin(encoder, lesson, reads, choice=choice, started=started, share=READING_SHARE, threads=threads)
     left_out = len(reads) - len(begun.rows)

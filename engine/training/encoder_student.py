@@ -31,13 +31,12 @@ from engine.training.weights import row_weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MOST_THREADS", "Begun", "EncoderStudent", "begin", "choice_for", "encoder_for", "keep", "restore"]
+__all__ = ["Begun", "EncoderStudent", "begin", "choice_for", "encoder_for", "keep", "restore"]
 
 OTHERWISE: Final = "linear"
 MOST_LABELS: Final = 50_000
 MOST_COMBINED: Final = 2_000  # labels of which an answer may have several: each takes a fit of its own
 AT_ONCE: Final = 512  # rows between two looks at the clock
-MOST_THREADS: Final = 64
 
 # On banking77 and clinc150 at 10 to 120 rows a label, 3 to 100 gave the same answers to half a point; the mean log loss
 # was 0.55, 0.39, 0.33 and 0.32 at 3, 10, 30 and 100 (77 labels, 40 rows each), and 100 was worse where rows are many.

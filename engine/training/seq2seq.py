@@ -32,8 +32,6 @@ RECIPE = Recipe(
     patience=5,
 )
 
-MOST_THREADS = 64
-
 
 class Tokens:
     """The checkpoint's own tokenizer."""
@@ -63,7 +61,7 @@ def train(lesson: Lesson, folder: Path) -> None:
         model = checkpoint(lesson.base)
     except (OSError, ValueError) as error:
         raise UserError(_not_usable(lesson.base)) from error
-    threads = lesson.threads or free_threads(most=MOST_THREADS)
+    threads = lesson.threads or free_threads()
     bookmark = Bookmark.beside(folder, lesson, recipe=RECIPE)
     taught = teach(model, codec, lesson, recipe=RECIPE, threads=threads, started=started, bookmark=bookmark)
     keep(model, codec, lesson, taught, family=FAMILY, folder=folder, base=lesson.base)

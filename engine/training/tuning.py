@@ -39,8 +39,6 @@ RECIPE: Final = Recipe(
 LONGEST: Final = RECIPE.longest_input
 """Tokens of a prompt and its answer together, at most."""
 
-MOST_THREADS = 64
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -90,7 +88,7 @@ def tune(lesson: Lesson, questions: Sequence[Question], validation: Sequence[Que
         look=look if validation else None,
         bookmark=bookmark,
         started=started,
-        threads=lesson.threads or free_threads(most=MOST_THREADS),
+        threads=lesson.threads or free_threads(),
     )
     _keep(tuned, folder)
     bookmark.drop()
