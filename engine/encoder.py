@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import MissingExtra, UserError
+from engine.silence import without_bars
 
 if TYPE_CHECKING:
     import numpy as np
@@ -284,15 +285,13 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """transformers draws bars and tables over whatever is on the screen; what is drawn there is not its business."""
+    """Without bars, and without the tables that transformers writes about weights."""
     from transformers.utils import logging
 
-    bars, loudness = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
+    loudness = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        yield
+        with without_bars():
+            yield
     finally:
         logging.set_verbosity(loudness)
-        if bars:
-            logging.enable_progress_bar()

@@ -6,21 +6,21 @@ teacher. Only the answer and its end mark are learnt; the prompt is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import UserError
+from engine.silence import in_silence
 from engine.training.adapter import adapted, merged, peak_learning_rate
 from engine.training.bookmark import Bookmark
 from engine.training.fitting import Batch, Fitted, fit, own_loss
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 
-__all__ = ["Loaded", "Turn", "base_model", "in_silence", "keep_model", "opened", "teach"]
+__all__ = ["Loaded", "Turn", "base_model", "keep_model", "opened", "teach"]
 
 IGNORED: Final = -100  # the label that transformers leaves out of the loss
 
@@ -188,21 +188,3 @@ def keep_model(loaded: Loaded, folder: Path) -> None:
     with in_silence():
         loaded.model.to(getattr(torch, loaded.stored)).save_pretrained(folder)
         loaded.tokenizer.save_pretrained(folder)
-
-
-@contextmanager
-def in_silence() -> Iterator[None]:
-    """What transformers and peft draw and say on the screen is not their business."""
-    import warnings
-
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -5,8 +5,7 @@ Knows tokens, batches and a folder; where the model and its tokens come from is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from random import Random
 from typing import Any, Protocol
 
 from engine.errors import UserError
+from engine.silence import without_bars
 from engine.training.bookmark import Bookmark
 from engine.training.drawing import drawn_by
 from engine.training.fitting import Batch, Fitted, drawn, fit, own_loss
@@ -212,25 +212,11 @@ def weighted_loss(model: Any, batch: Batch) -> Any:
     return (losses * counts).sum() / counts.sum()
 
 
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """transformers draws progress bars over whatever is on the screen; what is drawn there is not its business."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
 def keep(
     model: Any, codec: Codec, lesson: Lesson, taught: Taught, *, family: str, folder: Path, base: str | None = None
 ) -> None:
     """Write the student's folder: loadable by itself, and by transformers' Auto classes."""
-    with new_folder(folder) as draft, _no_bars():
+    with new_folder(folder) as draft, without_bars():
         model.save_pretrained(draft)
         codec.save(draft)
         sizes = {
@@ -245,7 +231,7 @@ def checkpoint(name: str | Path) -> Any:
     """An encoder-decoder from a folder or the hub's cache: safetensors only, no download, no foreign code."""
     from transformers import AutoModelForSeq2SeqLM
 
-    with _no_bars():
+    with without_bars():
         return AutoModelForSeq2SeqLM.from_pretrained(name, local_files_only=True, use_safetensors=True)
 
 

@@ -14,11 +14,12 @@ import pytest
 from engine import Engine, Request
 from engine.errors import UserError
 from engine.fakes.checkpoints import TEMPLATE, save_causal, save_seq2seq, save_tokenizer
+from engine.silence import in_silence
 from engine.training import Row, load, read_card, train
 from engine.training.adapter import HIGHEST_RATE, adapted, merged, peak_learning_rate
 from engine.training.causal import Frame
 from engine.training.continuing import write_on
-from engine.training.decoder_only import IGNORED, Turn, _collate, _weighted_loss, base_model, in_silence
+from engine.training.decoder_only import IGNORED, Turn, _collate, _weighted_loss, base_model
 from engine.training.fitting import own_loss
 from engine.training.lesson import Lesson
 from engine.training.student import Sampler

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import UserError
@@ -18,6 +16,7 @@ from engine.providers.local.codec import Codec, read_tokenizer
 from engine.providers.local.grammar import Grammars
 from engine.providers.local.row import Row
 from engine.providers.local.sampling import TIE, Next, Nucleus, next_tokens
+from engine.silence import in_silence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +48,7 @@ def open_model(checkpoint: Checkpoint, *, dtype: str | None = None) -> Model:
     # As they are stored is mostly half as wide as float32.
     wanted = dtype or ("float32" if 4 * checkpoint.size <= _free_memory(device) else "auto")
     try:
-        with _in_silence():
+        with in_silence():
             tensors = kind.from_pretrained(
                 checkpoint.folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=wanted
             )
@@ -292,22 +291,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and ("not enough memory" in told or "can't allocate memory" in told)
     )
-
-
-@contextmanager
-def _in_silence() -> Iterator[None]:
-    """What is drawn and said on the screen is not the library's business."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _last(said: Any) -> Tensor:
