@@ -11,14 +11,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from random import Random
 from typing import Any, Final, NamedTuple
 
 from engine.errors import UserError
 from engine.training.bookmark import Bookmark
 from engine.training.continuing import write_on
 from engine.training.decoder_only import Loaded, Turn, base_model, keep_model, opened, teach
-from engine.training.drawing import drawn_by
+from engine.training.drawing import several
 from engine.training.fitting import Fitted, drawn
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, Written, likeliest
@@ -118,10 +117,7 @@ class Causal:
         self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
     ) -> list[list[Prediction]]:
         """Answers drawn token by token. The place of an input tells its draws from those of another just like it."""
-        chances = [Random(f"{seed} {place} {draw}") for place in range(len(inputs)) for draw in range(n)]
-        repeated = [text for text in inputs for _ in range(n)]
-        answers = self._answers(repeated, choose=drawn_by(chances, temperature=temperature, top_p=top_p))
-        return [answers[start : start + n] for start in range(0, len(answers), n)]
+        return several(self._answers, inputs, n=n, temperature=temperature, seed=seed, top_p=top_p)
 
     def _answers(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]:
         if not inputs:

@@ -1,4 +1,4 @@
-"""Tokens drawn by chance: what `greedy.write` chooses by when an encoder-decoder is to answer in several ways.
+"""Tokens drawn by chance: what a student that writes chooses by when it is to answer in several ways.
 
 Each row draws from numbers of its own, so an answer depends on its input, its seed and its place, and on nothing that
 happens to be computed beside it.
@@ -8,11 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from engine.training.greedy import Chooser
+from engine.training.student import Prediction
 
-__all__ = ["drawn_by"]
+__all__ = ["drawn_by", "several"]
+
+
+class Answers(Protocol):
+    """A student's answers, each token taken as `choose` says."""
+
+    def __call__(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]: ...
+
+
+def several(
+    answers: Answers, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float
+) -> list[list[Prediction]]:
+    """`n` answers to each input. The place of an input tells its draws from those of another just like it."""
+    chances = [Random(f"{seed} {place} {draw}") for place in range(len(inputs)) for draw in range(n)]
+    repeated = [text for text in inputs for _ in range(n)]
+    told = answers(repeated, choose=drawn_by(chances, temperature=temperature, top_p=top_p))
+    return [told[start : start + n] for start in range(0, len(told), n)]
 
 
 def drawn_by(chances: Sequence[Random], *, temperature: float, top_p: float = 1.0) -> Chooser:
