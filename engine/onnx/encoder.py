@@ -48,10 +48,7 @@ def _whole(encoder: Encoder, head: Head) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.encoder = encoder.model
-            self.head = torch.nn.Linear(encoder.width, len(head.choice.labels))
-            with torch.no_grad():
-                self.head.weight.copy_(torch.from_numpy(head.weights))
-                self.head.bias.copy_(torch.from_numpy(head.bias))
+            self.head = head.layer()
 
         def forward(self, ids: Any, mask: Any) -> Any:
             scores = self.head(encoder.pooled(ids, mask))

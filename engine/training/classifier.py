@@ -113,10 +113,7 @@ def _tunable(encoder: Encoder, head: Head) -> Any:
             super().__init__()
             self.config = encoder.model.config
             self.encoder = encoder.model
-            self.head = torch.nn.Linear(encoder.width, len(head.choice.labels))
-            with torch.no_grad():
-                self.head.weight.copy_(torch.from_numpy(head.weights))
-                self.head.bias.copy_(torch.from_numpy(head.bias))
+            self.head = head.layer()
 
         def forward(self, ids: Any, mask: Any) -> Any:
             return self.head(encoder.pooled(ids, mask))

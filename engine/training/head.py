@@ -98,6 +98,16 @@ class Head:
 
         return {"weights": np.ascontiguousarray(self.weights), "bias": np.ascontiguousarray(self.bias)}
 
+    def layer(self) -> Any:
+        """The same as a layer of torch, with weights of its own."""
+        import torch
+
+        layer = torch.nn.Linear(self.weights.shape[1], len(self.weights))
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(self.weights))
+            layer.bias.copy_(torch.from_numpy(self.bias))
+        return layer
+
     def shares(self, features: Any) -> NDArray[np.float64]:
         """How likely each label is, for each row of `features`: they add up to 1 unless an answer may have several."""
         from scipy.special import expit, softmax
