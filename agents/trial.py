@@ -315,7 +315,7 @@ def _metrics(trial: Tried) -> tuple[str, ...]:
 
 
 def _figures(scores: Sequence[Score], metrics: Sequence[str]) -> Mapping[str, str]:
-    told = {each.metric: f"{each.value:.3f} ({each.low:.3f} to {each.high:.3f})" for each in scores}
+    told = {each.metric: each.figure for each in scores}
     return {metric: told.get(metric, "-") for metric in metrics}
 
 

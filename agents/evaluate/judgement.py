@@ -194,7 +194,7 @@ def table_of(judgement: Judgement) -> list[dict[str, str]]:
     return [
         {
             "who": judged.name,
-            **{score.metric: f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})" for score in judged.scores},
+            **{score.metric: score.figure for score in judged.scores},
             "student is ahead by": "" if judged.behind is None else str(judged.behind),
         }
         for judged in everybody

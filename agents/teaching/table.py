@@ -60,7 +60,7 @@ def lines_of(report: TeachReport) -> list[dict[str, str]]:
 
 
 def _line(cell: Cell, metrics: tuple[str, ...]) -> dict[str, str]:
-    told = [f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})" for score in cell.scores]
+    told = [score.figure for score in cell.scores]
     figures = told or [cell.why, *[""] * (len(metrics) - 1)]
     return {
         "real labels": f"{cell.labels:,}",

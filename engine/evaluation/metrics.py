@@ -67,6 +67,11 @@ class Score:
     def __str__(self) -> str:
         return f"{self.value:.2f} {self.metric} ({self.low:.2f} to {self.high:.2f})"
 
+    @property
+    def figure(self) -> str:
+        """The value and its interval without the metric, for a column of that name."""
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 Compares = Callable[[str, str, Leeway], float]
 """One answer with one right answer, 0 to 1."""
