@@ -98,22 +98,14 @@ def _threshold(folder: Path, threshold: float | None, precision: float | None) -
 
     Raises UserError for both, and where nothing that was measured vouches for so much.
     """
+    from agents.sure import sure_from
     from engine.errors import UserError
-    from engine.evaluation import read_calibration
 
     if precision is None:
         return threshold
     if threshold is not None:
         raise UserError("--threshold and --precision both say when the student is sure: give one of them")
-    calibration = read_calibration(folder)
-    least = None if calibration is None else calibration.confidence_for(precision)
-    if least is None:
-        known = () if calibration is None else [f"{each.precision:g}" for each in calibration.thresholds]
-        vouched = f"it does for {', '.join(known)}" if known else "it does for none"
-        raise UserError(
-            f"{folder}: nothing measured vouches for a precision of {precision:g} ({vouched}); give --threshold instead"
-        )
-    return least
+    return sure_from(folder, precision=precision, option="--threshold").confidence
 
 
 def beside(path: Path, form: str | None) -> Path:

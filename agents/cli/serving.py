@@ -28,7 +28,8 @@ from agents.cli.students import StudentArgument, student_folder
 if TYPE_CHECKING:
     from agents.config import Configuration
     from agents.run_folder import RunFolder
-    from agents.served.cascade import Cascade, Sure
+    from agents.served.cascade import Cascade
+    from agents.sure import Sure
     from agents.task import Task
     from engine import Engine
     from engine.messages import Message
@@ -167,7 +168,7 @@ def _door(key: str | None, *, host: str, no_key: bool) -> Door:
 
 def _sure(folder: Path, *, precision: float | None, confidence: float | None) -> Sure:
     from agents.checks import part
-    from agents.served.cascade import Sure, sure_from
+    from agents.sure import Sure, sure_from
     from engine.errors import UserError
 
     if precision is not None and confidence is not None:

@@ -294,7 +294,8 @@ def test_a_precision_is_a_threshold_where_it_was_measured(student: Path, tmp_pat
     measured = smelt("predict", own, source, "--precision", "0.9", "--json")
     too_much = smelt("predict", own, source, "--precision", "0.999", "--out", tmp_path / "other.csv")
 
-    assert "nothing measured vouches for a precision of 0.9 (it does for none)" in before.err
+    assert "nothing says what its confidence is worth" in before.err
+    assert "--threshold 0.9" in before.err
     assert json.loads(measured.out)["abstained"] == 1, measured.err
     assert (too_much.code, "vouches for a precision of 0.999" in too_much.err) == (2, True)
 
