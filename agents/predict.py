@@ -7,6 +7,7 @@ than the last few; the file itself is written when all are there, and is there w
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import itertools
@@ -27,6 +28,7 @@ __all__ = ["Answered", "answers_to", "beside", "pairs_in", "pairs_of", "predict_
 
 ROWS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 2**20  # of inputs that are held at once: they may be documents
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 STREAM = Path("standard input")  # what an error calls it
 
@@ -117,7 +119,7 @@ def predict_file(
     """Answer a file of inputs into the new file `out`, or go on where that was stopped.
 
     `made_by` names the student, so that another one begins anew. Raises UserError when `out` is there already, or the
-    file has columns of the names that the answers' columns have.
+    file has columns of the names that the answers' columns have, or there is no room for it.
     """
     inputs = examined.inputs
     if out.exists():
@@ -126,7 +128,7 @@ def predict_file(
     columns.check_free(inputs.path, own)
     question = hashlib.sha256(repr((examined.digest, inputs.columns, inputs.parts, made_by)).encode()).hexdigest()
     answered = Answered(out.with_name(f"{out.name}.part"), question)
-    with _alone(answered.path):
+    with _alone(answered.path), _told_of_no_room(out):
         after = answered.so_far()
         on_rows(after)
         texts = (row.text for row in itertools.islice(inputs, after, None))
@@ -145,6 +147,19 @@ def _alone(path: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise UserError(f"{path}: another process is writing it; wait for it, or choose another --out") from error
         yield
+
+
+@contextlib.contextmanager
+def _told_of_no_room(out: Path) -> Iterator[None]:
+    """The system does not say which file found no room, nor that the answers until then are kept."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise UserError(
+            f"{out}: {error.strerror}; what is answered is kept: make room and give the same command again"
+        ) from error
 
 
 def _put_together(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import resource
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -141,6 +142,25 @@ def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
         answered(written(tmp_path / "in.jsonl"), out, form="jsonl")
 
     assert out.read_text() == "mine"
+
+
+@pytest.fixture
+def little_room() -> Iterator[None]:
+    """Files may grow to 8 kB, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("little_room")
+def test_without_room_the_line_names_the_file_and_says_that_answers_are_kept(tmp_path: Path) -> None:
+    source = written(tmp_path / "in.csv", [{"text": "x"}] * ROWS_AT_ONCE)
+
+    with pytest.raises(UserError, match=r"out\.jsonl: .*; what is answered is kept: make room"):
+        answered(source, tmp_path / "out.jsonl", form="jsonl")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.jsonl.part"}
 
 
 def many(path: Path, count: int) -> Path:
