@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import UserError
 from engine.training.dials import Dials, adjusted, checked_dials
+from engine.training.machine import DEVICES
 from engine.training.recipe import PRESETS, Recipe, preset
 from engine.training.student import OnProgress, Row
 
@@ -50,6 +51,8 @@ class Lesson:
             raise UserError(f"threads must be at least 1 (got {self.threads})")
         if self.preset not in PRESETS:
             raise UserError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
+        if self.device not in DEVICES:  # also for families that compute on no device
+            raise UserError(f"unknown device {self.device!r}; there are {', '.join(DEVICES)}")
         checked_dials(self.dials)
         if self.weights is not None:
             self._check_weights(self.weights)

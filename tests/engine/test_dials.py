@@ -55,6 +55,11 @@ def test_a_dial_that_makes_no_sense_is_one_line(dials: dict[str, float], says: s
         Lesson(rows=ROWS, dials=dials)
 
 
+def test_a_device_that_nobody_knows_is_refused_for_every_student() -> None:
+    with pytest.raises(UserError, match=r"unknown device 'tpu'; there are auto, cpu, cuda, mps"):
+        Lesson(rows=ROWS, device="tpu")
+
+
 def test_a_lesson_applies_its_preset_and_then_its_dials() -> None:
     paper = Lesson(rows=ROWS, preset="paper", dials={"batch": 2.0}).applied(RECIPE)
 
