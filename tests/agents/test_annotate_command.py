@@ -73,6 +73,7 @@ def test_every_row_of_the_file_is_labelled_or_listed_with_its_reason(done: tuple
     assert sum(report["inputs"]["unlabelled"].values()) == len(without)
 
 
+@pytest.mark.long
 def test_a_row_carries_its_votes_and_what_they_cost(done: tuple[Path, Ran]) -> None:
     run, ran = done
     labelled, without = (table(run / "data" / f"{name}.parquet") for name in ("labelled", "unlabelled"))

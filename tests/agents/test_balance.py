@@ -49,6 +49,7 @@ def test_too_many_answers_are_no_labels() -> None:
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1), st.randoms(use_true_random=False), st.integers(0, 3))
+@pytest.mark.long
 def test_which_rows_are_too_many_depends_on_the_rows_and_the_seed_alone(
     labels: list[str], rng: random.Random, seed: int
 ) -> None:

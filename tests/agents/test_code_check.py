@@ -117,6 +117,7 @@ def test_other_kinds_are_refused() -> None:
 
 @given(st.lists(st.text(), max_size=5))
 @settings(deadline=None, max_examples=5)
+@pytest.mark.long
 def test_every_answer_has_its_own_verdict(answers: list[str]) -> None:
     together = check_code(answers, "python")
 

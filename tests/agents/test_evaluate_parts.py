@@ -369,6 +369,7 @@ def test_a_single_label_is_the_first_vote_as_it_would_count() -> None:
     assert single_labels(spec, [example("up", "plus", "plus"), example("down", "minus")]) == {}, "rows without votes"
 
 
+@pytest.mark.long
 def test_what_the_teacher_cost_stands_in_the_journal(tmp_path: Path) -> None:
     journal = tmp_path / "journal.db"
 

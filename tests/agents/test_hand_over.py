@@ -108,6 +108,7 @@ def test_axolotl_finds_the_rows_that_it_is_told_of(run: Path, tmp_path: Path) ->
         assert [turn["role"] for turn in turns] == ["system", "user", *part["roles_to_train"]]
 
 
+@pytest.mark.long
 def test_trl_takes_every_dial_but_those_of_its_own_from_transformers(run: Path, tmp_path: Path) -> None:
     """What is no field of its model and script arguments, or of its own trainer, is one of TrainingArguments."""
     transformers = pytest.importorskip("transformers")

@@ -68,6 +68,7 @@ def test_a_model_is_asked_where_something_is_open(tmp_path: Path) -> None:
     assert "unsure: labels" in ran.out
 
 
+@pytest.mark.long
 def test_the_same_question_is_paid_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command may have been killed in between; and what another asks is its own."""
     monkeypatch.setenv("SMELT_CACHE", str(tmp_path / "cache"))

@@ -45,6 +45,7 @@ def test_a_spec_that_was_edited_is_taken_as_it_is_and_the_teacher_is_not_asked(t
     assert asyncio.run(understood()) == (edited, 0)
 
 
+@pytest.mark.long
 def test_looking_around_tells_the_best_models_and_what_speaks_against_them() -> None:
     events, told = Events(), list[Event]()
     events.subscribe(told.append)

@@ -147,6 +147,7 @@ def test_at_the_end_of_a_budget_a_run_is_the_undisturbed_one_or_says_that_it_is_
         pytest.param({"parse": "0.5", "retrieve": "0.5"}, id="all of it, for two"),
     ],
 )
+@pytest.mark.long
 def test_what_is_kept_for_a_stage_is_everybodys_once_it_is_over(
     tmp_path: Path, undisturbed: tuple[Example, ...], kept: dict[str, str]
 ) -> None:

@@ -294,6 +294,7 @@ def test_where_shared_calls_are_no_use_fewer_inputs_share_one() -> None:
     assert teacher.asked["annotate"] < alone.asked["annotate"]
 
 
+@pytest.mark.long
 def test_where_no_list_is_ever_whole_labels_are_asked_for_one_by_one_and_it_says_why() -> None:
     class Unlisted(Numbers):
         """Refuses every list of labels."""
@@ -399,6 +400,7 @@ def test_rows_that_make_up_for_what_an_error_kept_away_never_pass_for_the_whole(
         pytest.param(JournalUnusable("the journal is damaged"), id="a damaged journal"),
     ],
 )
+@pytest.mark.long
 def test_what_ends_a_run_ends_it_also_where_others_get_round_it(error: SmeltError) -> None:
     for number in range(0, 80, 7):
         with pytest.raises(type(error), match=str(error)):

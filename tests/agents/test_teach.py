@@ -95,6 +95,7 @@ def data(tmp_path: Path) -> Path:
         pytest.param(["--model", "MODEL", "--out", "."], "is not empty and holds no teacher", id="folder"),
     ],
 )
+@pytest.mark.long
 def test_what_cannot_be_taught_is_said_in_a_line(
     words: list[str], told: str, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -349,6 +349,7 @@ def test_a_broken_list_is_no_json_array(items: list[str], seed: int) -> None:
 
 
 @given(st.dictionaries(st.integers(1, 99), st.text(), min_size=1), st.integers())
+@pytest.mark.long
 def test_a_broken_list_of_labels_is_not_what_was_asked_for(items: dict[int, str], seed: int) -> None:
     assert break_list(items, Random(seed)) != written_list(items)
 

@@ -37,6 +37,7 @@ def test_labels_that_differ_by_case_and_empty_ones_are_answers_like_others(tmp_p
     assert said == ["track", "Track", ""]
 
 
+@pytest.mark.long
 def test_an_input_of_a_megabyte_is_read_and_answered(tmp_path: Path) -> None:
     rows = [*ROWS, Row("where is parcel " * 20_000, "track")]
 

@@ -463,6 +463,7 @@ def test_a_creation_under_way_is_let_come_to_its_end_by_whoever_closes() -> None
     virtual_time.run(main())
 
 
+@pytest.mark.long
 def test_calls_are_paced_however_many_batches_are_out() -> None:
     books = Books(limits=FileLimits(lines=1, bytes=1000), seconds=0.0)
 
@@ -534,6 +535,7 @@ async def ask_what_is_missing(there: Post, request: Request) -> str:
 
 
 @pytest.mark.parametrize(("ended", "is_assumed"), [(3, False), (4, True)], ids=["all told", "one untold"])
+@pytest.mark.long
 def test_a_line_that_an_expired_batch_does_not_speak_of_is_free_when_all_that_ran_are_told(
     ended: int, is_assumed: bool
 ) -> None:

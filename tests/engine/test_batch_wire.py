@@ -146,6 +146,7 @@ def test_openai_s_own_sdk_uploads_creates_polls_lists_and_reads() -> None:
     assert [entry.status for entry in fake.audit.entries if entry.batch] == [200, 200, 200, 400]
 
 
+@pytest.mark.long
 def test_anthropic_s_own_sdk_creates_polls_lists_and_reads() -> None:
     async def work(fake: FakeProvider) -> None:
         url = fake.url.removesuffix("/v1")

@@ -95,6 +95,7 @@ def test_in_batches_or_alone_the_answers_are_the_same_and_one_pays_for_the_other
 
 
 @DIALECTS
+@pytest.mark.long
 def test_ctrl_c_stops_the_waiting_and_whoever_resumes_gets_the_answers_even_online(
     dialect: str, tmp_path: Path
 ) -> None:

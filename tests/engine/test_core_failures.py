@@ -209,6 +209,7 @@ def test_who_says_when_to_come_back_is_waited_for() -> None:
     assert getattr(ask(provider, question()), "text", None) == "HELLO"
 
 
+@pytest.mark.long
 def test_after_the_first_answer_an_outage_is_waited_out() -> None:
     steps: list[Step] = [answered(question("row 0")), *[refusal(503)] * 20]
     outcomes = ask_all(Scripted(*steps), questions(3), concurrency=1)

@@ -177,6 +177,7 @@ def test_every_status_that_a_provider_is_known_to_send_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
+@pytest.mark.long
 def test_every_row_has_its_class_its_wait_and_its_bill(row: Row) -> None:
     body = row.body if isinstance(row.body, bytes) else json.dumps(row.body).encode()
 

@@ -50,6 +50,7 @@ def test_what_training_needs_is_then_on_this_machine_and_no_code_or_pickle(tmp_p
         ),
     ],
 )
+@pytest.mark.long
 def test_a_model_that_cannot_be_had_is_one_line(model: str, hub: FakeHub, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"'{model}' cannot be fetched from the hub") as raised:
         asyncio.run(fetched(model, tmp_path, hub))

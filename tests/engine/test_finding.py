@@ -42,6 +42,7 @@ def test_refusals_that_come_back_late_are_understood_too(limits: Limits, way_s: 
     assert log.between(30).refused_share <= 0.06
 
 
+@pytest.mark.long
 def test_tokens_at_a_slow_pace_that_nobody_tells() -> None:
     """A request a second, of 500 tokens: how often to try depends on requests, not on tokens."""
     client = Client(input_tokens=(200, 200), max_tokens=300)

@@ -124,6 +124,7 @@ def test_work_that_raises_costs_no_other_result() -> None:
     assert results == [0, 1, 2, 4, 5]
 
 
+@pytest.mark.long
 def test_a_consumer_that_stops_early_leaves_nobody_at_work() -> None:
     async def main() -> tuple[int, int]:
         cancelled = 0

@@ -52,6 +52,7 @@ def test_after_a_swap_what_was_answered_is_neither_lost_nor_paid_again(tmp_path:
     assert peek(tmp_path / "journal.db").answered_twice == 0
 
 
+@pytest.mark.long
 def test_unless_somebody_says_so_another_server_is_asked_anew(tmp_path: Path) -> None:
     _, of_one, of_other = swapped(tmp_path / "journal.db", first="openai/m", then="openai/m", says_so=False)
 

@@ -124,6 +124,7 @@ dialects = pytest.mark.parametrize("dialect", DIALECTS)
 @dialects
 @settings(max_examples=50)
 @given(text=UGLY, is_escaped=st.booleans())
+@pytest.mark.long
 def test_any_text_is_read_as_it_was_written_or_refused(dialect: str, text: str, is_escaped: bool) -> None:
     end = asked(Parrot(dialect, DIALECTS[dialect][0](json.dumps(text, ensure_ascii=is_escaped))))
 

@@ -189,6 +189,7 @@ def test_what_was_in_flight_at_a_crash_is_charged_at_its_bound_once(path: Path) 
     asyncio.run(session(0))
 
 
+@pytest.mark.long
 def test_peeking_needs_no_lock_and_changes_nothing(path: Path) -> None:
     async def session() -> None:
         async with await Journal.open(path) as journal:

@@ -233,6 +233,7 @@ def test_an_account_without_credit_is_found_out_and_nothing_more_is_sent(dialect
 
 
 @pytest.mark.parametrize("do", ["headers_absent", "headers_stale", "headers_negative", "headers_malformed"])
+@pytest.mark.long
 def test_limits_that_lie_neither_stop_nor_speed_up_a_line(do: str) -> None:
     honest = run_against(limits=RateLimits(rpm=600), rows=60)
     lied_to = run_against(Rule(do), limits=RateLimits(rpm=600), rows=60)

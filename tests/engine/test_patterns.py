@@ -105,6 +105,7 @@ def test_what_takes_too_long_is_said_in_a_line() -> None:
         pytest.param("(?:[x]y)" * 150, "more than 300 characters in a row", id="the same in pieces"),
     ],
 )
+@pytest.mark.long
 def test_what_cannot_be_looked_for_is_refused_in_a_line(pattern: str, why: str) -> None:
     with pytest.raises(UserError, match=why) as caught:
         check_pattern(pattern)

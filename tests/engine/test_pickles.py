@@ -69,6 +69,7 @@ def test_no_source_of_ours_opens_a_pickle(path: Path) -> None:
     assert not faults(ast.parse(path.read_text(encoding="utf-8")))
 
 
+@pytest.mark.long
 def test_weights_are_taken_as_safetensors_wherever_transformers_loads_some() -> None:
     """`from_pretrained` of a model, as of a tokenizer, would take a pickle where it is not told otherwise."""
     for path in sources():

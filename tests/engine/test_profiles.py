@@ -321,6 +321,7 @@ def test_errors_of_its_own_have_their_meaning(dialect: str, status: int, body: b
     assert verdict.kind is kind
 
 
+@pytest.mark.long
 def test_an_engine_heeds_the_words_of_its_provider() -> None:
     class Peculiar(Scripted):
         errors = profile_of("mine", {"errors": {"OUT_OF_COINS": "quota", "418": "auth"}}).errors

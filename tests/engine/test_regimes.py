@@ -157,6 +157,7 @@ STORMS = {
 
 @pytest.mark.parametrize("news", STORMS.values(), ids=STORMS)
 @pytest.mark.parametrize("limits", [TOLD, Limits()], ids=["told", "nothing"])
+@pytest.mark.long
 def test_a_storm_is_waited_out_and_soon_forgotten(news: tuple[News, ...], limits: Limits) -> None:
     climate = Climate(limits=RPM, storm=(10.0, 70.0), storm_news=news, tells_limits=False)
     log = seen(climate, told(limits), seconds=90)

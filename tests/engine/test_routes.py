@@ -77,6 +77,7 @@ def test_the_tags_of_one_model_may_go_in_batches_and_those_of_another_not(tmp_pa
     asyncio.run(main())
 
 
+@pytest.mark.long
 def test_what_one_of_them_has_out_in_a_batch_is_waited_for_though_another_is_asked_first(tmp_path: Path) -> None:
     """A run that went in batches goes on online, with the model of its batches to fall back on."""
     request = Request.user("once", max_tokens=20)
@@ -101,6 +102,7 @@ def test_what_one_of_them_has_out_in_a_batch_is_waited_for_though_another_is_ask
     asyncio.run(main())
 
 
+@pytest.mark.long
 def test_a_model_of_two_orders_adopts_what_is_out_once(tmp_path: Path) -> None:
     request = Request.user("once", max_tokens=20, tag="label")
 

@@ -116,6 +116,7 @@ def test_what_may_have_gone_on_is_cut(text: str) -> None:
         ({"$ref": "#"}, "refers to itself without an end"),
     ],
 )
+@pytest.mark.long
 def test_a_schema_that_is_none_is_the_users_to_mend_and_nothing_is_fetched(
     schema: dict[str, object], says: str
 ) -> None:
