@@ -105,12 +105,13 @@ def test_no_row_is_tried_beside_itself() -> None:
 
 
 def test_a_judge_that_is_right_nine_times_in_ten_lifts_the_share_of_right_rows() -> None:
-    plain = made(Court(teacher=SLIPS, judge=replace(NO_VICES, misjudged=0.5)), COUNTRIES)
-    better = made(Court(teacher=SLIPS, judge=replace(NO_VICES, misjudged=0.1)), COUNTRIES)
+    many = replace(HOW, examples=240)
+    plain = made(Court(teacher=SLIPS, judge=replace(NO_VICES, misjudged=0.5)), COUNTRIES, many)
+    better = made(Court(teacher=SLIPS, judge=replace(NO_VICES, misjudged=0.1)), COUNTRIES, many)
 
-    assert right_in(plain) < 0.92
-    assert right_in(better) > 0.94
-    assert len(better.examples) == len(plain.examples) == HOW.examples
+    assert right_in(plain) < 0.88
+    assert right_in(better) > 0.95
+    assert len(better.examples) == len(plain.examples) == many.examples
 
 
 def test_a_teacher_does_not_see_its_own_blind_spots_and_another_judge_does() -> None:
