@@ -55,8 +55,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         _take_place(draft, folder)
     except OSError as error:
         raise UserError(_not_written(folder, error)) from error
-    except Exception as error:
-        # safetensors is not imported unless something of it can have been raised.
+    except Exception as error:  # raised on, unless it is safetensors' own, which is not imported to be named here
         if type(error).__name__ != "SafetensorError":
             raise
         raise UserError(_not_written(folder, error)) from error
