@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.data_card import DataCard, card_text
 from agents.records import Example, Origin, Provenance, Reject, Spec, Verdict
+from agents.reporting.data_card import DataCard, card_text
 from agents.run_folder import write_whole
 from engine.duplicates import groups
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, get_args, get_type_hints
 
 from agents.checks import check_writable, decimal, flag, formers, names, one_of, part, positive, within
-from agents.language import LANGUAGES
+from agents.parsing.language import LANGUAGES
 from agents.records import StudentFamily
 from engine.errors import UserError
 from engine.text import meant

@@ -139,7 +139,7 @@ def _version(module: str) -> str:
 
 
 def _models() -> Iterator[Finding]:
-    from agents.choose import rank_models
+    from agents.finding.choose import rank_models
     from engine.retrieval import load_models, model_place
 
     ranking = rank_models("", load_models().cards, place=lambda name: model_place(name, online=lambda: False))

@@ -14,33 +14,33 @@ from pathlib import Path
 
 from agents.collect import Split, collect
 from agents.config import Configuration
-from agents.data_card import DataCard
-from agents.data_facts import data_facts
-from agents.documents import Documents, documents_for
 from agents.evaluate import Findings, judge_student, rows_of
-from agents.found.records import Found
-from agents.found.stage import find_rows
-from agents.judge import Judge
-from agents.judging import JudgeFacts, judge_facts, judge_found, ruled_in, seat_judge, usable
-from agents.model_card import write_model_card
+from agents.filtering.strange import strange_labels, strange_told
+from agents.finding.found.records import Found
+from agents.finding.found.stage import find_rows
+from agents.finding.retrieve import Retrieval, model_table, retrieve
+from agents.finding.student_choice import LABELS_ALONE
+from agents.judging.judge import Judge
+from agents.judging.judging import JudgeFacts, judge_facts, judge_found, ruled_in, seat_judge, usable
+from agents.making.plan_file import Plan, plan_for
+from agents.making.synthesize import Settings, Synthesis, synthesize
+from agents.making.translate import translated
+from agents.making.truth import LabelAccuracy, knows, label_accuracy
 from agents.models import models_told
-from agents.money import Money, money_of
-from agents.outlook import out_of_money
-from agents.plan_file import Plan, plan_for
+from agents.reading.documents import Documents, documents_for
+from agents.reading.rows import read_rows
 from agents.records import Pair, Spec, TaskKind
-from agents.report import Report, choice_of, make_report, write_report
-from agents.retrieve import Retrieval, model_table, retrieve
-from agents.rows import read_rows
+from agents.reporting.data_card import DataCard
+from agents.reporting.data_facts import data_facts
+from agents.reporting.money import Money, money_of
+from agents.reporting.outlook import out_of_money
+from agents.reporting.report import Report, choice_of, make_report, write_report
 from agents.run_folder import RunFolder
-from agents.search import search
 from agents.served.continuing import taken_over, with_rows
 from agents.stages import Ended, OnEngine, as_written, asking, understand
-from agents.strange import strange_labels, strange_told
-from agents.student_choice import LABELS_ALONE
-from agents.synthesize import Settings, Synthesis, synthesize
-from agents.train import Task, Trained, train_student, vote_weights
-from agents.translate import translated
-from agents.truth import LabelAccuracy, knows, label_accuracy
+from agents.students.model_card import write_model_card
+from agents.students.search import search
+from agents.students.train import Task, Trained, train_student, vote_weights
 from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted

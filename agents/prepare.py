@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from agents.bases import named_base
 from agents.config import Configuration, Models
-from agents.describe import own_words
-from agents.documents import check_documents
-from agents.inputs import examine, parts_of
-from agents.parse import SURE, parse
+from agents.finding.bases import named_base
+from agents.finding.describe import own_words
+from agents.finding.retrieve import Wishes, found_models
+from agents.finding.student_choice import Situation, answers_with_labels, choose_student
+from agents.parsing.parse import SURE, parse
+from agents.reading.documents import check_documents
+from agents.reading.inputs import examine, parts_of
+from agents.reading.rows import read_rows
 from agents.records import Spec
-from agents.retrieve import Wishes, found_models
-from agents.rows import read_rows
-from agents.student_choice import Situation, answers_with_labels, choose_student
 from engine.clock import SystemClock
 from engine.errors import MissingExtra, UnknownPrice, UserError
 from engine.providers import Provider

@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 from agents.config import Configuration
 from agents.interrupts import drained_by_signals
 from agents.models import open_engine, targets_told
-from agents.outlook import out_of_money, under
-from agents.parse import parse_with_teacher
+from agents.parsing.parse import parse_with_teacher
+from agents.parsing.specs import read_spec, write_spec
 from agents.records import Spec
-from agents.report import RunReport
+from agents.reporting.outlook import out_of_money, under
+from agents.reporting.report import RunReport
 from agents.run_folder import RunFolder
-from agents.specs import read_spec, write_spec
 from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused
 from engine.events import Events, Noted, StageFinished, StageStarted

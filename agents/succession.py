@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.config import Configuration
+from agents.making.synthesis import Settings
 from agents.prepare import provider_of
-from agents.synthesis import Settings
 from engine.errors import UserError
 from engine.providers import Capabilities
 from engine.providers.choice import common

@@ -29,11 +29,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from agents.annotate import Voting, vote_requests
-from agents.parse import parse, read_prompt
+from agents.making.synthesis import Settings
+from agents.making.synthesize import Synthesis, synthesize
+from agents.parsing.parse import parse, read_prompt
 from agents.records import Spec
-from agents.synthesis import Settings
-from agents.synthesize import Synthesis, synthesize
+from agents.voting.annotate import Voting, vote_requests
 from benchmarks.means import mean, means
 from engine import Budget, Engine, Events
 from engine.desk import Desk

@@ -15,9 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from agents.demo.dates.world import World
-from agents.parse import parse, read_prompt
+from agents.making.synthesize import Settings, synthesize
+from agents.parsing.parse import parse, read_prompt
 from agents.records import Spec
-from agents.synthesize import Settings, synthesize
 from engine import Budget, Engine, Events, Price
 from engine.fakes.server import FakeProvider
 from engine.providers.profile import Profile, profiles

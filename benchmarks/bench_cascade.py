@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from agents.annotate import Voting, annotate_all
 from agents.demo.held_out import held_out
 from agents.demo.intents.world import _MESSAGES
-from agents.parse import parse
+from agents.parsing.parse import parse
 from agents.records import Pair, Spec
 from agents.served.cascade import Cascade
 from agents.served.teacher import Teacher
+from agents.voting.annotate import Voting, annotate_all
 from engine import Budget, Engine, training
 from engine.desk import Desk
 from engine.evaluation import Calibration, calibrate, wilson

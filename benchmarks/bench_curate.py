@@ -136,7 +136,7 @@ def sifted(way: str, regime: str, rows: int, repeats: int) -> Sifted:
 
 def curated(rows: int) -> tuple[float, float]:
     """Seconds for the whole command, and its peak of memory in MB; in a process of its own."""
-    from agents.curate import Wanted, curate
+    from agents.curating.curate import Wanted, curate
 
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as name:

@@ -26,12 +26,12 @@ from random import Random
 from agents.demo.intents.routing import LABELS
 from agents.demo.intents.world import Messages
 from agents.demo.known_rows import World
-from agents.found.gather import gather
-from agents.found.records import Found, Seeking
-from agents.plan import make_plan
+from agents.finding.found.gather import gather
+from agents.finding.found.records import Found, Seeking
+from agents.making.plan import make_plan
+from agents.making.synthesis import Settings
+from agents.making.synthesize import synthesize
 from agents.records import Example, Pair, Spec
-from agents.synthesis import Settings
-from agents.synthesize import synthesize
 from benchmarks.means import mean, means
 from engine import Budget, Engine, Events
 from engine.clock import SystemClock

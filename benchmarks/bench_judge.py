@@ -22,18 +22,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from agents.calibration import Calibration
 from agents.demo.countries.world import World as Countries
 from agents.demo.intents.measured import World as Intents
 from agents.demo.passages.world import World as Questions
 from agents.demo.vices import USUAL_VICES
-from agents.judge import calibrate
-from agents.judging import usable
-from agents.parse import parse, read_prompt
+from agents.judging.calibration import Calibration
+from agents.judging.judge import calibrate
+from agents.judging.judging import usable
+from agents.making.synthesis import Settings, Synthesis
+from agents.making.synthesize import synthesize
+from agents.making.truth import truth_of
+from agents.parsing.parse import parse, read_prompt
 from agents.records import Example, Reject, Spec
-from agents.synthesis import Settings, Synthesis
-from agents.synthesize import synthesize
-from agents.truth import truth_of
 from benchmarks.means import means
 from engine import Budget, Engine, Events, SystemClock
 from engine.fakes import virtual_time

@@ -32,8 +32,6 @@ from importlib.resources import files
 from pathlib import Path
 from unittest.mock import patch
 
-from agents.annealing import Band
-from agents.axes import Axis
 from agents.demo.author import Author, Written
 from agents.demo.countries.world import Sentences
 from agents.demo.countries.world import World as Countries
@@ -42,13 +40,15 @@ from agents.demo.intents.measured import Tickets
 from agents.demo.intents.measured import World as Intents
 from agents.demo.passages.world import Passages
 from agents.demo.passages.world import World as Questions
-from agents.filter import same_text
-from agents.generate import draw_seeds
-from agents.hard_cases import NO_CASES, USUAL_SHARE, Hard, cases_for
-from agents.parse import parse, read_prompt
+from agents.filtering.filter import same_text
+from agents.making.annealing import Band
+from agents.making.axes import Axis
+from agents.making.generate import draw_seeds
+from agents.making.hard_cases import NO_CASES, USUAL_SHARE, Hard, cases_for
+from agents.making.synthesis import Settings, Synthesis
+from agents.making.synthesize import synthesize
+from agents.parsing.parse import parse, read_prompt
 from agents.records import Example
-from agents.synthesis import Settings, Synthesis
-from agents.synthesize import synthesize
 from benchmarks.means import mean, means
 from benchmarks.spans import train_spans
 from engine import Budget, Engine, Events, SystemClock
@@ -96,13 +96,16 @@ ABLATIONS = {
 }
 # What no setting turns off, because nobody should: by name, with what stands in its place.
 REPLACED: Mapping[str, tuple[str, object]] = {
-    "all votes asked": ("agents.ballots.votes_to_ask", lambda labels, *, remaining, **_: remaining),  # noqa: ARG005
-    "aims are no votes": ("agents.vote.Aims.aim", lambda self, answer: None),  # noqa: ARG005
-    "one heat for all": ("agents.annealing.Heats.at", lambda self, kinds: self.common),  # noqa: ARG005
-    "rewordings stay": ("agents.filter.Seen.nearly_holds", lambda self, text, *, before=None: False),  # noqa: ARG005
-    "questions again": ("agents.filter.Known.key", lambda self, text: same_text(text)),  # noqa: ARG005
-    "own examples": ("agents.steering.draw_seeds", lambda anchors, accepted, **how: draw_seeds(anchors, (), **how)),  # noqa: ARG005
-    "all begun at once": ("agents.steering.LEAST_LAG", MANY),
+    "all votes asked": ("agents.voting.ballots.votes_to_ask", lambda labels, *, remaining, **_: remaining),  # noqa: ARG005
+    "aims are no votes": ("agents.voting.vote.Aims.aim", lambda self, answer: None),  # noqa: ARG005
+    "one heat for all": ("agents.making.annealing.Heats.at", lambda self, kinds: self.common),  # noqa: ARG005
+    "rewordings stay": ("agents.filtering.filter.Seen.nearly_holds", lambda self, text, *, before=None: False),  # noqa: ARG005
+    "questions again": ("agents.filtering.filter.Known.key", lambda self, text: same_text(text)),  # noqa: ARG005
+    "own examples": (
+        "agents.making.steering.draw_seeds",
+        lambda anchors, accepted, **how: draw_seeds(anchors, (), **how),  # noqa: ARG005
+    ),
+    "all begun at once": ("agents.making.steering.LEAST_LAG", MANY),
 }
 
 

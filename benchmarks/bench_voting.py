@@ -18,12 +18,12 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from agents.annotate import Annotation, Voting, annotate_all, vote_requests
-from agents.parse import parse, read_prompt
+from agents.making.truth import truth_of
+from agents.parsing.parse import parse, read_prompt
+from agents.reading.rows import read_rows
 from agents.records import Spec
-from agents.rows import read_rows
-from agents.truth import truth_of
-from agents.vote import normaliser, tally
+from agents.voting.annotate import Annotation, Voting, annotate_all, vote_requests
+from agents.voting.vote import normaliser, tally
 from engine import Budget, Engine
 from engine.fakes import virtual_time
 

@@ -23,7 +23,14 @@ LONGEST = 2**26  # bytes that a child may print
 # What the whole command line makes in these tests, and what of Smelt it needs for that.
 ROWS = 80
 FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
-MODULES = ("agents.cli", "agents.cli.watching", "agents.pipeline", "agents.report", "pyarrow.parquet", "jinja2")
+MODULES = (
+    "agents.cli",
+    "agents.cli.watching",
+    "agents.pipeline",
+    "agents.reporting.report",
+    "pyarrow.parquet",
+    "jinja2",
+)
 
 Point = tuple[str, int]
 

@@ -315,7 +315,7 @@ def test_whatever_else_goes_wrong_the_key_is_told_nowhere(tmp_path: Path) -> Non
 
 BUG = f"""
 import sys
-from agents import parse
+from agents.parsing import parse
 from agents.cli import main
 def boom(*_):
     raise RuntimeError("boom")

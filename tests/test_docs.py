@@ -15,13 +15,13 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from agents.annotation_report import InputFacts
+from agents.annotating.annotation_report import InputFacts
 from agents.cli import app
 from agents.config import Configuration, read_config
-from agents.data_facts import DataFacts
-from agents.money import Money
 from agents.records import RejectReason
-from agents.report import Report
+from agents.reporting.data_facts import DataFacts
+from agents.reporting.money import Money
+from agents.reporting.report import Report
 from agents.run_folder import RunFolder
 from engine import errors
 from engine.fakes.mishaps import MISHAPS

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from agents.rows import records, text_of
+from agents.reading.rows import records, text_of
 from agents.run_folder import write_whole
 from engine.errors import UserError
 

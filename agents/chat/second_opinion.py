@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from agents.annotate import Voting, annotate
 from agents.asks import coldest
 from agents.config import Configuration
 from agents.models import open_alone
@@ -16,6 +15,7 @@ from agents.prepare import checked
 from agents.records import Spec
 from agents.run_folder import RunFolder
 from agents.succession import succeeded
+from agents.voting.annotate import Voting, annotate
 from engine import Engine
 from engine.errors import UserError
 from engine.prices import dollars

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from agents.chat.corrections import Correction, Verdict, save
 from agents.chat.page import CSS, HEAD, Shown, page
 from agents.chat.second_opinion import Opinion, Teacher
-from agents.rows import records
+from agents.reading.rows import records
 from engine.errors import MissingExtra, SmeltError, UserError
 from engine.text import clean
 from engine.training import Student

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from agents.config import Configuration
-    from agents.task import Task
+    from agents.students.task import Task
     from engine.training import Student
 
 __all__ = ["register"]
@@ -38,7 +38,7 @@ def chat(
     """Open a page on this machine to ask the student questions. What it gets wrong can be put right there."""
     from agents.cli.students import student_folder
     from agents.interrupts import until_told
-    from agents.task import read_task
+    from agents.students.task import read_task
     from engine import training
 
     folder = student_folder(student).resolve()

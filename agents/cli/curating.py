@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agents.config import Configuration
-    from agents.curate import Wanted
-    from agents.curated import Curated
+    from agents.curating.curate import Wanted
+    from agents.curating.curated import Curated
     from agents.records import Pair, Spec
 
 __all__ = ["register"]
@@ -119,7 +119,7 @@ JUDGE = {
 @taking(FILES, TASK, COLUMNS, CHECKS, JUDGE, {"json": JsonOption, "quiet": QuietOption})
 def curate(files: list[str], out: Path | None, json: bool, quiet: bool, **told: Any) -> int:
     """Filter, de-duplicate and balance rows that exist already. What is left out has its reason beside it."""
-    from agents import curate as curating
+    from agents.curating import curate as curating
     from agents.run_folder import free_name
     from engine.errors import UserError
 
@@ -149,11 +149,11 @@ def _wanted(
     **told: Any,
 ) -> Wanted:
     """How rows are to be curated. Raises UserError for what cannot be meant."""
-    from agents.code_check import kind_of
-    from agents.curate import Wanted
-    from agents.curate_judge import judge_of_rows
-    from agents.roles import read_apart
-    from agents.rows import read_rows
+    from agents.curating.curate import Wanted
+    from agents.curating.curate_judge import judge_of_rows
+    from agents.filtering.code_check import kind_of
+    from agents.reading.roles import read_apart
+    from agents.reading.rows import read_rows
     from engine.errors import UserError
 
     if distinct not in (None, "question", "input"):
@@ -192,9 +192,9 @@ def _stem(name: str) -> str:
 def _spec(prompt: str | None, *, anchors: Sequence[Pair], pattern: str | None) -> Spec:
     """What answers must be: as said, or else as the prompt has it, or the anchors."""
     from agents.cli.prompt_files import read_prompt
-    from agents.curate import NO_PROMPT
-    from agents.derive import held_to
-    from agents.parse import parse
+    from agents.curating.curate import NO_PROMPT
+    from agents.parsing.derive import held_to
+    from agents.parsing.parse import parse
 
     spec = NO_PROMPT if prompt is None else parse(read_prompt(prompt).text)
     return held_to(spec, anchors) if pattern is None else dataclasses.replace(spec, output_pattern=pattern)
@@ -224,7 +224,7 @@ def _judging(
 
 
 def _tell(came: Curated, folder: Path, *, json: bool, quiet: bool) -> None:
-    from agents.report import as_json
+    from agents.reporting.report import as_json
 
     if json:
         table = as_json(came)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agents.evaluate import GrowthCurve, Judgement
     from agents.evaluate.against import Answered
     from agents.records import AnswerForm, Spec, TaskKind
-    from agents.task import Task
+    from agents.students.task import Task
     from engine.evaluation import Terms
     from engine.training import Row, Student
 
@@ -88,7 +88,7 @@ def evaluate(
     """
     from agents.evaluate import Costs, Findings, speed_of
     from agents.evaluate import evaluate as judge
-    from agents.task import read_task
+    from agents.students.task import read_task
     from engine import training
     from engine.evaluation import read_calibration
 
@@ -173,7 +173,7 @@ def _answered(
     from agents.evaluate.against import answers_of
     from agents.evaluate.sieve import sieve
     from agents.models import open_alone
-    from agents.parse import parse
+    from agents.parsing.parse import parse
     from agents.prepare import prepare
 
     settled = prepare(resolve(file=config, flags=flags), prompt=text, note=say_aside)

@@ -131,16 +131,16 @@ def _export_requests(run: Path, out: Path | None) -> None:
 
 def _is_folder(form: str, out: Path | None) -> bool:
     """Whether a folder with a configuration is wanted: of two forms, lines are known too, for a file with an ending."""
-    from agents.export import FORMATS
-    from agents.hand_over import TOOLS
+    from agents.reporting.export import FORMATS
+    from agents.reporting.hand_over import TOOLS
 
     return form in TOOLS and (form not in FORMATS or (out is not None and not out.suffix))
 
 
 def _hand_over(run: Path, form: str, *, parts: Sequence[str], base: str | None, out: Path | None) -> None:
-    from agents.hand_over import TOOLS, hand_over
+    from agents.parsing.specs import read_spec
+    from agents.reporting.hand_over import TOOLS, hand_over
     from agents.run_folder import RunFolder
-    from agents.specs import read_spec
     from engine.errors import UserError
 
     if out is None:
@@ -154,10 +154,10 @@ def _hand_over(run: Path, form: str, *, parts: Sequence[str], base: str | None, 
 
 
 def _export_rows(run: Path, form: str, *, parts: Sequence[str], as_is: bool, out: Path | None) -> None:
-    from agents.export import FORMATS, LEAST_FOR_OPENAI, Csv, checked_parts, json_line, rows_of
-    from agents.hand_over import TOOLS
+    from agents.parsing.specs import read_spec
+    from agents.reporting.export import FORMATS, LEAST_FOR_OPENAI, Csv, checked_parts, json_line, rows_of
+    from agents.reporting.hand_over import TOOLS
     from agents.run_folder import RunFolder
-    from agents.specs import read_spec
     from engine.errors import UserError
 
     if form not in FORMATS and form != "csv":
@@ -181,8 +181,8 @@ def _export_rows(run: Path, form: str, *, parts: Sequence[str], as_is: bool, out
 
 
 def _push(run: Path, name: str, *, public: bool) -> None:
-    from agents.export import checked_parts
-    from agents.hub import push, token_in
+    from agents.reporting.export import checked_parts
+    from agents.reporting.hub import push, token_in
     from agents.run_folder import RunFolder
 
     folder = RunFolder(run)

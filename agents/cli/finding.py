@@ -21,8 +21,8 @@ from agents.cli.options import (
 from agents.cli.output import print_json, say, say_aside, say_table
 
 if TYPE_CHECKING:
-    from agents.choose import Ranking
-    from agents.describe import Thing
+    from agents.finding.choose import Ranking
+    from agents.finding.describe import Thing
     from agents.records import Spec
     from engine.encoder import Encoder
     from engine.retrieval import Catalogue, DatasetCard, ModelCard
@@ -90,8 +90,8 @@ def models(
     _refresh("models", prompt, wanted=refresh, per_task=per_task, json=json)
     if prompt is None:
         return
-    from agents.retrieve import Wishes, found_models, model_table
-    from agents.student_choice import answers_with_labels
+    from agents.finding.retrieve import Wishes, found_models, model_table
+    from agents.finding.student_choice import answers_with_labels
     from engine.retrieval import load_models, machine_memory
 
     flags = {"model": model, "base_url": base_url, "budget": budget, "price_in": price_in, "price_out": price_out}
@@ -134,7 +134,7 @@ def datasets(
     _refresh("datasets", prompt, wanted=refresh, per_task=per_task, json=json)
     if prompt is None:
         return
-    from agents.retrieve import Wishes, dataset_table, found_datasets
+    from agents.finding.retrieve import Wishes, dataset_table, found_datasets
     from engine.retrieval import load_datasets
 
     flags = {"model": model, "base_url": base_url, "budget": budget, "price_in": price_in, "price_out": price_out}
@@ -175,8 +175,8 @@ def _queries(
 ) -> tuple[Sequence[str], Spec]:
     """What is searched with, the prompt's own words or what a teacher makes of them; and the prompt as it is read."""
     from agents.cli.prompt_files import read_prompt
-    from agents.describe import describe, own_words
-    from agents.parse import parse
+    from agents.finding.describe import describe, own_words
+    from agents.parsing.parse import parse
 
     text = read_prompt(prompt).text
     spec = parse(text)
@@ -260,7 +260,7 @@ def _tell_skipped(catalogue: Catalogue[ModelCard] | Catalogue[DatasetCard]) -> N
 def _show(
     rows: list[dict[str, str]], ranking: Ranking[ModelCard] | Ranking[DatasetCard], *, title: str, json: bool
 ) -> None:
-    from agents.retrieve import filters_told
+    from agents.finding.retrieve import filters_told
 
     left_out = filters_told(ranking)
     if json:

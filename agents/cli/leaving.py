@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agents.cli.output import say
 
 if TYPE_CHECKING:
-    from agents.student_export import Exported
+    from agents.students.student_export import Exported
 
 __all__ = ["export_a_student", "is_for_students"]
 
@@ -34,8 +34,8 @@ def export_a_student(
     """Write a student into a folder of its own, and put that on the hub if it is wanted there."""
     from agents.checks import part
     from agents.cli.students import student_folder
-    from agents.hub import push, token_in
-    from agents.student_export import FLOOR, export_student, rows_to_compare
+    from agents.reporting.hub import push, token_in
+    from agents.students.student_export import FLOOR, export_student, rows_to_compare
 
     if floor is not None:
         part("floor", floor)

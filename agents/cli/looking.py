@@ -27,8 +27,8 @@ def report(
 
     from jinja2 import UndefinedError
 
-    from agents.annotation_report import AnnotationReport
-    from agents.report import news_since, read_report, write_page
+    from agents.annotating.annotation_report import AnnotationReport
+    from agents.reporting.report import news_since, read_report, write_page
     from agents.run_folder import RunFolder
     from engine.errors import UserError
 

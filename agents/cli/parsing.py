@@ -58,7 +58,7 @@ def parse(
     What it answers is kept in the user's cache: the same command again pays for nothing twice.
     """
     from agents.cli.prompt_files import read_prompt
-    from agents.specs import table_of, write_spec
+    from agents.parsing.specs import table_of, write_spec
 
     _check_out(out)
     text = read_prompt(prompt).text
@@ -88,8 +88,8 @@ def _check_out(out: Path | None) -> None:
 
 def _understood(text: str, *, flags: Mapping[str, object], config: Path | None) -> Spec:
     """The spec, with the help of a model where one is named and the text leaves something open."""
-    from agents.parse import parse as parse_prompt
-    from agents.parse import wants_teacher
+    from agents.parsing.parse import parse as parse_prompt
+    from agents.parsing.parse import wants_teacher
 
     spec = parse_prompt(text)
     if flags["model"] is None:
@@ -101,7 +101,7 @@ def _understood(text: str, *, flags: Mapping[str, object], config: Path | None) 
 
     from agents.config import resolve
     from agents.models import open_alone
-    from agents.parse import parse_with_teacher
+    from agents.parsing.parse import parse_with_teacher
     from agents.prepare import prepare
 
     settled = prepare(resolve(file=config, flags=flags), prompt=text, note=say_aside)

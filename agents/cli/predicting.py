@@ -16,8 +16,8 @@ from agents.cli.options import JsonOption, QuietOption
 from agents.cli.output import print_json, say, say_aside
 
 if TYPE_CHECKING:
-    from agents.export import Csv
-    from agents.predictions import Columns, Tally
+    from agents.reporting.export import Csv
+    from agents.students.predictions import Columns, Tally
 
 __all__ = ["register"]
 
@@ -67,8 +67,8 @@ def predict(
     """Answer every row of a file. A stop loses nothing: the same command goes on where it was."""
     from agents.checks import part
     from agents.cli.students import student_folder
-    from agents.export import Csv
-    from agents.predictions import Columns, Tally
+    from agents.reporting.export import Csv
+    from agents.students.predictions import Columns, Tally
     from engine.errors import UserError
 
     if threshold is not None:
@@ -98,7 +98,7 @@ def _threshold(folder: Path, threshold: float | None, precision: float | None) -
 
     Raises UserError for both, and where nothing that was measured vouches for so much.
     """
-    from agents.sure import sure_from
+    from agents.students.sure import sure_from
     from engine.errors import UserError
 
     if precision is None:
@@ -110,15 +110,15 @@ def _threshold(folder: Path, threshold: float | None, precision: float | None) -
 
 def beside(path: Path, form: str | None) -> Path:
     """Where answers go that were not told where to: tickets.predicted.csv for tickets.csv."""
-    from agents.predictions import form_of
+    from agents.students.predictions import form_of
 
     return path.with_name(f"{path.stem}.predicted.{form_of(path, wanted=form)}")
 
 
 def _parts(folder: Path) -> tuple[str, ...]:
     """The names before the parts of an input, as the prompt of the student has them."""
-    from agents.inputs import parts_of
-    from agents.task import read_task
+    from agents.reading.inputs import parts_of
+    from agents.students.task import read_task
 
     task = read_task(folder)
     return parts_of(task.spec) if task else ()
@@ -128,9 +128,9 @@ def _file(
     folder: Path, file: Path, out: Path, *, form: str | None, input_column: str | None, columns: Columns, csv: Csv,
     quiet: bool,
 ) -> Tally:  # fmt: skip
-    from agents.inputs import examine
-    from agents.predict import predict_file, student_digest
-    from agents.predictions import form_of
+    from agents.reading.inputs import examine
+    from agents.students.predict import predict_file, student_digest
+    from agents.students.predictions import form_of
     from engine import training
 
     form = form_of(out, wanted=form)
@@ -149,10 +149,10 @@ def _stream(
 ) -> None:
     """From standard input, or to standard output, or both: what has been answered is written at once."""
     from agents.cli.exporting import write_lines
-    from agents.inputs import examine
-    from agents.predict import beside as rows_beside
-    from agents.predict import pairs_in, pairs_of
-    from agents.predictions import columns_in, form_of, text_lines
+    from agents.reading.inputs import examine
+    from agents.students.predict import beside as rows_beside
+    from agents.students.predict import pairs_in, pairs_of
+    from agents.students.predictions import columns_in, form_of, text_lines
     from engine import training
     from engine.errors import UserError
 

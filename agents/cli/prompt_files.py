@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents import parse
+from agents.parsing import parse
 from engine.errors import UserError
 
 __all__ = ["PromptSource", "read_prompt"]

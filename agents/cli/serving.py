@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from agents.config import Configuration
     from agents.run_folder import RunFolder
     from agents.served.cascade import Cascade
-    from agents.sure import Sure
-    from agents.task import Task
+    from agents.students.sure import Sure
+    from agents.students.task import Task
     from engine import Engine
     from engine.messages import Message
     from engine.serving import Door, FromStudent
@@ -90,7 +90,7 @@ def serve(
     import asyncio
 
     from agents.interrupts import until_told
-    from agents.task import read_task
+    from agents.students.task import read_task
     from engine import serving, training
     from engine.desk import Desk
     from engine.serving import FromStudent, Metrics
@@ -121,7 +121,7 @@ def serve(
         )
 
     def find_input(messages: Sequence[Message]) -> str:
-        from agents.unprompt import bare_input
+        from agents.parsing.unprompt import bare_input
 
         return serving.last_user_message(messages) if task is None else bare_input(task.spec, task.prompt, messages)
 
@@ -168,7 +168,7 @@ def _door(key: str | None, *, host: str, no_key: bool) -> Door:
 
 def _sure(folder: Path, *, precision: float | None, confidence: float | None) -> Sure:
     from agents.checks import part
-    from agents.sure import Sure, sure_from
+    from agents.students.sure import Sure, sure_from
     from engine.errors import UserError
 
     if precision is not None and confidence is not None:

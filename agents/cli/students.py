@@ -17,10 +17,10 @@ from agents.cli.output import say, say_aside
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
-    from agents.choose import StudentChoice
+    from agents.finding.choose import StudentChoice
     from agents.records import TaskKind
-    from agents.shares import Shares
-    from agents.task import Task
+    from agents.students.shares import Shares
+    from agents.students.task import Task
     from engine.training import Progress, Row, Student
 
 __all__ = ["DataArgument", "StudentArgument", "kind_of", "register", "rows_of", "student_folder"]
@@ -53,10 +53,10 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
-    from agents.model_card import write_model_card
     from agents.run_folder import RunFolder, free_name
-    from agents.shares import shared_out
-    from agents.train import choose_for_rows
+    from agents.students.model_card import write_model_card
+    from agents.students.shares import shared_out
+    from agents.students.train import choose_for_rows
     from engine import training
     from engine.errors import UserError
 
@@ -96,8 +96,8 @@ def _tuned(
     """The student with the best of so many settings, and the seconds that are left for the training in full."""
     import tempfile
 
-    from agents.student_choice import LABELS_ALONE
-    from agents.tune import TUNE_SHARE, tuned
+    from agents.finding.student_choice import LABELS_ALONE
+    from agents.students.tune import TUNE_SHARE, tuned
     from engine.events import Events, Noted
 
     events = Events()
@@ -113,7 +113,7 @@ def _tuned(
 
 
 def rows_of(path: Path) -> list[Row]:
-    from agents.rows import read_rows
+    from agents.reading.rows import read_rows
     from engine.training import Row
 
     return [Row(pair.input, pair.output) for pair in read_rows(path)]
@@ -121,7 +121,7 @@ def rows_of(path: Path) -> list[Row]:
 
 def kind_of(student: Student, task: Task | None) -> TaskKind:
     """How its answers are to be scored. Without a task: what answers with labels is scored by labels."""
-    from agents.student_choice import LABELS_ALONE
+    from agents.finding.student_choice import LABELS_ALONE
 
     if task is not None:
         return task.spec.kind

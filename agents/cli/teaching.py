@@ -69,7 +69,7 @@ def teach(
 ) -> None:
     """Tune a local model as a teacher on few real labels. It costs nothing; the table says what it is worth."""
     from agents.cli.prompt_files import read_prompt
-    from agents.parse import parse
+    from agents.parsing.parse import parse
     from agents.run_folder import free_name
     from agents.teaching.table import lines_of
     from agents.teaching.teach import Wish
@@ -122,9 +122,9 @@ def _numbers(sweep: str | None) -> tuple[int, ...]:
 
 def _material(data: Path, spec: Spec | None, *, inputs: Path | None, test: Path | None, seed: int) -> Material:
     """A tenth of the rows chooses, another judges, unless there are rows of its own for that."""
-    from agents.inputs import examine
-    from agents.rows import read_rows
-    from agents.shares import split_off
+    from agents.reading.inputs import examine
+    from agents.reading.rows import read_rows
+    from agents.students.shares import split_off
     from agents.teaching.teach import Material
 
     shares = split_off(read_rows(data), seed=seed)

@@ -8,17 +8,17 @@ from shlex import quote
 
 from rich.console import Console
 
-from agents import annotation
-from agents.annotation import annotate_file
-from agents.annotation_report import AnnotationReport
+from agents.annotating import annotation
+from agents.annotating.annotation import annotate_file
+from agents.annotating.annotation_report import AnnotationReport
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
-from agents.found.stage import STAGE as FINDING
-from agents.found.stage import is_wanted
+from agents.finding.found.stage import STAGE as FINDING
+from agents.finding.found.stage import is_wanted
 from agents.models import models_told
-from agents.outlook import OutOfMoney
 from agents.pipeline import STAGES, run
-from agents.report import Report, as_json
+from agents.reporting.outlook import OutOfMoney
+from agents.reporting.report import Report, as_json
 from agents.run_folder import Reread, RunFolder
 from agents.stages import Ended
 from engine import Engine

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from agents.annotate import Voting, annotate_all
 from agents.asks import Asks, coldest
 from agents.evaluate.costs import TeacherCosts
 from agents.records import Spec
+from agents.voting.annotate import Voting, annotate_all
 from engine.errors import SmeltError
 from engine.messages import Reply, Request
 

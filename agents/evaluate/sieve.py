@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agents.evaluate.judgement import RowFacts
 from agents.evaluate.measures import chooses_labels
-from agents.filter import same_text
+from agents.filtering.filter import same_text
 from agents.records import AnswerForm, TaskKind
 from engine.evaluation import labels_in
 from engine.training import Row

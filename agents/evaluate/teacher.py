@@ -8,7 +8,7 @@ from statistics import median
 
 from agents.evaluate.costs import TeacherCosts
 from agents.records import Example, Spec
-from agents.vote import normaliser
+from agents.voting.vote import normaliser
 from engine.errors import JournalUnusable
 from engine.journal import latencies, peek
 from engine.prices import PICO_PER_USD

@@ -15,16 +15,16 @@ from typing import Any, Final
 
 import orjson
 
-from agents.ballots import Annotation
 from agents.config import Configuration
-from agents.found.records import Found
-from agents.found.sieve import Sieve
+from agents.finding.found.records import Found
+from agents.finding.found.sieve import Sieve
+from agents.parsing.specs import read_spec
+from agents.reading.rows import read_rows, records
 from agents.records import Draft, Example, Provenance, Reject, Spec, Verdict, Vote
-from agents.rows import read_rows, records
 from agents.run_folder import RunFolder
 from agents.served.folder import served_annotations
-from agents.specs import read_spec
 from agents.succession import succeeded
+from agents.voting.ballots import Annotation
 from engine.errors import UserError
 from engine.events import Events, Noted
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from agents.ballots import Annotation, Ballot, Call, Voting, annotation_of, ballots_of
 from agents.config import Configuration
+from agents.parsing.specs import write_spec
 from agents.records import Spec
 from agents.run_folder import RunFolder
-from agents.specs import write_spec
+from agents.students.task import Task
 from agents.succession import succeeded
-from agents.task import Task
+from agents.voting.ballots import Annotation, Ballot, Call, Voting, annotation_of, ballots_of
 from engine.attempt import reply_of
 from engine.errors import RequestFailed
 from engine.journal import read

@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from agents.annotate import Voting, annotate
 from agents.asks import coldest
-from agents.ballots import Annotation
-from agents.filter import Candidate, judge_label, make_known
+from agents.filtering.filter import Candidate, judge_label, make_known
 from agents.records import Spec
 from agents.served.folder import TAG
+from agents.voting.annotate import Voting, annotate
+from agents.voting.ballots import Annotation
 from engine import Engine
 from engine.clock import Clock, SystemClock
 from engine.errors import BudgetReached, ProviderRefused, SmeltError

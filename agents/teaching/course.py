@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.annotate import Voting
+from agents.annotating.labelling import Labelled, Unlabelled, label_inputs
 from agents.chance import chance
-from agents.inputs import InputRow
 from agents.interrupts import drained_by_signals
-from agents.labelling import Labelled, Unlabelled, label_inputs
+from agents.making.synthesis import Settings
+from agents.making.synthesize import synthesize
+from agents.reading.inputs import InputRow
 from agents.records import Pair, Spec
 from agents.run_folder import write_whole
-from agents.synthesis import Settings
-from agents.synthesize import synthesize
 from agents.teaching.requests import Told, annotating, told
 from agents.teaching.table import Cell
+from agents.voting.annotate import Voting
 from engine import Engine
 from engine.errors import UserError
 from engine.evaluation import Score, score

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from agents.ballots import Voting, call_for, vote_requests
 from agents.chance import chance
-from agents.derive import derive, held_to
-from agents.generate import Assignment, build_request, draw_seeds
-from agents.label_sets import is_short
-from agents.lists import numbered, quoted
-from agents.plan import Target, make_plan
+from agents.making.generate import Assignment, build_request, draw_seeds
+from agents.making.plan import Target, make_plan
+from agents.parsing.derive import derive, held_to
+from agents.parsing.label_sets import is_short
 from agents.prompts import fill
 from agents.records import Pair, Spec
+from agents.voting.ballots import Voting, call_for, vote_requests
+from agents.voting.lists import numbered, quoted
 from engine.messages import Request
 
 __all__ = ["DEMONSTRATIONS", "Told", "annotating", "annotating_together", "generating", "in_turn", "spec_for", "told"]

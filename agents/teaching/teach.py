@@ -16,13 +16,13 @@ from pathlib import Path
 
 import orjson
 
+from agents.parsing.specs import table_of, write_spec
 from agents.records import Pair, Spec
 from agents.run_folder import write_whole
-from agents.specs import table_of, write_spec
 from agents.teaching.course import Conditions, Course, Level, Tell
 from agents.teaching.requests import in_turn, spec_for
 from agents.teaching.table import Cell, TeachReport, page_of
-from agents.vote import fits_spec, normaliser
+from agents.voting.vote import fits_spec, normaliser
 from engine.errors import UserError
 
 __all__ = ["LOCAL", "Material", "Wish", "teach"]

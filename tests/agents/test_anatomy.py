@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.anatomy import asked_name, context_name, fields_of, plain, split_fields, stands_in
+from agents.parsing.anatomy import asked_name, context_name, fields_of, plain, split_fields, stands_in
 
 QA = ("Question", "Context")
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.annealing import SCHEDULES, SHARES, Band, Feedback, Happened, Heats, Linear, examples_shown, make_schedule
+from agents.making.annealing import (
+    SCHEDULES,
+    SHARES,
+    Band,
+    Feedback,
+    Happened,
+    Heats,
+    Linear,
+    examples_shown,
+    make_schedule,
+)
 from engine.errors import UserError
 
 BAND = Band()

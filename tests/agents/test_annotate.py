@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.annotate import Voting, annotate, annotate_all, vote_requests
-from agents.ballots import Ballot, next_calls
 from agents.records import Pair, Spec
+from agents.voting.annotate import Voting, annotate, annotate_all, vote_requests
+from agents.voting.ballots import Ballot, next_calls
 from engine.errors import BudgetReached, ContentFiltered, ProviderRefused, ProviderUnavailable, SmeltError
 from engine.fakes import virtual_time
 from engine.messages import FinishReason, Reply, Request, Usage

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.annotate import Voting, annotate_all
-from agents.ballots import inputs_per_call, next_calls
 from agents.records import Pair, Spec
+from agents.voting.annotate import Voting, annotate_all
+from agents.voting.ballots import inputs_per_call, next_calls
 from engine.errors import (
     BudgetReached,
     ContentFiltered,

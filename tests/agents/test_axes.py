@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.axes import Axis, choose_attributes, coverage, propose_axes, read_axes
-from agents.generate import Assignment, build_request
+from agents.making.axes import Axis, choose_attributes, coverage, propose_axes, read_axes
+from agents.making.generate import Assignment, build_request
 from agents.records import Example, Pair, Provenance, Spec, Vote
 from engine.errors import BudgetReached, ProviderUnavailable, SmeltError
 from engine.fakes import virtual_time

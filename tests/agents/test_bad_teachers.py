@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
+from agents.making.synthesize import Settings, Synthesis, synthesize
 from agents.records import Pair, Spec
-from agents.synthesize import Settings, Synthesis, synthesize
 from engine.events import Events
 from engine.fakes import virtual_time
 from engine.messages import Reply, Request, Usage

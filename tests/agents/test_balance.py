@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.balance import caps_of, shares_of, surplus
-from agents.conflicts import Answers, digest
-from agents.roles import Row
+from agents.filtering.balance import caps_of, shares_of, surplus
+from agents.filtering.conflicts import Answers, digest
+from agents.reading.roles import Row
 from engine.errors import UserError
 
 LABELS = st.dictionaries(st.sampled_from(["card", "cash", "bill", "train"]), st.integers(1, 500), min_size=1)

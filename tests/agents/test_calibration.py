@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.calibration import Calibration, Trial, anchors_of, calibrated, deal, trials_of
+from agents.judging.calibration import Calibration, Trial, anchors_of, calibrated, deal, trials_of
 from agents.records import Pair, Spec, Verdict
 from tests.agents.courts import ANCHORS, SPEC, Judgment, always, coin, is_right, truthful
 

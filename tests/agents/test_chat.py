@@ -17,8 +17,8 @@ from agents.chat.page import Shown
 from agents.chat.second_opinion import configuration_for, opened
 from agents.chat.serving import Behind, examples_of
 from agents.config import Configuration
+from agents.reading.rows import read_rows
 from agents.records import Spec
-from agents.rows import read_rows
 from agents.run_folder import RunFolder
 from engine.errors import UserError
 from engine.training import Prediction

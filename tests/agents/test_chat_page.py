@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
-from agents.parse import parse
+from agents.parsing.parse import parse
 from agents.run_folder import RunFolder
-from agents.task import Task, as_table
+from agents.students.task import Task, as_table
 from engine.training import Row, train
 from tests.agents.chromium import CHROMIUM, Page, browser
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.choose import Ranking, rank_datasets, rank_models
+from agents.finding.choose import Ranking, rank_datasets, rank_models
 from engine.retrieval import Column, DatasetCard, ModelCard, Place, load_models
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
-from agents.report import Report
+from agents.reporting.report import Report
 from agents.run_folder import RunFolder
 from engine.fakes.mishaps import MISHAPS
 from tests.agents.commands import Smelt, in_its_own_process, in_this_process

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.code_check import Kind, check_code, kind_of
-from agents.curate import Wanted, curate
+from agents.curating.curate import Wanted, curate
+from agents.filtering.code_check import Kind, check_code, kind_of
 from engine.errors import UserError
 
 

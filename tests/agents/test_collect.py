@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.collect import Split, collect, split_rows
-from agents.data_card import DataCard, card_text
 from agents.records import Example, Provenance, Reject, Spec, Vote
+from agents.reporting.data_card import DataCard, card_text
 
 LABELS = Spec(instruction="Route it.\n```\n# not a heading", kind="classification", labels=("card", "cash", "other"))
 CARD = DataCard(teacher="simulated/route", simulated=True)

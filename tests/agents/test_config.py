@@ -168,7 +168,7 @@ def test_what_is_written_down_of_a_budget_is_read_as_the_same(tmp_path: Path) ->
 
 def test_parts_of_a_budget_are_named_after_the_requests_of_their_stages() -> None:
     """A share of a name that no request bears would limit nothing."""
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "agents").glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "agents").rglob("*.py"))
 
     assert set(re.findall(r'tag="(\w+)"', sources)) == set(SPENDING_STAGES)
 

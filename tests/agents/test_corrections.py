@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents.chat.corrections import Correction, file_beside, save
 from agents.config import Configuration
-from agents.rows import read_rows
+from agents.reading.rows import read_rows
 from agents.run_folder import RunFolder
 from engine.errors import UserError
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from agents.curate import NO_PROMPT, Wanted, curate
-from agents.derive import held_to
+from agents.curating.curate import NO_PROMPT, Wanted, curate
+from agents.filtering.survey import survey
+from agents.parsing.derive import held_to
+from agents.reading.roles import Row
 from agents.records import Pair, Spec
-from agents.roles import Row
-from agents.survey import survey
 from engine.errors import UserError
 from tests.agents.commands import in_its_own_process, in_this_process
 

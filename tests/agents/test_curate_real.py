@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.curate import Wanted, curate
-from agents.filter import same_text
+from agents.curating.curate import Wanted, curate
+from agents.filtering.filter import same_text
 
 ROWS = Path(__file__).parents[2].parent / "shared" / "data" / "p2m_llm_generated"
 

@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from agents.axes import Axis
-from agents.data_facts import DataFacts, answers_of, data_facts, tenths
-from agents.page import HEIGHT, WIDTH, curve
+from agents.making.axes import Axis
+from agents.making.synthesis import Labelling, Synthesis
 from agents.records import Example, Pair, Provenance, Reject, Spec, Vote
-from agents.shown import LONGEST, SHOWN, cut, drawn
-from agents.synthesis import Labelling, Synthesis
+from agents.reporting.data_facts import DataFacts, answers_of, data_facts, tenths
+from agents.reporting.page import HEIGHT, WIDTH, curve
+from agents.reporting.shown import LONGEST, SHOWN, cut, drawn
 
 LABELS = Spec(instruction="Which?", kind="classification", labels=("a", "b", "c"))
 TEXT = Spec(instruction="Find it.", empty_answer="N/A")

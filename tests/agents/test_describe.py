@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from agents.asks import Asks
-from agents.describe import describe, own_words
+from agents.finding.describe import describe, own_words
 from agents.records import Pair, Spec
 from engine.errors import BudgetReached, RequestFailed
 from engine.messages import FinishReason, Reply, Request, Usage

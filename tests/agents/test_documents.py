@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.documents import (
+from agents.reading.documents import (
     Documents,
     check_documents,
     coverage_of,
@@ -18,8 +18,8 @@ from agents.documents import (
     read_documents,
     write_documents,
 )
-from agents.html_text import MOST_MARKUP, paragraphs
-from agents.passages import Passage
+from agents.reading.html_text import MOST_MARKUP, paragraphs
+from agents.reading.passages import Passage
 from agents.records import Example, Provenance, Vote
 from engine.errors import UserError
 

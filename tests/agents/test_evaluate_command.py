@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.rows import read_rows
+from agents.reading.rows import read_rows
 from tests.agents.commands import Ran, in_this_process
 from tests.agents.test_cli import INTENTS, ROWS
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from agents.collect import collect
 from agents.config import Configuration
-from agents.data_card import DataCard
-from agents.export import FORMATS, Csv, json_line
-from agents.hub import token_in
+from agents.parsing.specs import write_spec
 from agents.records import Example, Provenance, Spec, Vote
+from agents.reporting.data_card import DataCard
+from agents.reporting.export import FORMATS, Csv, json_line
+from agents.reporting.hub import token_in
 from agents.run_folder import RunFolder
-from agents.specs import write_spec
 from engine.errors import UserError
 from tests.agents.commands import in_this_process as smelt
 

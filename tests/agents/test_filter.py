@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.filter import Candidate, Seen, judge_input, judge_label, judge_reply, judge_row, make_known, same_text
+from agents.filtering.filter import (
+    Candidate,
+    Seen,
+    judge_input,
+    judge_label,
+    judge_reply,
+    judge_row,
+    make_known,
+    same_text,
+)
 from agents.records import Pair, Spec
 
 QA = ("Question", "Context")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agents.cli import main
-from agents.describe import describe
+from agents.finding.describe import describe
+from agents.finding.retrieve import Wishes, filters_told, found_models, model_table
 from agents.records import Spec
-from agents.retrieve import Wishes, filters_told, found_models, model_table
 from engine.messages import Reply, Request, Usage
 from engine.retrieval import Catalogue, ModelCard
 

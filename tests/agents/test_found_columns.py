@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from agents.found.columns import applied, map_columns, objection, read_map, usual_map
-from agents.found.records import ColumnMap, FoundRow, Sample
+from agents.finding.found.columns import applied, map_columns, objection, read_map, usual_map
+from agents.finding.found.records import ColumnMap, FoundRow, Sample
 from agents.records import Pair, Spec
 from tests.agents.found import SPEC, Scripted
 

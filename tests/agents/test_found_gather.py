@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from agents.annotate import Voting
 from agents.demo.conversation import Annotate, AnnotateMany, read_conversation
 from agents.demo.known_rows import World
 from agents.demo.vices import NO_VICES
-from agents.found.gather import gather
-from agents.found.records import Found, Seeking
-from agents.plan import make_plan
+from agents.finding.found.gather import gather
+from agents.finding.found.records import Found, Seeking
+from agents.making.plan import make_plan
 from agents.records import Pair
+from agents.voting.annotate import Voting
 from engine.errors import AuthenticationRefused, BudgetReached
 from engine.fakes import virtual_time
 from engine.messages import Reply, Request, Usage

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agents.annotate import Voting
 from agents.config import Configuration
-from agents.found.gather import gather
-from agents.found.hub_rows import Row
-from agents.found.judging import KeptOut, judging_beside, texts_of
-from agents.found.read import Reader
-from agents.found.records import Found, FoundRow, Sample, Seeking
-from agents.found.shelf import shelf_of
-from agents.found.sieve import Sieve
-from agents.plan import make_plan
+from agents.finding.found.gather import gather
+from agents.finding.found.hub_rows import Row
+from agents.finding.found.judging import KeptOut, judging_beside, texts_of
+from agents.finding.found.read import Reader
+from agents.finding.found.records import Found, FoundRow, Sample, Seeking
+from agents.finding.found.shelf import shelf_of
+from agents.finding.found.sieve import Sieve
+from agents.making.plan import make_plan
 from agents.records import Draft, Example, Provenance, Reject
+from agents.voting.annotate import Voting
 from engine.errors import UserError
 from engine.events import Events
 from engine.fakes import virtual_time

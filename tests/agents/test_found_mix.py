@@ -8,8 +8,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.found.mix import portion
-from agents.plan import make_plan
+from agents.finding.found.mix import portion
+from agents.making.plan import make_plan
 from agents.records import Example, Provenance, Spec, Vote
 
 SPEC = Spec(instruction="x", kind="classification", labels=("a", "b", "c"))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.found.rank import elected, rank, read_ballot
+from agents.finding.found.rank import elected, rank, read_ballot
 from engine.errors import BudgetReached, ContextOverflow
 from tests.agents.found import SPEC, Scripted, card
 

@@ -16,10 +16,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from agents.found.hub_rows import Patience, Row, heard, stream
-from agents.found.read import Reader, any_row
-from agents.found.records import FoundRow, Sample
-from agents.found.splits import PIECES, benchmark_split, judging_split, part_of, spaced, training_split
+from agents.finding.found.hub_rows import Patience, Row, heard, stream
+from agents.finding.found.read import Reader, any_row
+from agents.finding.found.records import FoundRow, Sample
+from agents.finding.found.splits import PIECES, benchmark_split, judging_split, part_of, spaced, training_split
 from engine.clock import SystemClock
 from engine.errors import UserError
 from engine.fakes.hub import FakeHub, Mishap
@@ -315,7 +315,7 @@ def test_of_a_folder_what_lies_there_to_judge_by_is_not_learnt_from(tmp_path: Pa
 def test_what_the_hub_answers_is_said_in_a_line() -> None:
     """In a process of its own, because the hub's address is read when its packages are."""
     code = (
-        "from agents.found.hub_rows import stream\n"
+        "from agents.finding.found.hub_rows import stream\n"
         "for name in ('owner/gated', 'owner/terms', 'owner/gone', 'owner/private', 'owner/odd'):\n"
         "    try: next(stream(name, most=1))\n"
         "    except Exception as error: print(type(error).__name__, str(error).count(chr(10)), error)"
@@ -353,7 +353,7 @@ def test_what_the_hub_answers_is_said_in_a_line() -> None:
 def test_rows_come_over_http_and_what_is_wrong_with_a_data_set_costs_it_a_line() -> None:
     """In a process of its own, as above."""
     code = (
-        "from agents.found.read import Reader\n"
+        "from agents.finding.found.read import Reader\n"
         "from tests.agents.found import card\n"
         "for name in ('org/sorted', 'old/name', 'org/vanish', 'org/gated', 'new/name'):\n"
         "    got = Reader(seed=1, streamed=320).draw(card(name), most=320)\n"
@@ -403,8 +403,8 @@ def test_answers_of_the_hub_that_are_no_good_cost_a_data_set_a_line() -> None:
     """In a process of its own, as above. What came before is kept; a page of a gigabyte is not fetched."""
     code = (
         "from functools import partial\n"
-        "from agents.found.hub_rows import Patience, stream\n"
-        "from agents.found.read import Reader\n"
+        "from agents.finding.found.hub_rows import Patience, stream\n"
+        "from agents.finding.found.read import Reader\n"
         "from tests.agents.found import card\n"
         "for name in ('good', 'half', 'shorter', 'garbled', 'large', 'card', 'dripping'):\n"
         "    patience = Patience(longest_s=1 if name == 'dripping' else 60, most_bytes=4 << 20)\n"

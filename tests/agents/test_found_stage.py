@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
-from agents.found.judging import apart, texts_of
-from agents.found.read import Reader
-from agents.found.records import Found, Seeking
-from agents.found.shelf import keep_shelf, kept_shelf, shelf_of
-from agents.found.stage import find_rows, is_wanted
-from agents.found.told import of_the_data, of_the_scores
-from agents.synthesis import Settings
+from agents.finding.found.judging import apart, texts_of
+from agents.finding.found.read import Reader
+from agents.finding.found.records import Found, Seeking
+from agents.finding.found.shelf import keep_shelf, kept_shelf, shelf_of
+from agents.finding.found.stage import find_rows, is_wanted
+from agents.finding.found.told import of_the_data, of_the_scores
+from agents.making.synthesis import Settings
 from engine.errors import UserError
 from engine.events import Event, Events, Noted
 from engine.retrieval import load_datasets

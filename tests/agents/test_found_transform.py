@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from agents.found.records import FoundRow, Sample
-from agents.found.transform import Rewriting, Task, plan_rewriting, read_row, rewrite
+from agents.finding.found.records import FoundRow, Sample
+from agents.finding.found.transform import Rewriting, Task, plan_rewriting, read_row, rewrite
 from agents.records import Draft, Pair, Provenance, Reject
 from engine.errors import BudgetReached, ContentFiltered, ContextOverflow
 from tests.agents.found import SPEC, Scripted

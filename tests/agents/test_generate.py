@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.generate import Assignment, build_request, draw_seeds, generate, most_inputs
-from agents.lists import read_inputs
-from agents.plan import Target
+from agents.making.generate import Assignment, build_request, draw_seeds, generate, most_inputs
+from agents.making.plan import Target
 from agents.records import Spec
+from agents.voting.lists import read_inputs
 from engine.errors import BudgetReached, ContentFiltered, ProviderUnavailable, SmeltError
 from engine.messages import FinishReason, Reply, Request, Usage
 

@@ -11,12 +11,12 @@ import pytest
 
 from agents.collect import split_rows
 from agents.demo.conversation import Generate, read_conversation
-from agents.generate import Assignment, build_request
-from agents.hard_cases import Case
-from agents.passages import LONGEST, Passage
-from agents.plan import Target
+from agents.making.generate import Assignment, build_request
+from agents.making.hard_cases import Case
+from agents.making.plan import Target
+from agents.making.synthesize import Settings, Synthesis, synthesize
+from agents.reading.passages import LONGEST, Passage
 from agents.records import Example, Pair, Provenance, Spec, Vote
-from agents.synthesize import Settings, Synthesis, synthesize
 from engine.events import Events
 from engine.fakes import virtual_time
 from engine.messages import Reply, Request, Usage

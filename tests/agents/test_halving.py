@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.halving import (
+from agents.students.halving import (
     Candidate,
     Outcome,
     Round,

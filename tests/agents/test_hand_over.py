@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from agents.collect import collect
 from agents.config import Configuration
-from agents.data_card import DataCard
-from agents.hand_over import TOOLS, Handed, sequence_length, template_of
+from agents.parsing.specs import write_spec
 from agents.records import Example, Provenance, Spec, Vote
+from agents.reporting.data_card import DataCard
+from agents.reporting.hand_over import TOOLS, Handed, sequence_length, template_of
 from agents.run_folder import RunFolder
-from agents.specs import write_spec
 from tests.agents.commands import in_this_process as smelt
 
 SPEC = Spec(instruction="Route the message.", kind="classification", labels=("card", "cash"))

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from agents.generate import Assignment, build_request, provenance
-from agents.hard_cases import ALL_CASES, PERSISTENCE, Case, Hard, HardCases, cases_for, hard_rows
-from agents.plan import Target
+from agents.making.generate import Assignment, build_request, provenance
+from agents.making.hard_cases import ALL_CASES, PERSISTENCE, Case, Hard, HardCases, cases_for, hard_rows
+from agents.making.plan import Target
 from agents.prompts import fill
 from agents.records import Spec
 

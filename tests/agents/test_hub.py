@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.hub import push
+from agents.reporting.hub import push
 from engine.errors import ProviderRefused, UserError
 
 

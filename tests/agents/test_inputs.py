@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.inputs import InputRow, examine, parts_of
+from agents.reading.inputs import InputRow, examine, parts_of
 from agents.records import Pair, Spec
 from engine.errors import UserError
 

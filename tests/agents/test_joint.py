@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from agents.annealing import Band
-from agents.generate import Assignment, build_request
-from agents.lists import read_pairs
+from agents.making.annealing import Band
+from agents.making.generate import Assignment, build_request
+from agents.making.synthesize import Settings, Synthesis, synthesize
 from agents.records import Pair, Spec
-from agents.synthesize import Settings, Synthesis, synthesize
+from agents.voting.lists import read_pairs
 from engine.events import Events
 from engine.fakes import virtual_time
 from engine.messages import Reply, Request, Usage

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.annotating.labelling import Labelled, Unlabelled, label_inputs
 from agents.config import Configuration
 from agents.demo.countries.atlas import code_of
 from agents.demo.countries.world import World
 from agents.demo.vices import NO_VICES
-from agents.found.records import Found, Source
-from agents.inputs import InputRow
-from agents.judge import Judge, calibrate, verdicts
-from agents.judging import JudgeFacts, Ruled, judge_facts, judge_found, seat_judge, usable
-from agents.labelling import Labelled, Unlabelled, label_inputs
-from agents.parse import parse, read_prompt
+from agents.finding.found.records import Found, Source
+from agents.judging.judge import Judge, calibrate, verdicts
+from agents.judging.judging import JudgeFacts, Ruled, judge_facts, judge_found, seat_judge, usable
+from agents.making.synthesize import Settings, Synthesis, synthesize
+from agents.parsing.parse import parse, read_prompt
+from agents.reading.inputs import InputRow
 from agents.records import Example, Pair, Provenance, Vote
-from agents.synthesize import Settings, Synthesis, synthesize
 from engine import Budget, Engine, SystemClock
 from engine.errors import BudgetReached, ContentFiltered, ProviderRefused, ProviderUnavailable, SmeltError
 from engine.events import Event, Events, Noted

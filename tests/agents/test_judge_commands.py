@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from agents.calibration import too_few
-from agents.curate import Wanted, curate
-from agents.curate_judge import Judging
-from agents.judging import JudgeFacts, Ruled
+from agents.curating.curate import Wanted, curate
+from agents.curating.curate_judge import Judging
+from agents.judging.calibration import too_few
+from agents.judging.judging import JudgeFacts, Ruled
+from agents.reading.roles import Row
 from agents.records import Verdict
-from agents.roles import Row
 from engine.errors import BudgetReached
 from tests.agents.commands import in_this_process as smelt
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.label_money import AT_FIRST, KNOWN_FROM, LabelMoney, needed
-from agents.parse import parse
-from agents.synthesize import Settings, Synthesis, synthesize
+from agents.making.label_money import AT_FIRST, KNOWN_FROM, LabelMoney, needed
+from agents.making.synthesize import Settings, Synthesis, synthesize
+from agents.parsing.parse import parse
 from engine import Budget, Engine, Events, Request, Statistics
 from engine.fakes import virtual_time
 

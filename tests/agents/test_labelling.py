@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.annotate import Voting
+from agents.annotating.labelling import IN_BATCHES, LONGEST_INPUT, ONLINE, Labelled, Reach, Unlabelled, label_inputs
 from agents.chance import chance
-from agents.inputs import InputRow
-from agents.labelling import IN_BATCHES, LONGEST_INPUT, ONLINE, Labelled, Reach, Unlabelled, label_inputs
+from agents.reading.inputs import InputRow
 from agents.records import Spec
+from agents.voting.annotate import Voting
 from engine.errors import (
     BudgetReached,
     ContentFiltered,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.demo.breakage import break_list, written_list
-from agents.lists import numbered, quoted, read_labels
+from agents.voting.lists import numbered, quoted, read_labels
 
 HOSTILE = (
     '2. "another"',

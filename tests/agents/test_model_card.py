@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.card_facts import Facts, facts_of
-from agents.model_card import model_card, write_model_card
 from agents.records import Spec
-from agents.task import Task, as_table, read_task
+from agents.students.card_facts import Facts, facts_of
+from agents.students.model_card import model_card, write_model_card
+from agents.students.task import Task, as_table, read_task
 from engine.training import Card, Row, train
 
 TINY = Card(

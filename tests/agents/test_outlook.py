@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.outlook import FEWEST_ROWS, MOST_CAP, Outlook, outlook_of, under
+from agents.reporting.outlook import FEWEST_ROWS, MOST_CAP, Outlook, outlook_of, under
 from engine.budget import Budget, Share
 from engine.ledger import Ledger
 from engine.statistics import Statistics, TagStatistics

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.parse import SURE, clean, parse, read_prompt
+from agents.parsing.parse import SURE, clean, parse, read_prompt
 from agents.records import Pair
 from engine.errors import UserError
 from tests.agents.layouts import INSTRUCTION, LAYOUTS, PAIRS, fields

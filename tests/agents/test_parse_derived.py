@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from agents.language import inputs_language
-from agents.parse import parse
+from agents.parsing.language import inputs_language
+from agents.parsing.parse import parse
 
 
 @pytest.mark.parametrize(

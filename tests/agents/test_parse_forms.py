@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from agents.json_shape import fits
-from agents.parse import parse
+from agents.parsing.json_shape import fits
+from agents.parsing.parse import parse
 from agents.records import Pair, Spec
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agents.parse import parse
+from agents.parsing.parse import parse
+from agents.parsing.specs import spec_in, text_of
 from agents.records import Pair, Spec
-from agents.specs import spec_in, text_of
 from engine.errors import UserError
 
 INSTRUCTION = "Rewrite every line as it is asked for below."

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.parse import parse
+from agents.parsing.parse import parse
 from agents.records import Pair
-from agents.vote import fits_spec
+from agents.voting.vote import fits_spec
 from engine.errors import UserError
 
 KEY = Path(__file__).with_name("parse_key.json")

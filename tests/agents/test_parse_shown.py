@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.parse import parse
-from agents.specs import read_spec
+from agents.parsing.parse import parse
+from agents.parsing.specs import read_spec
 from engine.journal import peek
 from tests.agents.commands import in_this_process
 

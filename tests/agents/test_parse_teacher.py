@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from agents.parse import parse, parse_with_teacher
+from agents.parsing.parse import parse, parse_with_teacher
+from agents.parsing.specs import text_of
 from agents.records import Spec
-from agents.specs import text_of
 from engine.errors import ProviderUnavailable
 from engine.messages import Reply, Request, Usage
 from tests.agents.layouts import LAYOUTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.parse import parse
+from agents.parsing.parse import parse
 
 TEA = (("You like tea.", "Do you like tea?"), ("She is here.", "Is she here?"))
 TURN = "Turn the sentence into a question."

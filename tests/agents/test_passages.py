@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.passages import LONGEST, LONGEST_PIECE, Passage, Piece, cut, cut_text, passage_for, pick, pieces_of
+from agents.reading.passages import LONGEST, LONGEST_PIECE, Passage, Piece, cut, cut_text, passage_for, pick, pieces_of
 
 WORDS = "The parcel was left with a neighbour who has been away since last Tuesday. "
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
-from agents.money import money_of
+from agents.parsing.specs import read_spec, write_spec
 from agents.pipeline import look_around, run
 from agents.records import Spec
+from agents.reporting.money import money_of
 from agents.run_folder import RunFolder
-from agents.specs import read_spec, write_spec
 from agents.stages import tell_target, understand
 from engine import Budget, Engine
 from engine.errors import JournalUnusable, UserError

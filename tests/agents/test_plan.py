@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.plan import Quota, Target, Wish, choose_target, make_plan
+from agents.making.plan import Quota, Target, Wish, choose_target, make_plan
 from agents.records import Pair, Spec
 
 LABELS = Spec(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.axes import Axis
-from agents.hard_cases import Hard
-from agents.plan import Quota, Target, make_plan
-from agents.plan_file import Plan, plan_for, read_plan, write_plan
+from agents.making.axes import Axis
+from agents.making.hard_cases import Hard
+from agents.making.plan import Quota, Target, make_plan
+from agents.making.plan_file import Plan, plan_for, read_plan, write_plan
 from agents.records import Pair, Spec
 from engine.errors import UserError
 from engine.fakes import virtual_time

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.export import Csv
-from agents.inputs import examine
-from agents.predict import ROWS_AT_ONCE, Answered, answers_to, beside, pairs_in, predict_file
-from agents.predictions import Answer, Columns, Tally, text_lines
-from agents.rows import records
+from agents.reading.inputs import examine
+from agents.reading.rows import records
+from agents.reporting.export import Csv
+from agents.students.predict import ROWS_AT_ONCE, Answered, answers_to, beside, pairs_in, predict_file
+from agents.students.predictions import Answer, Columns, Tally, text_lines
 from engine.errors import UserError
 from engine.evaluation import calibrate, write_calibration
 from engine.training import Prediction, Row, train

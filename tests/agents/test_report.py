@@ -13,8 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.data_facts import Answer, AxisRows, DataFacts, Stretch
-from agents.documents import Coverage
 from agents.evaluate import (
     Costs,
     Findings,
@@ -29,11 +27,17 @@ from agents.evaluate import (
     StudentSpeed,
     TeacherCosts,
 )
-from agents.money import Money
-from agents.outlook import Outlook
-from agents.page import render_html
+from agents.filtering.strange import strange_labels, strange_told
+from agents.filtering.variety import Variety
+from agents.making.synthesis import VARIED_INSTEAD
+from agents.making.truth import LabelAccuracy
+from agents.reading.documents import Coverage
 from agents.records import Pair, Spec
-from agents.report import (
+from agents.reporting.data_facts import Answer, AxisRows, DataFacts, Stretch
+from agents.reporting.money import Money
+from agents.reporting.outlook import Outlook
+from agents.reporting.page import render_html
+from agents.reporting.report import (
     Choice,
     Report,
     Training,
@@ -45,12 +49,8 @@ from agents.report import (
     write_page,
     write_report,
 )
+from agents.reporting.shown import Shown
 from agents.run_folder import RunFolder
-from agents.shown import Shown
-from agents.strange import strange_labels, strange_told
-from agents.synthesis import VARIED_INSTEAD
-from agents.truth import LabelAccuracy
-from agents.variety import Variety
 from engine import Budget, Engine, Request
 from engine.errors import UserError
 from engine.evaluation import Bin, Calibration, Confusion, Difference, Forecast, LabelScore, Score, Threshold

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.reading.rows import read_rows
 from agents.records import Pair
-from agents.rows import read_rows
 from engine.errors import UserError
 
 ROWS = (Pair("where is it?", "track"), Pair("a, b; c\nd", "N/A"))

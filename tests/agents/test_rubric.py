@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.judging.rubric import ASKED, addresses_the_judge, companies, question, read_verdicts
 from agents.records import Pair, Spec, Verdict
-from agents.rubric import ASKED, addresses_the_judge, companies, question, read_verdicts
 from engine.structured import read_json
 from tests.agents.courts import told
 

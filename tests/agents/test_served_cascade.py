@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from agents.served.cascade import Cascade
 from agents.served.teacher import Teacher
-from agents.sure import Sure, sure_from
+from agents.students.sure import Sure, sure_from
 from engine import Budget, Engine
 from engine.desk import Desk
 from engine.errors import UserError

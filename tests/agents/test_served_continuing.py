@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from agents.config import Configuration
+from agents.parsing.specs import write_spec
 from agents.records import Example, Pair, Provenance, Spec, Vote
 from agents.run_folder import RunFolder
 from agents.served.continuing import begun_from, continued, files_of, read_taken, take_over
 from agents.served.folder import begin_serving, served_annotations, served_folder
 from agents.served.teacher import Teacher
-from agents.specs import write_spec
-from agents.task import Task
+from agents.students.task import Task
 from engine import Budget, Engine
 from engine.errors import UserError
 from tests.agents.test_served_teacher import Town
@@ -44,7 +44,7 @@ def row(text: str, label: str, *, request: int) -> Example:
 def earlier_run(path: Path) -> RunFolder:
     """A run of four rows, as the stages write one down."""
     from agents.collect import collect
-    from agents.data_card import DataCard
+    from agents.reporting.data_card import DataCard
 
     folder = RunFolder(path / "runs" / "reviews")
     configuration = Configuration(model="simulated/intents", budget="5", examples=4, catalogue=None)

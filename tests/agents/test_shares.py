@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.records import Pair
-from agents.shares import apart_from, oddities, shared_out, split_off
+from agents.students.shares import apart_from, oddities, shared_out, split_off
 from engine.errors import UserError
 
 INPUTS = st.lists(st.text(max_size=5), min_size=3, max_size=60).filter(lambda inputs: len(set(inputs)) >= 3)

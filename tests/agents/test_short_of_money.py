@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from agents.config import Configuration, Stages
-from agents.outlook import Outlook, OutOfMoney
+from agents.parsing.specs import read_spec, write_spec
 from agents.pipeline import Made, make_data
 from agents.records import Example
+from agents.reporting.outlook import Outlook, OutOfMoney
 from agents.run_folder import Reread, RunFolder
-from agents.specs import read_spec, write_spec
 from engine.errors import BudgetReached
 from engine.events import Events
 from engine.fakes.server import FakeProvider

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.parsing.specs import read_spec, spec_of, table_of, write_spec
 from agents.records import Pair, Spec
-from agents.specs import read_spec, spec_of, table_of, write_spec
 from engine.errors import UserError
 
 SPEC = Spec(

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.ballots import Voting, next_calls, vote_requests
-from agents.generate import Assignment, build_request
-from agents.plan import Target
+from agents.making.generate import Assignment, build_request
+from agents.making.plan import Target
 from agents.prompts import fill, opening
 from agents.records import Pair, Spec
+from agents.voting.ballots import Voting, next_calls, vote_requests
 from engine.messages import Request
 
 PAIRS = tuple(Pair(f"question {i}", f"answer {i}") for i in range(6))

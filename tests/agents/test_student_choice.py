@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.bases import bring_here, named_base
-from agents.choose import Filtered, Ranked, Ranking, StudentChoice
+from agents.finding.bases import bring_here, named_base
+from agents.finding.choose import Filtered, Ranked, Ranking, StudentChoice
+from agents.finding.student_choice import WORTH_TUNING, Situation, answers_with_labels, choose_student
 from agents.records import Spec
-from agents.student_choice import WORTH_TUNING, Situation, answers_with_labels, choose_student
-from agents.train import choose_for_rows
+from agents.students.train import choose_for_rows
 from engine.errors import UserError
 from engine.retrieval import ModelCard, Place
 from engine.training import Row

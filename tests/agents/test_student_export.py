@@ -11,8 +11,8 @@ import pytest
 from agents.config import Configuration
 from agents.records import Pair, Spec
 from agents.run_folder import RunFolder
-from agents.student_export import export_student, rows_to_compare
-from agents.task import Task, as_table
+from agents.students.student_export import export_student, rows_to_compare
+from agents.students.task import Task, as_table
 from engine.errors import UserError
 from engine.training import Row, load, train
 from tests.agents.commands import in_this_process as smelt
@@ -140,7 +140,7 @@ def test_onto_the_hub_goes_a_model_with_its_card(student: Path, tmp_path: Path) 
     run = RunFolder(tmp_path / "run")
     run.begin(prompt="p", configuration=Configuration(model="simulated/dates", budget="1"))
     shutil.copytree(student, run.student)
-    from agents.hub import push
+    from agents.reporting.hub import push
 
     exported = export_student(run.student, tmp_path / "out", form="safetensors")
     with hub() as (url, sent):

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.annealing import Band
+from agents.making.annealing import Band
+from agents.making.synthesize import Settings, Synthesis, synthesize
 from agents.records import Pair, Spec
-from agents.synthesize import Settings, Synthesis, synthesize
 from engine.errors import (
     BudgetReached,
     Interrupted,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.specs import read_spec
+from agents.parsing.specs import read_spec
 from agents.teaching.table import Cell, TeachReport, lines_of, page_of
 from engine.evaluation import Score
 from engine.fakes.checkpoints import TEMPLATE, save_causal, save_seq2seq

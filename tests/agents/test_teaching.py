@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.ballots import Voting, vote_requests
-from agents.generate import Assignment, build_request
-from agents.lists import read_inputs, read_labels
-from agents.plan import Target
+from agents.making.generate import Assignment, build_request
+from agents.making.plan import Target
 from agents.records import Pair, Spec
 from agents.teaching.requests import (
     DEMONSTRATIONS,
@@ -24,6 +22,8 @@ from agents.teaching.requests import (
     spec_for,
     told,
 )
+from agents.voting.ballots import Voting, vote_requests
+from agents.voting.lists import read_inputs, read_labels
 
 LABELS = ("card", "cash", "none of these")
 SPEC = Spec(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.choose import StudentChoice
 from agents.cli.students import _say_progress
+from agents.finding.choose import StudentChoice
 from agents.records import Example, Provenance, Spec, Vote
-from agents.task import Task
-from agents.train import Trained, train_student, vote_weights
+from agents.students.task import Task
+from agents.students.train import Trained, train_student, vote_weights
 from engine.events import Events
 from engine.training import Progress, Row
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.annotate import Voting, vote_requests
 from agents.config import Configuration
-from agents.generate import Assignment, build_request
-from agents.parse import parse
+from agents.making.generate import Assignment, build_request
+from agents.making.translate import kept_words, translate_instruction, translated
+from agents.parsing.parse import parse
+from agents.parsing.specs import read_spec, spec_of, table_of, write_spec
 from agents.records import Pair, Spec
-from agents.specs import read_spec, spec_of, table_of, write_spec
-from agents.translate import kept_words, translate_instruction, translated
+from agents.voting.annotate import Voting, vote_requests
 from engine.errors import BudgetReached, ProviderUnavailable, SmeltError, UserError
 from engine.events import Event, Events, Noted
 from engine.fakes import virtual_time

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.choose import Ranked, Ranking, StudentChoice
-from agents.halving import Candidate, Round
-from agents.trial import Tried, candidates_for, trial_table, tried, try_students
+from agents.finding.choose import Ranked, Ranking, StudentChoice
+from agents.students.halving import Candidate, Round
+from agents.students.trial import Tried, candidates_for, trial_table, tried, try_students
 from engine.errors import UserError
 from engine.events import Event, Events, Noted
 from engine.fakes.checkpoints import save_encoder, save_seq2seq

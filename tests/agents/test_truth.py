@@ -8,10 +8,10 @@ from importlib.resources import files
 import orjson
 import pytest
 
-from agents.parse import parse
+from agents.making.synthesis import Labelling, Synthesis
+from agents.making.truth import knows, label_accuracy
+from agents.parsing.parse import parse
 from agents.records import Pair, Spec
-from agents.synthesis import Labelling, Synthesis
-from agents.truth import knows, label_accuracy
 from engine.evaluation import wilson
 from engine.fakes.worlds import EchoWorld
 from engine.providers.resolve import world_named

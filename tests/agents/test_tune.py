@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.choose import StudentChoice
-from agents.halving import Candidate
-from agents.trial import Tried
-from agents.tune import settings_for, tuned
+from agents.finding.choose import StudentChoice
+from agents.students.halving import Candidate
+from agents.students.trial import Tried
+from agents.students.tune import settings_for, tuned
 from engine.errors import TrainingDiverged
 from engine.events import Event, Events, Noted
 from engine.training import Prediction, Row, train

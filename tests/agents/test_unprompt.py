@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.parse import parse, read_prompt
+from agents.parsing.parse import parse, read_prompt
+from agents.parsing.specs import text_of
+from agents.parsing.unprompt import bare_input
 from agents.records import Pair, Spec
-from agents.specs import text_of
-from agents.unprompt import bare_input
 from engine.errors import UserError
 from engine.messages import Message
 

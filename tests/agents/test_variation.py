@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from agents.demo.conversation import Generate, read_conversation
 from agents.demo.dates.world import World
 from agents.demo.vices import USUAL_VICES
-from agents.generate import Assignment, build_request
-from agents.parse import parse, read_prompt
-from agents.plan import Target
+from agents.making.generate import Assignment, build_request
+from agents.making.plan import Target
+from agents.making.synthesis import Settings, Synthesis
+from agents.making.synthesize import synthesize
+from agents.making.variation import AXES, attributes_asked, draw_attributes
+from agents.parsing.parse import parse, read_prompt
 from agents.records import Spec
-from agents.synthesis import Settings, Synthesis
-from agents.synthesize import synthesize
-from agents.variation import AXES, attributes_asked, draw_attributes
 from engine import Budget, Engine, Event, Events, Price
 from engine.events import StageProgressed
 from engine.fakes.server import FakeProvider

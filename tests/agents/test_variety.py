@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.shown import Sample
-from agents.variety import distinct_share, variety_of
+from agents.filtering.variety import distinct_share, variety_of
+from agents.reporting.shown import Sample
 
 
 def test_distinct_groups_are_counted_over_all_texts() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.records import Pair, Spec
-from agents.vote import SURE, Aim, Aims, Trust, confidence, fits_spec, lasting, normaliser, tally, votes_to_ask
+from agents.voting.vote import SURE, Aim, Aims, Trust, confidence, fits_spec, lasting, normaliser, tally, votes_to_ask
 from engine.errors import UserError
 
 LABELS = Spec(instruction="Route it.", kind="classification", labels=("Card", "Cash Out", "None"))

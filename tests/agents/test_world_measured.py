@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.axes import read_axes
 from agents.demo.author import Author, Written
 from agents.demo.conversation import Generate, Vary, read_conversation
 from agents.demo.countries.atlas import ALIASES, code_of
@@ -24,10 +23,11 @@ from agents.demo.passages.facts import RELATIONS
 from agents.demo.passages.world import Passages
 from agents.demo.passages.world import World as Questions
 from agents.demo.rewording import gist, reworded
-from agents.generate import Assignment, build_request
-from agents.lists import read_inputs, read_pairs
+from agents.making.axes import read_axes
+from agents.making.generate import Assignment, build_request
 from agents.prompts import fill
 from agents.records import Pair, Spec
+from agents.voting.lists import read_inputs, read_pairs
 from engine.messages import Message
 
 SUBJECTS: tuple[Written, ...] = (Sentences(), Tickets(), Passages())

@@ -13,11 +13,11 @@ from agents.demo.conversation import read_conversation
 from agents.demo.intents.world import World
 from agents.demo.reader import piece_of
 from agents.demo.vices import NO_VICES
-from agents.filter import Finding
-from agents.found.columns import read_map
-from agents.found.rank import read_ballot
-from agents.found.records import FoundRow, Sample
-from agents.found.transform import read_columns, read_row
+from agents.filtering.filter import Finding
+from agents.finding.found.columns import read_map
+from agents.finding.found.rank import read_ballot
+from agents.finding.found.records import FoundRow, Sample
+from agents.finding.found.transform import read_columns, read_row
 from agents.prompts import fill
 from agents.records import Pair
 from engine.messages import Message

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.ballots import Voting, call_for
 from agents.demo.breakage import break_array, break_label, break_list, written_list
 from agents.demo.conversation import (
     Annotate,
@@ -27,9 +26,10 @@ from agents.demo.dates.world import World as Dates
 from agents.demo.intents.world import World as Intents
 from agents.demo.teacher import cold, favourite, heat
 from agents.demo.vices import NO_VICES, USUAL_VICES, Vices
-from agents.lists import read_labels
 from agents.prompts import fill
 from agents.records import Pair, Spec
+from agents.voting.ballots import Voting, call_for
+from agents.voting.lists import read_labels
 from engine.messages import Message
 from engine.providers.simulated import World
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.worth import WINDOW, Advice, Worth
+from agents.making.worth import WINDOW, Advice, Worth
 
 
 def advised(worth: Worth, *, rows: int, times: int, usd: float = 0.01) -> list[Advice]:

@@ -7,8 +7,8 @@ import json
 import random
 from collections.abc import Callable, Sequence
 
-from agents.annotate import Voting, annotate_all
 from agents.records import Pair, Spec
+from agents.voting.annotate import Voting, annotate_all
 from engine.fakes import virtual_time
 from engine.messages import FinishReason, Reply, Request, Usage
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.demo.dates.world import World
-from agents.synthesis import VARIED_INSTEAD
+from agents.making.synthesis import VARIED_INSTEAD
 from engine.fakes.server import FakeProvider
 from engine.prices import PICO_PER_USD, Price, dollars
 from engine.providers.resolve import world_named

@@ -15,10 +15,10 @@ from pyarrow import parquet
 
 from agents.demo.held_out import held_out
 from agents.demo.intents.world import _MESSAGES
+from agents.parsing.specs import read_spec
 from agents.records import Spec
 from agents.run_folder import RunFolder
 from agents.served.folder import served_annotations
-from agents.specs import read_spec
 from tests.end_to_end.commands import Ended, Watched, ended, smelt, start, teacher
 
 pytestmark = pytest.mark.slow

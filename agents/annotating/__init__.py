@@ -1,0 +1,1 @@
+"""`smelt annotate`: a user's own inputs, labelled."""

@@ -1,0 +1,1 @@
+"""`smelt curate`: rows that exist become data one can trust."""

@@ -1,0 +1,1 @@
+"""Which rows may stay, and why the others may not."""

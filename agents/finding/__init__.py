@@ -1,0 +1,1 @@
+"""What exists already: models and data sets that suit a task, and rows taken from them."""

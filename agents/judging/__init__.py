@@ -1,0 +1,1 @@
+"""A judge of labelled rows, and whether it can be trusted."""

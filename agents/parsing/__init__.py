@@ -1,0 +1,1 @@
+"""From a prompt to a spec: what is asked, by which examples, and what every answer must look like."""

@@ -1,0 +1,1 @@
+"""What came of it all, as files and in words: rows, data card, figures, report."""

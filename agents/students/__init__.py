@@ -1,0 +1,1 @@
+"""Students: chosen, tried, trained, described, put to use on whole files."""

@@ -1,0 +1,1 @@
+"""Labels by several independent votes: asked for, counted, and asked for no longer than needed."""
