@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Literal
 
 from agents.records import StudentFamily
-from engine.retrieval import OWN, DatasetCard, ModelCard, Place, Search
+from engine.retrieval import OWN, DatasetCard, Hit, ModelCard, Place, Search, is_hub_name
 from engine.retrieval.card import Card
+from engine.retrieval.search import copies_behind
 
 if TYPE_CHECKING:
     from engine.retrieval.dense import Encodes
@@ -173,12 +174,17 @@ def _weighted(query: str | Sequence[str], cards: Sequence[Card], *, encoder: Enc
     queries = [query] if isinstance(query, str) else list(query)
     search = Search([card.text for card in cards], encoder=encoder)
     words = {hit.position: hit.score for hit in search.find(queries, k=len(cards))}
-    scored = [
-        Suited(card, words.get(position, 0.0) * _popularity(card), position) for position, card in enumerate(cards)
-    ]
-    scored.sort(key=lambda suited: (-suited.score, -suited.card.downloads))
+    hits = [Hit(at, words.get(at, 0.0) * _popularity(card)) for at, card in enumerate(cards)]
+    hits.sort(key=lambda hit: (-hit.score, -cards[hit.position].downloads))
+    ranked = copies_behind(hits, [_bare_name(card.id) for card in cards])
+    scored = [Suited(cards[hit.position], hit.score, hit.position) for hit in ranked]
     said = [replace(suited, why=search.why(queries[0], suited.position)) for suited in scored[:_SAID_WHY]]
     return said + scored[_SAID_WHY:]
+
+
+def _bare_name(card: str) -> str:
+    """What those call it who publish it again under their own account; a file is nobody's copy."""
+    return card.rpartition("/")[2].casefold() if is_hub_name(card) else card
 
 
 def _popularity(card: ModelCard | DatasetCard) -> float:

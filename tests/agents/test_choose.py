@@ -66,6 +66,22 @@ def test_of_equal_words_the_more_downloaded_comes_first() -> None:
     assert all(ranked.score > 0 for ranked in ranking.kept)
 
 
+def test_copies_of_a_model_stand_behind_what_differs() -> None:
+    copies = [model(f"someone{n}/dates-base", downloads=5000 - n) for n in range(4)]
+    other = model("else/days", downloads=10)
+
+    assert ids(rank_models("dates", [*copies, other], place=here))[:2] == ["someone0/dates-base", "else/days"]
+
+
+def test_files_of_one_name_are_nobodys_copies() -> None:
+    cards = [dataset(f"/data/{folder}/train.csv", "dates and times") for folder in "ab"]
+    cards.append(dataset("org/else", "dates and the like"))
+
+    found = [ranked.card.id for ranked in rank_datasets("dates and times", cards, place=here).kept]
+
+    assert found == ["/data/a/train.csv", "/data/b/train.csv", "org/else"]
+
+
 def test_models_that_share_no_word_are_still_candidates() -> None:
     ranking = rank_models("日付", [model("a", downloads=10), model("b", downloads=20)], place=here)
 

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from engine.encoder import Encoder
 from engine.errors import UserError
 from engine.retrieval import (
+    Hit,
     Index,
     Search,
     shipped_models,
     tokenize,
 )
 from engine.retrieval.bm25 import Weighing
-from engine.retrieval.search import fused
+from engine.retrieval.search import copies_behind, fused
 from engine.retrieval.words import roots
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -279,3 +280,16 @@ def test_plain_search_over_labelled_queries_is_as_good_as_it_was() -> None:
 
     hits = sum(bool(ids & set(row["relevant"])) for ids, row in zip(found, queries, strict=True))
     assert hits / len(queries) >= 0.2
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 100)), max_size=12))
+def test_the_best_of_a_name_keeps_its_score_and_its_copies_count_half(cards: list[tuple[str, float]]) -> None:
+    names = [name for name, _ in cards]
+    hits = sorted((Hit(at, score) for at, (_, score) in enumerate(cards)), key=lambda hit: -hit.score)
+
+    behind = copies_behind(hits, names)
+
+    assert [hit.score for hit in behind] == sorted((hit.score for hit in behind), reverse=True)
+    worth = {hit.position: hit.score for hit in behind}
+    firsts = {next(hit.position for hit in hits if names[hit.position] == name) for name in names}
+    assert worth == {hit.position: hit.score / (1 if hit.position in firsts else 2) for hit in hits}
