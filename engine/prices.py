@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import UnknownPrice, UserError
 from engine.messages import Usage
+from engine.text import meant
 
 if TYPE_CHECKING:
     from genai_prices.types import Tier as ListedTier
@@ -30,6 +31,7 @@ __all__ = [
     "dollars",
     "exact",
     "in_full",
+    "listed",
     "lookup",
 ]
 
@@ -252,8 +254,10 @@ def lookup(name: str, *, at: datetime | None = None) -> Price:
     provider, _, model = name.partition("/")
     prices = _listed(provider, model, since=at or datetime.now(UTC))
     if not prices or not all(_is_plain(price) for price in prices):
+        known = listed(provider)
+        near = "" if model in known else meant(model, known)
         raise UnknownPrice(
-            f"no price is known for {name!r}: give it in USD per million tokens with --price-in and --price-out, "
+            f"no price is known for {name!r}{near}: give it in USD per million tokens with --price-in and --price-out, "
             "or in Python with price=Price(input=..., output=...); 0 if it costs nothing"
         )
     limits = sorted({tier.start for price in prices for value in price.values() for tier in _tiers(value)})
@@ -266,6 +270,13 @@ def lookup(name: str, *, at: datetime | None = None) -> Price:
         cache_write=lowest.cache_write,
         tiers=tiers,
     )
+
+
+def listed(provider: str) -> list[str]:
+    """The models of a provider that the price table names; none of a provider that it does not know."""
+    from genai_prices.data import providers
+
+    return [model.id for known in providers if known.id == provider for model in known.models]
 
 
 def _listed(provider: str, model: str, *, since: datetime) -> list[_Listed]:

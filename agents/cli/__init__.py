@@ -30,18 +30,24 @@ from agents.cli import (
     students,
     teaching,
 )
+from agents.cli.completion import VARIABLE, InstallOption, ShowOption, offer_words
+from agents.cli.options import examples
 from agents.cli.output import print_json
 from agents.interrupts import deaf_to_signals, stopped_by_signals
 from engine.errors import SmeltError
-from engine.text import clean
+from engine.text import clean, meant
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="smelt",
     help="Pour in a prompt, draw off a small model.",
-    epilog="Start with: smelt run PROMPT.md --model openai/NAME --budget 5",
-    add_completion=False,
+    epilog=examples(
+        "smelt doctor",
+        "smelt run prompt.md --model openai/gpt-5.4-mini --budget 5",
+        "smelt run --help",
+    ),
+    add_completion=False,  # of our own: theirs knows no way out where no shell is recognised
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -66,7 +72,9 @@ def _top(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Say the version and stop."
     ),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may stand anywhere."),
+    install_completion: InstallOption = False,
+    show_completion: ShowOption = False,
 ) -> None:
     """Pour in a prompt, draw off a small model."""
 
@@ -92,9 +100,12 @@ def _run(arguments: list[str], *, debug: bool, json: bool) -> int:
     # --debug may stand anywhere, since it is typed after something has gone wrong.
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = typer.main.get_command(app).main(args=arguments, prog_name="smelt", standalone_mode=False)
+        command = typer.main.get_command(app)
+        if VARIABLE in os.environ:
+            offer_words(command)
+        code = command.main(args=arguments, prog_name="smelt", complete_var=VARIABLE, standalone_mode=False)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # typer makes the second of the first, and of nothing else
+    except (BrokenPipeError, SystemExit):  # typer makes the second of the first, and ends with it what Tab asked
         # Whoever read our output has gone: not an error of anybody's. Python would complain again while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
@@ -115,8 +126,13 @@ def _run(arguments: list[str], *, debug: bool, json: bool) -> int:
 def _usage(error: TyperException) -> str:
     """What was wrong with the words of the command, and where they are explained."""
     context = getattr(error, "ctx", None)  # usage errors have one
-    command = context.command_path if context is not None else "smelt"
-    return f"{error.format_message()} (see {command} --help)"
+    if context is None:
+        return f"{error.format_message()} (see smelt --help)"
+    told, wrong = error.format_message(), getattr(error, "option_name", None)
+    if wrong is not None and hasattr(error, "possibilities"):  # an option that there is not: theirs are in no order
+        known = [name for option in context.command.get_params(context) for name in option.opts]
+        told = f"No such option: {wrong}{meant(wrong, known)}"
+    return f"{told} (see {context.command_path} --help)"
 
 
 def _failed(message: str, *, code: int, debug: bool, json: bool) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import BudgetOption
+from agents.cli.options import BudgetOption, examples
 from agents.cli.output import say_address, say_aside, stopped_quietly
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt chat runs/dates, and with the teacher beside: smelt chat runs/dates --budget 1")(
-        chat
-    )
+    app.command(epilog=examples("smelt chat runs/dates", "smelt chat runs/dates --budget 1"))(chat)
 
 
 def chat(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.options import OUTPUT, PACE, TEACHER, JsonOption, JudgeOption, QuietOption, taking
+from agents.checks import one_of
+from agents.cli.options import OUTPUT, PACE, TEACHER, JsonOption, JudgeOption, QuietOption, examples, taking
 from agents.cli.output import print_json, say, say_aside, say_table
 from agents.config import MOST_SEED
 
@@ -29,8 +30,11 @@ LIKENESS = 0.7
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Examples: smelt curate rows.jsonl --out clean · smelt curate train.csv more.parquet --prompt prompt.md "
-        "--apart test.csv --balance 2 · smelt curate hub:squad@validation --input question --output answers"
+        epilog=examples(
+            "smelt curate rows.jsonl --out clean",
+            "smelt curate train.csv more.parquet --prompt prompt.md --apart test.csv --balance 2",
+            "smelt curate hub:squad@validation --input question --output answers",
+        )
     )(curate)
 
 
@@ -156,8 +160,8 @@ def _wanted(
     from agents.reading.rows import read_rows
     from engine.errors import UserError
 
-    if distinct not in (None, "question", "input"):
-        raise UserError(f"--distinct {distinct}: is neither question nor input")
+    if distinct is not None:
+        one_of("distinct", distinct, ("question", "input"))
     if math.isnan(balance or 0) or math.isnan(likeness or 0):
         raise UserError("--balance and --likeness are numbers (got nan)")
     real = () if anchors is None else read_rows(anchors)

@@ -19,6 +19,7 @@ from agents.cli.options import (
     JsonOption,
     PriceInOption,
     PriceOutOption,
+    examples,
 )
 from agents.cli.output import say_aside
 from agents.cli.students import DataArgument, StudentArgument, kind_of, rows_of, student_folder
@@ -37,8 +38,10 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Example: smelt evaluate runs/dates rows.jsonl, and beside an LLM: "
-        "smelt evaluate runs/dates rows.jsonl --against openai/gpt-5.4-mini --budget 1"
+        epilog=examples(
+            "smelt evaluate runs/dates rows.jsonl",
+            "smelt evaluate runs/dates rows.jsonl --against openai/gpt-5.4-mini --budget 1",
+        )
     )(evaluate)
 
 

@@ -15,20 +15,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.checks import one_of
+from agents.cli.options import examples
 from agents.cli.output import say, say_aside
 
 if TYPE_CHECKING:
     from engine.journal import Entry
     from engine.messages import RawReply
 
-__all__ = ["register"]
+__all__ = ["forms", "register"]
 
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Example: smelt export runs/dates --format openai --out train.jsonl, "
-        "smelt export runs/dates --format axolotl --out dates-axolotl, or "
-        "smelt export runs/dates --requests --out requests.jsonl"
+        epilog=examples(
+            "smelt export runs/dates --format openai --out train.jsonl",
+            "smelt export runs/dates --format axolotl --out dates-axolotl",
+            "smelt export runs/dates --requests --out requests.jsonl",
+            "smelt export runs/dates/student --format onnx --out dates-onnx",
+        )
     )(export)
 
 
@@ -156,13 +161,10 @@ def _hand_over(run: Path, form: str, *, parts: Sequence[str], base: str | None, 
 def _export_rows(run: Path, form: str, *, parts: Sequence[str], as_is: bool, out: Path | None) -> None:
     from agents.parsing.specs import read_spec
     from agents.reporting.export import FORMATS, LEAST_FOR_OPENAI, Csv, checked_parts, json_line, rows_of
-    from agents.reporting.hand_over import TOOLS
     from agents.run_folder import RunFolder
-    from engine.errors import UserError
 
     if form not in FORMATS and form != "csv":
-        known = sorted({*FORMATS, *TOOLS, "csv", "onnx", "safetensors"})
-        raise UserError(f"--format: unknown value {form!r}; one of: {', '.join(known)}")
+        one_of("format", form, forms())
     folder = RunFolder(run)
     folder.configuration()  # says so when this is no run at all
     rows = rows_of(folder.data, checked_parts(folder.data, parts))
@@ -178,6 +180,14 @@ def _export_rows(run: Path, form: str, *, parts: Sequence[str], as_is: bool, out
     written = _write((json_line(row, spec=spec, form=form) for row in rows), out, what="rows")
     if form == "openai" and written < LEAST_FOR_OPENAI:
         say_aside(f"note: OpenAI takes {LEAST_FOR_OPENAI} rows or more for fine-tuning")
+
+
+def forms() -> tuple[str, ...]:
+    """Everything that `--format` takes."""
+    from agents.reporting.export import FORMATS
+    from agents.reporting.hand_over import TOOLS
+
+    return tuple(sorted({*FORMATS, *TOOLS, "csv", "onnx", "safetensors"}))
 
 
 def _push(run: Path, name: str, *, public: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from agents.cli.options import examples
 from agents.cli.output import say, say_address, say_table, stopped_quietly
 from agents.config import MOST_SEED
 
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-_EXAMPLES: Final = """\b
-Example: smelt fake-provider --world dates --port 8100 --rpm 600 --error-rate 0.05
-  smelt fake-provider --world echo --latency 0 --rule "429-requests share=0.02 retry_after=2"
-  smelt fake-provider --world echo --rule "hang nth=50" --rule "truncated sighting=1" --quota 0.05
-  smelt fake-provider --world echo --rule "reset method=POST path=/v1/batches first=1"
-  smelt fake-provider --mishaps
-  curl -X PATCH localhost:8100/control/behaviour -d '{"rules": [{"do": "gzip_bomb"}]}'
-  curl localhost:8100/v1/models -H "x-mishap: 503-overloaded retry_after=2"
-"""
+_EXAMPLES: Final = examples(
+    "smelt fake-provider --world dates --port 8100 --rpm 600 --error-rate 0.05",
+    'smelt fake-provider --world echo --latency 0 --rule "429-requests share=0.02 retry_after=2"',
+    'smelt fake-provider --world echo --rule "hang nth=50" --rule "truncated sighting=1" --quota 0.05',
+    'smelt fake-provider --world echo --rule "reset method=POST path=/v1/batches first=1"',
+    "smelt fake-provider --mishaps",
+    """curl -X PATCH localhost:8100/control/behaviour -d '{"rules": [{"do": "gzip_bomb"}]}'""",
+    'curl localhost:8100/v1/models -H "x-mishap: 503-overloaded retry_after=2"',
+)
 
 WorldName = Annotated[
     str, typer.Option(metavar="NAME", help="The simulated teacher to serve: dates or intents; or echo.")

@@ -17,6 +17,7 @@ from agents.cli.options import (
     ModelOption,
     PriceInOption,
     PriceOutOption,
+    examples,
 )
 from agents.cli.output import print_json, say, say_aside, say_table
 
@@ -58,8 +59,10 @@ EncoderOption = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt models prompt.md, and once a month: smelt models --refresh")(models)
-    app.command(epilog="Example: smelt datasets prompt.md --catalogue my-tables/")(datasets)
+    app.command(epilog=examples("smelt models prompt.md", "smelt models --refresh"))(models)
+    app.command(epilog=examples("smelt datasets prompt.md --catalogue my-tables/", "smelt datasets --refresh"))(
+        datasets
+    )
 
 
 def models(

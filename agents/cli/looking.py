@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from agents.cli.options import ConfigOption, JsonOption
+from agents.cli.options import ConfigOption, JsonOption, examples
 from agents.cli.output import print_json, say, say_aside, say_table
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt report runs/dates")(report)
-    app.command(epilog="Example: smelt doctor")(doctor)
+    app.command(epilog=examples("smelt report runs/dates"))(report)
+    app.command(epilog=examples("smelt doctor", "smelt doctor --config smelt.toml"))(doctor)
 
 
 def report(

@@ -29,6 +29,7 @@ from agents.cli.options import (
     QuietOption,
     RpmOption,
     TpmOption,
+    examples,
     taking,
 )
 from agents.cli.output import say_aside
@@ -43,14 +44,26 @@ RUNS = Path("runs")
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt run prompt.md --model openai/gpt-5.4-mini --budget 5")(run)
-    app.command(epilog="Example: smelt resume runs/dates, and with another teacher: smelt resume runs/dates --model M")(
-        resume
-    )
-    app.command(epilog="Example: smelt generate prompt.md --model simulated/dates --examples 500")(generate)
     app.command(
-        epilog="Example: smelt annotate prompt.md --inputs tickets.csv --model openai/gpt-5.4-mini --budget 5, "
-        "and then: smelt export runs/prompt --format csv --out labels.csv"
+        epilog=examples(
+            "smelt run prompt.md --model openai/gpt-5.4-mini --budget 5",
+            "smelt run prompt.md --model anthropic/claude-haiku-4-5 --budget 5 --examples 500 --test my-rows.csv",
+            "smelt run prompt.md --model openai/qwen3 --base-url http://localhost:11434/v1 --price-in 0 --price-out 0",
+        )
+    )(run)
+    app.command(
+        epilog=examples(
+            "smelt resume runs/dates",
+            "smelt resume runs/dates --budget 10",
+            "smelt resume runs/dates --model anthropic/claude-haiku-4-5",
+        )
+    )(resume)
+    app.command(epilog=examples("smelt generate prompt.md --model simulated/dates --examples 500"))(generate)
+    app.command(
+        epilog=examples(
+            "smelt annotate prompt.md --inputs tickets.csv --model openai/gpt-5.4-mini --budget 5",
+            "smelt export runs/prompt --format csv --out labels.csv",
+        )
     )(annotate)
 
 

@@ -56,6 +56,7 @@ __all__ = [
     "TuneOption",
     "VotesOption",
     "YesOption",
+    "examples",
     "taking",
 ]
 
@@ -240,6 +241,11 @@ OUTPUT: Group = {
     "quiet": QuietOption,
     "yes": YesOption,
 }
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: lines to copy, each as it is."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def taking(*groups: Group) -> Callable[[Callable[..., int]], Callable[..., int]]:

@@ -19,6 +19,7 @@ from agents.cli.options import (
     PriceInOption,
     PriceOutOption,
     PromptArgument,
+    examples,
 )
 from agents.cli.output import print_json, say, say_aside, say_block, say_facts, say_table
 
@@ -33,7 +34,7 @@ SPEC_FILES = (".json", ".toml")
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt parse prompt.md --out spec.toml, then: smelt run spec.toml")(parse)
+    app.command(epilog=examples("smelt parse prompt.md", "smelt parse prompt.md --out spec.toml"))(parse)
 
 
 def parse(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import JsonOption, QuietOption
+from agents.cli.options import JsonOption, QuietOption, examples
 from agents.cli.output import print_json, say, say_aside
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ STREAM = "-"
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Examples: smelt predict runs/dates tickets.csv --threshold 0.9 · "
-        "cat inputs.txt | smelt predict runs/dates - > answers.jsonl"
+        epilog=examples(
+            "smelt predict runs/dates tickets.csv --threshold 0.9",
+            "cat inputs.txt | smelt predict runs/dates - > answers.jsonl",
+        )
     )(predict)
 
 

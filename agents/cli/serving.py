@@ -21,6 +21,7 @@ from agents.cli.options import (
     RpmOption,
     TpmOption,
     YesOption,
+    examples,
 )
 from agents.cli.output import say_address, say_aside, stopped_quietly
 from agents.cli.students import StudentArgument, student_folder
@@ -57,8 +58,10 @@ KeyOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Example: smelt serve runs/dates --port 8000, and with a teacher for what it is unsure of: smelt serve "
-        "runs/dates --fallback openai/gpt-5.4-mini --budget 5"
+        epilog=examples(
+            "smelt serve runs/dates --port 8000",
+            "smelt serve runs/dates --fallback openai/gpt-5.4-mini --budget 5",
+        )
     )(serve)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agents.cli.judged import say_findings
-from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption
+from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption, examples
 from agents.cli.output import say, say_aside
 from agents.config import MOST_SEED
 
@@ -30,7 +30,7 @@ DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help="Labelled row
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt train rows.jsonl --student linear --out students/mine")(train)
+    app.command(epilog=examples("smelt train rows.jsonl --student linear --out students/mine"))(train)
 
 
 def train(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import JsonOption, QuietOption, ThreadsOption
+from agents.cli.options import JsonOption, QuietOption, ThreadsOption, examples
 from agents.cli.output import print_json, say, say_aside, say_facts, say_table
 from agents.config import MOST_SEED
 
@@ -22,8 +22,10 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Examples: smelt teach labels.csv --model local/Qwen/Qwen3-0.6B --prompt prompt.md · "
-        "smelt teach labels.csv --model local/models/mine --inputs unlabelled.csv --sweep 10,50,200 --out teachers/mine"
+        epilog=examples(
+            "smelt teach labels.csv --model local/Qwen/Qwen3-0.6B --prompt prompt.md",
+            "smelt teach labels.csv --model local/models/mine --inputs unlabelled.csv --sweep 10,50,200",
+        )
     )(teach)
 
 
@@ -104,10 +106,11 @@ def _silent(_: str) -> None:
 
 def _family(name: str | None) -> str | None:
     from engine.errors import UserError
+    from engine.text import meant
     from engine.training import FAMILIES
 
     if name is not None and name not in FAMILIES:
-        raise UserError(f"--student: unknown family {name!r}; there are {', '.join(FAMILIES)}")
+        raise UserError(f"--student: unknown family {name!r}{meant(name, FAMILIES)}; there are {', '.join(FAMILIES)}")
     return name
 
 

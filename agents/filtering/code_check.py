@@ -21,6 +21,7 @@ from contextlib import suppress
 from typing import IO, Literal, NamedTuple, get_args
 
 from engine.errors import UserError
+from engine.text import meant
 
 __all__ = ["Kind", "check_code", "kind_of"]
 
@@ -114,7 +115,7 @@ def kind_of(told: str) -> Kind:
     for kind in get_args(Kind):
         if told == kind:
             return kind  # type: ignore[no-any-return]  # one of the literals
-    raise UserError(f"--code {told}: is none of {', '.join(get_args(Kind))}")
+    raise UserError(f"--code {told}: is none of {', '.join(get_args(Kind))}{meant(told, get_args(Kind))}")
 
 
 def check_code(answers: Sequence[str], kind: Kind) -> list[str | None]:

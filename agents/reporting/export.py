@@ -24,6 +24,7 @@ from agents.prompts import fill
 from agents.reading.rows import records
 from agents.records import Spec
 from engine.errors import UserError
+from engine.text import meant
 
 __all__ = ["FORMATS", "LEAST_FOR_OPENAI", "Csv", "Row", "checked_parts", "csv_line", "json_line", "rows_of"]
 
@@ -137,5 +138,6 @@ def checked_parts(data: Path, wanted: Sequence[str]) -> tuple[str, ...]:
     if tuple(wanted) == ("all",):
         return there
     if missing := [part for part in wanted if part not in there]:
-        raise UserError(f"{data}: has no part {missing[0]!r}; there are: {', '.join(there)}, all")
+        there = [*there, "all"]
+        raise UserError(f"{data}: has no part {missing[0]!r}{meant(missing[0], there)}; there are: {', '.join(there)}")
     return tuple(wanted)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.checks import one_of
 from agents.reading.inputs import Inputs
 from agents.reading.rows import PARQUET_BATCH, is_missing, records, text_of
 from agents.reporting.export import Csv, csv_line
@@ -111,7 +112,7 @@ def form_of(path: Path, *, wanted: str | None = None) -> str:
     if wanted is None:
         return _FORM_OF.get(path.suffix.lower(), "jsonl")
     if wanted not in FORMS:
-        raise UserError(f"--format: unknown value {wanted!r}; one of: {', '.join(FORMS)}")
+        one_of("format", wanted, FORMS)
     return wanted
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import orjson
 
+from agents.checks import one_of
 from agents.reading.inputs import examine
 from agents.reading.rows import records
 from agents.students.model_card import write_model_card
@@ -64,7 +65,7 @@ def export_student(
     `inputs` than `floor` stay the same.
     """
     if form not in FORMS:
-        raise UserError(f"--format: unknown value {form!r}; one of: {', '.join(FORMS)}")
+        one_of("format", form, FORMS)
     with _new(out) as draft:
         found = None
         if form == "onnx":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from agents.checks import one_of
 from agents.evaluate.confidence import calibrate_student
 from agents.finding.bases import bring_here, has_gpu, named_base
 from agents.finding.choose import StudentChoice
@@ -98,8 +99,7 @@ def choose_for_rows(rows: Sequence[Row], *, wanted: str, base: str | None) -> St
     rows among it that cannot teach anything.
     """
     outputs = [row.output for row in Lesson(rows=tuple(rows)).rows]
-    if wanted not in (*get_args(StudentFamily), "auto"):
-        raise UserError(f"unknown student family {wanted!r}; there are auto, {', '.join(get_args(StudentFamily))}")
+    one_of("student", wanted, ("auto", *get_args(StudentFamily)))
     if wanted == "tiny" and base is not None:
         return StudentChoice("tiny", base, f"tiny from {base}, as you chose")  # a seed is in no catalogue of models
     has_labels = seems_to_choose(outputs)

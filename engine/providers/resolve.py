@@ -29,7 +29,7 @@ from engine.text import meant
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
-__all__ = ["WORLDS_GROUP", "resolve", "world_named"]
+__all__ = ["WORLDS_GROUP", "resolve", "world_named", "worlds"]
 
 WORLDS_GROUP: Final = "smelt.worlds"
 """The entry-point group in which packages name their worlds: a class that is called with `seed=`."""
@@ -74,6 +74,11 @@ def resolve(
     if profile is not None and profile.api != provider:
         raise UserError(f"the dialect {profile.name!r} is one of {profile.api}/NAME (got {model!r})")
     return _MAKERS[provider](name, settings)
+
+
+def worlds() -> list[str]:
+    """The names of the worlds that installed packages offer, ours among them."""
+    return sorted(_offered_worlds().names)
 
 
 def world_named(name: str, *, seed: int) -> World:

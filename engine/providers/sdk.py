@@ -25,12 +25,12 @@ from engine.providers.foreign import encode
 from engine.providers.http import LARGEST_BODY
 from engine.providers.secrecy import Secrecy
 from engine.scope import Deadlines
-from engine.text import clean
+from engine.text import clean, meant
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Sdk", "from_environment"]
+__all__ = ["SERVICES", "Sdk", "from_environment"]
 
 NEWEST_VERSION: Final = "2026-10-21"
 """What Anthropic's clients speak unless told otherwise: no temperature may be sent."""
@@ -56,6 +56,8 @@ _KINDS: Final = (
     _Kind("vertex", "anthropic", "AsyncAnthropicVertex"),
     _Kind("foundry", "anthropic", "AsyncAnthropicFoundry"),
 )
+SERVICES: Final = tuple(kind.name for kind in _KINDS)
+"""What may follow `sdk/`."""
 _OFFICIAL: Final = {"openai": openai_wire.OFFICIAL_DOMAIN, "anthropic": anthropic_wire.OFFICIAL_DOMAIN}
 
 
@@ -232,7 +234,7 @@ def from_environment(name: str, *, base_url: str | None, api_key: str | None, cl
     kind = next((kind for kind in _KINDS if kind.name == service), None)
     if kind is None or not model:
         known = ", ".join(f"sdk/{kind.name}/NAME" for kind in _KINDS)
-        raise UserError(f"model 'sdk/{name}': no such service (there are: {known})")
+        raise UserError(f"model 'sdk/{name}': no such service{meant(service, SERVICES)} (there are: {known})")
     given = {kind.address: base_url, "api_key": api_key}
     made: Any = getattr(_package(kind), kind.client)
     try:

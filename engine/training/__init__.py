@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.errors import MissingExtra, UserError
+from engine.text import meant
 from engine.training import causal, classifier, embedding, linear, seq2seq, tiny
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
@@ -153,5 +154,5 @@ def _packages_needed_for(what: str) -> Iterator[None]:
 
 def _family(name: str) -> Family:
     if name not in _FAMILIES:
-        raise UserError(f"unknown student family {name!r}; there are {', '.join(FAMILIES)}")
+        raise UserError(f"unknown student family {name!r}{meant(name, FAMILIES)}; there are {', '.join(FAMILIES)}")
     return _FAMILIES[name]

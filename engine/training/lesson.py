@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.errors import UserError
+from engine.text import meant
 from engine.training.dials import Dials, adjusted, checked_dials
 from engine.training.machine import DEVICES
 from engine.training.recipe import PRESETS, Recipe, preset
@@ -50,9 +51,11 @@ class Lesson:
         if self.threads is not None and self.threads < 1:
             raise UserError(f"threads must be at least 1 (got {self.threads})")
         if self.preset not in PRESETS:
-            raise UserError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
+            near = meant(self.preset, PRESETS)
+            raise UserError(f"unknown preset {self.preset!r}{near}; there are {', '.join(PRESETS)}")
         if self.device not in DEVICES:  # also for families that compute on no device
-            raise UserError(f"unknown device {self.device!r}; there are {', '.join(DEVICES)}")
+            near = meant(self.device, DEVICES)
+            raise UserError(f"unknown device {self.device!r}{near}; there are {', '.join(DEVICES)}")
         checked_dials(self.dials)
         if self.weights is not None:
             self._check_weights(self.weights)
