@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agents.config import ROLES, Configuration
+from agents.listeners import announced
 from agents.run_folder import RunFolder
 from engine import Engine, Limits, Model
 from engine.events import Events
@@ -46,7 +47,13 @@ def open_alone(configuration: Configuration, *, about: str) -> Engine:
     """
     journal = _journal_alone(configuration, about)
     journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a prompt is nobody else's business
-    return Engine(_model(configuration), budget=configuration.cap, journal=journal, seed=configuration.seed)
+    return Engine(
+        _model(configuration),
+        budget=configuration.cap,
+        journal=journal,
+        seed=configuration.seed,
+        events=announced(),
+    )
 
 
 def _journal_alone(said: Configuration, about: str) -> Path:

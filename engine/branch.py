@@ -239,7 +239,7 @@ class Branch:
             cost_usd=stored.cost / PICO_PER_USD,
             from_journal=True,
         )
-        self._emit(ReplyReceived.of(reply, tag=request.tag, cost=0))
+        self._emit(ReplyReceived.of(reply, tag=request.tag, cost=0, model=self.name))
         return reply
 
     async def _persist(self, question: Question) -> Reply:
@@ -298,7 +298,7 @@ class Branch:
                 cost_usd=ending.cost / PICO_PER_USD,
             )
             question.tally.add(question.request, reply.usage, price=self._price)
-            self._emit(ReplyReceived.of(reply, tag=question.request.tag, cost=ending.cost))
+            self._emit(ReplyReceived.of(reply, tag=question.request.tag, cost=ending.cost, model=self.name))
             return reply
         if ending.error is not None:
             raise ending.error
@@ -326,7 +326,8 @@ class Branch:
 
     def _note_failure(self, question: Question, kind: str, delay_s: float | None) -> None:
         self._terms.books.failures[kind] += 1
-        self._emit(AttemptFailed(question.request.tag, kind, delay_s))
+        elapsed = max(0.0, self._clock.monotonic() - question.sent_at)  # 0 for one that never left
+        self._emit(AttemptFailed(question.request.tag, kind, delay_s, elapsed, self.name))
 
     # -- figures and small things
 

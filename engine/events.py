@@ -55,11 +55,12 @@ class ReplyReceived(Event):
     output_tokens: int
     latency_s: float
     from_journal: bool
+    model: str = ""  # provider/name, as it was asked
 
     @classmethod
-    def of(cls, reply: Reply, *, tag: str, cost: int) -> Self:
+    def of(cls, reply: Reply, *, tag: str, cost: int, model: str = "") -> Self:
         usage = reply.usage
-        return cls(tag, cost, usage.input_tokens, usage.output_tokens, reply.latency_s, reply.from_journal)
+        return cls(tag, cost, usage.input_tokens, usage.output_tokens, reply.latency_s, reply.from_journal, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class AttemptFailed(Event):
     tag: str
     kind: str
     delay_s: float | None
+    latency_s: float = 0.0  # from its sending to its failure
+    model: str = ""  # provider/name, as it was asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,12 @@ ENGINE_FLOORS = (
     ("relay",),
     ("routes",),
     ("core",),
-    ("dashboard",),
+    ("dashboard", "log_file", "open_telemetry"),
 )
 WINGS = ("encoder", "retrieval", "duplicates", "training", "onnx", "evaluation", "baselines", "desk", "serving")
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "numpy", "pyarrow", "openai", "anthropic",
          "gradio", "aiohttp", "httpx", "huggingface_hub", "genai_prices", "rank_bm25", "jinja2",
-         "jsonschema", "rensa", "onnx", "onnxruntime")  # fmt: skip
+         "jsonschema", "rensa", "onnx", "onnxruntime", "opentelemetry")  # fmt: skip
 
 
 def imports_of(path: Path) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import re
@@ -114,6 +115,19 @@ def test_the_reference_has_every_option_of_the_configuration_with_its_default() 
     defaults = {field.name: field.default for field in dataclasses.fields(Configuration)}
 
     assert told == {name: "none" if value is None else json.dumps(value) for name, value in defaults.items()}
+
+
+def test_what_the_code_says_of_options_and_providers_stands_on_the_pages() -> None:
+    """`python docs/generate.py` writes it anew."""
+    module = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert module is not None
+    assert module.loader is not None
+    generate = importlib.util.module_from_spec(module)
+    module.loader.exec_module(generate)
+
+    stale = [name_of(path) for path, text in generate.pages().items() if path.read_text(encoding="utf-8") != text]
+
+    assert not stale, "run: python docs/generate.py"
 
 
 def test_the_configuration_on_the_page_can_be_read(tmp_path: Path) -> None:

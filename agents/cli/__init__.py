@@ -31,6 +31,7 @@ from agents.cli import (
     teaching,
 )
 from agents.cli.completion import VARIABLE, InstallOption, ShowOption, offer_words
+from agents.cli.listening import OPTION, listening, without_log_file
 from agents.cli.options import examples
 from agents.cli.output import print_json
 from agents.interrupts import deaf_to_signals, stopped_by_signals
@@ -73,6 +74,9 @@ def _top(
         False, "--version", callback=_version, is_eager=True, help="Say the version and stop."
     ),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may stand anywhere."),
+    log_file: str | None = typer.Option(
+        None, OPTION, metavar="FILE", help="Append what happens, as JSON lines; may stand anywhere."
+    ),
     install_completion: InstallOption = False,
     show_completion: ShowOption = False,
 ) -> None:
@@ -83,8 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _settle_streams()
+    _keep_to_ourselves()
     stopped_by_signals()
-    code = _run(given or ["--help"], debug="--debug" in given, json="--json" in given)
+    code = _run(given, debug="--debug" in given, json="--json" in given)
     deaf_to_signals()  # Python takes a moment to close, in which a signal would be another end than the one just told
     sys.exit(code)
 
@@ -96,14 +101,23 @@ def _settle_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _keep_to_ourselves() -> None:
+    """Libraries may count their users: not ours. Whoever wants them to has set the variable by then."""
+    for variable, off in (("HF_HUB_DISABLE_TELEMETRY", "1"), ("GRADIO_ANALYTICS_ENABLED", "False")):
+        os.environ.setdefault(variable, off)
+
+
 def _run(arguments: list[str], *, debug: bool, json: bool) -> int:
     # --debug may stand anywhere, since it is typed after something has gone wrong.
     arguments = [argument for argument in arguments if argument != "--debug"]
+    arguments, log_file = without_log_file(arguments)
+    arguments = arguments or ["--help"]
     try:
         command = typer.main.get_command(app)
         if VARIABLE in os.environ:
             offer_words(command)
-        code = command.main(args=arguments, prog_name="smelt", complete_var=VARIABLE, standalone_mode=False)
+        with listening(log_file, command=arguments[0]):
+            code = command.main(args=arguments, prog_name="smelt", complete_var=VARIABLE, standalone_mode=False)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # typer makes the second of the first, and ends with it what Tab asked
         # Whoever read our output has gone: not an error of anybody's. Python would complain again while closing.

@@ -222,14 +222,15 @@ def _cascade(
 
 
 def _engine(served: RunFolder, configuration: Configuration) -> Engine:
+    from agents.listeners import announced
     from agents.models import open_engine
-    from engine.events import Event, Events, Noted
+    from engine.events import Event, Noted
 
     def tell(event: Event) -> None:
         if isinstance(event, Noted):
             say_aside(event.text)
 
     served.check_journal()
-    events = Events()
+    events = announced()
     events.subscribe(tell)
     return open_engine(served, configuration, events=events)

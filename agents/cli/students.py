@@ -97,10 +97,11 @@ def _tuned(
     import tempfile
 
     from agents.finding.student_choice import LABELS_ALONE
+    from agents.listeners import announced
     from agents.students.tune import TUNE_SHARE, tuned
-    from engine.events import Events, Noted
+    from engine.events import Noted
 
-    events = Events()
+    events = announced()
     if not quiet:
         events.subscribe(lambda event: say(event.text) if isinstance(event, Noted) else None)
     kind: TaskKind = "classification" if choice.family in LABELS_ALONE else "text"

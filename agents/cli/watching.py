@@ -15,6 +15,7 @@ from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
 from agents.finding.found.stage import STAGE as FINDING
 from agents.finding.found.stage import is_wanted
+from agents.listeners import announced
 from agents.models import models_told
 from agents.pipeline import STAGES, run
 from agents.reporting.outlook import OutOfMoney
@@ -24,7 +25,6 @@ from agents.stages import Ended
 from engine import Engine
 from engine.dashboard import Dashboard
 from engine.errors import BudgetReached, Interrupted, LimitReached, ProviderRefused, SmeltError
-from engine.events import Events
 
 __all__ = ["watched_run"]
 
@@ -52,7 +52,7 @@ def _shown_run(
     folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool
 ) -> Ended[Report] | Ended[AnnotationReport]:
     """Run with the live view on."""
-    events = Events()
+    events = announced()
     engines: list[Engine] = []
     labels_only = configuration.inputs is not None
     stages = [stage for stage in STAGES if stage != FINDING or is_wanted(configuration)]

@@ -18,12 +18,12 @@ from agents.config import Configuration
 from agents.interrupts import drained_by_signals
 from agents.judging.judge import Judge, Judged, calibrate, verdicts
 from agents.judging.judging import JudgeFacts, Ruled, judge_facts, usable
+from agents.listeners import announced
 from agents.models import open_engine, targets_told
 from agents.reading.roles import Row
 from agents.records import Pair, Spec, Verdict
 from agents.run_folder import RunFolder
 from engine.errors import BudgetReached, SmeltError
-from engine.events import Events
 
 if TYPE_CHECKING:
     from engine import Engine
@@ -73,7 +73,7 @@ async def _judge(
     if (told := targets_told(configuration)) is not None:
         note(told)
     try:
-        async with open_engine(folder, configuration, events=Events()) as engine:
+        async with open_engine(folder, configuration, events=announced()) as engine:
             with drained_by_signals(engine.drain):
                 judge = await calibrate(engine, spec, anchors, seed=configuration.seed)
                 note(judge.calibration.told())

@@ -138,6 +138,6 @@ def checked_parts(data: Path, wanted: Sequence[str]) -> tuple[str, ...]:
     if tuple(wanted) == ("all",):
         return there
     if missing := [part for part in wanted if part not in there]:
-        there = [*there, "all"]
+        there = (*there, "all")
         raise UserError(f"{data}: has no part {missing[0]!r}{meant(missing[0], there)}; there are: {', '.join(there)}")
     return tuple(wanted)

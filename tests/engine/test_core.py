@@ -305,7 +305,7 @@ def test_events_tell_the_story_in_order() -> None:
         "ReplyReceived",
         "RequestFinished",
     ]
-    assert seen[-2] == ReplyReceived("", 20 * 10**6, 10, 5, 0.5, False)
+    assert seen[-2] == ReplyReceived("", 20 * 10**6, 10, 5, 0.5, False, "test/model")
     assert seen[-1] == RequestFinished("", None)
     assert RequestSent("") in seen
 
