@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import importlib.util
 import json
@@ -33,6 +34,7 @@ REFERENCE = ROOT / "docs" / "reference"
 BENCHMARKS = ROOT / "benchmarks" / "README.md"
 PAGES = sorted([README, BENCHMARKS, *(ROOT / "docs").rglob("*.md")])
 
+ANYWHERE = {"--debug", "--log-file"}  # on the line of every command
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 
 
@@ -90,7 +92,7 @@ def test_commands_on_a_page_exist_with_their_options(page: str, line: str) -> No
     command, arguments = words[1], [word for word in words[2:] if word != "&"]
 
     assert command in COMMANDS, page
-    assert {word for word in arguments if word.startswith("--")} <= options_of(command), page
+    assert {word for word in arguments if word.startswith("--")} <= options_of(command) | ANYWHERE, page
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -209,6 +211,33 @@ def test_every_figure_in_the_readme_has_a_dated_row_in_the_benchmarks() -> None:
     assert not [
         figure for row in figures for figure in row if not re.search(rf"^\| \d{{4}}-.*\b{figure}\b", rows, re.MULTILINE)
     ]
+
+
+def texts_in_the_source() -> set[str]:
+    """Every text in our code, with … for what is filled in."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for name in ("engine", "agents")
+             for path in (ROOT / name).rglob("*.py"))  # fmt: skip
+    texts = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.add(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            texts.add("".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values))
+    return texts
+
+
+def test_an_error_that_the_questions_quote_is_one_that_the_code_says() -> None:
+    quoted = re.findall(r"^### `(.*)`$", (ROOT / "docs" / "faq.md").read_text(encoding="utf-8"), re.MULTILINE)
+    said = texts_in_the_source()
+
+    def is_said(error: str) -> bool:
+        parts = error.strip("…").split("…")
+        assert max(map(len, parts)) >= 12, f"too little of {error!r} is quoted to be looked for"
+        pattern = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
+        return any(map(pattern.search, said))
+
+    assert len(quoted) >= 20
+    assert not [error for error in quoted if not is_said(error)]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)

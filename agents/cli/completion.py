@@ -25,7 +25,7 @@ Words = Callable[[str], Iterable[str]]
 
 def _install(wanted: bool) -> None:
     if wanted:
-        from typer.completion import install
+        from typer.completion import install  # type: ignore[attr-defined]  # there, and documented nowhere
 
         shell = _shell()
         _, path = install(shell=shell, prog_name="smelt", complete_var=VARIABLE)
@@ -35,7 +35,7 @@ def _install(wanted: bool) -> None:
 
 def _show(wanted: bool) -> None:
     if wanted:
-        from typer.completion import get_completion_script
+        from typer.completion import get_completion_script  # type: ignore[attr-defined]  # there, and documented nowhere
 
         typer.echo(get_completion_script(prog_name="smelt", complete_var=VARIABLE, shell=_shell()))
         raise typer.Exit
@@ -72,7 +72,7 @@ def _shell() -> str:
 
 def offer_words(group: Any) -> None:
     """Let the options of a command line offer the words that they take. Only where Tab asks: nobody else waits."""
-    from typer.completion import completion_init
+    from typer.completion import completion_init  # type: ignore[attr-defined]  # there, and documented nowhere
 
     completion_init()
     for command, has_options in group.commands.items():
@@ -84,7 +84,7 @@ def offer_words(group: Any) -> None:
 
 def _offering(words: Words) -> Callable[[Any, str], list[Any]]:
     def offered(_: object, typed: str) -> list[Any]:
-        from typer.completion import shell_completion
+        from typer.completion import shell_completion  # type: ignore[attr-defined]  # there, and documented nowhere
 
         return [shell_completion.CompletionItem(word) for word in words(typed) if word.startswith(typed)]
 
