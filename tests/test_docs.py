@@ -247,6 +247,14 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert not [link for link in links if not link.startswith("https://") and not (path.parent / link).exists()]
 
 
+def test_every_law_names_the_tests_that_hold_it() -> None:
+    """Whether they are there, the test of links sees."""
+    laws = re.split(r"^## ", (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+
+    assert len(laws) == 9
+    assert not [law.splitlines()[0] for law in laws if "\nHeld by: [" not in law]
+
+
 def test_the_picture_asks_nobody_for_anything() -> None:
     """No font and no image from elsewhere, no script."""
     picture = (ROOT / "docs" / "images" / "live-view.svg").read_text(encoding="utf-8")
