@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 from agents.cli import (
     chatting,
     curating,
+    estimating,
     evaluating,
     exporting,
     faking,
@@ -54,8 +55,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 for commands in (
-    making, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding, looking, faking,
-    exporting,
+    making, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding,
+    looking, faking, exporting,
 ):  # fmt: skip
     commands.register(app)
 

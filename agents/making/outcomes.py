@@ -6,11 +6,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from agents.making.annealing import Happened
+from agents.making.plan import Quota
+from agents.making.synthesis import Settings
 from agents.records import Reject, RejectReason
 from agents.voting.annotate import Annotation
 from engine.batching import Appetite, Choice, Taste
 
-__all__ = ["calls_told", "happened_of", "inputs_taste", "labels_at_once", "labels_taste", "usual_reason"]
+__all__ = [
+    "REPEATS",
+    "calls_told",
+    "happened_of",
+    "inputs_taste",
+    "labels_at_once",
+    "labels_taste",
+    "most_at_once",
+    "usual_reason",
+]
 
 LEAST_WHOLE = 0.75  # of the inputs asked for; with fewer a reply is not whole
 LABELS_AT_FIRST = 8  # inputs that share a call, until it is known how lists come back
@@ -46,6 +57,13 @@ def inputs_taste(reasons: Sequence[RejectReason], *, drafts: int, asked: int) ->
     if drafts < LEAST_WHOLE * asked:
         return "broken"
     return "stale" if 2 * sum(reason in REPEATS for reason in reasons) > drafts else "good"
+
+
+def most_at_once(settings: Settings, quotas: Sequence[Quota]) -> int:
+    """The most inputs that a request may come to ask for: a quarter of the rows that one answer is to get."""
+    rarest, start = min(quota.share for quota in quotas) * settings.examples, settings.per_request
+    growth = 1 if settings.passages else settings.growth  # one passage has no more in it
+    return max(start, min(growth * start, int(rarest / 4)))
 
 
 def labels_at_once(*, most: int) -> Appetite:

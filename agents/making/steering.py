@@ -18,7 +18,15 @@ from agents.making.axes import AXES_A_REQUEST, choose_attributes
 from agents.making.generate import Assignment, build_request, draw_seeds, most_inputs, provenance
 from agents.making.groups import Brought, Group
 from agents.making.hard_cases import HardCases
-from agents.making.outcomes import calls_told, happened_of, inputs_taste, labels_at_once, labels_taste, usual_reason
+from agents.making.outcomes import (
+    calls_told,
+    happened_of,
+    inputs_taste,
+    labels_at_once,
+    labels_taste,
+    most_at_once,
+    usual_reason,
+)
 from agents.making.plan import Target, Wish, aim_of, choose_target, make_plan
 from agents.making.synthesis import LEAST_LAG, Labelling, Settings, StopReason, Synthesis
 from agents.making.variation import attributes_asked, draw_attributes
@@ -72,7 +80,7 @@ class Steering:
         # Of a temperature, or where the endpoint takes none of how few examples are shown and how much is asked for.
         band = settings.temperatures or SHARES
         self._heats, self._hottest = Heats(make_schedule(settings.annealing, band=band)), band.high
-        self._inputs_at_once = Appetite(start=settings.per_request, most=self._most_inputs_at_once())
+        self._inputs_at_once = Appetite(start=settings.per_request, most=most_at_once(settings, self._plan))
         self._labels_at_once = labels_at_once(most=settings.labels_per_call)
         self._counted = Counted()
         self._trust = Trust()
@@ -124,13 +132,6 @@ class Steering:
     def _is_stuck(self) -> bool:
         patience = self._settings.patience
         return len(self._yields) >= patience and not any(self._yields[-patience:])
-
-    def _most_inputs_at_once(self) -> int:
-        """No request shall ask for more than a quarter of the rows that one answer is to get."""
-        rarest = min(quota.share for quota in self._plan) * self._settings.examples
-        start = self._settings.per_request
-        growth = 1 if self._settings.passages else self._settings.growth  # one passage has no more in it
-        return max(start, min(growth * start, int(rarest / 4)))
 
     def _next_count(self) -> int:
         """How many inputs the next group asks for; 0 when none is to be started now."""

@@ -21,7 +21,7 @@ LEAST_LAG, MOST_LAG = 8, 128
 
 VARIED_INSTEAD = "this model takes no temperature: the examples shown and the attributes asked for were varied instead"
 
-StopReason = Literal["target", "nothing new", "yield", "budget", "refused"]
+StopReason = Literal["target", "nothing new", "yield", "budget", "refused", "pilot"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,8 @@ async def synthesize(
     purse: Purse | None = None,
     judge: Judge | None = None,
     found: Sequence[Example] = (),
+    most_groups: int | None = None,
+    heard: Callable[[Brought], None] = lambda _: None,
 ) -> Synthesis:
     """Make labelled rows for a task until there are enough, or nothing new comes, or the money or the access ends.
 
@@ -47,21 +49,29 @@ async def synthesize(
     When the money ends, what is under way is still brought home: every row that was paid for in full counts. With a
     `purse`, money is kept in it for the labels of inputs that are under way. What a `judge` refuses is left out. Rows
     that were `found` elsewhere are rows of this run from the start: they count, are shown, and are not made again.
+
+    With `most_groups` it ends after so many: they say what those of the whole would, word for word, so their replies
+    are the whole's too. `heard` is told of each group, in their order, before it is taken in.
     """
     label_money = None if purse is None else LabelMoney(purse, tags=("annotate", "judge") if judge else ("annotate",))
     steering = Steering(spec, settings, withheld, found)
     under_way: deque[asyncio.Task[Brought]] = deque()
+    begun = 0
     async with asyncio.TaskGroup() as groups:
         while True:
-            for group in steering.build():
+            for group in steering.build()[: None if most_groups is None else most_groups - begun]:
+                begun += 1
                 under_way.append(groups.create_task(_run(asks, group, label_money, judge)))
             if steering.is_over or not under_way:
                 break
-            for event in steering.apply(await under_way.popleft()):
+            heard(brought := await under_way.popleft())
+            for event in steering.apply(brought):
                 events.emit(event)
         for task in under_way:
             task.cancel()
     result = steering.result()
+    if begun == most_groups and result.stop == "nothing new":
+        result = replace(result, stop="pilot", why=f"a pilot of {begun} requests: {len(result.examples)} rows")
     events.emit(Noted(result.calls))
     if result.stop != "target":
         events.emit(Noted(result.why))

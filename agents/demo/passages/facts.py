@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Final
 
@@ -163,6 +164,7 @@ def _asked(question: str) -> Sequence[tuple[Relation, str]]:
     return [(relation, match["subject"]) for relation, match in found if match]
 
 
+@lru_cache(maxsize=2**14)  # Python itself remembers 512, fewer than a run asks for again and again
 def _pattern(template: str, subject: str) -> re.Pattern[str]:
     named = re.escape(template).replace(r"\{a\}", "(?P<answer>[^.]+?)", 1)
     named = named.replace(r"\{s\}", re.escape(subject) if subject else "(?P<subject>.+?)", 1)

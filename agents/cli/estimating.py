@@ -1,0 +1,187 @@
+"""The command that says what a run would cost before it is paid for: estimate."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agents.cli.making import RUNS, _flags, confirm_spending
+from agents.cli.options import FOUND, MAKING, OUTPUT, PACE, STUDENT, TEACHER, PromptArgument, taking
+from agents.cli.output import print_json, say, say_aside, say_facts, say_table
+
+if TYPE_CHECKING:
+    from agents.config import Configuration
+    from agents.estimating.estimate import Estimate
+    from agents.run_folder import RunFolder
+    from engine.events import Events
+
+__all__ = ["register"]
+
+FEWEST_REQUESTS, MOST_REQUESTS = 3, 500
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        epilog="Examples: smelt estimate prompt.md --model openai/gpt-5.4-mini --budget 5 · "
+        "smelt estimate prompt.md --model simulated/dates --examples 500"
+    )(estimate)
+
+
+PROMPT = {"prompt": PromptArgument}
+PILOT = {
+    "pilot_budget": Annotated[
+        str | None, typer.Option(metavar="USD", help="What the pilot may spend at most (a tenth of --budget).")
+    ],
+    "pilot_requests": Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Requests for inputs in the pilot, each with its labels: more say more (12)."),
+    ],
+    "data_only": Annotated[
+        bool, typer.Option("--data-only", help="Estimate smelt generate: the data set without a student.")
+    ],
+}
+SHOWN = {name: OUTPUT[name] for name in ("config", "out", "json", "quiet", "yes")}
+
+
+@taking(PROMPT, PILOT, TEACHER, MAKING, FOUND, STUDENT, PACE, SHOWN)
+def estimate(**told: Any) -> int:
+    """Say what a run would cost, take and bring. A small pilot is paid, and the run goes on from it."""
+    return _estimate(**told)
+
+
+def _estimate(
+    *,
+    prompt: str,
+    pilot_budget: str | None,
+    pilot_requests: int | None,
+    data_only: bool,
+    config: Path | None,
+    out: Path | None,
+    json: bool,
+    quiet: bool,
+    yes: bool,
+    **flags: Any,
+) -> int:
+    from agents.checks import decimal, within
+
+    within("pilot_requests", pilot_requests, FEWEST_REQUESTS, MOST_REQUESTS)
+    decimal("--pilot-budget", pilot_budget, above_zero=True)
+    own = {**_flags(flags), "train": not data_only}
+    folder, configuration, budget = _begin(
+        prompt, flags=own, pilot_budget=pilot_budget, config=config, out=out, yes=yes
+    )
+    made = _piloted(folder, configuration, pilot_budget, pilot_requests, budget=budget, quiet=quiet)
+    if not quiet:
+        _show(made, aside=json)
+    if json:
+        print_json(dataclasses.asdict(made))
+    return 0
+
+
+def _begin(
+    argument: str,
+    *,
+    flags: Mapping[str, object],
+    pilot_budget: str | None,
+    config: Path | None,
+    out: Path | None,
+    yes: bool,
+) -> tuple[RunFolder, Configuration, str | None]:
+    """The folder of the run, its configuration, and the budget that it was given: None where only the pilot's was."""
+    from agents.cli.prompt_files import read_prompt
+    from agents.config import resolve
+    from agents.estimating.pilot import capped
+    from agents.prepare import prepare
+    from agents.run_folder import RunFolder, free_name
+
+    source = read_prompt(argument)
+    asked = resolve(file=config, flags=flags)
+    has_budget = asked.budget is not None or pilot_budget is None
+    wanted = asked if has_budget else dataclasses.replace(asked, budget=pilot_budget)
+    configuration = prepare(wanted, prompt=source.text, note=say_aside)
+    if not yes:
+        models = [each.model for each in configuration.everyone]
+        confirm_spending(models, capped(configuration, pilot_budget).budget)
+    folder = RunFolder(out or free_name(RUNS, source.name))
+    folder.begin(prompt=source.text, configuration=configuration)
+    return folder, configuration, configuration.budget if has_budget else None
+
+
+def _piloted(
+    folder: RunFolder,
+    configuration: Configuration,
+    pilot_budget: str | None,
+    requests: int | None,
+    *,
+    budget: str | None,
+    quiet: bool,
+) -> Estimate:
+    """Run the pilot before somebody's eyes."""
+    from agents.estimating.estimate import estimate_run
+    from engine.events import Events
+
+    events = Events()
+    with _shown(events, quiet=quiet):
+        return estimate_run(
+            folder, configuration, pilot_usd=pilot_budget, requests=requests, budget=budget, events=events
+        )
+
+
+@contextmanager
+def _shown(events: Events, *, quiet: bool) -> Iterator[None]:
+    """How far the pilot is: a bar on a terminal, and what should be read as lines, all on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from agents.estimating.pilot import STAGE
+    from engine.events import Event, Noted, StageFinished, StageProgressed, StageStarted
+
+    console = Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+    task = bar.add_task("understanding the prompt", total=None)
+
+    def hear(event: Event) -> None:
+        match event:
+            case StageStarted(stage, total) if stage == STAGE:
+                bar.update(task, description="pilot", total=total)
+            case StageStarted(stage, _):
+                bar.update(task, description=stage)
+            case StageProgressed(_, done, total):
+                bar.update(task, completed=done, total=total)
+            case Noted(text) if not quiet:
+                bar.console.out("", end="")
+                say_aside(text)
+            case StageFinished(stage, summary) if not quiet:
+                say_aside(f"{stage}: {summary}")
+
+    events.subscribe(hear)
+    with bar:
+        yield
+
+
+def _show(made: Estimate, *, aside: bool) -> None:
+    """The estimate for a person; beside the JSON line it goes to standard error."""
+    from agents.estimating.told import facts_told, next_told, pilot_told, table_told
+
+    if aside:
+        return
+    say("")
+    say(pilot_told(made))
+    say("")
+    say(f"{made.wanted:,} {made.what} (in brackets: nine in ten forecasts)")
+    say_facts({f"  {name}": value for name, value in facts_told(made).items()})
+    if made.table:
+        say("")
+        say_table("what a budget brings", table_told(made))
+    say("")
+    for note in made.notes:
+        say(f"note: {note}")
+    for line in next_told(made):
+        say(line)
