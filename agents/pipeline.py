@@ -34,6 +34,7 @@ from agents.reporting.data_card import DataCard
 from agents.reporting.data_facts import data_facts
 from agents.reporting.money import Money, money_of
 from agents.reporting.outlook import out_of_money
+from agents.reporting.pace import Pace, listening
 from agents.reporting.report import Report, choice_of, make_report, write_report
 from agents.run_folder import RunFolder
 from agents.served.continuing import taken_over, with_rows
@@ -95,13 +96,17 @@ def run(
     """
     configuration = configuration or folder.configuration()
     given = read_rows(Path(configuration.test)) if configuration.test else ()
-    made = asyncio.run(make_data(folder, configuration, withheld=given, events=events, on_engine=on_engine))
-    split = collect_data(folder, configuration, made, events=events)
-    if not made.synthesis.examples:
-        raise nothing_made(folder, made.synthesis)
-    trained = train_on(folder, configuration, made, split, events=events)
-    found = judge(folder, configuration, made, split, trained, given=given, events=events)
-    report = tell(folder, configuration, made, split, trained, found, given=given, events=events)
+    with listening(folder.pace, events) as heard:
+        made = asyncio.run(
+            make_data(folder, configuration, withheld=given, events=events, on_engine=heard.beside(on_engine))
+        )
+        heard.rest()
+        split = collect_data(folder, configuration, made, events=events)
+        if not made.synthesis.examples:
+            raise nothing_made(folder, made.synthesis)
+        trained = train_on(folder, configuration, made, split, events=events)
+        found = judge(folder, configuration, made, split, trained, given=given, events=events)
+        report = tell(folder, configuration, made, split, trained, found, given=given, pace=heard.pace(), events=events)
     return Ended(report, made.error)
 
 
@@ -325,6 +330,7 @@ def tell(
     found: Findings,
     *,
     given: Sequence[Pair],
+    pace: Pace,
     events: Events,
 ) -> Report:
     """Write the report."""
@@ -348,6 +354,7 @@ def tell(
             label_accuracy=made.accuracy,
             judge=made.judge,
             seed=configuration.seed,
+            shares=made.plan.shares,
         ),
         money=made.money,
         choice=choice_of(made.retrieval, trained),
@@ -355,6 +362,7 @@ def tell(
         found=found,
         given_are_synthetic=made.given_are_synthetic,
         strange=_strange(given, made.spec),
+        pace=pace,
     )
     write_report(report, folder)
     if trained is not None:

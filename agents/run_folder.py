@@ -87,6 +87,18 @@ class RunFolder:
         return self.path / "taken.json"
 
     @property
+    def pace(self) -> Path:
+        return self.path / "pace.json"
+
+    @property
+    def judged(self) -> Path:
+        return self.path / "data" / "judged.parquet"
+
+    @property
+    def report_markdown(self) -> Path:
+        return self.path / "report.md"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

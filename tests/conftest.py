@@ -26,6 +26,9 @@ sys.addaudithook(_forbid_the_network)
 _CACHE = tempfile.TemporaryDirectory(prefix="smelt-tests-")  # gone when this process is
 os.environ["SMELT_CACHE"] = _CACHE.name
 
+# Charts take a second a report: tests that look at them say so.
+os.environ["SMELT_PLOTS"] = "0"
+
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

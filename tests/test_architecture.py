@@ -24,7 +24,7 @@ ENGINE_FLOORS = (
     ("throttle", "concurrency", "retry", "budget", "journal", "flow", "parts", "batching", "fallback"),
     ("providers", "limiter", "ledger"),
     ("admission", "bounds", "fakes"),
-    ("statistics",),
+    ("statistics", "timeline"),
     ("attempt",),
     ("underway", "hedging", "batches"),
     ("shut",),
@@ -37,7 +37,7 @@ ENGINE_FLOORS = (
 WINGS = ("encoder", "retrieval", "duplicates", "training", "onnx", "evaluation", "baselines", "desk", "serving")
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "numpy", "pyarrow", "openai", "anthropic",
          "gradio", "aiohttp", "httpx", "huggingface_hub", "genai_prices", "rank_bm25", "jinja2",
-         "jsonschema", "rensa", "onnx", "onnxruntime", "opentelemetry")  # fmt: skip
+         "jsonschema", "rensa", "onnx", "onnxruntime", "opentelemetry", "vl_convert")  # fmt: skip
 
 
 def imports_of(path: Path) -> set[str]:

@@ -37,6 +37,7 @@ __all__ = ["STAGES", "annotate_file"]
 
 STAGES = ("parse", "annotate", "report")
 TOLD_EVERY = 32  # rows
+SENTENCES = 3  # of the verdict; others come after it
 
 
 def annotate_file(
@@ -167,6 +168,7 @@ def _report(
     money = money_of(figures, accepted=tally.labelled, error=ended_by)
     judging = judge_facts(judge, figures, tally.ruled)
     facts = facts_of(tally, file=str(examined.inputs.path), votes=configuration.votes, judge=judging)
+    told = verdict(facts, money, simulated=engine.simulated, error=ended_by)
     report = AnnotationReport(
         name=folder.path.resolve().name,
         teacher=models_told(configuration),
@@ -175,7 +177,8 @@ def _report(
         spec=tally.spec,
         inputs=facts,
         money=money,
-        verdict=verdict(facts, money, simulated=engine.simulated, error=ended_by),
+        verdict=told[:SENTENCES],
+        details=told[SENTENCES:],
         warnings=warnings(facts, tally.spec, simulated=engine.simulated),
         folder=str(folder.path),
     )

@@ -15,8 +15,9 @@ from agents.records import Spec
 from agents.reporting.data_card import table_text
 from agents.reporting.data_facts import Answer, answers_of
 from agents.reporting.money import Money
-from agents.reporting.report import SIMULATED, RunReport, about_prompt
+from agents.reporting.report import RunReport
 from agents.reporting.shown import Shown
+from agents.reporting.told import SIMULATED, about_prompt
 from engine.errors import BudgetReached, ProviderRefused
 from engine.evaluation import wilson
 from engine.text import visible

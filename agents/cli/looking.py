@@ -45,7 +45,7 @@ def report(
     if json:
         print_json(table)
         return
-    for line in (*table["verdict"], *(f"note: {warning}" for warning in table["warnings"])):
+    for line in (*table["verdict"], *table["details"], *(f"note: {warning}" for warning in table["warnings"])):
         say(line)
     say(f"report: {folder.report_html}")
 

@@ -80,6 +80,7 @@ def _told(report: Report | AnnotationReport, folder: RunFolder) -> Iterator[str]
     """What came of it, and what to do with it, in lines."""
     path = quote(str(folder.path))
     yield from report.verdict
+    yield from report.details
     yield from (f"note: {warning}" for warning in report.warnings)
     yield ""
     yield f"report: {folder.report_html}"

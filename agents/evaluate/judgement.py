@@ -132,12 +132,15 @@ class Judgement:
         told = (self._not_better(), self._cut(), *self._about_rows(), *self._broken())
         return tuple(text for text in told if text)
 
-    def _not_better(self) -> str:
-        """That a baseline is not beaten, by a paired test where there is one."""
+    def unbeaten(self) -> Judged | None:
+        """The best baseline that the student is not clearly better than, by a paired test where there is one."""
         unbeaten = [judged for judged in self.rivals() if not _beaten(self.main(), judged)]
-        if self.on == "demonstrations" or not unbeaten:
+        return max(unbeaten, key=lambda judged: judged.scores[0].value, default=None)
+
+    def _not_better(self) -> str:
+        best = self.unbeaten()
+        if self.on == "demonstrations" or best is None:
             return ""
-        best = max(unbeaten, key=lambda judged: judged.scores[0].value)
         lead = best.behind
         how = "worse" if lead is not None and lead.is_worse else "not clearly better"
         told = f"On the {self.called()} the student is {how} than the baseline {best.name!r}"

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from agents.filtering.balance import MOST_LABELS
 from agents.filtering.variety import Variety, variety_of
@@ -17,22 +18,25 @@ from agents.making.synthesis import Synthesis
 from agents.making.truth import LabelAccuracy
 from agents.reading.documents import Coverage, Documents, coverage_of
 from agents.records import Example, Pair, Provenance, Reject, Spec
+from agents.reporting.lengths import Lengths, lengths_of
 from agents.reporting.shown import SAMPLED, SHOWN, Shown, cut, drawn
 
 __all__ = ["Answer", "AxisRows", "DataFacts", "Stretch", "answers_of", "data_facts", "tenths"]
 
 NOTHING_FOUND = Found()
+NO_LENGTHS = Lengths()
 MOST_FREQUENT = 20  # answers that the balance lists, where they are no labels
 MOST_STRETCHES = 40  # as many points as a narrow screen can tell apart
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, how many rows have it, and how many of the anchors."""
+    """An answer, how many rows have it, and how many of the anchors; `wanted` is the share that was to have it."""
 
     answer: str
     rows: int
     anchors: int
+    wanted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Stretch:
     """Some generating requests in a row: how hot they were in the mean, how many inputs they asked for, and what came.
 
     `usd` is what they and the labels of their inputs were paid; `temperature` is None where the endpoint takes none.
+    `repeats` are inputs that nearly were there already.
     """
 
     requests: int
@@ -55,6 +60,7 @@ class Stretch:
     asked: int
     kept: int
     usd: float
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,8 @@ class DataFacts:
     judge: JudgeFacts | None = None
     origins: Mapping[str, int] = field(default_factory=dict)  # how many rows were generated, found, transformed
     sources: tuple[Mapping[str, str], ...] = ()  # the data sets that were looked into, and what was made of them
+    input_lengths: Lengths = NO_LENGTHS
+    output_lengths: Lengths = NO_LENGTHS
 
 
 def data_facts(
@@ -105,8 +113,13 @@ def data_facts(
     label_accuracy: LabelAccuracy | None,
     seed: int,
     judge: JudgeFacts | None = None,
+    shares: Mapping[str, float] = MappingProxyType({}),
 ) -> DataFacts:
-    """The data in figures. `votes` is how many a fixed vote would have asked of each input."""
+    """The data in figures.
+
+    `votes` is how many a fixed vote would have asked of each input; `shares` are those of the rows that answers were to
+    have.
+    """
     examples, voted = synthesis.examples, synthesis.labellings
     answers = Counter(example.output for example in examples)
     rejects = (*found.rejects, *synthesis.rejects)
@@ -115,7 +128,7 @@ def data_facts(
         rejected=dict(Counter(reject.reason for reject in rejects).most_common()),
         splits=dict(splits),
         answers=len(answers),
-        balance=answers_of(answers, anchors=Counter(pair.output for pair in anchors), spec=spec),
+        balance=answers_of(answers, anchors=Counter(pair.output for pair in anchors), spec=spec, shares=shares),
         anchors=len(anchors),
         variety=variety_of(drawn((example.input for example in examples), SAMPLED, seed=seed)),
         coverage=_coverage(axes, cases, examples),
@@ -134,6 +147,8 @@ def data_facts(
         judge=judge,
         origins=dict(Counter(example.provenance.origin for example in examples)),
         sources=tuple(source.told() for source in found.sources),
+        input_lengths=lengths_of([example.input for example in examples]),
+        output_lengths=lengths_of([example.output for example in examples]),
     )
 
 
@@ -145,12 +160,17 @@ def _coverage(axes: Sequence[Axis], cases: Sequence[str], examples: Sequence[Exa
     return tuple(AxisRows(name, values) for name, values in rows.items())
 
 
-def answers_of(counts: Counter[str], *, anchors: Counter[str], spec: Spec) -> tuple[Answer, ...]:
+def answers_of(
+    counts: Counter[str], *, anchors: Counter[str], spec: Spec, shares: Mapping[str, float] = MappingProxyType({})
+) -> tuple[Answer, ...]:
     """Every label, or else the answers of several rows, the most frequent; and what is named but no row has."""
     named = (*spec.labels, *(() if spec.empty_answer is None else (spec.empty_answer,)))
     most, least = (MOST_LABELS, 1) if spec.labels else (MOST_FREQUENT, 2)
     frequent = [answer for answer, rows in counts.most_common(most) if rows >= least]
-    return tuple(Answer(cut(answer), counts[answer], anchors[answer]) for answer in dict.fromkeys([*frequent, *named]))
+    return tuple(
+        Answer(cut(answer), counts[answer], anchors[answer], shares.get(answer))
+        for answer in dict.fromkeys([*frequent, *named])
+    )
 
 
 def tenths(agreements: Iterable[float]) -> tuple[int, ...]:
@@ -162,10 +182,14 @@ def tenths(agreements: Iterable[float]) -> tuple[int, ...]:
 def _course(synthesis: Synthesis) -> tuple[Stretch, ...]:
     """How it went, request by request, or by stretches of equal length where there are many."""
     size = max(1, math.ceil(synthesis.requests / MOST_STRETCHES))
-    return tuple(_stretch(synthesis, slice(start, start + size)) for start in range(0, synthesis.requests, size))
+    repeats = Counter(each.provenance.request // size for each in synthesis.rejects if each.reason == "duplicate")
+    return tuple(
+        _stretch(synthesis, slice(start, start + size), repeats=repeats[start // size])
+        for start in range(0, synthesis.requests, size)
+    )
 
 
-def _stretch(synthesis: Synthesis, part: slice) -> Stretch:
+def _stretch(synthesis: Synthesis, part: slice, *, repeats: int) -> Stretch:
     heats = [heat for heat in synthesis.temperatures[part] if heat is not None]
     return Stretch(
         requests=len(synthesis.yields[part]),
@@ -173,6 +197,7 @@ def _stretch(synthesis: Synthesis, part: slice) -> Stretch:
         asked=sum(synthesis.asked[part]),
         kept=sum(synthesis.yields[part]),
         usd=math.fsum(synthesis.costs_usd[part]),
+        repeats=repeats,
     )
 
 

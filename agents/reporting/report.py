@@ -6,24 +6,23 @@ Nothing is computed here that a reader could not check against the run folder.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from agents.evaluate import Costs, Findings, GrowthCurve, Judgement
-from agents.evaluate.told import ENOUGH_REAL_ROWS, compared, sentences
-from agents.filtering.strange import strange_told
-from agents.finding.found.told import of_the_data, of_the_scores, of_the_served
 from agents.finding.retrieve import Retrieval, dataset_table, model_table
 from agents.records import Spec
+from agents.reporting.advice import advice
 from agents.reporting.data_facts import DataFacts
 from agents.reporting.money import Money
+from agents.reporting.pace import Pace
 from agents.reporting.page import render_html
+from agents.reporting.told import Trust, summary, warnings
 from agents.run_folder import RunFolder, write_whole
 from agents.students.train import Trained
 from agents.students.trial import trial_table
@@ -35,29 +34,20 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = [
-    "SIMULATED",
     "Choice",
     "Report",
     "RunReport",
     "Training",
-    "about_prompt",
     "as_json",
     "choice_of",
     "make_report",
     "news_since",
     "read_report",
-    "verdict",
-    "warnings",
     "write_page",
     "write_report",
 ]
 
-SCHEMA_VERSION = 3
-
-SIMULATED = "The teacher is simulated: its answers, prices and latencies are made up, and so is this data."
-
-# Of `tiny`: of inputs of 100 bytes, an eighth of the planned steps left it answering the most frequent answer always.
-HARDLY_BEGUN = 0.25
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +83,8 @@ class RunReport:
     seed: int
     spec: Spec
     money: Money
-    verdict: tuple[str, ...]
+    verdict: tuple[str, ...]  # three sentences
+    details: tuple[str, ...] = ()  # those after it
     warnings: tuple[str, ...]
     folder: str
 
@@ -109,75 +100,9 @@ class Report(RunReport):
     promised: Calibration | None = None  # what the student's folder says of its confidence
     costs: Costs | None = None
     growth: GrowthCurve | None = None
-
-
-def verdict(*, found: Findings, data: DataFacts, money: Money, simulated: bool) -> tuple[str, ...]:
-    """The outcome in a few sentences, the real figure first if there is one."""
-    teacher = "a simulated teacher" if simulated else "the teacher"
-    rows = "1 row was" if data.accepted == 1 else f"{data.accepted:,} rows were"
-    told = [f"{rows} made and kept with {teacher} for {money.told()} ({data.stop})."]
-    told += [*of_the_data(data.origins, data.sources), *of_the_served(data.origins)]
-    if money.outlook is not None:
-        told.append(money.outlook.told())
-    told += sentences(found)
-    if data.judge is not None:
-        told.append(data.judge.sentence())
-    if data.label_accuracy is not None:
-        told.append(data.label_accuracy.told())
-    return tuple(told)
-
-
-def warnings(
-    *,
-    judgements: Sequence[Judgement],
-    spec: Spec,
-    simulated: bool,
-    given_are_synthetic: bool = False,
-    training: Training | None = None,
-    origins: Mapping[str, int] = MappingProxyType({}),
-    strange: Mapping[str, int] | None = None,
-) -> tuple[str, ...]:
-    """What a reader must know before trusting the scores.
-
-    `given_are_synthetic` says that the given test rows are a simulated world's own: no real ones. `strange` are their
-    labels that the prompt does not have.
-    """
-    found = [text for judgement in judgements for text in judgement.warnings()]
-    if training and (hurried := _hurried(training.details)):
-        found.append(hurried)
-    by_place = {judgement.on: judgement for judgement in judgements}
-    found += of_the_scores(origins) if judgements else []
-    if simulated:
-        found.append(SIMULATED)
-    if given_are_synthetic:
-        found.append("The given test rows follow the simulated world's own rules: they are synthetic too.")
-    real = None if given_are_synthetic else by_place.get("test")
-    if judgements and real is None:
-        found.append(
-            f"No real labelled rows were given: the synthetic score is no promise. "
-            f"Judge by your own rows with --test FILE ({ENOUGH_REAL_ROWS} or more)."
-        )
-    found += compared(real, by_place.get("synthetic"))
-    return (*found, *strange_told(strange or {}, where="the given test rows"), *about_prompt(spec))
-
-
-def about_prompt(spec: Spec) -> list[str]:
-    """What a reader must know about the prompt."""
-    open_ends = [f"The prompt leaves something open ({doubt.about}): {doubt.why}." for doubt in spec.doubts]
-    if spec.demonstrations:
-        return open_ends
-    return ["The prompt has no demonstrations: the teacher had the instruction alone.", *open_ends]
-
-
-def _hurried(details: Mapping[str, object]) -> str | None:
-    """That the time limit came long before the end of the training, if it did."""
-    steps, planned = details.get("steps"), details.get("steps_planned")
-    if not isinstance(steps, int) or not isinstance(planned, int) or steps >= HARDLY_BEGUN * planned:
-        return None
-    return (
-        f"The time for training was over after {steps:,} of {planned:,} steps: "
-        f"give it more with --train-seconds, or more --threads."
-    )
+    trust: Trust = "no student"
+    advice: tuple[str, ...] = ()  # what is likely to make it better
+    pace: Pace | None = None
 
 
 def make_report(
@@ -194,8 +119,10 @@ def make_report(
     found: Findings,
     given_are_synthetic: bool,
     strange: Mapping[str, int],
+    pace: Pace | None = None,
 ) -> Report:
     """Everything that is known, with the verdict and the warnings that follow from it."""
+    told = summary(found=found, data=data, money=money, simulated=simulated, given_are_synthetic=given_are_synthetic)
     training = None
     if trained is not None:
         training = Training(trained.student.family, trained.rows, trained.seconds, trained.details)
@@ -210,16 +137,20 @@ def make_report(
         choice=choice,
         training=training,
         judgements=found.judgements,
+        pace=pace,
         promised=found.promised,
         costs=found.costs,
         growth=found.growth,
-        verdict=verdict(found=found, data=data, money=money, simulated=simulated),
+        verdict=told.verdict,
+        trust=told.trust,
+        details=told.details,
+        advice=advice(found=found, data=data, folder=str(folder), given_are_synthetic=given_are_synthetic),
         warnings=warnings(
             judgements=found.judgements,
             spec=spec,
             simulated=simulated,
             given_are_synthetic=given_are_synthetic,
-            training=training,
+            training={} if training is None else training.details,
             origins=data.origins,
             strange=strange,
         ),

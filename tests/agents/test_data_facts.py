@@ -10,7 +10,6 @@ from agents.making.axes import Axis
 from agents.making.synthesis import Labelling, Synthesis
 from agents.records import Example, Pair, Provenance, Reject, Spec, Vote
 from agents.reporting.data_facts import DataFacts, answers_of, data_facts, tenths
-from agents.reporting.page import HEIGHT, WIDTH, curve
 from agents.reporting.shown import LONGEST, SHOWN, cut, drawn
 
 LABELS = Spec(instruction="Which?", kind="classification", labels=("a", "b", "c"))
@@ -110,7 +109,13 @@ def test_who_is_shown_does_not_depend_on_how_many_are_wanted() -> None:
     assert drawn(range(1000), 10, seed=2) != small
 
 
-def test_a_curve_stays_within_its_frame() -> None:
-    assert curve([0.0, 2.0, 1.0], 2.0) == f"0.00,{HEIGHT:.2f} {WIDTH / 2:.2f},0.00 {WIDTH:.2f},{HEIGHT / 2:.2f}"
-    assert curve([1.0], 1.0) == f"0.00,0.00 {WIDTH:.2f},0.00"
-    assert curve([0.0, 0.0], 0.0) == f"0.00,{HEIGHT:.2f} {WIDTH:.2f},{HEIGHT:.2f}"
+def test_repeats_are_counted_where_they_came() -> None:
+    told = facts(synthesis(tuple(example(number, "a") for number in range(8)), rejects=3))
+
+    assert [stretch.repeats for stretch in told.course] == [0, 3, 0, 0]
+
+
+def test_the_balance_says_what_was_wanted() -> None:
+    listed = answers_of(Counter(a=3), anchors=Counter(), spec=LABELS, shares={"a": 0.5, "b": 0.5})
+
+    assert [(each.answer, each.wanted) for each in listed] == [("a", 0.5), ("b", 0.5), ("c", None)]

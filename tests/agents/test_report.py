@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,202 +15,55 @@ from hypothesis import strategies as st
 from agents.evaluate import (
     Costs,
     Findings,
-    GrowthCurve,
-    Judged,
     Judgement,
-    Origin,
-    Point,
     Promise,
     RowFacts,
-    Sample,
     StudentSpeed,
     TeacherCosts,
 )
 from agents.filtering.strange import strange_labels, strange_told
 from agents.filtering.variety import Variety
 from agents.making.synthesis import VARIED_INSTEAD
-from agents.making.truth import LabelAccuracy
-from agents.reading.documents import Coverage
 from agents.records import Pair, Spec
-from agents.reporting.data_facts import Answer, AxisRows, DataFacts, Stretch
-from agents.reporting.money import Money
-from agents.reporting.outlook import Outlook
+from agents.reporting.data_facts import AxisRows, DataFacts, Stretch
 from agents.reporting.page import render_html
 from agents.reporting.report import (
     Choice,
-    Report,
     Training,
     as_json,
     news_since,
     read_report,
-    verdict,
-    warnings,
     write_page,
     write_report,
 )
-from agents.reporting.shown import Shown
+from agents.reporting.told import Summary, summary, warnings
 from agents.run_folder import RunFolder
 from engine import Budget, Engine, Request
 from engine.errors import UserError
-from engine.evaluation import Bin, Calibration, Confusion, Difference, Forecast, LabelScore, Score, Threshold
+from engine.evaluation import Difference
 from engine.prices import dollars
-
-SPEC = Spec(instruction="Name the city.", demonstrations=(Pair("The tower of Pisa", "Pisa"),))
-MONEY = Money(
-    cap="$5.00",
-    charged="$1.2500",
-    spent="$1.2400",
-    assumed="$0.0100",
-    reserved="$0.00",
-    saved_by_journal="$0.0300",
-    saved_by_sampling="$0.0400",
-    per_accepted="$0.0125",
-    requests=310,
-    from_journal=4,
-    stages=({"stage": "generate", "charged": "$0.50", "at_most": "$3.50", "kept": "-"},),
-    outlook=Outlook(usd="0.40", rows=1200, low=1100, high=1300, budget="5.40"),
-)
-DATA = DataFacts(
-    accepted=100,
-    rejected={"duplicate": 7},
-    splits={"train": 80, "validation": 10, "test": 10},
-    answers=2,
-    balance=(Answer("Pisa", 60, 1), Answer("N/A", 40, 0)),
-    anchors=1,
-    variety=Variety(texts=100, distinct_1=0.2, distinct_2=0.6, distinct_3=0.9, nearest=0.3, repeated=0.01),
-    coverage=(AxisRows("tone", {"formal": 30, "angry": 0}), AxisRows("hard cases", {"noisy": 12, "none": 88})),
-    documents=Coverage(
-        documents=3,
-        found=41,
-        shown=4,
-        used=2,
-        used_documents=1,
-        most=(("<b>guide</b>.md", 100),),
-        skipped=("photo.jpg: is of a kind that is not read",),
-        unread=1,
-    ),
-    votes_asked=210,
-    votes_saved=90,
-    votes_kept=1.0,
-    agreement=0.97,
-    agreements=(0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 93),
-    stop="all 100 rows are made",
-    course=(Stretch(2, 0.7, 16, 14, 0.002), Stretch(2, 0.8, 16, 12, 0.003)),
-    varied="",
-    label_accuracy=LabelAccuracy.of(single=90, voted=98, inputs=100),
-    rows=(Shown(input="The arena of Verona", output="Verona", about="request 3, agreement 1.00"),),
-    rejects=(Shown(input="Pisa again", output="Pisa", reason="duplicate", detail="nearly there"),),
+from tests.agents.reports import (
+    BOTH,
+    COSTS,
+    DATA,
+    GROWTH,
+    MONEY,
+    PROMISED,
+    SPEC,
+    Skeleton,
+    judged,
+    judgement,
+    page_of,
+    report,
+    with_texts,
 )
 
-
-def judged(name: str, value: float) -> Judged:
-    low, high = max(0.0, value - 0.05), min(1.0, value + 0.05)
-    return Judged(name, (Score("exact match", value, low, high, 200), Score("chrF++", 100 * value, 0.0, 100.0, 200)))
+NONE_FOUND = Findings()
 
 
-PROMISED = Calibration(
-    thresholds=(Threshold(0.9, 0.71, 0.8), Threshold(0.95, 0.9, 0.3)),
-    bins=(Bin(0.7, 0.8, 40, 0.75, 0.5), Bin(0.9, 1.0, 160, 0.97, 0.9)),
-    error=0.11,
-    rows=200,
-    on="validation",
-)
-COSTS = Costs(student=StudentSpeed(0.012, 0.002, 20), teacher=TeacherCosts(0.0004, 1.5, 300))
-GROWTH = GrowthCurve(
-    family="linear",
-    stands_in=True,
-    metric="exact match",
-    on="test",
-    judged=200,
-    points=(Point(20, 0.5, 0.4, 0.6), Point(40, 0.6, 0.5, 0.7), Point(80, 0.7, 0.6, 0.8), Point(160, 0.8, 0.7, 0.9)),
-    twice=Forecast(320, 0.86, 0.81, 0.9, 0.5),
-)
-
-
-def judgement(on: Origin, value: float, *, rows: int = 200, best: float = 0.2) -> Judgement:
-    return Judgement(
-        on=on,
-        rows=rows,
-        student=judged("tiny", value),
-        baselines=(judged("majority", best), judged("copy", 0.0), TEACHER),
-        labels=(LabelScore.of("Pisa", rows=5, given=4, right=4), LabelScore.of("Rome", rows=0, given=1, right=0)),
-        confusion=Confusion(("Pisa", "Rome"), ((4, 1), (0, 0))),
-        calibration=PROMISED,
-        promises=(Promise(0.9, 0.71, 150, 0.92, 0.86, 0.95),),
-        samples=(Sample("in Pisa", "Pisa", "Rome", 0.4, False), Sample("in Rome", "Rome", "Rome", 0.9, True)),
-    )
-
-
-TEACHER = dataclasses.replace(
-    judged("teacher, one label", 0.97),
-    behind=Difference("exact match", -0.07, -0.1, -0.04, 0.001, 200),
-    is_baseline=False,
-)
-BOTH = (judgement("synthetic", 0.9), judgement("test", 0.8), judgement("demonstrations", 1.0, rows=8))
-
-
-def report(**changes: Any) -> Report:
-    """A report with everything in it, or with what is changed."""
-    told: dict[str, Any] = {
-        "name": "cities",
-        "teacher": "openai/gpt",
-        "simulated": False,
-        "seed": 3,
-        "spec": SPEC,
-        "data": DATA,
-        "money": MONEY,
-        "choice": Choice(
-            "tiny",
-            "Because it is small.",
-            ({"model": "t5", "verdict": "no"},),
-            ({"data set": "c4"},),
-            "a model of cities",
-            ({"round": "1", "student": "t5", "outcome": "out: it broke"},),
-        ),
-        "training": Training("tiny", 80, 12.5, {"steps": 300}),
-        "judgements": BOTH,
-        "promised": PROMISED,
-        "costs": COSTS,
-        "growth": GROWTH,
-        "verdict": ("It does well.",),
-        "warnings": ("Mind the gap.",),
-        "folder": "runs/cities",
-        **changes,
-    }
-    return Report(**told)
-
-
-class Skeleton(HTMLParser):
-    """The elements of a page with their attributes, and its text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, tuple[tuple[str, str | None], ...]]] = []
-        self.text = ""
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, tuple(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def page_of(told: Report) -> str:
-    return render_html(orjson.loads(orjson.dumps(as_json(told))))
-
-
-def with_texts(value: Any, text: str) -> Any:
-    """The same with `text` in the place of every text, but for what is ours: the names that the code knows."""
-    if isinstance(value, str):
-        ours = {"synthetic", "test", "demonstrations", "exact match", "chrF++"}
-        return value if value in ours else text
-    if isinstance(value, dict):
-        return {key: with_texts(item, text) for key, item in value.items()}
-    if isinstance(value, list):
-        return [with_texts(item, text) for item in value]
-    return value
+def told_in_full(found: Findings = NONE_FOUND, **changes: Any) -> Summary:
+    """The summary of a run of which all else is as usual."""
+    return summary(**{"found": found, "data": DATA, "money": MONEY, "simulated": False, **changes})
 
 
 ATTACKS = [
@@ -289,17 +141,16 @@ def test_half_a_surrogate_pair_in_a_folder_name_does_not_cost_the_report(tmp_pat
 def test_the_page_needs_no_network_and_forbids_it() -> None:
     skeleton = Skeleton(page_of(report()))
 
-    assert not {tag for tag, _ in skeleton.elements} & {
-        "script",
-        "link",
-        "img",
-        "iframe",
-        "object",
-        "base",
-        "form",
-        "a",
-    }
-    assert not [attributes for _, attributes in skeleton.elements if {"src", "href"} & {name for name, _ in attributes}]
+    tags = {tag for tag, _ in skeleton.elements}
+    addresses = [
+        value
+        for _, pairs in skeleton.elements
+        for name, value in pairs
+        if name in ("src", "href", "action", "xlink:href")
+    ]
+    assert not tags & {"script", "link", "img", "image", "use", "iframe", "object", "base", "form"}
+    assert addresses
+    assert all(str(address).startswith("#") for address in addresses), "links lead within the page"
     assert ("http-equiv", "Content-Security-Policy") in [
         pair for _, attributes in skeleton.elements for pair in attributes
     ]
@@ -379,22 +230,25 @@ def test_a_simulated_teacher_is_called_so_beside_its_name_its_prices_and_its_dat
     assert "simulated teacher" not in Skeleton(page_of(report(simulated=False))).text
 
 
-def test_the_verdict_gives_the_real_figure_before_the_synthetic_one_and_rivals_beside_both() -> None:
-    money = dataclasses.replace(MONEY, outlook=None)
-    sentences = verdict(found=Findings(BOTH), data=DATA, money=money, simulated=True)
+def test_the_verdict_leads_with_the_real_figure_and_calls_a_simulated_teacher_so() -> None:
+    told = told_in_full(Findings(BOTH), simulated=True, money=dataclasses.replace(MONEY, outlook=None))
 
-    real, synthetic = sentences[1], sentences[2]
-    assert "simulated teacher" in sentences[0]
+    real, worth, made = told.verdict
+    synthetic = told.details[0]
+    assert "simulated teacher" in made
+    assert worth == "It beats every baseline on real rows, but those and the synthetic ones are not of a kind."
     assert real.startswith("On 200 given test rows the student scores 0.80 exact match (0.75 to 0.85)")
     assert synthetic.startswith("On 200 held-out synthetic rows")
     assert "the best baseline (majority) 0.20" in real
-    assert "90.0% of single labels were right (82.6% to 94.5%) and 98.0% after the vote (93.0% to 99.4%" in sentences[3]
+    assert (
+        "90.0% of single labels were right (82.6% to 94.5%) and 98.0% after the vote (93.0% to 99.4%" in told.details[1]
+    )
 
 
 def test_where_the_money_ended_the_verdict_and_the_page_say_what_more_would_bring() -> None:
     told = "0.40 USD more would bring about 1,200 rows (1,100 to 1,300), at the yield so far."
 
-    assert verdict(found=Findings(BOTH), data=DATA, money=MONEY, simulated=False)[1] == told
+    assert told in told_in_full(Findings(BOTH)).details
     assert told in " ".join(Skeleton(page_of(report())).text.split())
     assert "more would bring" not in page_of(report(money=dataclasses.replace(MONEY, outlook=None)))
 
@@ -473,7 +327,7 @@ def test_rows_of_a_simulated_world_do_not_pass_for_real_ones() -> None:
     ],
 )
 def test_a_training_that_had_hardly_begun_is_named(details: dict[str, object], said: bool) -> None:
-    told = warnings(judgements=BOTH, spec=SPEC, simulated=False, training=Training("tiny", 80, 150.0, details))
+    told = warnings(judgements=BOTH, spec=SPEC, simulated=False, training=details)
 
     assert ("The time for training was over after 508 of 4,000 steps" in "\n".join(told)) is said
 
@@ -532,18 +386,17 @@ def test_a_report_that_is_none_is_refused_with_the_way_out(tmp_path: Path, conte
 
 
 def test_what_is_only_assumed_is_said_beside_what_was_charged() -> None:
-    def first_line(assumed: str) -> str:
-        money = dataclasses.replace(MONEY, assumed=assumed)
-        return verdict(found=Findings(), data=DATA, money=money, simulated=False)[0]
+    def line(assumed: str) -> str:
+        return told_in_full(money=dataclasses.replace(MONEY, assumed=assumed)).verdict[2]
 
-    assert f"for {MONEY.charged}, $0.30 of it assumed (" in first_line("$0.30")
-    assert "assumed" not in first_line("$0.00")
+    assert f"for {MONEY.charged}, $0.30 of it assumed (" in line("$0.30")
+    assert "assumed" not in line("$0.00")
 
 
 def test_one_row_is_not_rows() -> None:
-    one = verdict(found=Findings(), data=dataclasses.replace(DATA, accepted=1), money=MONEY, simulated=False)[0]
+    one = told_in_full(data=dataclasses.replace(DATA, accepted=1))
 
-    assert one.startswith("1 row was made and kept")
+    assert one.verdict[2].startswith("1 row was made and kept")
 
 
 def test_a_report_that_is_older_than_its_run_is_known_as_such(tmp_path: Path) -> None:
@@ -571,7 +424,7 @@ def test_rows_from_data_sets_are_told_with_their_licences() -> None:
     data = dataclasses.replace(DATA, origins={"generated": 60, "found": 40}, sources=sources)
 
     page = render_html(as_json(report(data=data)))
-    said = verdict(found=Findings(BOTH), data=data, money=MONEY, simulated=False)
+    said = told_in_full(Findings(BOTH), data=data).details
     warned = warnings(judgements=BOTH, spec=SPEC, simulated=False, origins=data.origins)
 
     assert "40 of the rows come from data that exists: <b>tickets.csv (40, mit); 60 were generated." in said
@@ -616,9 +469,9 @@ def test_the_page_tells_a_clear_lead_from_none() -> None:
 def test_the_verdict_says_what_confidence_cost_and_more_rows_are_worth() -> None:
     found = Findings(BOTH, PROMISED, COSTS, GROWTH)
 
-    told = verdict(found=found, data=DATA, money=dataclasses.replace(MONEY, outlook=None), simulated=False)
+    told = told_in_full(found, money=dataclasses.replace(MONEY, outlook=None))
 
-    reliable, cost, more = told[3:6]
+    reliable, cost, more = told.details[1:4]
     assert reliable == "Answers with a confidence of 0.71 or more, 80% of them, are right in at least 90% of all cases."
     assert cost == (
         "A thousand answers take the student 2.0 s on this machine, one of them 12 ms; "
@@ -633,9 +486,31 @@ def test_the_verdict_says_what_confidence_cost_and_more_rows_are_worth() -> None
 def test_without_a_threshold_nothing_is_promised() -> None:
     found = Findings(BOTH, dataclasses.replace(PROMISED, thresholds=()))
 
-    assert "No confidence vouches for answers of which 90% are right." in verdict(
-        found=found, data=DATA, money=MONEY, simulated=False
-    )
+    assert "No confidence vouches for answers of which 90% are right." in told_in_full(found).details
+
+
+@pytest.mark.parametrize(
+    ("judgements", "changes", "trust", "said"),
+    [
+        pytest.param((), {}, "no student", "no student that anything could be said of", id="none"),
+        pytest.param((judgement("test", 0.5, best=0.48),), {}, "not yet", "baseline 'majority'", id="not better"),
+        pytest.param((judgement("synthetic", 0.9),), {}, "with care", "No real labelled row", id="synthetic alone"),
+        pytest.param((judgement("test", 0.9),), {"given_are_synthetic": True}, "with care", "No real", id="a world's"),
+        pytest.param((judgement("test", 0.9, rows=30),), {}, "with care", "Only 30 real rows", id="few"),
+        pytest.param(
+            (dataclasses.replace(judgement("test", 0.9), facts=RowFacts(missing=("Rome",))),),
+            {}, "with care", "of some labels there is no real row", id="a label missing",
+        ),
+        pytest.param((judgement("test", 0.9),), {}, "yes", "clearly better than every baseline", id="good"),
+    ],
+)  # fmt: skip
+def test_the_second_sentence_says_what_the_score_is_worth(
+    judgements: tuple[Judgement, ...], changes: dict[str, Any], trust: str, said: str
+) -> None:
+    told = told_in_full(Findings(judgements), **changes)
+
+    assert told.trust == trust
+    assert said in told.verdict[1]
 
 
 def test_real_rows_that_are_easier_than_synthetic_ones_are_named_too() -> None:

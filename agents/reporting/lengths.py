@@ -1,0 +1,57 @@
+"""How long texts are, in bins that a person can read off. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["LengthBin", "Lengths", "lengths_of"]
+
+MOST_BINS = 12
+WHOLE = 0.98  # of the texts lie within the bins of equal width; the few that are far longer share the last
+
+
+@dataclass(frozen=True, slots=True)
+class LengthBin:
+    """Texts of `low` to below `high` characters; None: of whatever length."""
+
+    low: int
+    high: int | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The lengths of some texts, in characters."""
+
+    median: int = 0
+    longest: int = 0
+    bins: tuple[LengthBin, ...] = ()
+
+
+def lengths_of(texts: Sequence[str]) -> Lengths:
+    """The median, the longest, and counts in at most thirteen bins; nothing of no texts."""
+    sizes = sorted(map(len, texts))
+    if not sizes:
+        return Lengths()
+    width = _round_up(sizes[int(WHOLE * (len(sizes) - 1))] // MOST_BINS + 1)
+    bins = [0] * (MOST_BINS + 1)
+    for size in sizes:
+        bins[min(size // width, MOST_BINS)] += 1
+    while not bins[-1]:
+        bins.pop()
+    return Lengths(sizes[len(sizes) // 2], sizes[-1], tuple(_bin(at, width, rows) for at, rows in enumerate(bins)))
+
+
+def _bin(at: int, width: int, rows: int) -> LengthBin:
+    return LengthBin(at * width, None if at == MOST_BINS else (at + 1) * width, rows)
+
+
+def _round_up(width: int) -> int:
+    """To 1, 2 or 5 times a power of ten."""
+    power = 1
+    while True:
+        for step in (1, 2, 5):
+            if step * power >= width:
+                return step * power
+        power *= 10
