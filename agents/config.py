@@ -140,6 +140,7 @@ class Configuration:
     rows_per_dataset: int = 1000  # taken from each
     found_share: float = 0.5  # of the rows, at most, that come from data sets
     train: bool = True  # False: the data set alone
+    serves: bool = False  # a folder of answers behind a student that serves, and no run: nothing is made there
     inputs: str | None = None  # a file of inputs to label, in place of making any
     input_column: str | None = None  # found by its usual names when not said
     inputs_sha256: str | None = None  # of that file when the run began

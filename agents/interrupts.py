@@ -7,10 +7,13 @@ place of the way to go on. So once a stop has begun, signals change nothing for 
 from __future__ import annotations
 
 import math
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from engine.errors import Interrupted
@@ -18,7 +21,9 @@ from engine.errors import Interrupted
 if TYPE_CHECKING:  # whoever only listens need not wait for it
     from asyncio import AbstractEventLoop, Event
 
-__all__ = ["Hand", "deaf_to_signals", "drained_by_signals", "stopped_by_signals", "until_told"]
+__all__ = ["INTERRUPTED", "Hand", "drained_by_signals", "leave", "stopped_by_signals", "until_told"]
+
+INTERRUPTED = 130
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -62,10 +67,20 @@ def stopped_by_signals() -> None:
     _listen(Hand(stop=_interrupt))
 
 
-def deaf_to_signals() -> None:
-    """All is done and said: from now on SIGINT and SIGTERM change nothing, not even how the process ends."""
-    for number in SIGNALS:
+def leave(code: int) -> NoReturn:
+    """End the process, all being done and said: from now on SIGINT and SIGTERM change nothing, not even how it ends.
+
+    Whoever stopped it is not kept waiting for what a thread still computes: a student in the midst of many answers.
+    """
+    for number in SIGNALS:  # Python takes a moment to close, in which a signal would be another end than was told
         signal.signal(number, signal.SIG_IGN)  # what Python knows as its own is given back while it closes
+    others = [each for each in threading.enumerate() if each is not threading.main_thread()]
+    if code == INTERRUPTED and not all(each.daemon for each in others):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # nobody reads it any more, or there is no room for it
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from agents.cli.completion import VARIABLE, InstallOption, ShowOption, offer_wor
 from agents.cli.listening import OPTION, listening, without_log_file
 from agents.cli.options import examples
 from agents.cli.output import print_json
-from agents.interrupts import deaf_to_signals, stopped_by_signals
+from agents.interrupts import INTERRUPTED, leave, stopped_by_signals
 from engine.errors import SmeltError
 from engine.text import clean, meant
 
@@ -91,8 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _keep_to_ourselves()
     stopped_by_signals()
     code = _run(given, debug="--debug" in given, json="--json" in given)
-    deaf_to_signals()  # Python takes a moment to close, in which a signal would be another end than the one just told
-    sys.exit(code)
+    leave(code)
 
 
 def _settle_streams() -> None:
@@ -125,7 +124,7 @@ def _run(arguments: list[str], *, debug: bool, json: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except (KeyboardInterrupt, typer.Abort):
-        return _failed("interrupted", code=130, debug=debug, json=json)
+        return _failed("interrupted", code=INTERRUPTED, debug=debug, json=json)
     except SmeltError as error:
         return _failed(str(error), code=error.exit_code, debug=debug, json=json)
     except TyperException as error:

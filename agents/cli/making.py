@@ -216,6 +216,7 @@ def resume(
     """Continue a run where it stopped, also with another model. What was paid for is not paid again."""
     from agents.prepare import prepare
     from agents.run_folder import Reread, RunFolder
+    from agents.served.folder import check_is_run
     from agents.succession import check_asked_alike, succeeded
     from engine.errors import UserError
 
@@ -229,6 +230,7 @@ def resume(
         given = [*changes, *(["budget"] if budget is not None else [])]
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UserError(f"--reparse asks nobody and pays for nothing; leave out {options}, or leave out --reparse")
+    check_is_run(RunFolder(folder))
     run_folder = Reread(folder) if reparse else RunFolder(folder)
     configuration = run_folder.configuration() if budget is None else run_folder.with_budget(budget)
     prompt = run_folder.prompt_text()  # like the line above: raises when it is damaged, before anything is begun

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from agents.interrupts import INTERRUPTED
 from engine.errors import Interrupted
 from engine.text import clean
 
@@ -49,7 +50,7 @@ def stopped_quietly() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def say_block(title: str, text: str) -> None:

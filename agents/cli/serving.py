@@ -216,7 +216,14 @@ def _cascade(
     )
     return Cascade(
         student,
-        Teacher(engine, task.spec, votes=votes, patience_s=patience, on_open=lambda: served.keep(configuration)),
+        Teacher(
+            engine,
+            task.spec,
+            votes=votes,
+            patience_s=patience,
+            on_open=lambda: served.keep(configuration),
+            note=say_aside,
+        ),
         least=sure.confidence,
     )
 

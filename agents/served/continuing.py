@@ -22,7 +22,7 @@ from agents.parsing.specs import read_spec
 from agents.reading.rows import read_rows, records
 from agents.records import Draft, Example, Provenance, Reject, Spec, Verdict, Vote
 from agents.run_folder import RunFolder
-from agents.served.folder import served_annotations
+from agents.served.folder import check_is_run, served_annotations
 from agents.succession import succeeded
 from agents.voting.ballots import Annotation
 from engine.errors import UserError
@@ -64,9 +64,10 @@ class Taken:
 def continued(earlier: RunFolder, *, told: Mapping[str, object]) -> Configuration:
     """The options of a run that goes on from an earlier one, but for those that are told anew (not None).
 
-    Raises UserError for a folder that holds no run, or one that only labelled.
+    Raises UserError for a folder that holds no run, one that only labelled, or what a teacher answered.
     """
     before = earlier.configuration()
+    check_is_run(earlier)
     if before.inputs is not None:
         raise UserError(f"{earlier.path}: only labelled inputs: there is nothing to train and to serve")
     usual: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Configuration)}

@@ -18,13 +18,13 @@ from agents.students.task import Task
 from agents.succession import succeeded
 from agents.voting.ballots import Annotation, Ballot, Call, Voting, annotation_of, ballots_of
 from engine.attempt import reply_of
-from engine.errors import RequestFailed
+from engine.errors import RequestFailed, UserError
 from engine.journal import read
 from engine.messages import Outcome, RawReply, Request, asked_of
 from engine.prices import PICO_PER_USD
 from engine.providers.former import Former
 
-__all__ = ["TAG", "begin_serving", "served_annotations", "served_folder"]
+__all__ = ["TAG", "begin_serving", "check_is_run", "served_annotations", "served_folder"]
 
 TAG = "annotate"
 """What a teacher is asked in a student's place is a label for an input, and asked just so."""
@@ -38,6 +38,15 @@ def served_folder(student: Path) -> RunFolder:
     return RunFolder(student.absolute().with_name(f"{student.absolute().name}-served"))
 
 
+def check_is_run(folder: RunFolder) -> None:
+    """Raise UserError for a folder of answers: to go on as a run would spend on rows what was meant for answers."""
+    if folder.manifest.is_file() and folder.configuration().serves:
+        raise UserError(
+            f"{folder.path}: holds what a teacher answered behind a student, and is no run: "
+            "smelt serve --fallback goes on with it, and smelt run --continue of the run that it lies in learns from it"
+        )
+
+
 def begin_serving(folder: RunFolder, task: Task, told: Mapping[str, object]) -> Configuration:
     """Who shall be asked now, by the options that were told (not None), and what may be spent of it in all.
 
@@ -48,7 +57,7 @@ def begin_serving(folder: RunFolder, task: Task, told: Mapping[str, object]) -> 
 
     changes = {name: value for name, value in told.items() if value is not None}
     if not folder.manifest.exists():
-        configuration = checked(Configuration(**{**changes, "train": False}))  # type: ignore[arg-type]  # typer's types
+        configuration = checked(Configuration(**{**changes, "train": False, "serves": True}))  # type: ignore[arg-type]  # typer's types
         folder.begin(prompt=task.prompt, configuration=configuration)
         write_spec(folder.spec, task.spec)
         return configuration

@@ -59,6 +59,11 @@ class Patience:
         self._ask_at = -math.inf
         self._pause = 0.0
 
+    @property
+    def has_run_out(self) -> bool:
+        """Whether it is asked now and then only, until it answers again."""
+        return self._pause > 0
+
     def is_worth_asking(self, *, now: float) -> bool:
         if not self._pause:
             return True
@@ -83,7 +88,8 @@ class Teacher:
 
     `patience_s` is how long a label is waited for: one that comes later is kept all the same, for whoever asks the same
     again and for the next run. When the provider has refused everything the engine is opened anew before the next try.
-    `on_open` is called once the journal is ours.
+    `on_open` is called once the journal is ours. `note` is told in a line when it begins to fail, once, and when it
+    answers again; and once that there is no money for another question.
     """
 
     def __init__(
@@ -94,6 +100,7 @@ class Teacher:
         votes: int = 1,
         patience_s: float = 20.0,
         on_open: Callable[[], None] = lambda: None,
+        note: Callable[[str], None] = lambda _: None,
         patience: Patience | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -102,9 +109,11 @@ class Teacher:
         self._votes = votes
         self._patience_s = patience_s
         self._on_open = on_open
+        self._note = note
         self._patience = patience or Patience()
         self._clock = clock or SystemClock()
         self._known = make_known(spec)
+        self._has_money = True
         self._is_open = False
         self._is_refused = False  # everything, so that only a fresh start will do
         self._opening = asyncio.Lock()  # two who find the engine stopped must not both open it
@@ -135,7 +144,7 @@ class Teacher:
         done, _ = await asyncio.wait([task], timeout=self._patience_s)
         if done:
             return task.result()
-        self._patience.notify_failure(now=self._clock.monotonic())
+        self._failed(f"no answer within {self._patience_s:g} s")
         return "late"
 
     async def _label(self, text: str) -> Labelled | Silence:
@@ -155,19 +164,37 @@ class Teacher:
 
     def _silence(self, annotation: Annotation) -> Silence | None:
         """Why there is no label after all, and what that means for the next question."""
-        now = self._clock.monotonic()
         if isinstance(annotation.error, BudgetReached):
+            self._has_no_money(annotation.error)
             return "budget"  # the next question may still fit into what is left
         if annotation.error is not None or annotation.reason == "failed":
             refused = isinstance(annotation.error, ProviderRefused)
             self._is_refused = self._is_refused or refused
-            self._patience.notify_failure(now=now, refused=refused)
+            self._failed(str(annotation.error or "its last answers did not come"), refused=refused)
             return "unavailable"
-        self._patience.notify_answer()
+        self._answered()
         vote = annotation.vote
         if vote is None or judge_label(Candidate.voted(annotation.input, vote), self._known) is not None:
             return "unclear"
         return None
+
+    # -- what whoever runs the server should know: each thing once, and not at every question
+
+    def _failed(self, why: str, *, refused: bool = False) -> None:
+        had_run_out = self._patience.has_run_out
+        self._patience.notify_failure(now=self._clock.monotonic(), refused=refused)
+        if self._patience.has_run_out and not had_run_out:
+            self._note(f"the student answers alone, and the teacher is asked now and then only: {why}")
+
+    def _answered(self) -> None:
+        if self._patience.has_run_out:
+            self._note("the teacher answers again")
+        self._patience.notify_answer()
+
+    def _has_no_money(self, why: BudgetReached) -> None:
+        if self._has_money:
+            self._note(f"the student answers alone where nothing is left to ask with: {why}")
+        self._has_money = False
 
     # -- the engine, open
 
@@ -177,8 +204,8 @@ class Teacher:
                 await self._close()
                 try:
                     await self._open()
-                except SmeltError:  # another process has the journal, or it is gone: there will be another try
-                    self._patience.notify_failure(now=self._clock.monotonic(), refused=True)
+                except SmeltError as error:  # another process has the journal, or it is gone: there will be another try
+                    self._failed(str(error), refused=True)
             return self._is_open
 
     async def _open(self) -> None:

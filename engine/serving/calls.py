@@ -19,6 +19,7 @@ BareInput = Callable[[Sequence[Message]], str]
 """Finds in a conversation the one text that the student shall answer."""
 
 MOST_CHOICES: Final = 128
+MOST_ANSWERS: Final = 1024  # to all inputs of a request together: whoever asks for more keeps all others waiting
 MOST_TOP_LOGPROBS: Final = 20  # of a chat completion, as OpenAI has it
 MOST_LOGPROBS: Final = 5  # of a completion
 
@@ -125,6 +126,8 @@ def _chat_logprobs(fields: Json) -> int | None:
 
 def _call(fields: Json, inputs: Sequence[str], *, logprobs: int | None) -> Call:
     n = int(_number(fields, "n", low=1, high=MOST_CHOICES, whole=True) or 1)
+    if n * len(inputs) > MOST_ANSWERS:
+        raise Refused(f"{len(inputs):,} prompts with {n} answers each: at most {MOST_ANSWERS:,} answers a request")
     options = fields.get("stream_options")
     return Call(
         inputs=tuple(inputs),

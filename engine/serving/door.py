@@ -156,7 +156,8 @@ async def serve(
 
     # Begun at once: a coroutine that is never awaited, because there was no address to be had, is a warning.
     ending = asyncio.ensure_future(until if until is not None else asyncio.Event().wait())
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=grace_s)
+    # Whoever hangs up wants no answer: what still waits for the student in that one's name is taken off the queue.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=grace_s, handler_cancellation=True)
     try:
         await runner.setup()
         try:
@@ -168,7 +169,11 @@ async def serve(
         await ending
     finally:
         ending.cancel()
-        await runner.cleanup()
+        try:
+            await runner.cleanup()
+        except asyncio.CancelledError:  # told once more: nobody is waited for, and what is open is closed
+            await app.cleanup()
+            raise
 
 
 def _why_not(error: Exception) -> str:

@@ -15,6 +15,8 @@ from engine.training.student import Prediction
 
 __all__ = ["drawn_by", "several"]
 
+LEAST = 1e-5  # of a temperature and of a share: in single precision much less is nothing, and divides by nothing
+
 
 class Answers(Protocol):
     """A student's answers, each token taken as `choose` says."""
@@ -34,6 +36,7 @@ def several(
 
 def drawn_by(chances: Sequence[Random], *, temperature: float, top_p: float = 1.0) -> Chooser:
     """A chooser that draws each row's next token from the row's own numbers, one of them a token."""
+    temperature, top_p = max(temperature, LEAST), max(top_p, LEAST)
 
     def choose(log_probabilities: Any, rows: Sequence[int]) -> Any:
         import torch

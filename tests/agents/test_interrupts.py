@@ -136,7 +136,7 @@ def test_a_server_is_told_and_ends_in_order(number: signal.Signals) -> None:
 
 PROGRAM = """
 import asyncio, atexit, sys, time
-from agents.interrupts import deaf_to_signals, drained_by_signals, stopped_by_signals
+from agents.interrupts import drained_by_signals, leave, stopped_by_signals
 
 async def never_ending():
     async def worker():
@@ -157,8 +157,7 @@ try:
 except KeyboardInterrupt:
     time.sleep(0.1)
     print("smelt: interrupted", file=sys.stderr)
-deaf_to_signals()
-sys.exit(130)
+leave(130)
 """
 
 
@@ -205,3 +204,12 @@ def test_outside_of_the_main_thread_the_block_runs_without() -> None:
 
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(asyncio.run, in_a_thread()).result() == "done"
+
+
+def test_whoever_stops_it_is_not_kept_waiting_for_a_thread_that_computes() -> None:
+    program = "import threading, time; from agents.interrupts import leave; print('told', end='');"
+    program += "threading.Thread(target=time.sleep, args=(600,)).start(); leave(130)"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"told", b"")

@@ -13,7 +13,7 @@ from agents.parsing.specs import write_spec
 from agents.records import Example, Pair, Provenance, Spec, Vote
 from agents.run_folder import RunFolder
 from agents.served.continuing import begun_from, continued, files_of, read_taken, take_over
-from agents.served.folder import begin_serving, served_annotations, served_folder
+from agents.served.folder import begin_serving, check_is_run, served_annotations, served_folder
 from agents.served.teacher import Teacher
 from agents.students.task import Task
 from engine import Budget, Engine
@@ -226,6 +226,17 @@ def test_another_teacher_counts_what_the_one_before_answered(tmp_path: Path) -> 
     assert later.formers is not None
     assert [former.partition(" at ")[0] for former in later.formers] == ["simulated/intents"]
     assert [each.input for each in served_annotations(folder, SPEC)] == ["I want my money back"]
+
+
+def test_a_folder_of_answers_is_not_gone_on_with_as_if_it_were_a_run(tmp_path: Path) -> None:
+    """It would spend on two thousand rows what was meant for answers."""
+    served = RunFolder(tmp_path / "served")
+    begin_serving(served, TASK, {"model": "simulated/intents", "budget": "1"})
+
+    with pytest.raises(UserError, match="is no run: smelt serve --fallback goes on with it"):
+        check_is_run(served)
+    with pytest.raises(UserError, match="is no run"):
+        continued(served, told={})
 
 
 def test_a_model_that_costs_money_needs_a_budget(tmp_path: Path) -> None:

@@ -225,3 +225,45 @@ def test_a_spec_with_a_pattern_is_held_to_it() -> None:
             return [await teacher.label("2024-05-03"), await teacher.label("in May")]
 
     assert virtual_time.run(ask()) == [Labelled(output="2024-05-03", model="town-1"), "unclear"]
+
+
+def test_whoever_runs_the_server_is_told_once_that_it_fails_and_once_that_it_answers_again() -> None:
+    town, told = Town(lambda _: 401), list[str]()
+
+    async def over_time(teacher: Teacher) -> None:
+        for text in "abc":
+            await teacher.label(text)
+            await asyncio.sleep(60)
+        town.says = lambda _: "bad"
+        await teacher.label("d")
+        await teacher.label("e")
+
+    with_teacher(town, over_time, note=told.append)
+
+    assert told == [
+        "the student answers alone, and the teacher is asked now and then only: 401: no",
+        "the teacher answers again",
+    ]
+
+
+def test_that_one_is_late_is_told_only_when_it_is_always_so() -> None:
+    told: list[str] = []
+
+    async def ask(teacher: Teacher) -> list[int]:
+        return [len(told) for i in range(4) if await teacher.label(str(i))]
+
+    assert with_teacher(Town(lambda _: 0, latency_s=50), ask, patience_s=20, note=told.append) == [0, 0, 1, 1]
+    assert "no answer within 20 s" in told[0]
+
+
+def test_that_there_is_no_money_is_told_once() -> None:
+    told: list[str] = []
+
+    async def twice(teacher: Teacher) -> None:
+        await teacher.label("a")
+        await teacher.label("b")
+
+    with_teacher(Town(), twice, budget=1e-9, note=told.append)
+
+    assert len(told) == 1
+    assert "the budget of" in told[0]

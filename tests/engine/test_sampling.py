@@ -155,6 +155,8 @@ def test_next_to_no_temperature_and_next_to_no_share_draw_the_best_answer(seed: 
 
     cold = student.sample(TEXTS, n=1, temperature=1e-4, seed=seed)
     narrow = student.sample(TEXTS, n=1, temperature=1.0, top_p=1e-6, seed=seed)
+    nothing = student.sample(TEXTS, n=1, temperature=1e-320, top_p=1e-320, seed=seed)  # 0 in single precision
 
     assert [each.output for [each] in cold] == best
     assert [each.output for [each] in narrow] == best
+    assert [each.output for [each] in nothing] == best

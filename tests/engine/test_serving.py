@@ -18,8 +18,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from engine.desk import Desk
 from engine.errors import UserError
 from engine.messages import Message
-from engine.serving import application, last_user_message, serve
+from engine.serving import Answer, FromStudent, application, last_user_message, serve
 from engine.training import Prediction
+from engine.training.sampling import Sampling
 
 
 class Shouting:
@@ -208,6 +209,14 @@ def test_a_completion_without_a_prompt_is_refused(body: object) -> None:
     assert reply["error"]["param"] == "prompt"
 
 
+def test_a_request_for_more_answers_than_a_queue_holds_is_refused() -> None:
+    """A megabyte of prompts with many answers each would keep everybody else waiting for an hour."""
+    status, reply = asked("/v1/completions", {"prompt": ["a"] * 9, "n": 128, "temperature": 1})
+
+    assert status == 400
+    assert reply["error"]["message"] == "9 prompts with 128 answers each: at most 1,024 answers a request"
+
+
 def test_a_body_beyond_a_megabyte_is_refused() -> None:
     status, reply = asked("/v1/chat/completions", chat("a" * (1 << 20)))
 
@@ -294,6 +303,80 @@ def test_it_ends_after_answering_what_was_asked() -> None:
             return int(reply.status)
 
     assert asyncio.run(run()) == 200
+
+
+def test_told_twice_to_end_it_waits_for_nobody_and_closes_all_the_same() -> None:
+    student = Shouting()
+
+    class Closing(FromStudent):
+        is_closed = False
+
+        @asynccontextmanager
+        async def working(self) -> AsyncIterator[None]:
+            async with super().working():
+                yield
+            self.is_closed = True
+
+    async def run() -> bool:
+        over = asyncio.Event()
+        answering = Closing(Desk(student), name="shouting")
+        address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(
+            serve(application(answering), port=0, on_ready=address.set_result, until=over.wait())
+        )
+        student.go.clear()
+        writer = await hanging_up_on(int((await address).rpartition(":")[2]))
+        await asyncio.to_thread(student.asked.wait, 5)
+        over.set()
+        await asyncio.sleep(0.01)
+        serving.cancel()
+        await asyncio.wait([serving])
+        student.go.set()
+        writer.close()
+        return answering.is_closed and serving.cancelled()
+
+    assert asyncio.run(run())
+
+
+def test_what_somebody_asked_who_has_hung_up_is_not_answered_any_more() -> None:
+    student, came, left = Shouting(), asyncio.Event(), asyncio.Event()
+
+    class Watched(FromStudent):
+        async def answer(self, inputs: Sequence[str], sampling: Sampling | None) -> list[list[Answer]]:
+            came.set()
+            try:
+                return await super().answer(inputs, sampling)
+            finally:
+                left.set()
+
+    async def run() -> list[int]:
+        over, desk = asyncio.Event(), Desk(student)
+        address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        app = application(Watched(desk, name="shouting"))
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            group.create_task(serve(app, port=0, on_ready=address.set_result, until=over.wait()))
+            port = int((await address).rpartition(":")[2])
+            student.go.clear()
+            first = group.create_task(desk.answer(["a"]))
+            await asyncio.to_thread(student.asked.wait, 5)
+            writer = await hanging_up_on(port)
+            await came.wait()
+            writer.transport.abort()
+            await left.wait()
+            student.go.set()
+            await first
+            await desk.answer(["c"])
+            over.set()
+        return student.batches
+
+    assert asyncio.run(run()) == [1, 1]
+
+
+async def hanging_up_on(port: int) -> asyncio.StreamWriter:
+    """A client that has asked something and does not read."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b'POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{"prompt":"b"}')
+    return writer
 
 
 def test_an_address_in_use_is_one_line() -> None:
