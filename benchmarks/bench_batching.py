@@ -183,7 +183,8 @@ def untrained() -> Student:
     from transformers import T5Config, T5ForConditionalGeneration
 
     from engine.training.encoder_decoder import EncoderDecoder
-    from engine.training.tiny import END, PAD, SHAPE, VOCABULARY, Bytes
+    from engine.training.spelling import END, PAD, VOCABULARY, Bytes
+    from engine.training.tiny import SHAPE
 
     torch.set_num_threads(1)
     config = T5Config(vocab_size=VOCABULARY, pad_token_id=PAD, eos_token_id=END, decoder_start_token_id=PAD, **SHAPE)

@@ -35,8 +35,9 @@ from engine.training.bookmark import Bookmark
 from engine.training.fitting import fit
 from engine.training.greedy import padded, write
 from engine.training.lesson import Lesson
+from engine.training.spelling import END, PAD, SPARE, VOCABULARY, Bytes
 from engine.training.threads import spin_briefly, torch_threads
-from engine.training.tiny import END, PAD, RECIPE, SHAPE, SPARE, VOCABULARY, Bytes
+from engine.training.tiny import RECIPE, SHAPE
 
 ROWS, LOOKED_AT = 4000, 200
 WIDTH = 64  # bytes of each input, where all are alike

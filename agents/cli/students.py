@@ -50,6 +50,9 @@ def train(
     preset: PresetOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = None,
+    memory: Annotated[
+        bool, typer.Option("--memory/--no-memory", help="tiny alone: keep the rows in its folder where they help it.")
+    ] = True,
     json: JsonOption = False,
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
@@ -82,6 +85,7 @@ def train(
         base=choice.checkpoint,
         time_limit_s=seconds,
         dials=choice.dials,
+        remember=memory,
         on_progress=None if json else _say_progress,
         on_note=None if json else say,
         **how,

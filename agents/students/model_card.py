@@ -41,7 +41,7 @@ def model_card(card: Card, task: Task | None, facts: Facts | None = None, *, mor
         "## What it is for",
         _USES,
         "## The data",
-        _data(task, facts),
+        _data(card, task, facts),
         "## How good it is",
         _figures(card, facts),
         "## What it cannot do",
@@ -108,8 +108,18 @@ def _start(card: Card) -> str:
     return f"{how} `{_line(card.base)}`{licence}"
 
 
-def _data(task: Task | None, facts: Facts) -> str:
-    return "\n\n".join(filter(None, (_writers(task), _sources(facts))))
+def _data(card: Card, task: Task | None, facts: Facts) -> str:
+    return "\n\n".join(filter(None, (_writers(task), _sources(facts), _memory(card))))
+
+
+def _memory(card: Card) -> str:
+    remembered = card.sizes.get("rows_remembered")
+    if not isinstance(remembered, int):
+        return ""
+    return (
+        f"**{remembered:,} of the rows that it learnt from lie in its folder `memory`**, and it answers with their "
+        "help: whoever has the student can read them. Take that folder away where nobody may, and it answers without."
+    )
 
 
 def _writers(task: Task | None) -> str:

@@ -69,6 +69,7 @@ def train(
     device: str = "auto",
     dials: Mapping[str, float] | None = None,
     whole: bool = False,
+    remember: bool = True,
     task: Mapping[str, object] | None = None,
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -81,6 +82,7 @@ def train(
     its weights and not an adapter. `threads` is the number of CPU threads (None: as many as are free). `weights` say
     how much each row counts. `preset` is "own" or "paper" (see `engine.training.recipe`), `device` one of torch's, or
     "auto" for a graphics card where there is one; `dials` turn the family's recipe (see `engine.training.dials`).
+    Without `remember`, `tiny` keeps no rows as a memory, where it otherwise does if that helps.
     `task` is kept in `student.json` as it is. `on_note` is told in a line what users ought to know.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
@@ -104,6 +106,7 @@ def train(
         device=device,
         dials=dials or {},
         whole=whole,
+        remember=remember,
         task=task or {},
         on_progress=on_progress,
         on_note=on_note,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol
 
 from engine.errors import UserError
@@ -19,23 +20,36 @@ from engine.training.fitting import Batch, Fitted, drawn, fit, own_loss
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, Written, likeliest, padded, write
 from engine.training.lesson import Lesson
-from engine.training.recipe import Recipe
+from engine.training.recipe import Recipe, fitted_to
 from engine.training.student import Prediction, Row
 from engine.training.threads import torch_threads
 
-__all__ = ["Codec", "EncoderDecoder", "checkpoint", "keep", "restore", "teach"]
+__all__ = ["Codec", "EncoderDecoder", "checkpoint", "keep", "restore", "student_of", "teach"]
 
 IGNORED = -100  # the label that transformers leaves out of the loss
 
 
 class Codec(Protocol):
-    """Between texts and tokens. `encode` ends a text with the end mark; `decode` gets none."""
+    """Between texts and tokens. `encode` and `answer` end a text with the end mark; `decode` gets none."""
 
     def encode(self, text: str) -> list[int]: ...
+
+    def answer(self, row: Row) -> list[int]:
+        """A row's output as it is to be written."""
+        ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
 
     def save(self, folder: Path) -> None: ...
+
+
+class Memory(Protocol):
+    """What answers beside a writer, and lies in its folder."""
+
+    @property
+    def size(self) -> int: ...
+
+    def keep(self, folder: Path) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +135,7 @@ def teach(
     looked_at = drawn(lesson.validation, seed=lesson.seed)
     longest_seen = max(len(pair.output) for pair in pairs)
     longest_output = min(recipe.longest_output, longest_seen + longest_seen // 4)
+    recipe = fitted_to(recipe, tokens=fmean(len(pair.input) + len(pair.output) for pair in pairs))
 
     def look() -> float:
         return _exact(model, codec, looked_at, longest_input=recipe.longest_input, longest_output=longest_output)
@@ -158,7 +173,7 @@ def _prepare(lesson: Lesson, codec: Codec, *, recipe: Recipe) -> tuple[list[Pair
     """
     weights = lesson.weights or (None,) * len(lesson.rows)
     every = [
-        Pair(codec.encode(row.input), codec.encode(row.output), weight)
+        Pair(codec.encode(row.input), codec.answer(row), weight)
         for row, weight in zip(lesson.rows, weights, strict=True)
     ]
     short = [pair for pair in every if len(pair.output) <= recipe.longest_output]
@@ -208,8 +223,27 @@ def weighted_loss(model: Any, batch: Batch) -> Any:
     return (losses * counts).sum() / counts.sum()
 
 
+def student_of(model: Any, codec: Codec, taught: Taught, *, family: str) -> EncoderDecoder:
+    """What was taught, as `restore` will bring it back."""
+    return EncoderDecoder(
+        family=family,
+        model=model.eval(),
+        codec=codec,
+        longest_input=taught.longest_input,
+        longest_output=taught.longest_output,
+    )
+
+
 def keep(
-    model: Any, codec: Codec, lesson: Lesson, taught: Taught, *, family: str, folder: Path, base: str | None = None
+    model: Any,
+    codec: Codec,
+    lesson: Lesson,
+    taught: Taught,
+    *,
+    family: str,
+    folder: Path,
+    base: str | None = None,
+    memory: Memory | None = None,
 ) -> None:
     """Write the student's folder: loadable by itself, and by transformers' Auto classes."""
     with new_folder(folder) as draft, without_bars():
@@ -220,6 +254,9 @@ def keep(
             "longest_input": taught.longest_input,
             "longest_output": taught.longest_output,
         }
+        if memory is not None:
+            memory.keep(draft)
+            sizes["rows_remembered"] = memory.size
         write_card(draft, Card(family=family, sizes=sizes, metrics=asdict(taught), task=lesson.task, base=base))
 
 

@@ -35,6 +35,7 @@ class Lesson:
     device: str = "auto"  # see `machine.device_for`
     dials: Dials = field(default_factory=dict)  # of the family's recipe, turned by a search
     whole: bool = False  # `causal` alone: teach every weight, not an adapter beside them
+    remember: bool = True  # `tiny` alone: keep the rows as a memory where that helps
     task: Mapping[str, object] = field(default_factory=dict)
     on_progress: OnProgress | None = None
     on_note: Callable[[str], None] | None = None  # told what the user ought to know, in a line each

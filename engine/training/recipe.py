@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from engine.errors import UserError
 
-__all__ = ["PRESETS", "Decay", "Recipe", "preset"]
+__all__ = ["PRESETS", "Decay", "Recipe", "fitted_to", "preset"]
 
 Decay: TypeAlias = Literal["cosine", "linear"]
 
@@ -17,6 +17,7 @@ class Recipe:
     """The dials of AdamW and of the course. `longest_output` says nothing to what only reads."""
 
     batch: int  # rows a step, of average length
+    tokens: int | None = None  # a step, of which fewer rows are taken where they are long; None: as many as `batch`
     peak_learning_rate: float
     fewest_steps: int  # see `steps_for`
     passes: int
@@ -32,6 +33,16 @@ class Recipe:
 PRESETS = ("own", "paper")
 
 
+FEWEST_ROWS = 4  # a step, however long they are
+
+
+def fitted_to(recipe: Recipe, *, tokens: float) -> Recipe:
+    """A recipe for rows of so many tokens on average: fewer of them a step where that many tokens would be too many."""
+    if recipe.tokens is None:
+        return recipe
+    return replace(recipe, batch=min(recipe.batch, max(FEWEST_ROWS, round(recipe.tokens / tokens))))
+
+
 def preset(name: str, recipe: Recipe) -> Recipe:
     """A family's recipe under a preset: "own" leaves it as it is, "paper" has the defaults of Prompt2Model.
 
@@ -45,6 +56,7 @@ def preset(name: str, recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         batch=8,
+        tokens=None,
         peak_learning_rate=5e-5,
         fewest_steps=1,
         passes=3,

@@ -15,6 +15,7 @@ from engine.training.bookmark import Bookmark
 from engine.training.encoder_decoder import EncoderDecoder, checkpoint, keep, restore, teach
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
+from engine.training.student import Row
 from engine.training.threads import free_threads
 
 __all__ = ["Tokens", "load", "train"]
@@ -41,6 +42,9 @@ class Tokens:
 
     def encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text)["input_ids"])
+
+    def answer(self, row: Row) -> list[int]:
+        return self.encode(row.output)
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_it_says_what_it_is_how_good_it_was_and_how_much_it_reads() -> None:
     assert "Rows learnt from: 3201." in page
     assert "0.987" in page
     assert "up to 200 bytes; the answer to a longer one has confidence 0" in page
+
+
+def test_it_says_that_rows_lie_in_the_folder_where_they_do() -> None:
+    remembering = replace(TINY, sizes={**TINY.sizes, "rows_remembered": 1500})
+
+    assert "**1,500 of the rows that it learnt from lie in its folder `memory`**" in model_card(remembering, None)
+    assert "memory" not in model_card(TINY, None)
 
 
 def test_it_names_the_checkpoint_it_started_from() -> None:

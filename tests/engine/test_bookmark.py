@@ -17,7 +17,8 @@ from engine.training import OnProgress, Progress, Row, train
 from engine.training.bookmark import Bookmark, Place
 from engine.training.encoder_decoder import Taught, teach
 from engine.training.lesson import Lesson
-from engine.training.tiny import RECIPE, SCRATCH, Bytes, new_model
+from engine.training.spelling import Bytes
+from engine.training.tiny import RECIPE, SCRATCH, new_model
 
 pytestmark = pytest.mark.slow
 

@@ -109,7 +109,7 @@ def writer() -> EncoderDecoder:
     import torch
     from transformers import T5Config, T5ForConditionalGeneration
 
-    from engine.training.tiny import Bytes
+    from engine.training.spelling import Bytes
 
     shape = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
     config = T5Config(vocab_size=264, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, **shape)

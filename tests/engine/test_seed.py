@@ -270,15 +270,16 @@ def test_a_seed_that_was_stopped_ends_as_one_that_never_was(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_from_the_seed_it_learns_what_it_does_not_from_scratch(tmp_path: Path) -> None:
-    """A procedure that the seed has never seen, 64 rows, the same 400 steps for both."""
-    rows = rows_of(Task("surname_first", 0), count=164, seed=2)
+    """A procedure that the seed has never seen, 20 rows, the same 200 steps for both."""
+    rows = rows_of(Task("surname_first", 0), count=70, seed=2)
 
     right = {}
     for base in (SCRATCH, None):
-        student = train("tiny", rows[:64], [], tmp_path / (base or "seed"), base=base, threads=1)
-        answers = student.predict([row.input for row in rows[64:]])
-        right[base] = sum(one.output == row.output for one, row in zip(answers, rows[64:], strict=True))
+        where = tmp_path / (base or "seed")
+        student = train("tiny", rows[:20], [], where, base=base, threads=1, dials={"batch": 2})
+        answers = student.predict([row.input for row in rows[20:]])
+        right[base] = sum(one.output == row.output for one, row in zip(answers, rows[20:], strict=True))
 
-    assert right[None] > right[SCRATCH] + 8
+    assert right[None] > right[SCRATCH] + 25
     assert (read_card(tmp_path / "seed").base or "").startswith("the seed ")
     assert read_card(tmp_path / "scratch").base is None

@@ -16,8 +16,8 @@ from engine.errors import TrainingDiverged, UserError
 from engine.training import Progress, Row, load, read_card, train
 from engine.training.course import Course, learning_rate, steps_for
 from engine.training.encoder_decoder import cut
+from engine.training.spelling import Bytes
 from engine.training.threads import threads_for
-from engine.training.tiny import Bytes
 
 SECONDS = st.floats(0, 1000)
 

@@ -24,17 +24,21 @@ FIRST_BYTE = 3  # after the marks for padding, the end and the unknown
 
 
 class Bytes:
-    """UTF-8 as numbers, and the end mark."""
+    """UTF-8 as numbers, and the end mark; in answers also numbers that stand for whole phrases."""
 
-    def __init__(self, *, end: int) -> None:
+    def __init__(self, *, end: int, first_mark: int, marks: Sequence[str]) -> None:
         self._end = end
+        self._marks = {number: text.encode("utf-8", "replace") for number, text in enumerate(marks, start=first_mark)}
 
     def encode(self, text: str) -> list[int]:
         return [*(byte + FIRST_BYTE for byte in text.encode("utf-8", "replace")), self._end]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        text = bytes(token - FIRST_BYTE for token in tokens if FIRST_BYTE <= token < FIRST_BYTE + 256)
-        return text.decode("utf-8", "ignore")
+        parts = (
+            bytes([token - FIRST_BYTE]) if FIRST_BYTE <= token < FIRST_BYTE + 256 else self._marks.get(token, b"")
+            for token in tokens
+        )
+        return b"".join(parts).decode("utf-8", "ignore")
 
 
 class Pieces:
@@ -62,7 +66,11 @@ class Model:
         self._start, self._end = told["start"], told["end"]
         self._longest_input, self._longest_output = told["longest_input"], told["longest_output"]
         pieces = Path(folder) / "tokenizer.json"
-        self._codec = Pieces(pieces) if told["reads"] == "pieces" else Bytes(end=self._end)
+        self._codec: Pieces | Bytes
+        if told["reads"] == "pieces":
+            self._codec = Pieces(pieces)
+        else:
+            self._codec = Bytes(end=self._end, first_mark=told["first_mark"], marks=told["marks"])
         self._encoder, self._decoder = (
             onnxruntime.InferenceSession(str(Path(folder) / name), providers=["CPUExecutionProvider"])
             for name in ("encoder.onnx", "decoder.onnx")

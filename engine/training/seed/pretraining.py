@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from engine.training.greedy import padded
 from engine.training.seed.tasks import Drawn, draw, maker_of, trained_tasks
+from engine.training.spelling import PAD, Bytes
 from engine.training.state import bring_back, state_of
 from engine.training.threads import torch_threads
-from engine.training.tiny import PAD, Bytes
 
 __all__ = ["Plan", "Told", "pretrain"]
 

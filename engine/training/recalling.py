@@ -1,0 +1,133 @@
+"""A student that writes and rows that remember, as one: the answer that both together hold to be the likeliest.
+
+    share of an answer = weight x its share among the rows most like the input
+                       + (1 - weight) x how likely the writer holds it, where it is what it wrote
+
+The weight is found on validation rows, of which neither has learnt, and where it brings nothing there is no memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Self
+
+from engine.errors import UserError
+from engine.training.encoder_decoder import EncoderDecoder
+from engine.training.recollection import Recollection, Shares
+from engine.training.student import Prediction, Row
+
+__all__ = ["FOLDER", "Recalling", "both", "weight_for", "with_memory"]
+
+FOLDER: Final = "memory"
+"""Of a student's folder. Whoever takes it away has the writer alone."""
+
+WEIGHT: Final = "weight.json"
+ROUNDS: Final = 50
+UNHEARD: Final = 1e-3  # the share of an answer that neither has, as far as weighing goes
+
+
+@dataclass(frozen=True, slots=True)
+class Recalling:
+    """A writer with a memory. What is drawn by chance (`sample`) is the writer's alone."""
+
+    writer: EncoderDecoder
+    recollection: Recollection
+    weight: float
+
+    @property
+    def family(self) -> str:
+        return self.writer.family
+
+    @property
+    def size(self) -> int:
+        """The rows that it remembers."""
+        return len(self.recollection.rows)
+
+    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+        """The writer's predictions, with the answers and confidences of both together."""
+        written, recalled = self.writer.predict(inputs), self.recollection.answers(inputs)
+        return [both(one, shares, weight=self.weight) for one, shares in zip(written, recalled, strict=True)]
+
+    def sample(
+        self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
+    ) -> list[list[Prediction]]:
+        return self.writer.sample(inputs, n=n, temperature=temperature, seed=seed, top_p=top_p)
+
+    @classmethod
+    def where_it_helps(cls, writer: EncoderDecoder, recollection: Recollection, rows: Sequence[Row]) -> Self | None:
+        """Both as one, if so more of `rows` are answered exactly; else None.
+
+        Rows of `recollection` itself are left out: of those it knows the answer.
+        """
+        known = {row.input for row in recollection.rows}
+        rows = [row for row in rows if row.input not in known]
+        if not rows:
+            return None
+        inputs = [row.input for row in rows]
+        written, recalled = writer.predict(inputs), recollection.answers(inputs)
+        weight = weight_for(written, recalled, rows)
+        together = [both(one, shares, weight=weight) for one, shares in zip(written, recalled, strict=True)]
+        helps = _right(together, rows) > _right(written, rows)
+        return cls(writer, recollection, weight) if helps else None
+
+    def keep(self, folder: Path) -> None:
+        place = folder / FOLDER
+        place.mkdir()
+        self.recollection.keep(place)
+        (place / WEIGHT).write_text(json.dumps({"weight": self.weight}) + "\n", encoding="utf-8")
+
+    @classmethod
+    def kept_in(cls, folder: Path, writer: EncoderDecoder) -> Self:
+        """What `keep` kept; raises OSError, ValueError, KeyError or TypeError for what it never did."""
+        place = folder / FOLDER
+        weight = float(json.loads((place / WEIGHT).read_bytes())["weight"])
+        return cls(writer, Recollection.kept_in(place), weight)
+
+    def __repr__(self) -> str:
+        return f"<Recalling {self.writer!r}, {self.size:,} rows x {self.weight:.2f}>"
+
+
+def with_memory(folder: Path, writer: EncoderDecoder) -> EncoderDecoder | Recalling:
+    """The writer with the memory that `folder` holds, if it holds one; UserError if that is damaged."""
+    if not (folder / FOLDER).is_dir():
+        return writer
+    try:
+        return Recalling.kept_in(folder, writer)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder / FOLDER} is damaged ({type(error).__name__}): train the student again, or take that folder away,"
+            " and it answers without a memory"
+        ) from error
+
+
+def both(written: Prediction, recalled: Shares, *, weight: float) -> Prediction:
+    """One answer of two opinions; of equally likely ones the writer's. What was cut is left as it is."""
+    if written.cut:
+        return written
+    shares = {written.output: (1 - weight) * written.confidence}
+    for answer, share in recalled.items():
+        shares[answer] = shares.get(answer, 0.0) + weight * share
+    best = max(shares, key=shares.__getitem__)
+    return replace(written, output=best, confidence=min(1.0, shares[best]))
+
+
+def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: Sequence[Row]) -> float:
+    """The weight of the memory under which the right answers of `rows` are likeliest: expectation, maximisation."""
+    own = [one.confidence if one.output == row.output else 0.0 for one, row in zip(written, rows, strict=True)]
+    other = [shares.get(row.output, 0.0) for shares, row in zip(recalled, rows, strict=True)]
+    weight = 0.5
+    for _ in range(ROUNDS):
+        parts = [
+            weight * (theirs + UNHEARD) / (weight * theirs + (1 - weight) * mine + UNHEARD)
+            for mine, theirs in zip(own, other, strict=True)
+        ]
+        weight = math.fsum(parts) / len(parts)
+    return weight
+
+
+def _right(predictions: Sequence[Prediction], rows: Sequence[Row]) -> int:
+    return sum(one.output == row.output for one, row in zip(predictions, rows, strict=True))

@@ -1,0 +1,129 @@
+"""The memory beside a writer: what it answers, how much it counts, when there is none, and that it comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import UserError
+from engine.training import Prediction, Row
+from engine.training.encoder_decoder import EncoderDecoder
+from engine.training.recalling import Recalling, both, weight_for, with_memory
+from engine.training.recollection import Recollection
+
+ROWS = [
+    Row(f"{greeting} {name}", greeting) for greeting in ("good morning", "farewell") for name in ("Ada", "Bo", "Cy")
+]
+SHARES = st.dictionaries(st.sampled_from("abc"), st.floats(0, 1), max_size=3)
+
+
+class Writer:
+    """Always writes the same, and is as sure of it as it was told to be."""
+
+    family = "tiny"
+
+    def __init__(self, output: str, confidence: float = 0.9) -> None:
+        self._told = Prediction(output, confidence)
+
+    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+        return [self._told for _ in inputs]
+
+    def sample(self, inputs: Sequence[str], **_: Any) -> list[list[Prediction]]:
+        return [[self._told] for _ in inputs]
+
+
+def writer(output: str, confidence: float = 0.9) -> EncoderDecoder:
+    return cast("EncoderDecoder", Writer(output, confidence))
+
+
+def test_the_likeliest_answer_of_both_wins_and_of_equals_the_written_one() -> None:
+    written = Prediction("a", 0.6)
+
+    assert both(written, {"b": 0.9, "a": 0.1}, weight=0.5) == Prediction("b", 0.45)
+    assert both(written, {"b": 0.5, "a": 0.5}, weight=0.5).output == "a"
+    assert both(written, {"b": 0.6}, weight=0.5).output == "a"
+
+
+def test_what_was_not_read_whole_is_left_as_it_was_written() -> None:
+    assert both(Prediction("a", 0.0, cut=True), {"b": 1.0}, weight=1.0) == Prediction("a", 0.0, cut=True)
+
+
+@given(st.floats(0, 1), SHARES, st.floats(0, 1))
+def test_a_confidence_is_a_share(confidence: float, shares: dict[str, float], weight: float) -> None:
+    whole = sum(shares.values()) or 1.0
+    answer = both(Prediction("a", confidence), {key: one / whole for key, one in shares.items()}, weight=weight)
+
+    assert 0 <= answer.confidence <= 1
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), SHARES), min_size=1, max_size=5))
+@settings(max_examples=30)
+def test_a_weight_is_between_nothing_and_all(told: list[tuple[float, dict[str, float]]]) -> None:
+    written = [Prediction("a", confidence) for confidence, _ in told]
+    weight = weight_for(written, [shares for _, shares in told], [Row("x", "a")] * len(told))
+
+    assert 0 <= weight <= 1
+
+
+def test_whoever_is_right_has_the_weight() -> None:
+    rows, written = [Row("x", "a")] * 4, [Prediction("b", 0.5)] * 4
+
+    assert weight_for(written, [{"a": 1.0}] * 4, rows) > 0.99
+    assert weight_for([Prediction("a", 0.9)] * 4, [{"b": 1.0}] * 4, rows) < 0.01
+
+
+# From here on rows are looked up, which takes scikit-learn.
+
+
+@pytest.mark.long
+def test_the_rows_most_like_an_input_answer_and_their_shares_come_to_one() -> None:
+    [shares] = Recollection.of(ROWS).answers(["farewell Di"])
+
+    assert max(shares, key=shares.__getitem__) == "farewell"
+    assert sum(shares.values()) == pytest.approx(1)
+    assert Recollection.of(ROWS).answers([]) == []
+
+
+@pytest.mark.long
+def test_it_is_there_where_it_helps_and_comes_back_the_same(tmp_path: Path) -> None:
+    recollection = Recollection.of(ROWS)
+    unseen = [Row("farewell Di", "farewell"), Row("good morning Di", "good morning")]
+
+    student = Recalling.where_it_helps(writer("farewell", 0.2), recollection, unseen)
+    assert student is not None
+    student.keep(tmp_path)
+    again = with_memory(tmp_path, writer("farewell", 0.2))
+
+    inputs = [row.input for row in unseen]
+    assert [one.output for one in student.predict(inputs)] == [row.output for row in unseen]
+    assert again.predict(inputs) == student.predict(inputs)
+    assert again.sample(["x"], n=1, temperature=1, seed=0) == [[Prediction("farewell", 0.2)]]
+    assert student.size == len(ROWS)
+
+
+@pytest.mark.long
+def test_there_is_none_where_the_writer_is_right_already_or_nothing_tells() -> None:
+    recollection = Recollection.of(ROWS)
+
+    assert Recalling.where_it_helps(writer("farewell"), recollection, [Row("farewell Di", "farewell")]) is None
+    assert Recalling.where_it_helps(writer("wrong"), recollection, ROWS) is None
+    assert Recalling.where_it_helps(writer("wrong"), recollection, []) is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("told", ['{"softness": 0.1, "rows": [["a", 1]]}', "[]", '{"rows": []}', "\udc80"])
+def test_a_damaged_memory_is_one_line_and_without_its_folder_the_writer_answers(told: str, tmp_path: Path) -> None:
+    student = Recalling(writer("a"), Recollection.of(ROWS), 0.5)
+    student.keep(tmp_path)
+    (tmp_path / "memory" / "rows.json").write_text(told, errors="surrogateescape")
+
+    with pytest.raises(UserError, match="memory is damaged") as raised:
+        with_memory(tmp_path, student.writer)
+
+    assert "\n" not in str(raised.value)
+    assert with_memory(tmp_path / "none", student.writer) is student.writer
