@@ -59,7 +59,7 @@ class Recalling:
 
     @classmethod
     def where_it_helps(cls, writer: EncoderDecoder, recollection: Recollection, rows: Sequence[Row]) -> Self | None:
-        """Both as one, if so more of `rows` are answered exactly; else None.
+        """Both as one, if that puts some of `rows` right and no fewer are right in all; else None.
 
         Rows of `recollection` itself are left out: of those it knows the answer.
         """
@@ -71,8 +71,7 @@ class Recalling:
         written, recalled = writer.predict(inputs), recollection.answers(inputs)
         weight = weight_for(written, recalled, rows)
         together = [both(one, shares, weight=weight) for one, shares in zip(written, recalled, strict=True)]
-        helps = _right(together, rows) > _right(written, rows)
-        return cls(writer, recollection, weight) if helps else None
+        return cls(writer, recollection, weight) if _helps(written, together, rows) else None
 
     def keep(self, folder: Path) -> None:
         place = folder / FOLDER
@@ -129,5 +128,9 @@ def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: 
     return weight
 
 
-def _right(predictions: Sequence[Prediction], rows: Sequence[Row]) -> int:
-    return sum(one.output == row.output for one, row in zip(predictions, rows, strict=True))
+def _helps(alone: Sequence[Prediction], together: Sequence[Prediction], rows: Sequence[Row]) -> bool:
+    was = [one.output == row.output for one, row in zip(alone, rows, strict=True)]
+    now = [one.output == row.output for one, row in zip(together, rows, strict=True)]
+    return sum(now) >= sum(was) and any(
+        is_right and not was_right for is_right, was_right in zip(now, was, strict=True)
+    )

@@ -89,11 +89,17 @@ def _fits(text: str, row: Row, known: Collection[str]) -> bool:
 
 
 def _phrases(row: Row) -> Iterator[str]:
-    """Whatever stands between two copied words, and each part of it."""
+    """Whatever stands between two copied words, and each part of it, but nothing with a digit in it.
+
+    Numbers are worked out digit by digit. With marks for "-04-" and "1994-" 3,200 rows of dates came to 0.966, without
+    to 0.99.
+    """
     for words, is_copied in _runs(row):
         if not is_copied:
             for start in range(len(words)):
                 for end in range(start + 1, min(len(words), start + MOST_WORDS) + 1):
+                    if words[end - 1].isdigit():
+                        break
                     yield "".join(words[start:end])
 
 
