@@ -37,6 +37,7 @@ class Recalling:
     writer: EncoderDecoder
     recollection: Recollection
     weight: float
+    right: float | None = None  # the share of the rows that the weight was found on, where it was found just now
 
     @property
     def family(self) -> str:
@@ -71,7 +72,9 @@ class Recalling:
         written, recalled = writer.predict(inputs), recollection.answers(inputs)
         weight = weight_for(written, recalled, rows)
         together = [both(one, shares, weight=weight) for one, shares in zip(written, recalled, strict=True)]
-        return cls(writer, recollection, weight) if _helps(written, together, rows) else None
+        was, now = _right(written, rows), _right(together, rows)
+        helps = sum(now) >= sum(was) and any(new and not old for new, old in zip(now, was, strict=True))
+        return cls(writer, recollection, weight, sum(now) / len(now)) if helps else None
 
     def keep(self, folder: Path) -> None:
         place = folder / FOLDER
@@ -128,9 +131,5 @@ def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: 
     return weight
 
 
-def _helps(alone: Sequence[Prediction], together: Sequence[Prediction], rows: Sequence[Row]) -> bool:
-    was = [one.output == row.output for one, row in zip(alone, rows, strict=True)]
-    now = [one.output == row.output for one, row in zip(together, rows, strict=True)]
-    return sum(now) >= sum(was) and any(
-        is_right and not was_right for is_right, was_right in zip(now, was, strict=True)
-    )
+def _right(predictions: Sequence[Prediction], rows: Sequence[Row]) -> list[bool]:
+    return [one.output == row.output for one, row in zip(predictions, rows, strict=True)]

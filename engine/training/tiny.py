@@ -90,6 +90,8 @@ def train(lesson: Lesson, folder: Path) -> None:
     if recollection is not None:
         writer = student_of(model, codec, taught, family=FAMILY)
         memory = Recalling.where_it_helps(writer, recollection, _weighed(lesson))
+    if memory is not None:
+        taught = replace(taught, validation_exact_match=memory.right)
     keep(model, codec, lesson, taught, family=FAMILY, folder=folder, base=base, memory=memory)
     bookmark.drop()
 

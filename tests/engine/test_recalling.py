@@ -103,7 +103,7 @@ def test_it_is_there_where_it_helps_and_comes_back_the_same(tmp_path: Path) -> N
     assert [one.output for one in student.predict(inputs)] == [row.output for row in unseen]
     assert again.predict(inputs) == student.predict(inputs)
     assert again.sample(["x"], n=1, temperature=1, seed=0) == [[Prediction("farewell", 0.2)]]
-    assert student.size == len(ROWS)
+    assert (student.size, student.right) == (len(ROWS), 1.0)
 
 
 @pytest.mark.long
