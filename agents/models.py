@@ -11,7 +11,7 @@ from agents.config import ROLES, Configuration
 from agents.listeners import announced
 from agents.run_folder import RunFolder
 from engine import Engine, Limits, Model
-from engine.events import Events
+from engine.events import Events, Listener
 from engine.providers.surroundings import target_told, variables_set
 from engine.retrieval.store import cache_folder
 
@@ -39,7 +39,7 @@ def open_engine(folder: RunFolder, configuration: Configuration, *, events: Even
     )
 
 
-def open_alone(configuration: Configuration, *, about: str) -> Engine:
+def open_alone(configuration: Configuration, *, about: str, on_event: Listener | None = None) -> Engine:
     """An engine for a question or two to the teacher, with a journal in the user's cache: nothing is paid for twice.
 
     `about` is what the questions are about, such as a command and a prompt. Each has its own journal, which its budget
@@ -47,12 +47,15 @@ def open_alone(configuration: Configuration, *, about: str) -> Engine:
     """
     journal = _journal_alone(configuration, about)
     journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # a prompt is nobody else's business
+    events = announced()
+    if on_event is not None:
+        events.subscribe(on_event)
     return Engine(
         _model(configuration),
         budget=configuration.cap,
         journal=journal,
         seed=configuration.seed,
-        events=announced(),
+        events=events,
     )
 
 

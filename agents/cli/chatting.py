@@ -10,6 +10,7 @@ import typer
 
 from agents.cli.options import BudgetOption, examples
 from agents.cli.output import say_address, say_aside, stopped_quietly
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,7 +43,8 @@ def chat(
     folder = student_folder(student).resolve()
     task = read_task(folder)
     configuration = _teacher(folder, task, model=model, budget=budget)
-    loaded = training.load(folder)
+    with under_way("loading the student"):
+        loaded = training.load(folder)
     with stopped_quietly():
         import asyncio
 

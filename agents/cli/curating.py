@@ -13,6 +13,7 @@ import typer
 from agents.checks import one_of
 from agents.cli.options import OUTPUT, PACE, TEACHER, JsonOption, JudgeOption, QuietOption, examples, taking
 from agents.cli.output import print_json, say, say_aside, say_table
+from agents.cli.progress import under_way
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def curate(files: list[str], out: Path | None, json: bool, quiet: bool, **told: 
     from engine.errors import UserError
 
     folder = out or free_name(Path("curated"), _stem(files[0]))
-    came = curating.curate(files, _wanted(folder, **told), folder)
+    wanted = _wanted(folder, **told)
+    with under_way("looking through the rows", shown=not (json or quiet)):
+        came = curating.curate(files, wanted, folder)
     _tell(came, folder, json=json, quiet=quiet)
     if not came.kept:
         raise UserError(f"no row was kept; {folder / 'rejected.jsonl'} says why")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,7 @@ from agents.cli.options import (
     examples,
 )
 from agents.cli.output import say_aside
+from agents.cli.progress import finished, under_way
 from agents.cli.students import DataArgument, StudentArgument, kind_of, rows_of, student_folder
 from agents.config import MOST_SEED
 
@@ -97,25 +98,28 @@ def evaluate(
 
     rows, folder = rows_of(data), student_folder(student)
     known = rows_of(train) if train else rows_of(of_run) if (of_run := _train_of(folder)) else []
-    loaded, task, terms = training.load(folder), read_task(folder), _terms(tolerance, days, encoder)
+    task, terms = read_task(folder), _terms(tolerance, days, encoder)
+    with under_way("loading the student", shown=not json):
+        loaded = training.load(folder)
     flags = {
         "model": against, "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http, "budget": budget,
         "price_in": price_in, "price_out": price_out, "train": False,
     }  # fmt: skip
-    answered = _answered(rows, known, task, flags=flags, prompt=prompt, config=config)
+    answered = _answered(rows, known, task, flags=flags, prompt=prompt, config=config, shown=not json)
     promised = read_calibration(folder)
     kind, form = _asked(loaded, task, rows)
-    judgement = judge(
-        loaded, rows, train=known, on="test", kind=kind, form=form, terms=terms, seed=seed,
-        teacher=_teacher(against, answered), beside=_loaded(beside), promised=promised,
-    )  # fmt: skip
-    speed = speed_of(loaded, [row.input for row in rows])
+    with under_way(f"the student and its rivals answer {len(rows):,} rows", shown=not json):
+        judgement = judge(
+            loaded, rows, train=known, on="test", kind=kind, form=form, terms=terms, seed=seed,
+            teacher=_teacher(against, answered), beside=_loaded(beside), promised=promised,
+        )  # fmt: skip
+        speed = speed_of(loaded, [row.input for row in rows])
     llm = None if answered is None else answered.costs
     found = Findings(
         (judgement,),
         promised,
         None if speed is None else Costs(student=speed, teacher=llm),
-        _growth(loaded, folder, known, rows, judgement, seconds=growth, terms=terms, seed=seed),
+        _growth(loaded, folder, known, rows, judgement, seconds=growth, terms=terms, seed=seed, shown=not json),
     )
     say_findings(found, json=json, notes=[*_left_out(answered), *([] if known else [UNKNOWN_ROWS])])
     return answered.error.exit_code if answered and answered.error else 0
@@ -160,6 +164,7 @@ def _answered(
     flags: Mapping[str, object],
     prompt: str | None,
     config: Path | None,
+    shown: bool,
 ) -> Answered | None:
     """What an LLM answers to the rows that the student is judged by, if one is named."""
     from engine.errors import UserError
@@ -183,11 +188,12 @@ def _answered(
     spec: Spec = task.spec if task is not None and prompt is None else parse(text)
     inputs = [row.input for row in sieve(rows, train=known, kind=spec.kind).rows]
 
-    async def asked() -> Answered:
-        async with open_alone(settled, about=f"evaluate\n{text}") as engine:
+    async def asked(advance: Callable[[int], None]) -> Answered:
+        async with open_alone(settled, about=f"evaluate\n{text}", on_event=finished(advance)) as engine:
             return await answers_of(engine, spec, inputs, note=say_aside)
 
-    return asyncio.run(asked())
+    with under_way(f"{settled.model} answers", total=len(set(inputs)), shown=shown) as advance:
+        return asyncio.run(asked(advance))
 
 
 def _prompt_text(prompt: str | None, task: Task | None) -> str:
@@ -226,6 +232,7 @@ def _growth(
     seconds: float | None,
     terms: Terms,
     seed: int,
+    shown: bool,
 ) -> GrowthCurve | None:
     if seconds is None:
         return None
@@ -234,10 +241,11 @@ def _growth(
     from engine.training import read_card
 
     teach = partial(taught, family=student.family, base=read_card(folder).base, seconds=seconds / len(PARTS), seed=seed)
-    found = growth_of(
-        student, known, rows, teach=teach, metric=judgement.main().metric, on="test", seconds=2 * seconds,
-        labels=len({row.output for row in known}) if judgement.confusion else 0, terms=terms, seed=seed,
-    )  # fmt: skip
+    with under_way(f"training on parts of the rows, {seconds:.0f} s and some more", shown=shown):
+        found = growth_of(
+            student, known, rows, teach=teach, metric=judgement.main().metric, on="test", seconds=2 * seconds,
+            labels=len({row.output for row in known}) if judgement.confusion else 0, terms=terms, seed=seed,
+        )  # fmt: skip
     if found is None:
         say_aside("what more rows would bring cannot be told: too few rows, or too little time")
     return found

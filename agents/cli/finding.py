@@ -20,6 +20,7 @@ from agents.cli.options import (
     examples,
 )
 from agents.cli.output import print_json, say, say_aside, say_table
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     from agents.finding.choose import Ranking
@@ -197,7 +198,8 @@ def _queries(
         async with open_alone(settled, about=f"{thing}\n{text}") as engine:
             return await describe(engine, spec, thing=thing, note=say_aside, hypotheses=hypotheses)
 
-    return asyncio.run(asked()), spec
+    with under_way(f"asking {settled.model} to describe what ought to exist"):
+        return asyncio.run(asked()), spec
 
 
 def _refreshed(what: str, per_task: int) -> Refreshed:

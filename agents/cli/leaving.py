@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.cli.output import say
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     from agents.students.student_export import Exported
@@ -42,14 +43,16 @@ def export_a_student(
     student, form = student_folder(path), form or "safetensors"
     token = "" if push_to_hub is None else token_in(os.environ)  # whoever has none learns it before the work
     with tempfile.TemporaryDirectory(prefix="smelt-export-") as somewhere:
-        exported = export_student(
-            student,
-            _place(path, form, out) if out or not push_to_hub else Path(somewhere) / "student",
-            form=form,
-            inputs=rows_to_compare(student, file=rows) if form == "onnx" else (),
-            int8=not full_precision,
-            floor=FLOOR if floor is None else floor,
-        )
+        place = _place(path, form, out) if out or not push_to_hub else Path(somewhere) / "student"
+        with under_way(f"writing the student as {form}, and comparing answers" if form == "onnx" else "writing"):
+            exported = export_student(
+                student,
+                place,
+                form=form,
+                inputs=rows_to_compare(student, file=rows) if form == "onnx" else (),
+                int8=not full_precision,
+                floor=FLOOR if floor is None else floor,
+            )
         _tell(exported, is_kept=out is not None or not push_to_hub)
         if push_to_hub is not None:
             say(f"the student is at {push(exported.folder, push_to_hub, public=public, token=token, kind='model')}")

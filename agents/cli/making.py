@@ -58,7 +58,9 @@ def register(app: typer.Typer) -> None:
             "smelt resume runs/dates --model anthropic/claude-haiku-4-5",
         )
     )(resume)
-    app.command(epilog=examples("smelt generate prompt.md --model simulated/dates --examples 500"))(generate)
+    app.command(epilog=examples("smelt generate agents/demo/dates/prompt.md --model simulated/dates --examples 500"))(
+        generate
+    )
     app.command(
         epilog=examples(
             "smelt annotate prompt.md --inputs tickets.csv --model openai/gpt-5.4-mini --budget 5",

@@ -22,6 +22,7 @@ from agents.cli.options import (
     examples,
 )
 from agents.cli.output import print_json, say, say_aside, say_block, say_facts, say_table
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     from agents.records import Spec
@@ -111,7 +112,8 @@ def _understood(text: str, *, flags: Mapping[str, object], config: Path | None) 
         async with open_alone(settled, about=f"parse\n{text}") as engine:
             return await parse_with_teacher(engine, text)
 
-    return asyncio.run(asked())
+    with under_way(f"asking {settled.model} what the prompt leaves open"):
+        return asyncio.run(asked())
 
 
 def _show(spec: Spec, *, most: int) -> None:

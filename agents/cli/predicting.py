@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +12,7 @@ import typer
 
 from agents.cli.options import JsonOption, QuietOption, examples
 from agents.cli.output import print_json, say, say_aside
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     from agents.reporting.export import Csv
@@ -136,11 +135,12 @@ def _file(
     from engine import training
 
     form = form_of(out, wanted=form)
-    loaded = training.load(folder)
+    with under_way("loading the student", shown=not quiet):
+        loaded = training.load(folder)
     examined = examine(file, column=input_column, parts=_parts(folder))
     if not quiet:
         say_aside(examined.told)
-    with _progress(examined.rows, shown=not quiet) as on_rows:
+    with under_way("answering", total=examined.rows, shown=not quiet) as on_rows:
         return predict_file(
             loaded, examined, out, form=form, columns=columns, csv=csv, made_by=student_digest(folder), on_rows=on_rows
         )
@@ -180,23 +180,6 @@ def _stream(
     for line in written:
         sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
-
-
-@contextmanager
-def _progress(rows: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal, beside the output proper; nothing where there is no terminal."""
-    if not (shown and sys.stderr.isatty()):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    bar = Progress(
-        BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    )
-    with bar:
-        task = bar.add_task("", total=rows)
-        yield lambda more: bar.advance(task, more)
 
 
 def _tell(tally: Tally, out: Path | None, *, guarded: int, seconds: float, json: bool) -> None:

@@ -24,6 +24,7 @@ from agents.cli.options import (
     examples,
 )
 from agents.cli.output import say_address, say_aside, stopped_quietly
+from agents.cli.progress import under_way
 from agents.cli.students import StudentArgument, student_folder
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ def serve(
     name = task.name if task else folder.resolve().name
     sure = _sure(folder, precision=precision, confidence=confidence) if fallback else None
     metrics = Metrics()
-    alone = FromStudent(Desk(training.load(folder), on_batch=metrics.batch_begun), name=name)
+    with under_way("loading the student"):
+        loaded = training.load(folder)
+    alone = FromStudent(Desk(loaded, on_batch=metrics.batch_begun), name=name)
     answering: FromStudent | Cascade = alone
     if fallback and sure is not None:
         answering = _cascade(

@@ -14,6 +14,7 @@ import typer
 from agents.cli.judged import say_findings
 from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption, examples
 from agents.cli.output import say, say_aside
+from agents.cli.progress import under_way
 from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
@@ -140,11 +141,12 @@ def _judge(student: Student, folder: Path, shares: Shares, *, seed: int, json: b
     from engine.evaluation import read_calibration
 
     kind, form = form_seen([row.output for row in shares.train], kind=kind_of(student, None))
-    calibrate_student(student, folder, shares.validation, kind=kind, form=form)
-    promised = read_calibration(folder)
-    judgement = judge(
-        student, shares.test, train=shares.train, on="test", kind=kind, form=form, seed=seed, promised=promised
-    )
+    with under_way(f"judging it by {len(shares.test):,} rows", shown=not json):
+        calibrate_student(student, folder, shares.validation, kind=kind, form=form)
+        promised = read_calibration(folder)
+        judgement = judge(
+            student, shares.test, train=shares.train, on="test", kind=kind, form=form, seed=seed, promised=promised
+        )
     say_findings(Findings((judgement,), promised), json=json, more={"student": str(folder)})
 
 
