@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agents.cli.making import RUNS, _flags, confirm_spending
-from agents.cli.options import FOUND, MAKING, OUTPUT, PACE, STUDENT, TEACHER, PromptArgument, taking
+from agents.cli.options import FOUND, MAKING, OUTPUT, PACE, STUDENT, TEACHER, PromptArgument, examples, taking
 from agents.cli.output import print_json, say, say_aside, say_facts, say_table
 
 if TYPE_CHECKING:
@@ -28,8 +28,10 @@ FEWEST_REQUESTS, MOST_REQUESTS = 3, 500
 
 def register(app: typer.Typer) -> None:
     app.command(
-        epilog="Examples: smelt estimate prompt.md --model openai/gpt-5.4-mini --budget 5 · "
-        "smelt estimate prompt.md --model simulated/dates --examples 500"
+        epilog=examples(
+            "smelt estimate prompt.md --model openai/gpt-5.4-mini --budget 5",
+            "smelt estimate agents/demo/dates/prompt.md --model simulated/dates --examples 500",
+        )
     )(estimate)
 
 
