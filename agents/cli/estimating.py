@@ -126,9 +126,9 @@ def _piloted(
 ) -> Estimate:
     """Run the pilot before somebody's eyes."""
     from agents.estimating.estimate import estimate_run
-    from engine.events import Events
+    from agents.listeners import announced
 
-    events = Events()
+    events = announced()
     with _shown(events, quiet=quiet):
         return estimate_run(
             folder, configuration, pilot_usd=pilot_budget, requests=requests, budget=budget, events=events
