@@ -27,6 +27,7 @@ FOLDER: Final = "memory"
 
 WEIGHT: Final = "weight.json"
 ROUNDS: Final = 50
+HELD_BY: Final = 5  # rows
 UNHEARD: Final = 1e-3  # the share of an answer that neither has, as far as weighing goes
 
 
@@ -118,7 +119,11 @@ def both(written: Prediction, recalled: Shares, *, weight: float) -> Prediction:
 
 
 def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: Sequence[Row]) -> float:
-    """The weight of the memory under which the right answers of `rows` are likeliest: expectation, maximisation."""
+    """The weight of the memory under which the right answers of `rows` are likeliest: expectation, maximisation.
+
+    It begins at a half, and rows to either side hold it there, so that few rows do not silence one of both: a writer
+    that has learnt its rows by heart is surer than it is right.
+    """
     own = [one.confidence if one.output == row.output else 0.0 for one, row in zip(written, rows, strict=True)]
     other = [shares.get(row.output, 0.0) for shares, row in zip(recalled, rows, strict=True)]
     weight = 0.5
@@ -127,7 +132,7 @@ def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: 
             weight * (theirs + UNHEARD) / (weight * theirs + (1 - weight) * mine + UNHEARD)
             for mine, theirs in zip(own, other, strict=True)
         ]
-        weight = math.fsum(parts) / len(parts)
+        weight = (math.fsum(parts) + HELD_BY) / (len(parts) + 2 * HELD_BY)
     return weight
 
 

@@ -71,10 +71,11 @@ def test_a_weight_is_between_nothing_and_all(told: list[tuple[float, dict[str, f
 
 
 def test_whoever_is_right_has_the_weight() -> None:
-    rows, written = [Row("x", "a")] * 4, [Prediction("b", 0.5)] * 4
+    rows, wrong = [Row("x", "a")] * 100, [Prediction("b", 0.5)] * 100
 
-    assert weight_for(written, [{"a": 1.0}] * 4, rows) > 0.99
-    assert weight_for([Prediction("a", 0.9)] * 4, [{"b": 1.0}] * 4, rows) < 0.01
+    assert weight_for(wrong, [{"a": 1.0}] * 100, rows) > 0.9
+    assert weight_for([Prediction("a", 0.9)] * 100, [{"b": 1.0}] * 100, rows) < 0.1
+    assert 0.5 < weight_for(wrong[:2], [{"a": 1.0}] * 2, rows[:2]) < 0.6
 
 
 # From here on rows are looked up, which takes scikit-learn.
