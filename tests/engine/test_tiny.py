@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,29 @@ def test_rows_that_are_too_long_are_counted_and_outputs_never_cut(tmp_path: Path
     metrics = read_card(tmp_path / "student").metrics
     assert (metrics["rows"], metrics["inputs_cut"], metrics["rows_left_out"]) == (10, 1, 1)
     assert metrics["steps"] == 1 < int(str(metrics["steps_planned"]))
+
+
+@pytest.mark.slow
+def test_rows_stay_in_the_folder_where_they_help_and_nobody_refuses_them(tmp_path: Path) -> None:
+    """A writer of one step knows nothing, and the rows everything; ONNX cannot carry them."""
+    from engine.onnx import write_onnx
+
+    names = ("Ada", "Bo", "Cy", "Di", "Ed")
+    rows = [Row(f"{words} {name}", words.upper()) for words in ("good morning", "farewell") for name in names]
+    unseen = [Row(f"{words} Flo", words.upper()) for words in ("good morning", "farewell")]
+    student = tmp_path / "student"
+
+    remembering = train("tiny", rows, unseen, student, threads=1, time_limit_s=0.01)
+    assert [one.output for one in remembering.predict([row.input for row in unseen])] == [row.output for row in unseen]
+    assert read_card(student).sizes["rows_remembered"] == len(rows)
+    assert read_card(student).metrics["validation_exact_match"] == 1
+    with pytest.raises(UserError, match="take that folder away"):
+        write_onnx(student, tmp_path, int8=False)
+
+    shutil.rmtree(student / "memory")
+    assert [one.output for one in load(student).predict(["farewell Flo"])] != ["FAREWELL"]
+    train("tiny", rows, unseen, student, threads=1, time_limit_s=0.01, remember=False)
+    assert not (student / "memory").exists()
 
 
 @pytest.mark.slow
