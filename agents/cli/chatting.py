@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import BudgetOption, examples
+from agents.cli.options import AnswerThreadsOption, BudgetOption, examples
 from agents.cli.output import say_address, say_aside, stopped_quietly
 from agents.cli.progress import under_way
 
@@ -33,6 +33,7 @@ def chat(
     ] = None,
     budget: BudgetOption = None,
     port: Annotated[int | None, typer.Option(help="The port; chosen when not told.", min=1, max=65535)] = None,
+    threads: AnswerThreadsOption = None,
 ) -> None:
     """Open a page on this machine to ask the student questions. What it gets wrong can be put right there."""
     from agents.cli.students import student_folder
@@ -40,6 +41,7 @@ def chat(
     from agents.students.task import read_task
     from engine import training
 
+    training.use_threads(threads)
     folder = student_folder(student).resolve()
     task = read_task(folder)
     configuration = _teacher(folder, task, model=model, budget=budget)

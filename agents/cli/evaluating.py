@@ -11,6 +11,7 @@ import typer
 
 from agents.cli.judged import UNKNOWN_ROWS, say_findings
 from agents.cli.options import (
+    AnswerThreadsOption,
     BaseUrlOption,
     BudgetOption,
     ConfigOption,
@@ -84,6 +85,7 @@ def evaluate(
         typer.Option(metavar="SECONDS", help="Train on parts of the rows for so long: what would more bring?", min=1),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of the intervals' resampling.", min=0, max=MOST_SEED)] = 0,
+    threads: AnswerThreadsOption = None,
     json: JsonOption = False,
 ) -> int:
     """Score a student on labelled rows. With intervals, beside baselines, and an LLM if you like.
@@ -96,6 +98,7 @@ def evaluate(
     from engine import training
     from engine.evaluation import read_calibration
 
+    training.use_threads(threads)
     rows, folder = rows_of(data), student_folder(student)
     known = rows_of(train) if train else rows_of(of_run) if (of_run := _train_of(folder)) else []
     task, terms = read_task(folder), _terms(tolerance, days, encoder)

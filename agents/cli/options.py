@@ -17,6 +17,7 @@ __all__ = [
     "STUDENT",
     "TEACHER",
     "AnnealingOption",
+    "AnswerThreadsOption",
     "BaseUrlOption",
     "BatchOption",
     "BudgetOption",
@@ -169,6 +170,12 @@ DeviceOption = Annotated[
 ]
 TrainSecondsOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long training may take (150).")]
 ThreadsOption = Annotated[int | None, typer.Option(metavar="N", help="Threads for training; chosen when not told.")]
+AnswerThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", help="CPU threads for answering; as many as cores if not told.", min=1, max=1024
+    ),
+]
 TestOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Real labelled rows to judge the student by (JSONL, CSV, parquet).")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import JsonOption, QuietOption, examples
+from agents.cli.options import AnswerThreadsOption, JsonOption, QuietOption, examples
 from agents.cli.output import print_json, say, say_aside
 from agents.cli.progress import under_way
 
@@ -62,6 +62,7 @@ def predict(
     as_is: Annotated[
         bool, typer.Option("--as-is", help="CSV: leave answers alone that a spreadsheet would take for formulas.")
     ] = False,
+    threads: AnswerThreadsOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -69,9 +70,12 @@ def predict(
     from agents.checks import part
     from agents.cli.students import student_folder
     from agents.reporting.export import Csv
+    from agents.students.predict import check_place
     from agents.students.predictions import Columns, Tally
     from engine.errors import UserError
+    from engine.training import use_threads
 
+    use_threads(threads)
     if threshold is not None:
         part("threshold", threshold)
     if precision is not None:
@@ -81,6 +85,8 @@ def predict(
         raise UserError("--json ends standard output, which the answers go to: write them to --out FILE")
     folder, csv = student_folder(student), Csv(as_is=as_is)
     columns = Columns(column, _threshold(folder, threshold, precision))
+    if out is not None and out != STREAM:
+        check_place(Path(out))  # before a student is loaded and standard input is read
     began = time.monotonic()
     if file == STREAM or streams:
         tally, place = Tally(columns), None if streams else Path(str(out))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agents.cli.options import (
+    AnswerThreadsOption,
     BaseUrlOption,
     BudgetOption,
     ConcurrencyOption,
@@ -88,6 +89,7 @@ def serve(
     concurrency: ConcurrencyOption = None,
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
+    threads: AnswerThreadsOption = None,
     yes: YesOption = False,
 ) -> None:
     """Answer in the LLM's place. OpenAI's API, from the student; where it is unsure, from a teacher if one is named."""
@@ -105,6 +107,7 @@ def serve(
     }  # fmt: skip
     _check_belongs(fallback, {**told, "precision": precision, "confidence": confidence})
     door = _door(key, host=host, no_key=no_key)
+    training.use_threads(threads)
     folder = student_folder(student)
     task = read_task(folder)
     name = task.name if task else folder.resolve().name

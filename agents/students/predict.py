@@ -24,7 +24,7 @@ from agents.students.predictions import Answer, Columns, Row, Tally, columns_in,
 from engine.errors import UserError
 from engine.training import Prediction, Student
 
-__all__ = ["Answered", "answers_to", "beside", "pairs_in", "pairs_of", "predict_file", "student_digest"]
+__all__ = ["Answered", "answers_to", "beside", "check_place", "pairs_in", "pairs_of", "predict_file", "student_digest"]
 
 ROWS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 2**20  # of inputs that are held at once: they may be documents
@@ -122,8 +122,7 @@ def predict_file(
     file has columns of the names that the answers' columns have, or there is no room for it.
     """
     inputs = examined.inputs
-    if out.exists():
-        raise UserError(f"{out}: is there already; choose another with --out")
+    check_place(out)
     own = columns_in(inputs)
     columns.check_free(inputs.path, own)
     question = hashlib.sha256(repr((examined.digest, inputs.columns, inputs.parts, made_by)).encode()).hexdigest()
@@ -136,6 +135,14 @@ def predict_file(
         tally = _put_together(inputs, answered, out, form=form, columns=columns, own=own, csv=csv)
         answered.path.unlink()
     return tally
+
+
+def check_place(out: Path) -> None:
+    """Raise UserError where no new file of that name can be: one is there, or there is no folder for it."""
+    if out.exists():
+        raise UserError(f"{out}: is there already; choose another with --out")
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: there is no folder {out.parent}; make it, or choose another with --out")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ Whatever a row had it keeps. Knows rows and answers; who answered, and when, is 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,10 @@ class Columns:
 
     def abstains(self, answer: Answer) -> bool:
         return answer.output is None or (self.threshold is not None and answer.confidence < self.threshold)
+
+    def __post_init__(self) -> None:
+        if not self.answer.strip():
+            raise UserError("--column: is blank; give the column of answers a name")
 
     def check_free(self, path: Path, columns: Sequence[str]) -> None:
         """Raise UserError when the file has columns of these names already."""
@@ -149,12 +154,22 @@ def text_lines(form: str, rows: Iterable[Row], *, columns: Sequence[str], answer
 
 
 def json_line(row: Row) -> bytes:
-    """A row as a line of JSON: what JSON has no word for as text, half a surrogate pair as U+FFFD."""
-    plain = {name: None if is_missing(value) else value for name, value in row.items()}
-    line = json.dumps(plain, ensure_ascii=False, default=str, separators=(",", ":"))
+    """A row as a line of JSON: NaN as null, what else JSON has no word for as text, half a surrogate pair as U+FFFD."""
+    line = json.dumps(_in_json(dict(row)), ensure_ascii=False, default=str, separators=(",", ":"))
     # Two characters that stand in texts only, and at which some readers would break the line.
     safe = line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return text_of(safe).encode() + b"\n"
+
+
+def _in_json(value: object) -> object:
+    """The value in words that every reader of JSON knows: Python's own writer says NaN and Infinity too."""
+    if isinstance(value, dict):
+        return {name: _in_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_json(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 def write_parquet(path: Path, inputs: Inputs, rows: Iterable[Row], *, columns: Columns, own: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
 from engine.training.pickles import check_weights
 from engine.training.student import OnProgress, Prediction, Progress, Row, Student
-from engine.training.threads import spin_briefly
+from engine.training.threads import spin_briefly, use_threads
 
 __all__ = [
     "FAMILIES",
@@ -31,6 +31,7 @@ __all__ = [
     "load_packages",
     "read_card",
     "train",
+    "use_threads",
 ]
 
 

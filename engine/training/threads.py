@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-__all__ = ["busy_for", "cores_for", "free_threads", "quotas_at", "spin_briefly", "threads_for", "torch_threads"]
+__all__ = [
+    "busy_for",
+    "cores_for",
+    "free_threads",
+    "quotas_at",
+    "spin_briefly",
+    "threads_for",
+    "torch_threads",
+    "use_threads",
+]
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -94,6 +104,19 @@ def spin_briefly() -> None:
     """Have torch's threads sleep soon when they wait; the user's own setting wins. Too late once torch is imported."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+
+
+def use_threads(count: int | None) -> None:
+    """From now on students answer on so many CPU threads; None leaves it to torch, which takes one a core.
+
+    Said before torch is imported it costs nothing, and who answers without torch need not import it.
+    """
+    if count is None:
+        return
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
+    else:
+        os.environ["OMP_NUM_THREADS"] = str(count)
 
 
 @contextmanager

@@ -253,6 +253,17 @@ def test_lines_that_come_are_inputs_or_objects_as_the_first_one_tells() -> None:
         streamed(['{"text": "one"}\n', "two\n"])
 
 
+def test_numbers_that_json_has_no_word_for_stay_readable() -> None:
+    rows = [{"a": float("nan"), "b": float("inf"), "c": [float("nan"), {"d": -float("inf")}]}]
+
+    [line] = text_lines("jsonl", rows, columns=(), answer="", csv=Csv())
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    assert json.loads(line, parse_constant=refuse) == {"a": None, "b": "inf", "c": [None, {"d": "-inf"}]}
+
+
 @given(st.lists(st.text(alphabet=st.characters(codec=None), max_size=30), min_size=1, max_size=8))
 def test_whatever_a_text_holds_a_row_stays_a_row(texts: list[str]) -> None:
     tally = Tally(Columns())
@@ -329,6 +340,9 @@ def test_a_precision_is_a_threshold_where_it_was_measured(student: Path, tmp_pat
         pytest.param(["-", "--json"], "write them to --out FILE", id="json and a stream"),
         pytest.param(["-", "--format", "csv"], "are jsonl", id="a table from a stream"),
         pytest.param(["nothing.csv"], "cannot be read", id="no file"),
+        pytest.param(["in.csv", "--column", " "], "give the column of answers a name", id="a column without a name"),
+        pytest.param(["in.csv", "--out", "no/dir/x.csv"], "no/dir/x.csv: there is no folder no/dir;", id="no folder"),
+        pytest.param(["-", "--out", "no/dir/x.csv"], "no/dir/x.csv: there is no folder no/dir;", id="nor for lines"),
         pytest.param(["in.doc"], "inputs are read from", id="no rows"),
     ],
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.training.threads import busy_for, cores_for, quotas_at, threads_for
+from engine.training.threads import busy_for, cores_for, quotas_at, threads_for, torch_threads, use_threads
 
 
 def group(folder: Path, **files: str) -> None:
@@ -68,3 +70,19 @@ def test_what_cannot_be_read_is_no_quota(tmp_path: Path, text: str) -> None:
     assert quotas_at(tmp_path, told="0::/\n") == []
     assert quotas_at(tmp_path / "not there", told="0::/a\n") == []
     assert quotas_at(tmp_path, told="") == []
+
+
+def test_students_answer_on_as_many_threads_as_were_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers without torch need not import it: then it is told by its variable, when it comes."""
+    import torch
+
+    with torch_threads(1):
+        use_threads(3)
+        assert torch.get_num_threads() == 3
+
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    use_threads(None)
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+    use_threads(4)
+    assert os.environ["OMP_NUM_THREADS"] == "4"
