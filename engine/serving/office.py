@@ -89,11 +89,11 @@ class _Office:
         self._since = int(time.time())
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        call = read_chat(object_in(await request.read()), self._bare_input)
+        call = read_chat(object_in(await _body_of(request)), self._bare_input)
         return await self._reply(request, call, CHAT)
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
-        call = read_completion(object_in(await request.read()), self._bare_input)
+        call = read_completion(object_in(await _body_of(request)), self._bare_input)
         return await self._reply(request, call, TEXT)
 
     async def models(self, _: web.Request) -> web.StreamResponse:
@@ -140,6 +140,17 @@ class _Office:
         """Who answered, where that is one; otherwise who was asked."""
         models = {answer.model for answer in answers}
         return models.pop() if len(models) == 1 else self._answering.name
+
+
+async def _body_of(request: web.Request) -> bytes:
+    """The body as it was before it was packed. Raises Refused for one that was not packed as it says."""
+    from aiohttp import web
+
+    try:
+        return await request.read()
+    except web.RequestPayloadError as error:
+        packed = request.headers.get("Content-Encoding", "")
+        raise Refused(f"the body is not what its Content-Encoding says: {packed!r:.40}") from error
 
 
 async def _stream(request: web.Request, chunks: Sequence[Json]) -> web.StreamResponse:

@@ -224,6 +224,18 @@ def test_a_body_beyond_a_megabyte_is_refused() -> None:
     assert reply["error"]["type"] == "invalid_request_error"
 
 
+def test_a_body_that_is_not_packed_as_it_says_is_refused() -> None:
+    async def ask() -> tuple[int, Any]:
+        async with client(Shouting()) as one:
+            packed = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+            reply = await one.post("/v1/chat/completions", data=b"{}", headers=packed)
+            return reply.status, await reply.json()
+
+    status, told = asyncio.run(ask())
+
+    assert (status, told["error"]["message"]) == (400, "the body is not what its Content-Encoding says: 'gzip'")
+
+
 def test_an_unknown_path_gets_an_error_of_the_same_shape() -> None:
     status, reply = asked("/v1/embeddings", {})
 
