@@ -7,7 +7,6 @@ more of them than is allowed does not leave.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from agents.students.task import read_task
 from engine.errors import UserError
 from engine.onnx import Agreement, agreement, open_exported, write_onnx
 from engine.training import load, read_card
+from engine.training.folder import draft_of
 
 __all__ = ["FLOOR", "FORMS", "Exported", "export_student", "rows_to_compare"]
 
@@ -127,11 +127,7 @@ def _new(folder: Path) -> Iterator[Path]:
     """A folder to write into, which becomes `folder` only if the block ends well."""
     if folder.exists():
         raise UserError(f"{folder}: is there already; choose another with --out")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with draft_of(folder) as draft:
         yield draft
-        draft.chmod(0o755)  # mkdtemp makes it readable by its owner alone
+        draft.chmod(0o755)  # until then its owner alone may read it
         draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

@@ -6,19 +6,21 @@ the folder is ever unpickled or run.
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from engine.errors import UserError
 
-__all__ = ["Card", "new_folder", "read_card", "reason", "write_card"]
+__all__ = ["Card", "draft_of", "new_folder", "read_card", "reason", "write_card"]
 
 CARD = "student.json"
 FORMAT = 1
@@ -38,6 +40,35 @@ class Card:
 
 
 @contextmanager
+def draft_of(folder: Path) -> Iterator[Path]:
+    """A folder beside this one to write into, gone in the end unless it was renamed; only its owner may read it.
+
+    What processes that were killed have left of the kind is cleared away first: nobody holds it any more.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}-*.draft"):
+        with suppress(OSError), _held(left):
+            shutil.rmtree(left, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".draft", dir=folder.parent))
+    try:
+        with _held(draft):
+            yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Within the block the folder is this process's; BlockingIOError when it is another's."""
+    entrance = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(entrance, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(entrance)
+
+
+@contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """A folder to write a student into, which becomes `folder` only if the block ends well.
 
@@ -45,22 +76,20 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and not _replaceable(folder):
         raise UserError(f"{folder} holds something that is no student; choose another folder")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise UserError(f"cannot write a student into {folder.parent}: {error.strerror}") from error
-    try:
-        yield draft
-        _take_place(draft, folder)
-    except OSError as error:
-        raise UserError(_not_written(folder, error)) from error
-    except Exception as error:  # raised on, unless it is safetensors' own, which is not imported to be named here
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise UserError(_not_written(folder, error)) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            draft = stack.enter_context(draft_of(folder))
+        except OSError as error:
+            raise UserError(f"cannot write a student into {folder.parent}: {error.strerror}") from error
+        try:
+            yield draft
+            _take_place(draft, folder)
+        except OSError as error:
+            raise UserError(_not_written(folder, error)) from error
+        except Exception as error:  # raised on, unless it is safetensors' own, which is not imported to be named here
+            if type(error).__name__ != "SafetensorError":
+                raise
+            raise UserError(_not_written(folder, error)) from error
 
 
 def _not_written(folder: Path, error: Exception) -> str:

@@ -7,8 +7,6 @@ tokenizer, which answers wherever a model of its kind may.
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +19,7 @@ from engine.training.bookmark import Bookmark
 from engine.training.continuing import write_on
 from engine.training.decoder_only import Loaded, Turn, base_model, keep_model, teach
 from engine.training.fitting import Fitted
+from engine.training.folder import draft_of
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.threads import free_threads, spin_briefly
@@ -139,12 +138,10 @@ def _make_room_for(folder: Path) -> None:
 
 def _keep(loaded: Loaded, folder: Path) -> None:
     """There whole or not at all."""
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        keep_model(loaded, draft)
-        draft.chmod(0o755)  # mkdtemp makes it readable by its owner alone
-        draft.rename(folder)
+        with draft_of(folder) as draft:
+            keep_model(loaded, draft)
+            draft.chmod(0o755)  # until then its owner alone may read it
+            draft.rename(folder)
     except OSError as error:
         raise UserError(f"cannot write the teacher {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
-from engine.training.folder import Card, new_folder, read_card, reason, write_card
+from engine.training.folder import Card, draft_of, new_folder, read_card, reason, write_card
 
 
 def keep(folder: Path, *, family: str = "linear") -> None:
@@ -36,6 +36,20 @@ def test_a_full_disk_is_one_line_and_leaves_the_older_student(tmp_path: Path) ->
     assert "\n" not in str(told.value)
     assert read_card(folder).family == "older"
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
+@pytest.mark.long
+def test_what_a_killed_process_left_is_cleared_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    program = "import os, pathlib, signal, sys; from engine.training.folder import draft_of\n"
+    program += "with draft_of(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "student")], check=False)
+    (left,) = tmp_path.iterdir()
+
+    with draft_of(tmp_path / "student") as mine, draft_of(tmp_path / "student") as other:
+        assert {mine, other} == set(tmp_path.iterdir())
+
+    assert left not in (mine, other)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_error_passes_through_and_leaves_nothing(tmp_path: Path) -> None:
