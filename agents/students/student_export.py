@@ -124,10 +124,15 @@ def rows_to_compare(student: Path, *, file: Path | None) -> tuple[str, ...]:
 
 @contextmanager
 def _new(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes `folder` only if the block ends well."""
+    """A folder to write into, which becomes `folder` only if the block ends well. UserError where there is no room."""
     if folder.exists():
         raise UserError(f"{folder}: is there already; choose another with --out")
-    with draft_of(folder) as draft:
-        yield draft
-        draft.chmod(0o755)  # until then its owner alone may read it
-        draft.rename(folder)
+    try:
+        with draft_of(folder) as draft:
+            yield draft
+            draft.chmod(0o755)  # until then its owner alone may read it
+            draft.rename(folder)
+    except OSError as error:  # which names a file of the draft, of the student, or none
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror or error}); make room, or choose another with --out"
+        ) from error

@@ -78,6 +78,12 @@ def test_what_is_there_already_is_left_alone(student: Path, tmp_path: Path) -> N
         export_student(student, tmp_path / "out", form="safetensors")
 
 
+@pytest.mark.parametrize("out", ["/dev/full/x", "/proc/nowhere/x"])
+def test_a_place_that_takes_nothing_is_named_with_the_way_out(student: Path, out: str) -> None:
+    with pytest.raises(UserError, match=rf"^{out}: cannot be written \(.+\); make room, or choose another with --out$"):
+        export_student(student, Path(out), form="safetensors")
+
+
 def test_what_is_no_student_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no student"):
         export_student(tmp_path / "nothing", tmp_path / "out", form="safetensors")
