@@ -99,6 +99,10 @@ class RunFolder:
         return self.path / "report.md"
 
     @property
+    def live(self) -> Path:
+        return self.path / "live.json"
+
+    @property
     def report_json(self) -> Path:
         return self.path / "report.json"
 

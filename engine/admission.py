@@ -68,6 +68,7 @@ class Admission:
         self._clock = clock
         self.on_long_wait: Callable[[float], None] = lambda _until: None
         """Told until when the provider lets nobody in, when the head of the line waits a minute or more for that."""
+        self.is_held = False
         self._in_flight = 0
         # Behind thousands of new ones, at a low limit, a second try would meet its deadline in our own line.
         self._returned: deque[Place] = deque()
@@ -104,7 +105,9 @@ class Admission:
     def held_until(self) -> float:
         """When the head of the line may leave, as far as limits and the provider's wishes are known; else the past."""
         size = self._head()
-        return -math.inf if size is None else self.pace.ready_at(size(), now=self._clock.monotonic())
+        if size is None:
+            return -math.inf
+        return math.inf if self.is_held else self.pace.ready_at(size(), now=self._clock.monotonic())
 
     def shut_until(self) -> float:
         """The same by the provider's word alone, and for whoever may come next where nobody waits."""
@@ -116,10 +119,15 @@ class Admission:
 
     @property
     def binding(self) -> str | None:
-        """What the head of the line waits for: a limit, `concurrency` or `provider weather`; None without a line."""
+        """What the head of the line waits for; None without a line.
+
+        That is a limit, `concurrency`, `provider weather`, or a `pause` that somebody wanted.
+        """
         size = self._head()
         if size is None:
             return None
+        if self.is_held:
+            return "pause"
         now = self._clock.monotonic()
         if self.crowd.paused:
             return "provider weather"
@@ -127,6 +135,15 @@ class Admission:
 
     def __repr__(self) -> str:
         return f"<Admission [{self._in_flight} in flight, {self.waiting} waiting | {self.pace!r} | {self.crowd!r}]>"
+
+    def hold(self) -> None:
+        """Nobody leaves from now on; who is in flight comes home."""
+        self.is_held = True
+
+    def let_go(self) -> None:
+        """Whoever may leave leaves again."""
+        self.is_held = False
+        self.wake()
 
     # -- in and out
 
@@ -245,7 +262,7 @@ class Admission:
         return line
 
     def _has_slot(self, now: float) -> bool:
-        return self.crowd.may_start(self._in_flight, now=now)
+        return not self.is_held and self.crowd.may_start(self._in_flight, now=now)
 
     def _start(self, now: float) -> None:
         self.crowd.notify_start(now=now)

@@ -169,6 +169,18 @@ class Branch:
         if self._terms.run_deadline_s is not None:
             self.underway.stop_after(self._terms.run_deadline_s)
 
+    def hold(self) -> None:
+        """Nothing more is sent until `let_go`; what is in flight, or out in a batch, comes home."""
+        self.admission.hold()
+        self.underway.hold()
+
+    def let_go(self) -> None:
+        """Go on after `hold`; nobody's time has run out meanwhile."""
+        self.underway.let_go()
+        self.admission.let_go()
+        if self.depot is not None:
+            self.depot.let_go()
+
     async def aclose(self) -> None:
         """Give up what is in flight and let go of everything."""
         await self.underway.aclose()

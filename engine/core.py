@@ -27,7 +27,7 @@ from engine.journal import Journal
 from engine.ledger import Ledger
 from engine.messages import Outcome, Reply, Request
 from engine.parts import in_parts
-from engine.prices import Price, dollars
+from engine.prices import Price, dollars, in_full
 from engine.providers import Capabilities, choice
 from engine.providers.address import Address
 from engine.providers.choice import Model, Named
@@ -116,6 +116,7 @@ class Engine:
             first, self._found = choice.found_out(first, budget=budget)
         clock = clock or SystemClock()
         self._journal_path = None if journal is None else Path(journal)
+        self._budget = budget
         self._ledger = Ledger(budget.cap if budget else None)
         self._journal: Journal | None = None  # while open
         self._terms = Terms(
@@ -140,7 +141,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         import tenacity  # noqa: F401 - in the middle of a run there may be no file descriptor left to read it
 
-        journal, self._ledger = await open_books(self._journal_path, self._terms.budget)
+        journal, self._ledger = await open_books(self._journal_path, self._budget)
         try:
             self._routes.open(journal, self._ledger)
         except BaseException:  # whatever it was, nobody else will close them
@@ -223,6 +224,31 @@ class Engine:
         What the journal knows is answered still.
         """
         self._routes.stop(Interrupted("interrupted: nothing more is asked, and what was in flight is kept"))
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`: what is in flight comes home and is kept, and nobody's time runs out."""
+        self._routes.hold()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._routes.let_go()
+
+    def set_budget(self, budget: Budget) -> None:
+        """From now on this is the budget, for what was spent included.
+
+        Raises UserError where there was none, below what is spent, assumed or set aside, and for shares of other stages
+        than before.
+        """
+        ledger = self._ledger
+        committed = ledger.spent + ledger.assumed + ledger.reserved
+        if ledger.cap is None or budget.cap < committed:
+            least = "no budget was given" if ledger.cap is None else f"{dollars(committed)} are spent or set aside"
+            raise UserError(f"the budget cannot become {in_full(budget.cap)}: {least}")
+        if ledger.shares.keys() != {*budget.at_most, *budget.kept}:
+            raise UserError("the budget must have shares for the stages that had them before, and for no others")
+        charged = {name: share.charged for name, share in ledger.shares.items()}
+        ledger.amend(budget.cap, shares=budget.shares(charged))
+        self._budget = budget
 
     def keep(self, amount: int, *, tag: str) -> None:
         """Leave so many pico-dollars of the budget to requests of this tag, until told otherwise (`Ledger.keep`)."""

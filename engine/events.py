@@ -18,6 +18,7 @@ __all__ = [
     "Event",
     "Events",
     "Listener",
+    "Measured",
     "Noted",
     "ReplyReceived",
     "RequestFinished",
@@ -28,6 +29,7 @@ __all__ = [
     "StageFinished",
     "StageProgressed",
     "StageStarted",
+    "Weighed",
 ]
 
 logger = logging.getLogger("engine.events")
@@ -110,6 +112,25 @@ class StageFinished(Event):
 
     stage: str
     summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Event):
+    """A figure that changes was taken: a point of a curve. A share (0 to 1) is told in per cent."""
+
+    stage: str
+    name: str
+    value: float
+    is_share: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed(Event):
+    """How much there is of each part, against how much of it is wanted: (part, so many, wanted) each."""
+
+    stage: str
+    name: str
+    parts: tuple[tuple[str, int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)

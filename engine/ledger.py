@@ -68,11 +68,11 @@ class Ledger:
     def __init__(
         self, cap: int | None, *, spent: int = 0, assumed: int = 0, shares: Mapping[str, Share] | None = None
     ) -> None:
-        self.cap: Final = cap
+        self.cap = cap
         self.spent = spent
         self.assumed = assumed
         self.reserved = 0
-        self._shares: Final = dict(shares or {})
+        self._shares = dict(shares or {})
         self._others = _Stage("", cap or 0)
         self._stages = {name: _stage_of(name, share, cap=cap or 0) for name, share in self._shares.items()}
         self._open: set[Reservation] = set()
@@ -152,6 +152,22 @@ class Ledger:
         if stage not in self._stages:
             self._tell_apart(stage)
         self._stages[stage].wanted = amount
+        self._serve()
+
+    def amend(self, cap: int, *, shares: Mapping[str, Share] | None = None) -> None:
+        """From now on this is the cap, with shares of the same stages: who waits is served, or refused, by it.
+
+        Raises ValueError below what is gone or set aside, since that cannot be taken back, and where there was no cap.
+        """
+        if self.cap is None or cap < self.spent + self.assumed + self.reserved:
+            raise ValueError(f"the cap cannot be {cap}: there is none, or more of it is gone or set aside")
+        if self._shares.keys() != (shares or {}).keys():
+            raise ValueError(f"the stages that have shares are {', '.join(self._shares) or 'none'}, as before")
+        self.cap, self._shares = cap, dict(shares or {})
+        for name, stage in {"": self._others, **self._stages}.items():
+            share = self._shares.get(name, _NONE)
+            stage.limit = cap if share.at_most is None else share.at_most
+            stage.kept = 0 if stage.is_over else share.kept
         self._serve()
 
     def finish(self, stage: str) -> None:

@@ -126,6 +126,15 @@ class Routes:
         for branch in self.branches:
             branch.underway.stop(error.again())
 
+    def hold(self) -> None:
+        """Nothing more is sent until `let_go`; what is in flight comes home."""
+        for branch in self.branches:
+            branch.hold()
+
+    def let_go(self) -> None:
+        for branch in self.branches:
+            branch.let_go()
+
     # -- all together
 
     @property

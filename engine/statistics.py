@@ -71,14 +71,14 @@ class Statistics:
 
     `binding` says what holds the next request up: a dimension of the limits (`requests`, `tokens`, `input tokens`,
     `output tokens`, `requests per day`, `tokens per day`), `provider weather`, `concurrency`, `money`, `CPU`, `batches`
-    that have not ended, a `slow consumer` of the outcomes, a `straggler` that those after it in order wait for, or
-    `lack of work` when slots are free and nothing waits. `allowed` is how many may be in flight just now; `hedged` are
-    attempts that were sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed` include what
-    earlier processes wrote into the same journal, and a cap of None is no cap. `cached_tokens` of the input were read
-    from the provider's prompt cache and `cache_write_tokens` written to it; `saved_by_cache` is what both came to
-    together, and below zero where more was written than was ever read. `refused` is the most that a call might
-    have cost that was not sent for want of money, by the stages that have a share of it, and under "" for all others.
-    `by_model` has one for each model that may be asked, in order; `limits` are those of the busiest.
+    that have not ended, a `pause`, a `slow consumer` of the outcomes, a `straggler` that those after it in order wait
+    for, or `lack of work` when slots are free and nothing waits. `allowed` is how many may be in flight just now;
+    `hedged` are attempts that were sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed`
+    include what earlier processes wrote into the same journal, and a cap of None is no cap. `cached_tokens` of the
+    input were read from the provider's prompt cache and `cache_write_tokens` written to it; `saved_by_cache` is what
+    both came to together, and below zero where more was written than was ever read. `refused` is the most that a call
+    might have cost that was not sent for want of money, by the stages that have a share of it, and under "" for all
+    others. `by_model` has one for each model that may be asked, in order; `limits` are those of the busiest.
     """
 
     requests: int

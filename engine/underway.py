@@ -42,6 +42,7 @@ class Underway:
         self._spared_until = -math.inf
         self._refusal: SmeltError | None = None
         self._is_suspended = False  # the refusal may be taken back
+        self._is_held = False
         self._is_closing = False
         self._end: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # until closed
@@ -113,6 +114,16 @@ class Underway:
         self._refusal = error
         self.send_away(error)
 
+    def hold(self) -> None:
+        """Nobody's time runs out until `let_go`: it is not the provider that they wait for."""
+        self._is_held = True
+
+    def let_go(self) -> None:
+        """Time runs again, and begins anew for all who wait."""
+        self._is_held = False
+        self._answered_at = self._clock.monotonic()
+        self.spare_until(self._answered_at + self._patience_s)
+
     def stop_after(self, seconds: float) -> None:
         """Stop when so many seconds have passed, unless closed before."""
         loop = asyncio.get_running_loop()
@@ -125,7 +136,9 @@ class Underway:
 
     def deadline_of(self, question: Question) -> float:
         """Until when it may be tried again."""
-        return max(question.deadline, self._spared_until) if self._refusal is None else -math.inf
+        if self._refusal is not None:
+            return -math.inf
+        return math.inf if self._is_held else max(question.deadline, self._spared_until)
 
     def spare_until(self, moment: float) -> None:
         """Nobody is given up before who was sent: it is not for them that they wait."""
@@ -177,6 +190,8 @@ class Underway:
             self._look_again_in(min(next_at - now, self._patience_s))
 
     def _due(self, question: Question, held_until: float) -> float:
+        if self._is_held:
+            return math.inf
         if question.attempts:
             return max(question.deadline, self._spared_until)
         moved_at = max(question.asked_at, self._answered_at)

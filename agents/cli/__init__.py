@@ -24,6 +24,7 @@ from agents.cli import (
     faking,
     finding,
     looking,
+    looking_on,
     making,
     parsing,
     predicting,
@@ -56,7 +57,7 @@ app = typer.Typer(
 )
 for commands in (
     making, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding,
-    looking, faking, exporting,
+    looking, looking_on, faking, exporting,
 ):  # fmt: skip
     commands.register(app)
 

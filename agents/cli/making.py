@@ -23,6 +23,7 @@ from agents.cli.options import (
     InsecureHttpOption,
     JsonOption,
     ModelOption,
+    PlainOption,
     PriceInOption,
     PriceOutOption,
     PromptArgument,
@@ -123,11 +124,11 @@ def annotate(**told: Any) -> int:
 
 
 def _make(
-    *, prompt: str, config: Path | None, out: Path | None, json: bool, quiet: bool, yes: bool, **flags: Any
+    *, prompt: str, config: Path | None, out: Path | None, json: bool, quiet: bool, plain: bool, yes: bool, **flags: Any
 ) -> int:
     """Begin a run and carry it out; `flags` are options of the run itself."""
     folder, configuration = _begin(prompt, flags=_flags(flags), config=config, out=out, yes=yes)
-    return _carry_out(folder, configuration, json=json, quiet=quiet)
+    return _carry_out(folder, configuration, json=json, quiet=quiet, plain=plain)
 
 
 def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +138,15 @@ def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _continue(
-    earlier: Path, *, config: Path | None, out: Path | None, json: bool, quiet: bool, yes: bool, **flags: Any
+    earlier: Path,
+    *,
+    config: Path | None,
+    out: Path | None,
+    json: bool,
+    quiet: bool,
+    plain: bool,
+    yes: bool,
+    **flags: Any,
 ) -> int:
     """Begin a run with the rows of another one, and carry it out."""
     from agents.config import read_config
@@ -156,7 +165,7 @@ def _continue(
         confirm_spending([each.model for each in configuration.everyone], configuration.budget)
     folder = RunFolder(out or free_name(RUNS, before.path.resolve().name))
     folder.begin(prompt=prompt, configuration=configuration, beside=files_of(folder, before, taken))
-    return _carry_out(folder, configuration, json=json, quiet=quiet)
+    return _carry_out(folder, configuration, json=json, quiet=quiet, plain=plain)
 
 
 def _models(names: list[str] | None) -> Models | None:
@@ -214,6 +223,7 @@ def resume(
     ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
+    plain: PlainOption = False,
 ) -> int:
     """Continue a run where it stopped, also with another model. What was paid for is not paid again."""
     from agents.prepare import prepare
@@ -242,10 +252,10 @@ def resume(
         configuration = prepare(next_one, prompt=prompt, note=say_aside, has_begun=run_folder.documents.exists())
         if asked and fallback:
             check_asked_alike(before, configuration)
-    return _carry_out(run_folder, configuration, json=json, quiet=quiet)
+    return _carry_out(run_folder, configuration, json=json, quiet=quiet, plain=plain)
 
 
-def _carry_out(folder: RunFolder, configuration: Configuration, *, json: bool, quiet: bool) -> int:
+def _carry_out(folder: RunFolder, configuration: Configuration, *, json: bool, quiet: bool, plain: bool) -> int:
     from agents.cli.watching import watched_run
 
-    return watched_run(folder, configuration, json=json, quiet=quiet)
+    return watched_run(folder, configuration, json=json, quiet=quiet, plain=plain)

@@ -191,6 +191,12 @@ OutOption = Annotated[Path | None, typer.Option(metavar="DIR", help="The run fol
 ConfigOption = Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Options from a file; flags win.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The last line of standard output is one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No live view and no progress lines.")]
+PlainOption = Annotated[
+    bool,
+    typer.Option(
+        "--plain", help="Plain lines in place of the live view, as for a screen reader; SMELT_PLAIN=1 does the same."
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask; nothing is asked without a terminal anyway.")]
 
 Group = Mapping[str, object]
@@ -246,6 +252,7 @@ OUTPUT: Group = {
     "out": OutOption,
     "json": JsonOption,
     "quiet": QuietOption,
+    "plain": PlainOption,
     "yes": YesOption,
 }
 

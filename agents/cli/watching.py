@@ -13,6 +13,7 @@ from agents.annotating.annotation import annotate_file
 from agents.annotating.annotation_report import AnnotationReport
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
+from agents.controls import RunControls
 from agents.finding.found.stage import STAGE as FINDING
 from agents.finding.found.stage import is_wanted
 from agents.listeners import announced
@@ -29,10 +30,12 @@ from engine.errors import BudgetReached, Interrupted, LimitReached, ProviderRefu
 __all__ = ["watched_run"]
 
 
-def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, quiet: bool) -> int:
+def watched_run(
+    folder: RunFolder, configuration: Configuration, *, json: bool, quiet: bool, plain: bool = False
+) -> int:
     """Run, and say what came of it. Returns the exit code; an error that ends the run says how to go on."""
     try:
-        ended = _shown_run(folder, configuration, console=_console(json=json), quiet=quiet)
+        ended = _shown_run(folder, configuration, console=_console(json=json), quiet=quiet, plain=plain)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted{_way_on(Interrupted(), folder)}") from None
     except (BudgetReached, ProviderRefused, Interrupted) as error:
@@ -49,11 +52,17 @@ def watched_run(folder: RunFolder, configuration: Configuration, *, json: bool, 
 
 
 def _shown_run(
-    folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool
+    folder: RunFolder, configuration: Configuration, *, console: Console, quiet: bool, plain: bool
 ) -> Ended[Report] | Ended[AnnotationReport]:
     """Run with the live view on."""
     events = announced()
     engines: list[Engine] = []
+    controls = RunControls(folder)
+
+    def take(engine: Engine) -> None:
+        engines.append(engine)
+        controls.take(engine)
+
     labels_only = configuration.inputs is not None
     stages = [stage for stage in STAGES if stage != FINDING or is_wanted(configuration)]
     with Dashboard(
@@ -65,10 +74,14 @@ def _shown_run(
         statistics=lambda: engines[0].statistics() if engines else None,
         console=console,
         quiet=quiet,
+        plain=plain,
+        record=folder.live,
+        controls=controls,
+        within=controls.within,
     ):
         if labels_only:
-            return annotate_file(folder, configuration, events=events, on_engine=engines.append)
-        return run(folder, configuration, events=events, on_engine=engines.append)
+            return annotate_file(folder, configuration, events=events, on_engine=take)
+        return run(folder, configuration, events=events, on_engine=take)
 
 
 def _console(*, json: bool) -> Console:

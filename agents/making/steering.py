@@ -15,6 +15,7 @@ from agents.filtering.filter import Candidate, judge_row, make_known, same_text
 from agents.judging.rubric import refusal_of
 from agents.making.annealing import SHARES, Heats, examples_shown, make_schedule
 from agents.making.axes import AXES_A_REQUEST, choose_attributes
+from agents.making.course import Course
 from agents.making.generate import Assignment, build_request, draw_seeds, most_inputs, provenance
 from agents.making.groups import Brought, Group
 from agents.making.hard_cases import HardCases
@@ -100,6 +101,7 @@ class Steering:
         self._asked: list[int] = []
         self._yields: list[int] = []
         self._costs_usd: list[float] = []
+        self._course = Course(STAGE, self._plan, window=YIELD_WINDOW, wanted=settings.examples)
         self._error: SmeltError | None = None
         for example in found:
             self._keep(example)
@@ -326,16 +328,20 @@ class Steering:
             self._labels_at_once.notify(asked=brought.group.voting.together, taste=labels_taste(brought.annotations))
 
     def _news(self, examples: Sequence[Example], rejects: Sequence[Reject]) -> list[Event]:
-        facts = [("requests", str(len(self._yields)))]
-        if self._settings.temperatures is not None:
-            facts.append(("temperature", f"{self._heat():.2f}"))
+        heat = self._heat()
+        if takes_heat := self._settings.temperatures is not None:
+            asked = [("temperature", f"{heat:.2f}")]
         else:
-            facts.append(("examples shown", str(self._examples_shown)))
-            facts.append(("attributes asked for", str(attributes_asked(self._heat()))))
+            asked = [
+                ("examples shown", str(self._examples_shown)),
+                ("attributes asked for", str(attributes_asked(heat))),
+            ]
+        facts = (("requests", str(len(self._yields))), *asked)
         return [
             *(RowAccepted(example.input, example.output) for example in examples),
             *(RowRejected(reject.reason) for reject in rejects),
-            StageProgressed(STAGE, len(self._examples), self._settings.examples, tuple(facts)),
+            StageProgressed(STAGE, len(self._examples), self._settings.examples, facts),
+            *self._course.told(examples, rejects, outputs=self._counted.outputs, heat=heat if takes_heat else None),
         ]
 
     # How it ended

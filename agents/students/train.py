@@ -22,7 +22,7 @@ from agents.students.task import Task, as_table
 from agents.students.trial import Tried
 from engine.errors import UserError
 from engine.evaluation import read_calibration
-from engine.events import Event, Events, Noted, StageProgressed
+from engine.events import Events, Measured, Noted, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
 from engine.training.choice import seems_to_choose
 from engine.training.lesson import Lesson
@@ -83,7 +83,7 @@ def train_student(
             dials=choice.dials,
             weights=weights,
             task={**as_table(task), "recipe": recipe},
-            on_progress=lambda progress: events.emit(_told(progress)),
+            on_progress=lambda progress: _tell(progress, events=events),
             on_note=lambda text: events.emit(Noted(text)),
         )
     if read_calibration(folder) is None:  # else of an earlier start, as the student itself
@@ -143,8 +143,12 @@ def _trained(student: Student, folder: Path, rows: Sequence[Row]) -> Trained:
     return Trained(student, len(rows), seconds, metrics)
 
 
-def _told(progress: Progress) -> Event:
+def _tell(progress: Progress, *, events: Events) -> None:
     facts = [("loss", f"{progress.loss:.3f}")] if math.isfinite(progress.loss) else []  # none before the first step
     if progress.validation is not None:
         facts.append(("exact match", f"{progress.validation:.3f}"))
-    return StageProgressed("train", progress.step, progress.steps, tuple(facts))
+    events.emit(StageProgressed("train", progress.step, progress.steps, tuple(facts)))
+    if math.isfinite(progress.loss):
+        events.emit(Measured("train", "loss", progress.loss))
+    if progress.validation is not None:
+        events.emit(Measured("train", "exact match", progress.validation, is_share=True))

@@ -125,10 +125,16 @@ class Depot:
 
     def _leave(self) -> None:
         self._timer = None
+        if self._attempts.admission.is_held:
+            return  # `let_go` sets it anew
         while self._attempts.stopped() is None and (tickets := self._packing.take(now=self._clock.monotonic())):
             self._spawn(self._ship([self._gathering.pop(ticket) for ticket in tickets]))
         if self._attempts.stopped() is None:
             self._set_timer()
+
+    def let_go(self) -> None:
+        """After a pause: what has gathered may leave."""
+        self._set_timer()
 
     async def _ship(self, lines: list[Line]) -> None:
         name, now = f"smelt{secrets.token_hex(8)}", self._clock.time()

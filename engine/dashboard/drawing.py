@@ -1,54 +1,95 @@
-"""A view, drawn: pure, for any width and height from a small terminal up.
+"""A view, drawn: pure, for any width and height.
 
-All text is drawn as it is, never as markup, and cleaned first: rows and notes come from elsewhere.
+What matters least gives way first. From 110 cells on, figures of the stage stand beside the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, repeat
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from rich.box import ROUNDED
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from engine.dashboard.view import Stage, View
-from engine.dashboard.words import clock_time, count, held_up_by, rejections, savings_told, shares_told
+from engine.dashboard import sections
+from engine.dashboard.view import Curve, View, Weights
+from engine.dashboard.words import clock_time
 from engine.events import RowAccepted
-from engine.prices import dollars, in_full
-from engine.statistics import ModelStatistics, Statistics
+from engine.statistics import Statistics
 from engine.text import clean
 
-__all__ = ["render"]
+__all__ = ["Asides", "render"]
 
 T = TypeVar("T")
 
-_LABEL_WIDTH = 9
-_MOST_EXAMPLES, _MOST_NOTES = 24, 3
-_LONGEST = 400  # characters of any one text: more than the widest terminal shows
+WIDE = 110
+SMALLEST_FRAMED = (60, 12)  # in less, the frame would take what is needed for what is in it
+LEAST_ROWS = 3  # of the latest, before figures that matter little
+MOST_EXAMPLES, MOST_NOTES = 40, 3
+
+KEYS: Sequence[tuple[str, str]] = (
+    ("p", "pause: nothing more is asked; what is in flight comes home"),
+    ("r", "resume"),
+    ("+", "raise the cap; asks for a second +"),
+    ("-", "lower the cap, never under what is spent or set aside"),
+    ("s", "show other rows, drawn from all so far; l goes back to the latest"),
+    ("q", "finish in order, for smelt resume; asks for a second q"),
+    ("Ctrl-C", "the same at once; twice stops without waiting"),
+    ("?", "show or hide this"),
+)
 
 
-def render(view: View, figures: Statistics | None, *, width: int, height: int) -> RenderableType:
-    """The whole picture, at most `height` lines of `width` cells; examples and notes give way first."""
-    inner = max(20, width - 4)
-    lines = [
-        _stage_line(view.stages),
-        Text(),
-        *_progress(view, inner),
-        _line("rows", _rows(view)),
-        *(_money(figures, inner) if figures is not None else []),
-        _line("calls", _calls(view, figures)),
-        *(_models(figures.by_model) if figures is not None else []),
-    ]
-    lines += _foreign(view, inner, room=height - 2 - len(lines))
-    for line in lines:
-        line.no_wrap, line.overflow = True, "ellipsis"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asides:
+    """What whoever looks on wants to see: the keys explained, a sample of rows, what was said to a key pressed."""
+
+    has_keys: bool = False
+    is_help: bool = False
+    sample: Sequence[RowAccepted] | None = None
+    told: str = ""
+    state: str = ""  # of a run that is looked on from elsewhere: "running", "finished"
+
+
+class Ranked(NamedTuple):
+    """A line, and how much it matters: 0 is kept longest."""
+
+    rank: int
+    line: Text
+
+
+NOTHING = Asides()
+
+
+def render(
+    view: View, figures: Statistics | None, *, width: int, height: int, asides: Asides = NOTHING
+) -> RenderableType:
+    """The whole picture, at most `height` lines of `width` cells."""
+    is_framed = width >= SMALLEST_FRAMED[0] and height >= SMALLEST_FRAMED[1]
+    inner, room = (width - 4, height - 2) if is_framed else (max(8, width), height)
+    lines = [] if is_framed else [sections.title(view)]
+    left = max(1, room - len(lines))
+    lines += _help(asides) if asides.is_help else _body(view, figures, inner, left, asides)
+    lines = lines[: max(1, room)]
+    if asides.told:
+        lines = [*lines[: room - 1], Text(clean(asides.told, 300), style="bold reverse")]
+    for each in lines:
+        each.no_wrap, each.overflow = True, "ellipsis"
+        each.truncate(inner, overflow="ellipsis")
+    return _framed(view, lines, asides, width=width) if is_framed else Group(*lines)
+
+
+def _framed(view: View, lines: Sequence[Text], asides: Asides, *, width: int) -> Panel:
+    below = [clock_time(view.elapsed_s), *(["? for keys"] if asides.has_keys else [])]
+    above = sections.title(view)
+    if asides.state:
+        above.append(f"  {clean(asides.state, 40)}", style="not dim")
     return Panel(
-        Group(*lines[: max(1, height - 2)]),
-        title=_title(view),
-        subtitle=Text(clock_time(view.elapsed_s), style="dim"),
+        Group(*lines),
+        title=above,
+        subtitle=Text(", ".join(below), style="dim"),
         title_align="left",
         subtitle_align="right",
         box=ROUNDED,
@@ -57,142 +98,100 @@ def render(view: View, figures: Statistics | None, *, width: int, height: int) -
     )
 
 
-def _title(view: View) -> Text:
-    title = Text.assemble((clean(view.title, 40), "not dim bold"), "  ", (clean(view.model, 40), "not dim cyan"))
-    if view.simulated:
-        title.append("  ").append(" simulated teacher ", style="not dim bold black on yellow")
-    return title
-
-
-def _stage_line(stages: Sequence[Stage]) -> Text:
-    marks = {"done": ("✓ ", "green"), "now": ("● ", "bold cyan"), "to come": ("○ ", "dim")}
-    line = Text()
-    for stage in stages:
-        mark, style = marks[stage.state]
-        line.append(mark, style=style).append(clean(stage.name, 20), style=style).append("  ")
-    line.rstrip()
-    return line
-
-
-def _progress(view: View, inner: int) -> list[Text]:
-    """The stage at work; between stages, what came of the last one."""
-    if (stage := view.current) is None:
-        finished = [stage for stage in view.stages if stage.state == "done" and stage.summary]
-        return [_line(stage.name, Text(clean(stage.summary, _LONGEST))) for stage in finished[-1:]]
-    facts = ", ".join(f"{clean(name, 30)} {clean(value, 40)}" for name, value in stage.facts)
+def _help(asides: Asides) -> list[Text]:
+    keys = [(key, what) for key, what in KEYS if not asides.state or key in "s?"]
+    keys += [("q", "leave; the run goes on")] if asides.state else []
     return [
-        _line(stage.name, _bar(stage, view.now_s, inner)),
-        *([_line("", Text(facts, style="dim"))] if facts else []),
+        *(sections.line(key, what) for key, what in keys),
+        Text(),
+        sections.line("rows", "what passed every filter, and why the rest did not"),
+        sections.line("money", "━ spent, ╍ assumed (nobody knows what it cost), ┅ reserved for calls in flight"),
+        sections.line("requests", "sent in each second; × where the provider said: too fast (429)"),
+        sections.line("calls", "half take no longer than p50, nineteen in twenty no longer than p95"),
+        sections.line("▸", "what holds the run up just now, and what would help"),
     ]
 
 
-def _bar(stage: Stage, now: float, inner: int) -> Text:
-    unit = f" {clean(stage.unit, 16)}" if stage.unit else ""
-    if not stage.total:
-        return Text(f"{count(stage.done)}{unit}" if stage.done else "at work")
-    left = stage.seconds_left(now)
-    words = f" {count(stage.done)} of {count(stage.total)}{unit}"
-    words += f", {clock_time(left)} left" if left is not None else ""
-    return Text.assemble(_gauge([(stage.done, "cyan")], stage.total, max(8, inner - _LABEL_WIDTH - len(words))), words)
-
-
-def _gauge(parts: Sequence[tuple[int, str]], whole: int, cells: int) -> Text:
-    """A bar of `cells` cells: each part in its colour, the rest dim."""
-    bar, filled, total = Text(), 0, 0
-    for amount, style in parts:
-        total += amount
-        end = min(cells, total * cells // whole) if whole else 0
-        bar.append("━" * (end - filled), style=style)
-        filled = end
-    return bar.append("━" * (cells - filled), style="bright_black")
-
-
-def _rows(view: View) -> Text:
-    line = Text.assemble(
-        (count(view.accepted), "green"), " accepted, ", (count(view.rejected.total()), "red"), " rejected"
-    )
-    if view.rejected:
-        line.append(f": {rejections(view.rejected)}", style="dim")
-    return line
-
-
-def _money(figures: Statistics, inner: int) -> list[Text]:
-    """What is gone and what is set aside; below it what stages have of it and what was saved, if there is any."""
-    beside = ", ".join(text for text in (shares_told(figures), savings_told(figures)) if text)
-    return [
-        _line("money", _charged(figures, inner)),
-        *([_line("", Text(beside, style="dim"))] if beside else []),
+def _body(view: View, figures: Statistics | None, inner: int, room: int, asides: Asides) -> list[Text]:
+    is_wide = inner >= WIDE - 4
+    curves, weights = _figures_of_stage(view)
+    ranked = [
+        Ranked(0, sections.stage_line(view.stages, inner)) if view.stages else Ranked(9, Text()),
+        Ranked(7, Text()),
+        *(Ranked(0, each) for each in sections.progress_line(view, inner)),
+        *(Ranked(4, each) for each in sections.facts_line(view.current, {} if is_wide else curves, inner)),
+        *(Ranked(5, each) for each in ([] if is_wide else sections.weights_line(weights, inner))),
+        *([Ranked(1, sections.rows_line(view, inner))] if view.stages else []),
+        *_ranked(sections.money_lines(view, figures, inner) if figures is not None else [], (0, 4, 6)),
+        *_ranked(sections.call_lines(view, figures, inner), (3, 4, 2)),
+        *(Ranked(5, each) for each in (sections.models_line(figures.by_model) if figures is not None else [])),
+        *_ranked(sections.binding_lines(view, figures, inner), (0, 4)),
     ]
-
-
-def _charged(figures: Statistics, inner: int) -> Text:
-    spent, reserved, assumed, cap = figures.spent, figures.reserved, figures.assumed, figures.cap
-    words = f"{dollars(spent)} spent, {dollars(reserved)} reserved, {dollars(assumed)} assumed"
-    if cap is None:
-        return Text(words)
-    words = f" {words} of {in_full(cap)}"
-    parts = [(spent, "green"), (assumed, "yellow"), (reserved, "blue")]
-    return Text.assemble(_gauge(parts, cap, max(6, inner - _LABEL_WIDTH - len(words))), words)
-
-
-def _calls(view: View, figures: Statistics | None) -> Text:
-    line = Text(f"{view.replies_per_second:.1f}/s")
-    if figures is not None:
-        is_free = figures.binding == "lack of work"  # then it does not matter how many there might be
-        room = "" if is_free else f" of {count(figures.allowed)}"
-        line.append(f", {count(figures.in_flight)}{room} in flight, {held_up_by(figures.binding)}")
-    line.append(f", {count(view.limits_met)} × 429", style="yellow" if view.limits_met else "")
-    line.append(f", {count(view.retries)} retried", style="yellow" if view.retries else "")
-    line.append(f", {count(view.replies)} replies")
-    if view.from_journal:
-        line.append(f", {count(view.from_journal)} from the journal")
-    return line
-
-
-def _models(models: Sequence[ModelStatistics]) -> list[Text]:
-    """How much each has answered and who is not asked just now, where there are several."""
-    standings = (f" ({each.standing})" if each.standing != "asked" else "" for each in models)
-    told = (
-        f"{clean(each.model, 40)} {count(each.replies + each.from_journal)}{standing}"
-        for each, standing in zip(models, standings, strict=True)
+    has_rows = bool(view.examples or view.notes)
+    kept = _kept(ranked, room, spare=LEAST_ROWS + 1 if has_rows and room >= 12 else 0)
+    rest = room - len(kept)
+    below = (
+        _beside(view, curves, weights, inner, rest, asides) if is_wide else _below(view, curves, inner, rest, asides)
     )
-    return [_line("models", Text(", ".join(told)))] if len(models) > 1 else []
+    return kept + below
 
 
-def _foreign(view: View, inner: int, *, room: int) -> list[Text]:
-    """Examples and notes, as many as there is room for, the latest last. A blank line goes before them."""
-    notes = _last(view.notes, min(_MOST_NOTES, room - 1))
-    examples = _last(view.examples, min(_MOST_EXAMPLES, room - 1 - len(notes)))
-    shown = [*_examples(examples, (inner - _LABEL_WIDTH - 3) * 3 // 5), *_notes(notes)]
+def _figures_of_stage(view: View) -> tuple[Mapping[str, Curve], Mapping[str, Weights]]:
+    """Those of the stage at work."""
+    name = "" if view.current is None else view.current.name
+    return view.curves.get(name, {}), view.weights.get(name, {})
+
+
+def _ranked(lines: Iterable[Text], ranks: Sequence[int]) -> list[Ranked]:
+    return [Ranked(rank, each) for rank, each in zip(ranks, lines, strict=False)]
+
+
+def _kept(ranked: Sequence[Ranked], room: int, *, spare: int) -> list[Text]:
+    """The lines that fit into the room, with some to spare unless only important ones are left."""
+    kept = list(ranked)
+    while len(kept) > room - spare and (worst := max(each.rank for each in kept)) > 3:
+        kept.remove(next(each for each in reversed(kept) if each.rank == worst))
+    while len(kept) > room:
+        worst = max(each.rank for each in kept)
+        kept.remove(next(each for each in reversed(kept) if each.rank == worst))
+    return [each.line for each in kept]
+
+
+def _below(view: View, curves: Mapping[str, Curve], inner: int, room: int, asides: Asides) -> list[Text]:
+    """Rows, or where the stage at work makes none the course of its figures, and notes; a blank line before them."""
+    notes = _last(view.notes, min(MOST_NOTES, room - 1))
+    left = room - 1 - len(notes)
+    shown = [*_main(view, curves, inner, left, asides), *sections.notes(notes)]
     return [Text(), *shown] if shown else []
 
 
-def _examples(rows: Sequence[RowAccepted], widest: int) -> list[Text]:
-    inputs = [Text(clean(row.input, _LONGEST)) for row in rows]
-    width = min(widest, max((text.cell_len for text in inputs), default=0))
+def _beside(
+    view: View, curves: Mapping[str, Curve], weights: Mapping[str, Weights], inner: int, room: int, asides: Asides
+) -> list[Text]:
+    """The same on the left, and the figures of the stage on the right."""
+    side = inner * 2 // 5
+    right = sections.curve_lines(curves, side)
+    right += sections.weight_lines(weights, side, room - 2 - len(right))
+    if not right:
+        return _below(view, curves, inner, room, asides)
+    left = _below(view, curves, inner - side - 3, room, asides) or [Text()]
+    right = [Text(), *right][: max(0, room)]
     lines = []
-    for label, given, row in zip(_labels("latest"), inputs, rows, strict=False):
-        given.truncate(width, overflow="ellipsis", pad=True)
-        answer = (clean(row.output, _LONGEST), "green")
-        lines.append(_line(label, Text.assemble(given, (" → ", "dim"), answer)))
-    return lines
+    for at in range(max(len(left), len(right))):
+        beside = left[at] if at < len(left) else Text()
+        beside.truncate(inner - side - 3, overflow="ellipsis", pad=True)
+        lines.append(Text.assemble(beside, "   ", right[at] if at < len(right) else Text()))
+    return lines[: max(0, room)]
 
 
-def _notes(notes: Sequence[str]) -> list[Text]:
-    return [
-        _line(label, Text(clean(note, _LONGEST), style="yellow"))
-        for label, note in zip(_labels("notes"), notes, strict=False)
-    ]
-
-
-def _labels(first: str) -> Iterator[str]:
-    """A label for the first line of a group, none for the others."""
-    return chain([first], repeat(""))
+def _main(view: View, curves: Mapping[str, Curve], inner: int, room: int, asides: Asides) -> list[Text]:
+    if asides.sample is not None:
+        return sections.examples(asides.sample[: max(0, room)], inner, label="sample")
+    makes_rows = view.current is None or view.current.name == view.rows_of
+    if not makes_rows and (drawn := sections.charts(curves, min(120, inner - sections.LABEL), room)):
+        return drawn
+    return sections.examples(_last(view.examples, min(MOST_EXAMPLES, room)), inner, label="latest")
 
 
 def _last(items: Iterable[T], most: int) -> list[T]:
     return list(items)[-most:] if most > 0 else []
-
-
-def _line(label: str, content: Text) -> Text:
-    return Text.assemble((f"{clean(label, _LABEL_WIDTH - 1):<{_LABEL_WIDTH}}", "bold"), content)

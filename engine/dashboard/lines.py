@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from engine.dashboard.binding import bound_by, situation_of
 from engine.dashboard.view import Stage, View
-from engine.dashboard.words import clock_time, count
+from engine.dashboard.words import count, left_told
 from engine.events import Event, Noted, SimulationMet, StageFinished, StageProgressed, StageStarted
 from engine.prices import dollars, in_full
 from engine.statistics import Statistics
 from engine.text import clean
 
-__all__ = ["PlainLines"]
+__all__ = ["PlainLines", "standing_told"]
 
 _EVERY_S = 10.0
+_SILENT_S = 60.0  # after so long without a line somebody will want to know whether it still goes on
+_TOLD = (StageStarted, StageProgressed, StageFinished, SimulationMet, Noted)
 _LONGEST = 400
 
 
 class PlainLines:
-    """Decides when a line is worth printing: a stage begins or ends, a tenth of it or 10 s have passed, a note came."""
+    """Decides when a line is worth printing.
+
+    A stage begins or ends, a tenth of it or 10 s have passed, a note came, or nothing was said for a minute. Words
+    alone, so that a screen reader reads them as they are meant.
+    """
 
     def __init__(self) -> None:
         self._told_s = 0.0
@@ -26,6 +33,17 @@ class PlainLines:
     def opening(self, view: View) -> str:
         badge = ", a simulated teacher" if view.simulated else ""
         return f"{clean(view.title, _LONGEST)}: {clean(view.model, _LONGEST)}{badge}"
+
+    def may_tell(self, event: Event) -> bool:
+        """Whether an event of this kind may be worth a line."""
+        return isinstance(event, _TOLD)
+
+    def periodic(self, view: View, figures: Statistics | None) -> str | None:
+        """How it stands, when nothing was said for a minute; the view has taken note of the time."""
+        if view.current is None or view.now_s - self._told_s < _SILENT_S:
+            return None
+        self._told_s = view.now_s
+        return standing_told(view, figures)
 
     def line(self, event: Event, view: View, figures: Statistics | None) -> str | None:
         """The line that this event is worth, if any; the view has taken note of the event and of the time already."""
@@ -60,6 +78,16 @@ class PlainLines:
         return news
 
 
+def standing_told(view: View, figures: Statistics | None) -> str:
+    """How a run stands, in a line: the stage at work, the rows, the money, and what binds."""
+    parts = [_rejected(view), _spent(figures)]
+    if (stage := view.current) is None:
+        parts = [f"{count(view.accepted)} rows accepted", *parts]
+        return ", ".join(part for part in parts if part)
+    parts = [_so_far(stage), _left(stage, view.now_s), *parts, bound_by(situation_of(view, figures)).told()]
+    return f"{clean(stage.name, 40)}: {', '.join(part for part in parts if part)}"
+
+
 def _started(stage: Stage) -> str:
     goal = f", {count(stage.total)}{_after(' ', clean(stage.unit, 16))} to go" if stage.total else ""
     return f"{clean(stage.name, 40)}: started{goal}"
@@ -71,8 +99,8 @@ def _so_far(stage: Stage) -> str:
 
 
 def _left(stage: Stage, now: float) -> str:
-    left = stage.seconds_left(now)
-    return f"{clock_time(left)} left" if left is not None else ""
+    left = stage.left(now)
+    return left_told(left) if left is not None else ""
 
 
 def _facts(stage: Stage) -> list[str]:

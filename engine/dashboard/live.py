@@ -1,41 +1,50 @@
-"""The shell around the view: listens, and draws eight times a second on a terminal, or prints lines without one.
+"""The shell around the view: listens, draws a few times a second, writes down how things stand once a second.
 
-Reads and never steers: a run without it, or with one that broke, ends with the same bytes.
+A run without it, or with one that broke, ends with the same bytes; only what somebody does by a key changes it.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from functools import partial
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 from engine.clock import Clock, SystemClock
-from engine.dashboard.lines import PlainLines
+from engine.dashboard.keys import Controls
+from engine.dashboard.surfaces import Log, Look, Painted, Surface
 from engine.dashboard.view import View
-from engine.events import Event, Events, Noted, SimulationMet, StageFinished, StageProgressed, StageStarted
+from engine.events import Event, Events
 from engine.statistics import Statistics
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Dashboard"]
+__all__ = ["Dashboard", "chosen_surface"]
 
-_FRAMES_PER_SECOND = 8
+RECORD_EVERY_S: Final = 1.0
+PLAIN_VARIABLE: Final = "SMELT_PLAIN"
 
 logger = logging.getLogger("engine.dashboard")
 
-Look = Callable[[], Statistics | None]
-"""How the figures are had at this moment; None while there is no engine."""
+Within = Callable[[Callable[[], None]], object]
+"""Has a function called soon in the engine's own thread; raises RuntimeError where there is none any more."""
 
 
 class Dashboard:
     """Shows a run while the block lasts: `with Dashboard(events, title="dates", ...): ...`.
 
     `stages` are the names of the stages in order; `statistics` gives the figures of the moment, or None. Draws on
-    stderr unless a console is given; on no terminal it prints plain lines, and with `quiet` nothing. The environment
-    variable NO_COLOR is respected.
+    stderr unless a console is given; on no terminal, and where it is to be `plain`, it prints lines, and with `quiet`
+    nothing. The environment variables NO_COLOR and SMELT_PLAIN are respected. With `record`, a file, others can look
+    on: it says how things stand, whatever is shown. With `controls` the keys of a terminal steer the run. `within` has
+    a function called in the engine's thread: with it figures are fresh even while nothing happens. On a surface that
+    is given, it draws there.
     """
 
     def __init__(
@@ -49,144 +58,195 @@ class Dashboard:
         statistics: Look,
         console: Console | None = None,
         quiet: bool = False,
+        plain: bool = False,
         clock: Clock | None = None,
+        record: Path | None = None,
+        controls: Controls | None = None,
+        within: Within | None = None,
+        surface: Surface | None = None,
     ) -> None:
         self.view = View.of(stages, title=title, model=model, simulated=simulated)
         self._events = events
         self._look = statistics
-        self._console = console
-        self._quiet = quiet
         self._clock = clock or SystemClock()
-        self._surface: _Surface | None = None
-        self._unsubscribe: Callable[[], None] | None = None
+        self._record = record
+        self._within = within
+        self._surface = surface
+        self._make: Callable[[], Surface | None] = lambda: (
+            None if quiet else surface or chosen_surface(console, plain=plain, controls=controls)
+        )
+        self._figures: Statistics | None = None
+        self._figures_are_old = True
+        self._bound_at: float | None = None
+        self._recorded_at = -RECORD_EVERY_S
+        self._is_broken = False
+        self._lock = threading.Lock()  # between events, noted in the run's thread, and frames, drawn in this one's
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="dashboard", daemon=True)
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        if not self._quiet:
-            self._surface = _surface(self._console, self.view, self._look, self._clock)
-            self._surface.begin()
-            self._unsubscribe = self._events.subscribe(self._surface.notice)
+        self._surface = self._make()
+        if self._surface is None and self._record is None:
+            return self
+        self._safely(self._begin)
+        self._unsubscribe = self._events.subscribe(self._notice)
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        self._unsubscribe()
+        if not self._thread.is_alive() and self._surface is None and self._record is None:
+            return
+        self._safely(self._take_figures)
+        self._over.set()
         if self._surface is not None:
-            self._surface.end()
+            self._surface.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._safely(self._end, even_if_broken=True)
 
+    # -- in the run's thread
 
-class _Surface(Protocol):
-    """Something to show a view on."""
+    def _begin(self) -> None:
+        if self._surface is not None:
+            self._surface.begin(self.view, self._say)
+            self._listen_for_stops()
 
-    def begin(self) -> None: ...
-
-    def notice(self, event: Event) -> None: ...
-
-    def end(self) -> None: ...
-
-
-def _surface(console: Console | None, view: View, look: Look, clock: Clock) -> _Surface:
-    from rich.console import Console as RichConsole
-
-    console = console or RichConsole(stderr=True)
-    # A terminal that cannot move its cursor, or cannot show the bars and marks, is better served with lines.
-    if console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf"):
-        return _Screen(console, view, look, clock)
-    return _Log(console, view, look, clock)
-
-
-class _Screen:
-    """A picture that is drawn anew by a thread of its own, so that a stage that computes does not freeze it."""
-
-    def __init__(self, console: Console, view: View, look: Look, clock: Clock) -> None:
-        from rich.live import Live
-
-        self._console, self._view, self._look, self._clock = console, view, look, clock
-        self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
-        self._figures: Statistics | None = None
-        self._figures_are_old = True
-        self._broken = False
-        self._lock = threading.Lock()  # between events, noted in the run's thread, and frames, drawn in this one's
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._draw_until_over, name="dashboard", daemon=True)
-
-    def begin(self) -> None:
-        self._safely(self._live.start)
-        self._thread.start()
-
-    def notice(self, event: Event) -> None:
+    def _notice(self, event: Event) -> None:
         with self._lock:
-            self._view.apply(event)
+            self.view.apply(event)
         # An engine is not made to be read by another thread while it works, so its figures are taken in its own: at
         # the first event after each frame.
         if self._figures_are_old:
             self._safely(self._take_figures)
-
-    def end(self) -> None:
-        self._safely(self._take_figures)
-        self._over.set()
-        self._thread.join()
-        self._safely(self._live.stop)
-
-    def _draw_until_over(self) -> None:
-        while not self._broken and not self._over.wait(1 / _FRAMES_PER_SECOND):
-            self._safely(self._draw)
-        self._safely(self._draw)
-
-    def _safely(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except Exception:  # A picture that breaks, or a terminal that is gone, must not break the run that is shown.
-            if not self._broken:
-                logger.exception("the live view failed; the run goes on")
-            self._broken = True
+        if isinstance(self._surface, Log):
+            with self._lock:
+                self.view.tick(self._clock.monotonic())
+            self._surface.notice(event, self.view, self._look)
 
     def _take_figures(self) -> None:
         self._figures_are_old = False
         self._figures = self._look()
 
-    def _draw(self) -> None:
-        from engine.dashboard.drawing import render
+    def _end(self) -> None:
+        self._ignore_stops()
+        self._write_down(over=True)
+        if self._surface is not None:
+            with self._lock:
+                self.view.tick(self._clock.monotonic())
+            self._surface.end(self.view, self._figures)
 
-        width, height = self._console.size
+    # -- in a thread of its own, so that a stage that computes freezes nothing
+
+    def _work(self) -> None:
+        wait_s = 0.0
+        while not self._over.is_set():
+            if self._surface is None or self._is_broken:
+                self._over.wait(RECORD_EVERY_S)
+            else:
+                self._safely(partial(self._surface.wait, wait_s, self.view, self._lock))
+            if not self._over.is_set():
+                wait_s = self._frame()
+
+    def _frame(self) -> float:
+        """Draw, write down; gives how long to wait until the next one."""
+        now = self._clock.monotonic()
         with self._lock:
-            self._view.tick(self._clock.monotonic())
-            picture = render(self._view, self._figures, width=width, height=height)
-        self._live.update(picture, refresh=True)
+            self.view.tick(now)
+            self._notice_binding(now)
+        wait_s = 1.0
+        if self._surface is not None and not self._is_broken:
+            surface, waits = self._surface, [1.0]
+            self._safely(lambda: waits.append(surface.show(self.view, self._figures, self._lock)))
+            wait_s = waits[-1]
+        if now - self._recorded_at >= RECORD_EVERY_S:
+            self._recorded_at = now
+            self._write_down(over=False)
         self._figures_are_old = True
+        if self._within is not None:
+            try:
+                self._within(lambda: self._safely(self._take_figures))
+            except RuntimeError:  # its loop is closed: the engine has done its work
+                self._within = None
+        return wait_s
 
-
-class _Log:
-    """Plain lines, now and then."""
-
-    def __init__(self, console: Console, view: View, look: Look, clock: Clock) -> None:
-        self._console, self._view, self._look, self._clock = console, view, look, clock
-        self._lines = PlainLines()
-        self._gone = False
-
-    def begin(self) -> None:
-        self._print(self._lines.opening(self._view))
-
-    def notice(self, event: Event) -> None:
-        self._view.apply(event)
-        if isinstance(event, StageStarted | StageProgressed | StageFinished | SimulationMet | Noted):
-            self._view.tick(self._clock.monotonic())
-            if (line := self._lines.line(event, self._view, self._look())) is not None:
-                self._print(line)
-
-    def end(self) -> None:
-        """The last line was printed with the last event."""
-
-    def _print(self, line: str) -> None:
-        if self._gone:
+    def _notice_binding(self, now: float) -> None:
+        """Once a second."""
+        since, figures = self._bound_at, self._figures
+        if figures is None or (since is not None and now - since < 1.0):
             return
-        # A log in an old encoding loses a letter rather than the line. Past rich, which ends the whole process when a
-        # pipe is closed (`| head`): a run is worth more than its log.
-        file, encoding = self._console.file, self._console.encoding
+        self._bound_at = now
+        self.view.traffic.notice_binding(figures.binding, seconds=0.0 if since is None else now - since)
+
+    def _write_down(self, *, over: bool) -> None:
+        from engine.dashboard.storing import Process, Snapshot, save
+
+        if self._record is None:
+            return
         try:
-            file.write(line.encode(encoding, "replace").decode(encoding) + "\n")
-            file.flush()
-        except OSError as error:
-            self._gone = True
-            logger.warning("nobody takes the progress lines any more (%s); the run goes on", error)
+            with self._lock:
+                save(
+                    self._record,
+                    Snapshot(
+                        view=self.view,
+                        figures=self._figures,
+                        at=self._clock.time(),
+                        process=Process.this(),
+                        over=over,
+                    ),
+                )
+        except OSError as error:  # a full disk, say: whoever looks on is worth less than the run
+            logger.warning("how the run stands cannot be written down (%s); the run goes on", error)
+            self._record = None
+
+    # -- small things
+
+    def _say(self, text: str) -> None:
+        """Something was printed meanwhile that belongs on the screen."""
+        with self._lock:
+            self.view.notes.append(text)
+
+    def _safely(self, action: Callable[[], object], *, even_if_broken: bool = False) -> None:
+        if self._is_broken and not even_if_broken:
+            return
+        try:
+            action()
+        except Exception:  # A picture that breaks, or a terminal that is gone, must not break the run that is shown.
+            if not self._is_broken:
+                logger.exception("the live view failed; the run goes on")
+            self._is_broken = True
+
+    def _listen_for_stops(self) -> None:
+        """Ctrl-Z gives the terminal back first; in the foreground again, the picture comes back."""
+        if isinstance(self._surface, Painted) and threading.current_thread() is threading.main_thread():
+            self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_stop)
+
+    def _ignore_stops(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # as it was
+        self._before.clear()
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self._surface is not None:
+            self._surface.suspend()
+        os.kill(os.getpid(), signal.SIGSTOP)  # goes on here once it is continued
+
+
+def chosen_surface(
+    console: Console | None = None, *, plain: bool = False, controls: Controls | None = None, state: str = ""
+) -> Surface:
+    """Where a run is shown best: a terminal's whole screen, or lines for whatever else takes text.
+
+    A terminal that cannot move its cursor, or cannot show the bars and marks, is better served with lines.
+    """
+    from rich.console import Console as RichConsole
+
+    console = console or RichConsole(stderr=True, highlight=False, emoji=False, markup=False)
+    is_plain = plain or os.environ.get(PLAIN_VARIABLE, "") not in ("", "0")
+    if console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf") and not is_plain:
+        return Painted(console, controls=controls, state=state)
+    return Log(console)

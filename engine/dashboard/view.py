@@ -6,29 +6,37 @@ Holds no clock, no terminal and no colours. The same events and ticks always mak
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from random import Random
+from typing import Any, Final, Literal
 
+from engine.dashboard.timing import Left, Point, Track, time_left
+from engine.dashboard.traffic import Traffic
 from engine.events import (
     AttemptFailed,
     Event,
+    Measured,
     Noted,
     ReplyReceived,
+    RequestSent,
     RowAccepted,
     RowRejected,
     SimulationMet,
     StageFinished,
     StageProgressed,
     StageStarted,
+    Weighed,
 )
 
-__all__ = ["Stage", "View"]
+__all__ = ["Curve", "Stage", "View", "Weights"]
 
-# The rate is that of the last few seconds: long enough to be read, short enough to show a stall.
-_RATE_WINDOW_S = 10.0
-_EXAMPLES_KEPT = 24
-_NOTES_KEPT = 6
+EXAMPLES_KEPT = 40
+NOTES_KEPT = 12
+POINTS_KEPT = 240
+SAMPLE_KEPT = 200
+
+State = Literal["to come", "now", "done"]
 
 
 @dataclass(slots=True)
@@ -36,44 +44,70 @@ class Stage:
     """One stage: how far it is, and since when."""
 
     name: str
-    state: Literal["to come", "now", "done"] = "to come"
+    state: State = "to come"
     done: int = 0
     total: int | None = None
     unit: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     summary: str = ""
-    began_s: float | None = None  # the first tick that saw it at work, and how far it was then
-    began_at: int = 0
+    track: Track = field(default_factory=Track)  # from the first tick that saw it at work
 
-    def seconds_left(self, now: float) -> float | None:
-        """How long it still takes at its pace so far; None while there is no pace or no goal."""
-        if self.began_s is None or not self.total:
-            return None
-        gained, elapsed = self.done - self.began_at, now - self.began_s
-        if gained <= 0 or elapsed <= 0:
-            return None
-        return max(0, self.total - self.done) * elapsed / gained
+    def left(self, now: float) -> Left | None:
+        """How long it still takes; None while there is no pace or no goal."""
+        if not self.total or not self.track.points or now <= self.track.points[-1].at:
+            return time_left(self.track.points, total=self.total) if self.total else None
+        return time_left([*self.track.points, Point(now, self.done)], total=self.total)
+
+
+@dataclass(slots=True)
+class Curve:
+    """A figure that changes, from its first point to the latest; of very many points, so many means."""
+
+    is_share: bool = False
+    values: list[float] = field(default_factory=list)
+    latest: float = 0.0
+    each: int = 1  # points that one of the values is the mean of
+    pending: list[float] = field(default_factory=list)
+
+    def note(self, value: float) -> None:
+        self.latest = value
+        self.pending.append(value)
+        if len(self.pending) < self.each:
+            return
+        self.values.append(sum(self.pending) / len(self.pending))
+        self.pending = []
+        if len(self.values) > POINTS_KEPT:
+            self.values = [(a + b) / 2 for a, b in zip(self.values[::2], self.values[1::2], strict=False)]
+            self.each *= 2
+
+
+Weights = tuple[tuple[str, int, float], ...]
+"""(part, so many, wanted) each."""
 
 
 @dataclass(slots=True, kw_only=True)
 class View:
-    """What has happened in a run so far, as far as it is worth drawing. Texts are kept as they came: clean them."""
+    """What has happened in a run so far, as far as it is worth drawing. Texts are kept as they came: clean them.
+
+    `sample` is a fair choice of all rows so far.
+    """
 
     title: str
     model: str
     simulated: bool
     stages: list[Stage] = field(default_factory=list)
     accepted: int = 0
+    rows_of: str = ""  # the stage at work when the latest row was accepted
     rejected: Counter[str] = field(default_factory=Counter)
-    examples: deque[RowAccepted] = field(default_factory=lambda: deque(maxlen=_EXAMPLES_KEPT))
-    notes: deque[str] = field(default_factory=lambda: deque(maxlen=_NOTES_KEPT))
-    replies: int = 0
-    from_journal: int = 0
-    retries: int = 0
-    limits_met: int = 0
+    examples: deque[RowAccepted] = field(default_factory=lambda: deque(maxlen=EXAMPLES_KEPT))
+    sample: list[RowAccepted] = field(default_factory=list)
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=NOTES_KEPT))
+    curves: dict[str, dict[str, Curve]] = field(default_factory=dict)  # by stage and name
+    weights: dict[str, dict[str, Weights]] = field(default_factory=dict)
+    traffic: Traffic = field(default_factory=Traffic)
     began_s: float | None = None
     now_s: float = 0.0
-    _pace: deque[tuple[float, int]] = field(default_factory=deque)
+    chance: Random = field(default_factory=lambda: Random(0), compare=False)
 
     @classmethod
     def of(cls, stages: Sequence[str], *, title: str, model: str, simulated: bool) -> View:
@@ -89,45 +123,18 @@ class View:
     def elapsed_s(self) -> float:
         return 0.0 if self.began_s is None else self.now_s - self.began_s
 
-    @property
-    def replies_per_second(self) -> float:
-        """Replies that came over the wire, over the last seconds."""
-        if len(self._pace) < 2 or self._pace[-1][0] <= self._pace[0][0]:
-            return 0.0
-        (first_s, first), (last_s, last) = self._pace[0], self._pace[-1]
-        return (last - first) / (last_s - first_s)
-
     def apply(self, event: Event) -> None:
         """Take note of an event; of a kind that is not drawn, nothing."""
-        match event:
-            case ReplyReceived(from_journal=True):
-                self.from_journal += 1
-            case ReplyReceived():
-                self.replies += 1
-            case AttemptFailed():
-                self.retries += event.delay_s is not None
-                self.limits_met += event.kind == "rate"
-            case RowAccepted():
-                self.accepted += 1
-                self.examples.append(event)
-            case RowRejected():
-                self.rejected[event.reason] += 1
-            case SimulationMet():
-                self.simulated = True
-            case Noted():
-                self.notes.append(event.text)
-            case _:
-                self._apply_to_stages(event)
+        if (take := _TAKES.get(type(event))) is not None:
+            take(self, event)
 
     def tick(self, now: float) -> None:
         """Take note of the time, in seconds; rates and times left follow from it."""
         self.began_s = now if self.began_s is None else self.began_s
         self.now_s = now
-        if (stage := self.current) is not None and stage.began_s is None:
-            stage.began_s, stage.began_at = now, stage.done
-        self._pace.append((now, self.replies))
-        while len(self._pace) > 2 and now - self._pace[0][0] > _RATE_WINDOW_S:
-            self._pace.popleft()
+        if (stage := self.current) is not None:
+            stage.track.note(now, stage.done)
+        self.traffic.tick(now)
 
     def stage(self, name: str) -> Stage:
         """The stage of that name; one that nobody announced is put at the end."""
@@ -137,17 +144,80 @@ class View:
         self.stages.append(Stage(name))
         return self.stages[-1]
 
-    def _apply_to_stages(self, event: Event) -> None:
-        match event:
-            case StageStarted():
-                stage = self.stage(event.stage)
-                stage.state, stage.total, stage.unit = "now", event.total, event.unit
-            case StageProgressed():
-                stage = self.stage(event.stage)
-                stage.done, stage.facts = event.done, event.facts or stage.facts
-                stage.total = stage.total if event.total is None else event.total
-            case StageFinished():
-                stage = self.stage(event.stage)
-                stage.state, stage.summary = "done", event.summary
-            case _:
-                pass
+
+def _take_reply(view: View, event: ReplyReceived) -> None:
+    view.traffic.apply_reply(event)
+
+
+def _take_sending(view: View, _event: RequestSent) -> None:
+    view.traffic.sent += 1
+
+
+def _take_failure(view: View, event: AttemptFailed) -> None:
+    view.traffic.apply_failure(event)
+
+
+def _take_row(view: View, event: RowAccepted) -> None:
+    view.accepted += 1
+    view.rows_of = "" if (stage := view.current) is None else stage.name
+    view.examples.append(event)
+    if len(view.sample) < SAMPLE_KEPT:
+        view.sample.append(event)
+    elif (place := view.chance.randrange(view.accepted)) < SAMPLE_KEPT:  # so that each row is as likely
+        view.sample[place] = event
+
+
+def _take_reject(view: View, event: RowRejected) -> None:
+    view.rejected[event.reason] += 1
+
+
+def _take_simulation(view: View, _event: SimulationMet) -> None:
+    view.simulated = True
+
+
+def _take_note(view: View, event: Noted) -> None:
+    view.notes.append(event.text)
+
+
+def _take_measure(view: View, event: Measured) -> None:
+    curves = view.curves.setdefault(event.stage, {})
+    curves.setdefault(event.name, Curve(event.is_share)).note(event.value)
+
+
+def _take_weights(view: View, event: Weighed) -> None:
+    view.weights.setdefault(event.stage, {})[event.name] = event.parts
+
+
+def _take_start(view: View, event: StageStarted) -> None:
+    stage = view.stage(event.stage)
+    stage.state, stage.total, stage.unit = "now", event.total, event.unit
+
+
+def _take_progress(view: View, event: StageProgressed) -> None:
+    stage = view.stage(event.stage)
+    if event.done < stage.done:  # it begins anew, as a trial of several students does
+        stage.track = Track()
+    stage.done, stage.facts = event.done, event.facts or stage.facts
+    stage.total = stage.total if event.total is None else event.total
+
+
+def _take_finish(view: View, event: StageFinished) -> None:
+    stage = view.stage(event.stage)
+    stage.state, stage.summary = "done", event.summary
+
+
+# A look-up, since this is done three times for each request: matching all kinds in turn takes ten times as long.
+_TAKES: Final[dict[type[Event], Callable[[View, Any], None]]] = {
+    ReplyReceived: _take_reply,
+    RequestSent: _take_sending,
+    AttemptFailed: _take_failure,
+    RowAccepted: _take_row,
+    RowRejected: _take_reject,
+    SimulationMet: _take_simulation,
+    Noted: _take_note,
+    Measured: _take_measure,
+    Weighed: _take_weights,
+    StageStarted: _take_start,
+    StageProgressed: _take_progress,
+    StageFinished: _take_finish,
+}

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.dashboard.timing import Left
+from engine.dashboard.view import Stage, View
 from engine.prices import dollars
 from engine.statistics import Statistics
 from engine.text import clean
 
-__all__ = ["clock_time", "count", "held_up_by", "rejections", "savings_told", "shares_told"]
+__all__ = [
+    "clock_time",
+    "count",
+    "forecast_told",
+    "left_told",
+    "per_row",
+    "rejections",
+    "savings_told",
+    "shares_told",
+    "short_count",
+]
+
+
+_SIZES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def savings_told(figures: Statistics) -> str:
@@ -35,6 +50,29 @@ def shares_told(figures: Statistics) -> str:
     return ", ".join(told)
 
 
+def per_row(view: View, figures: Statistics) -> int | None:
+    """What an accepted row has cost so far, in pico-dollars; None while there is none, or nothing was charged."""
+    charged = figures.spent + figures.assumed
+    return charged // view.accepted if view.accepted and charged else None
+
+
+def forecast_told(stage: Stage | None, figures: Statistics) -> str:
+    """What the whole stage will have cost at this rate: "about $0.38 for all rows", or where the cap ends it."""
+    charged = figures.spent + figures.assumed
+    if stage is None or not stage.total or not charged or not 0 < stage.done < stage.total:
+        return ""
+    whole, unit = charged * stage.total // stage.done, clean(stage.unit, 16) or "of it"
+    if figures.cap is not None and whole > figures.cap:
+        return f"the cap ends it at about {count(stage.done * figures.cap // charged)} {unit}"
+    return f"about {dollars(whole)} for all {unit}"
+
+
+def left_told(left: Left) -> str:
+    """As in "2:50 to 3:40 left", and "3:10 left" where both are the same."""
+    low, high = clock_time(left.low), clock_time(left.high)
+    return f"{low} left" if low == high else f"{low} to {high} left"
+
+
 def clock_time(seconds: float) -> str:
     """0:07, 12:34, 3:04:05."""
     minutes, rest = divmod(round(seconds), 60)
@@ -42,26 +80,18 @@ def clock_time(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-_HELD_UP: Mapping[str, str] = {
-    "provider weather": "the provider has trouble",
-    "concurrency": "all slots taken",
-    "money": "waiting for money",
-    "batches": "waiting for batches",
-    "CPU": "limited by this computer",
-    "slow consumer": "results are taken slowly",
-    "straggler": "waiting for a straggler",
-    "lack of work": "nothing waits",
-}
-
-
-def held_up_by(binding: str) -> str:
-    """What holds the next request up, as engine.statistics names it: "limited by output tokens", "nothing waits"."""
-    return _HELD_UP.get(binding, f"limited by {binding}")
-
-
-def count(number: int) -> str:
+def count(number: float) -> str:
     """1,234,567."""
-    return f"{number:,}"
+    return f"{number:,.0f}"
+
+
+def short_count(number: float) -> str:
+    """9,999, 12.3k, 1.23M: in full up to ten thousand, then three digits that count."""
+    if number < 10_000:
+        return f"{number:,.0f}"
+    # What would be rounded up to a thousand of one letter is one of the next.
+    size, letter = next((size, letter) for size, letter in _SIZES if number >= 0.9995 * size)
+    return f"{number / size:.3g}{letter}"
 
 
 def rejections(reasons: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ from engine.dashboard.words import clock_time, rejections
 from engine.events import (
     AttemptFailed,
     Event,
+    Measured,
     Noted,
     ReplyReceived,
     RowAccepted,
@@ -25,6 +26,7 @@ from engine.events import (
     StageFinished,
     StageProgressed,
     StageStarted,
+    Weighed,
 )
 from engine.statistics import ModelStatistics, Statistics
 from engine.text import clean
@@ -72,18 +74,18 @@ def test_a_busy_run_at_80_by_24() -> None:
         "╭─ dates  simulated/dates   simulated teacher  ────────────────────────────────╮",
         "│ ✓ parse  ● generate  ○ train                                                 │",
         "│                                                                              │",
-        "│ generate ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 200 of 1,000 rows │",
+        "│ generate ━━━━━━━━━──────────────────────────────────────── 200 of 1,000 rows │",
         "│          temperature 0.7                                                     │",
         "│ rows     20 accepted, 4 rejected: duplicate 3, format 1                      │",
-        "│ money    ━━━━━━━━━━━━━━━ $0.31 spent, $0.02 reserved, $0.01 assumed of $1.00 │",
-        "│ calls    0.0/s, 7 in flight, nothing waits, 1 × 429, 1 retried, 30 replies   │",
+        "│ money    ━━━━╍┅───────── $0.31 spent, $0.02 reserved, $0.01 assumed of $1.00 │",
+        "│          $0.0160 a row, the cap ends it at about 625 rows                    │",
+        "│ requests                                              ×  0 a minute, 1 × 429 │",
+        "│ tokens                                               █  0 in, 0 out a minute │",
+        "│ calls    7 in flight, p50 0.1 s, p95 0.1 s, 1 retried, 30 replies            │",
+        "│ ▸ bound by the teacher's time (7 in flight, 0.1 s each)                      │",
+        "│   no limit is in the way; a faster model would help                          │",
         "│                                                                              │",
-        "│ latest   on May 5th 7  → 2020-05-07                                          │",
-        "│          on May 5th 8  → 2020-05-08                                          │",
-        "│          on May 5th 9  → 2020-05-09                                          │",
-        "│          on May 5th 10 → 2020-05-10                                          │",
-        "│          on May 5th 11 → 2020-05-11                                          │",
-        "│          on May 5th 12 → 2020-05-12                                          │",
+        "│ latest   on May 5th 12 → 2020-05-12                                          │",
         "│          on May 5th 13 → 2020-05-13                                          │",
         "│          on May 5th 14 → 2020-05-14                                          │",
         "│          on May 5th 15 → 2020-05-15                                          │",
@@ -96,7 +98,7 @@ def test_a_busy_run_at_80_by_24() -> None:
     ]
 
 
-@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
 @pytest.mark.parametrize("height", [8, 16, 24, 60])
 @pytest.mark.parametrize(
     "text", [pytest.param(HOSTILE, id="hostile"), pytest.param("日付" * 200, id="wide"), pytest.param("", id="empty")]
@@ -110,7 +112,8 @@ def test_a_picture_fits_whatever_is_in_it(width: int, height: int, text: str) ->
     lines = drawn(view, width=width, height=height)
 
     assert len(lines) <= height
-    assert {cell_len(line) for line in lines} == {width}
+    assert max(map(cell_len, lines)) <= width
+    assert height < 12 or width < 60 or {cell_len(line) for line in lines} == {width}
     assert not unsafe("".join(lines))
 
 
@@ -138,30 +141,14 @@ def test_without_a_cap_no_cap_is_drawn() -> None:
     assert any("$0.01 assumed  " in line for line in drawn(view_after(), shown=figures(cap=None)))
 
 
-@pytest.mark.parametrize(
-    ("binding", "words"),
-    [
-        ("tokens", "7 of 64 in flight, limited by tokens,"),
-        ("requests per day", "7 of 64 in flight, limited by requests per day,"),
-        ("concurrency", "7 of 64 in flight, all slots taken,"),
-        ("provider weather", "7 of 64 in flight, the provider has trouble,"),
-        ("CPU", "7 of 64 in flight, limited by this computer,"),
-        ("slow consumer", "7 of 64 in flight, results are taken slowly,"),
-        ("lack of work", "7 in flight, nothing waits,"),
-    ],
-)
-def test_what_holds_the_next_call_up_is_named_in_plain_words(binding: str, words: str) -> None:
-    assert any(words in line for line in drawn(view_after(), width=120, shown=figures(binding=binding)))
-
-
 def test_what_was_saved_and_what_stages_have_stands_below_the_money() -> None:
     shares = {"generate": Share(at_most=70 * CENT, charged=30 * CENT), "annotate": Share(kept=20 * CENT, charged=CENT)}
     shown = figures(saved_by_journal=12 * CENT, saved_by_sampling=3 * CENT, shares=shares)
 
     lines = drawn(view_after(), width=160, shown=shown)
 
-    [below] = [lines[at + 1] for at, line in enumerate(lines) if "money" in line]
-    assert below.strip("│ ") == (
+    [at] = [at for at, line in enumerate(lines) if "money" in line]
+    assert lines[at + 1].strip("│ ") == (
         "generate $0.30 of $0.70, annotate $0.01 (kept: $0.20), saved $0.12 by the journal, $0.03 by n-sampling"
     )
 
@@ -197,7 +184,9 @@ def test_time_left_follows_the_pace_of_the_stage() -> None:
     view.apply(StageProgressed("generate", 60))
     view.tick(15.0)
 
-    assert view.stage("generate").seconds_left(15.0) == 40.0
+    left = view.stage("generate").left(15.0)
+    assert left is not None
+    assert left.middle == 40.0
 
 
 @pytest.mark.parametrize(
@@ -209,10 +198,10 @@ def test_time_left_follows_the_pace_of_the_stage() -> None:
     ],
 )
 def test_time_left_is_not_guessed(events: list[Event]) -> None:
-    assert view_after(*events).stage("generate").seconds_left(20.0) is None
+    assert view_after(*events).stage("generate").left(20.0) is None
 
 
-def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
+def test_a_rate_is_that_of_the_last_ten_seconds() -> None:
     view = View.of((), title="t", model="m", simulated=False)
     for second in range(60):
         view.tick(float(second))
@@ -221,17 +210,17 @@ def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
 
     view.tick(60.0)
 
-    assert view.replies_per_second == pytest.approx(2.0)
+    assert view.traffic.rates(60.0).replies == pytest.approx(120.0)
 
 
 def test_replies_from_the_journal_are_not_traffic() -> None:
     view = view_after(ReplyReceived("t", 0, 1, 1, 0.0, from_journal=True), REPLY)
 
-    assert (view.replies, view.from_journal) == (1, 1)
+    assert (view.traffic.replies, view.traffic.from_journal) == (1, 1)
 
 
 def test_only_attempts_that_are_tried_again_are_retries() -> None:
-    assert view_after(AttemptFailed("t", "auth", None), AttemptFailed("t", "overload", 1.0)).retries == 1
+    assert view_after(AttemptFailed("t", "auth", None), AttemptFailed("t", "overload", 1.0)).traffic.retries == 1
 
 
 def test_a_stage_that_nobody_announced_is_drawn_too() -> None:
@@ -278,6 +267,9 @@ def events_of_any_kind() -> Iterator[st.SearchStrategy[Event]]:
     yield st.builds(RowAccepted, words, words)
     yield st.builds(RowRejected, words)
     yield st.builds(Noted, words)
+    yield st.builds(Measured, words, words, st.floats(allow_nan=False, allow_infinity=False, width=32), st.booleans())
+    part = st.tuples(words, number, st.floats(0, 1e6))
+    yield st.builds(Weighed, words, words, st.lists(part, max_size=3).map(tuple))
 
 
 @settings(max_examples=60, deadline=None)
@@ -289,7 +281,7 @@ def events_of_any_kind() -> Iterator[st.SearchStrategy[Event]]:
 def test_any_events_can_be_drawn_and_told(events: list[Event], width: int, height: int) -> None:
     view, lines = view_after(*events), PlainLines()
 
-    picture = drawn(view, width=max(40, width), height=height)
+    picture = drawn(view, width=width, height=height)
     told = [lines.line(event, view, figures()) or "" for event in events]
 
     assert len(picture) <= height

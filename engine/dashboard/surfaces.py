@@ -1,0 +1,245 @@
+"""Where a view is shown: a painted screen with its keys, or lines one after the other."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, Final, Protocol
+
+from engine.dashboard.keys import Command, Controls, Keyboard, Presses
+from engine.dashboard.lines import PlainLines
+from engine.dashboard.screen import Aside, Screen, descriptor_of
+from engine.dashboard.view import View
+from engine.events import Event, RowAccepted
+from engine.statistics import Statistics
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Log", "Look", "Painted", "Surface", "wait_after"]
+
+Look = Callable[[], Statistics | None]
+"""How the figures are had at this moment; None while there is no engine."""
+
+SHORTEST_S, LONGEST_S = 0.25, 2.0
+DRAWING_SHARE: Final = 0.01  # of the time goes into frames, at most: a slow machine draws fewer
+TOLD_S: Final = 6.0  # what is said to a key stays for so long
+SAMPLED: Final = 40
+
+logger = logging.getLogger("engine.dashboard")
+
+
+class Surface(Protocol):
+    """Something to show a view on."""
+
+    def begin(self, view: View, say: Callable[[str], None]) -> None:
+        """Get ready; what others print meanwhile is handed to `say`, where it would be in the way."""
+        ...
+
+    def wait(self, seconds: float, view: View, lock: threading.Lock) -> None:
+        """Until the next frame is due, or somebody wants one."""
+        ...
+
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> float:
+        """Show how things stand; gives how long to wait until the next time."""
+        ...
+
+    def wake(self) -> None: ...
+
+    def suspend(self) -> None:
+        """Give the terminal back for now."""
+        ...
+
+    def end(self, view: View, figures: Statistics | None) -> None: ...
+
+
+def wait_after(cost_s: float) -> float:
+    """How long to wait after a frame that took so long: frames shall take a hundredth of the time, and be no film."""
+    return min(LONGEST_S, max(SHORTEST_S, cost_s / DRAWING_SHARE))
+
+
+class Painted:
+    """A picture on a terminal's whole screen. With `controls`, and a terminal to read from, keys steer."""
+
+    def __init__(self, console: Console, *, controls: Controls | None = None, state: str = "") -> None:
+        from engine.dashboard.drawing import Asides
+
+        self._console = console
+        self._screen = Screen(console)
+        self._controls = controls
+        self._asides = Asides(state=state)
+        self.is_left = False  # by whoever only looks on
+        self._keyboard: Keyboard | None = None
+        self._presses = Presses()
+        self._told_until_s = 0.0
+        self._chance = Random(0)
+        self._streams: list[tuple[str, Aside]] = []
+        self._waker = os.pipe()
+
+    def begin(self, view: View, say: Callable[[str], None]) -> None:  # noqa: ARG002  # drawn with the first frame
+        terminal, keys = descriptor_of(self._console.file), descriptor_of(sys.stdin)
+        if terminal is None:
+            return
+        if keys is not None:
+            self._keyboard = Keyboard(keys)
+            self._keyboard.begin()
+            self._asides = replace(self._asides, has_keys=True)
+        for name in ("stdout", "stderr"):
+            if descriptor_of(stream := getattr(sys, name)) is not None:
+                aside = Aside(stream, say)
+                self._streams.append((name, aside))
+                setattr(sys, name, aside)
+
+    def wait(self, seconds: float, view: View, lock: threading.Lock) -> None:
+        if self._keyboard is None:
+            _wait_for(self._waker[0], seconds)
+            return
+        for command in self._keyboard.wait(seconds, waker=self._waker[0]):
+            self._obey(command, view, lock)
+
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> float:
+        from engine.dashboard.drawing import render
+
+        if self._keyboard is not None:
+            if not self._keyboard.is_ours:  # somebody else has the terminal
+                return LONGEST_S
+            self._keyboard.begin()  # after a stop
+        if time.monotonic() > self._told_until_s:
+            self._asides = replace(self._asides, told="")
+        began = time.thread_time()
+        width, height = self._screen.size()
+        with lock:
+            picture = render(view, figures, width=width, height=height, asides=self._asides)
+        self._screen.paint(picture)
+        return wait_after(time.thread_time() - began)
+
+    def tell_state(self, state: str) -> None:
+        """How the run stands, as whoever looks on from elsewhere found out."""
+        self._asides = replace(self._asides, state=state)
+
+    def wake(self) -> None:
+        with suppress(OSError):
+            os.write(self._waker[1], b".")
+
+    def suspend(self) -> None:
+        self._screen.leave()
+        if self._keyboard is not None:
+            self._keyboard.end()
+
+    def end(self, view: View, figures: Statistics | None) -> None:
+        from engine.dashboard.drawing import Asides, render
+
+        try:
+            width, height = self._screen.size()
+            last = Asides(state=self._asides.state)
+            self._screen.leave(render(view, figures, width=width, height=max(1, height - 1), asides=last))
+        finally:
+            if self._keyboard is not None:
+                self._keyboard.end()
+            for name, aside in self._streams:
+                setattr(sys, name, aside._stream)  # noqa: SLF001  # put back what was there
+                aside.end()
+            for descriptor in self._waker:
+                os.close(descriptor)
+
+    # -- keys
+
+    def _obey(self, command: Command, view: View, lock: threading.Lock) -> None:
+        if self._controls is None and command == "finish":
+            self.is_left = True
+            return
+        held = self._presses.press(command, now=time.monotonic())
+        match held:
+            case "help":
+                self._asides = replace(self._asides, is_help=not self._asides.is_help)
+            case "latest":
+                self._asides = replace(self._asides, sample=None, is_help=False)
+            case "sample":
+                with lock:
+                    self._asides = replace(self._asides, sample=self._drawn(view), is_help=False)
+            case "pause" | "resume" | "raise" | "lower" | "finish":
+                self._tell(self._steer(held))
+            case _:
+                self._tell(held)
+
+    def _steer(self, command: Command) -> str:
+        if self._controls is None:
+            return "this only looks on: p, r, + and - work where the run was started; q leaves"
+        actions: dict[str, Callable[[], str]] = {
+            "pause": self._controls.pause,
+            "resume": self._controls.resume,
+            "raise": self._controls.raise_cap,
+            "lower": self._controls.lower_cap,
+            "finish": self._controls.finish,
+        }
+        return actions[command]()
+
+    def _drawn(self, view: View) -> list[RowAccepted]:
+        return self._chance.sample(view.sample, min(SAMPLED, len(view.sample)))
+
+    def _tell(self, text: str) -> None:
+        self._asides = replace(self._asides, told=text)
+        self._told_until_s = time.monotonic() + TOLD_S
+
+
+def _wait_for(descriptor: int, seconds: float) -> None:
+    import select
+
+    select.select([descriptor], [], [], seconds)
+
+
+class Log:
+    """Plain lines, now and then: for logs, pipes and those who have the screen read to them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lines = PlainLines()
+        self._woken = threading.Event()
+        self._gone = False
+
+    def begin(self, view: View, say: Callable[[str], None]) -> None:  # noqa: ARG002  # nothing is in the way of lines
+        self._print(self._lines.opening(view))
+
+    def notice(self, event: Event, view: View, look: Look) -> None:
+        """Something has happened: perhaps it is worth a line. In the run's thread."""
+        if self._lines.may_tell(event) and (line := self._lines.line(event, view, look())) is not None:
+            self._print(line)
+
+    def wait(self, seconds: float, view: View, lock: threading.Lock) -> None:  # noqa: ARG002  # there are no keys
+        self._woken.wait(seconds)
+
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> float:
+        with lock:
+            line = self._lines.periodic(view, figures)
+        if line is not None:
+            self._print(line)
+        return 1.0
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def suspend(self) -> None:
+        """Lines are in nobody's way."""
+
+    def end(self, view: View, figures: Statistics | None) -> None:
+        """The last line was printed with the last event."""
+
+    def _print(self, line: str) -> None:
+        if self._gone:
+            return
+        # A log in an old encoding loses a letter rather than the line. Past rich, which ends the whole process when a
+        # pipe is closed (`| head`): a run is worth more than its log.
+        file, encoding = self._console.file, self._console.encoding
+        try:
+            file.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+            file.flush()
+        except OSError as error:
+            self._gone = True
+            logger.warning("nobody takes the progress lines any more (%s); the run goes on", error)
