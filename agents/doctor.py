@@ -7,10 +7,12 @@ import importlib.util
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,34 +20,67 @@ if TYPE_CHECKING:
 
     from agents.config import Configuration
 
-__all__ = ["Finding", "examine", "look_for_server"]
+__all__ = ["Finding", "examine", "look_for_server", "next_steps"]
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
+# What each brings, by the module that shows that it is there; and all that must be there for it.
 EXTRAS = (
-    ("train", "torch", "training students"),
-    ("local", "llguidance", "JSON schemas with --model local/NAME"),
-    ("chat", "gradio", "the chat page"),
+    ("train", ("torch", "transformers", "sklearn", "peft", "datasets"), "training students"),
+    ("local", ("torch", "transformers", "llguidance"), "a model in this process as the teacher"),
+    ("chat", ("gradio",), "the chat page"),
+    ("onnx", ("onnx", "onnxruntime", "onnxscript"), "students that run without Smelt and torch"),
 )
 LOOK_S = 0.5  # for each step of an exchange
 LITTLE_DISK = 2_000_000_000
+CARDS = ("/dev/nvidia0", "/dev/kfd", "/dev/dxg")  # where drivers of graphics cards show themselves on Linux
+MOST_NAMED = 5  # models of a server or of a cache, in one line
+
+TEACHERS, STUDENTS, MACHINE = "who can be asked", "what students can be made", "this machine"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked for; `detail` says what it gives, or what to do."""
+    """One thing that was looked for; `detail` says what it gives, or what to do and what that would give.
+
+    `group` is the heading that it stands under; `ask` is how whoever was found is asked, as options of a command.
+    """
 
     what: str
     found: bool
     detail: str
+    group: str = MACHINE
+    ask: str = ""
 
 
 def examine(configuration: Configuration | None = None) -> list[Finding]:
     """Everything worth knowing before a run, and of a configuration which model has which role. Never shows a key."""
-    servers = asyncio.run(_servers())
-    roles = () if configuration is None else _roles(configuration)
-    around = [*_versions(), *roles, *_keys(), *_steering(), *servers, *_extras(), _teachers(), *_models()]
-    return [*around, _device(), _disk()]
+    roles = [] if configuration is None else list(_roles(configuration))
+    return [*roles, *asyncio.run(_around())]
+
+
+async def _around() -> list[Finding]:
+    """All that does not depend on a configuration; what has to be waited for is waited for together."""
+    servers, teachers, bases, device = await asyncio.gather(
+        _servers(), asyncio.to_thread(_teachers), asyncio.to_thread(_models), asyncio.to_thread(_device)
+    )
+    machine = [*_versions(), *_steering(), device, _memory(), _disk()]
+    return [*_keys(), *servers, teachers, *_extras(), bases, *machine]
+
+
+def next_steps(findings: Sequence[Finding]) -> list[str]:
+    """The commands to go on with: whoever can be asked is named, a simulated teacher where nobody can."""
+    asked = next((each for each in findings if each.found and each.ask), None)
+    if asked is None:
+        return [
+            "nobody can be asked yet: set a key, start a server, or begin with a simulated teacher, for nothing:",
+            "  smelt init && smelt run prompt.md --config smelt.toml",
+        ]
+    budget = "" if asked.ask.endswith(" 0") or "local/" in asked.ask else " --budget 5"
+    return [
+        f"what a run would cost: smelt estimate prompt.md {asked.ask}{budget}",
+        "a prompt to begin with: smelt init",
+    ]
 
 
 def _versions() -> Iterator[Finding]:
@@ -66,22 +101,25 @@ def _role(what: str, said: Configuration) -> Finding:
     from engine.providers.resolve import resolve
 
     if said.model == "auto":
-        return Finding(what, True, "auto: whoever of those below can be asked")
+        return Finding(what, True, "auto: whoever of those below can be asked", TEACHERS)
     try:
         provider = resolve(said.model, base_url=said.endpoint, clock=SystemClock(), dialect=said.profile)
         price = known_price(provider, told=said.price)
     except UserError as error:
-        return Finding(what, False, str(error))
+        return Finding(what, False, str(error), TEACHERS)
     cost = "for nothing" if price.is_free else f"for {price.input:f} and {price.output:f} USD a million tokens"
-    return Finding(what, True, f"{said.model}, {cost}: {provider.endpoint}")
+    return Finding(what, True, f"{said.model}, {cost}: {provider.endpoint}", TEACHERS)
 
 
 def _keys() -> Iterator[Finding]:
+    from engine.providers.auto import KEYS as EXAMPLES
+
+    models = dict(EXAMPLES)
     for name in KEYS:
         provider = name.removesuffix("_API_KEY").lower()
         found = bool(os.environ.get(name))
         detail = f"--model {provider}/NAME can be asked" if found else f"set it to ask --model {provider}/NAME"
-        yield Finding(name, found, detail)
+        yield Finding(name, found, detail, TEACHERS, f"--model {models[name]}")
 
 
 def _steering() -> Iterator[Finding]:
@@ -108,54 +146,77 @@ async def look_for_server(client: httpx.AsyncClient, name: str, port: int) -> Fi
     """Whether an OpenAI-compatible server answers on a port of this machine, and how to ask it."""
     from engine.providers.auto import models_at, url_of
 
-    url = url_of(port)
+    what, url = f"{name} on port {port}", url_of(port)
     models = await models_at(client, port)
     if models is None:
-        return Finding(f"{name} on port {port}", False, f"a server there could be asked with --base-url {url}")
-    first = models[0] if models else "NAME"
-    return Finding(f"{name} on port {port}", True, f"ask it with --model openai/{first} --base-url {url}")
+        return Finding(what, False, f"a server there could be asked with --base-url {url}", TEACHERS)
+    first = quote(f"openai/{models[0]}") if models else "openai/NAME"
+    ask = f"--model {first} --base-url {url}"
+    others = f"; it has also {_named(models[1:])}" if len(models) > 1 else "" if models else ": it lists no model yet"
+    free = "--price-in 0 --price-out 0"
+    return Finding(what, True, f"ask it with {ask}{others}", TEACHERS, f"{ask} {free}" if models else "")
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _teachers() -> Finding:
     from engine.providers.local.checkpoint import cached
 
-    names = [f"local/{checkpoint.name}" for checkpoint in cached()]
-    detail = f"--model {', '.join(names)}" if names else "a chat model in the hub's cache could be asked as local/NAME"
-    return Finding("teachers on this machine", bool(names), detail)
+    what, names = "models in the hub's cache", [f"local/{checkpoint.name}" for checkpoint in cached()]
+    if not names:
+        return Finding(what, False, "a chat model there could be asked in this process, as local/NAME", TEACHERS)
+    return Finding(what, True, f"--model {_named(names)}", TEACHERS, f"--model {quote(names[0])}")
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, module, gives in EXTRAS:
-        found = importlib.util.find_spec(module) is not None
-        detail = f"{module} {_version(module)}: {gives}" if found else f"{gives} needs it: pip install 'smelt[{extra}]'"
-        yield Finding(f"extra {extra}", found, detail)
+    for extra, modules, gives in EXTRAS:
+        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+        there = ", ".join(f"{module} {_version(module)}" for module in modules if module not in missing)
+        detail = f"{gives}: {there}" if not missing else f"{gives} needs it: pip install 'smelt[{extra}]'"
+        yield Finding(f"extra {extra}", not missing, detail, STUDENTS if extra != "local" else TEACHERS)
 
 
 def _version(module: str) -> str:
     try:
-        return version(module)
+        return version("scikit-learn" if module == "sklearn" else module)
     except PackageNotFoundError:
         return "of unknown version"
 
 
-def _models() -> Iterator[Finding]:
+def _models() -> Finding:
     from agents.finding.choose import rank_models
     from engine.retrieval import load_models, model_place
 
     ranking = rank_models("", load_models().cards, place=lambda name: model_place(name, online=lambda: False))
     cached = [ranked.card.id for ranked in ranking.kept]
-    detail = ", ".join(cached) if cached else "none to start from: the students tiny and linear need none"
-    yield Finding("base models on this machine", bool(cached), detail)
+    if not cached:
+        detail = "none to tune: tiny and linear need none; hf download google/flan-t5-small would bring one"
+        return Finding("base models on this machine", False, detail, STUDENTS)
+    return Finding("base models on this machine", True, _named(cached), STUDENTS)
 
 
 def _device() -> Finding:
+    cores = f"training runs on {os.cpu_count()} CPU cores, which is enough for tiny and linear"
     if importlib.util.find_spec("torch") is None:
         return Finding("GPU", False, "cannot tell without the train extra")
+    if sys.platform == "linux" and not any(map(os.path.exists, CARDS)):
+        return Finding("GPU", False, cores)  # torch takes seconds to say the same
     import torch
 
     if torch.cuda.is_available():
-        return Finding("GPU", True, torch.cuda.get_device_name(0))
-    return Finding("GPU", False, f"training runs on {os.cpu_count()} CPU cores, which is enough for tiny and linear")
+        return Finding("GPU", True, f"{torch.cuda.get_device_name(0)}: larger students in minutes")
+    if torch.backends.mps.is_available():
+        return Finding("GPU", True, "of this Mac (mps)")
+    return Finding("GPU", False, f"torch {torch.__version__} finds none it can use; {cores}")
+
+
+def _memory() -> Finding:
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Finding("memory", True, f"{whole / 1e9:.1f} GB; a model as local/NAME may take a quarter of it")
 
 
 def _disk() -> Finding:

@@ -16,6 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from agents.cli import (
+    beginning,
     chatting,
     curating,
     estimating,
@@ -58,6 +59,8 @@ app = typer.Typer(
 for commands in (
     making, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding,
     looking, looking_on, faking, exporting,
+    making, beginning, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching,
+    finding, looking, faking, exporting,
 ):  # fmt: skip
     commands.register(app)
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from agents.cli import looking
-from agents.doctor import Finding, examine, look_for_server
+from agents.doctor import Finding, examine, look_for_server, next_steps
+from tests.agents.commands import in_this_process
 
 KEY = "sk-proj-of-mine"
 
@@ -34,9 +35,32 @@ def seen(answer: httpx.Response | Exception) -> Finding:
 def test_a_local_server_is_found_with_the_words_to_ask_it() -> None:
     found = seen(httpx.Response(200, json={"data": [{"id": "llama3:8b"}, {"id": "qwen"}]}))
 
-    assert found == Finding(
-        "Ollama on port 11434", True, "ask it with --model openai/llama3:8b --base-url http://127.0.0.1:11434/v1"
-    )
+    ask = "--model openai/llama3:8b --base-url http://127.0.0.1:11434/v1"
+    assert found.what == "Ollama on port 11434"
+    assert found.detail == f"ask it with {ask}; it has also qwen"
+    assert found.ask == f"{ask} --price-in 0 --price-out 0"
+    assert next_steps([found])[0] == f"what a run would cost: smelt estimate prompt.md {found.ask}"
+
+
+def test_a_name_that_a_shell_would_take_for_more_is_quoted_and_a_long_list_is_cut() -> None:
+    names = ["x; rm -rf ~", *(f"m{number}" for number in range(9))]
+
+    detail = seen(httpx.Response(200, json={"data": [{"id": name} for name in names]})).detail
+
+    assert detail.startswith("ask it with --model 'openai/x; rm -rf ~' --base-url")
+    assert detail.endswith("it has also m0, m1, m2, m3, m4 and 4 more")
+
+
+def test_where_nobody_can_be_asked_it_says_what_can_be_begun_for_nothing() -> None:
+    assert "smelt init" in next_steps([seen(httpx.ConnectError("refused"))])[1]
+
+
+def test_servers_that_are_not_there_share_a_line() -> None:
+    ran = in_this_process("doctor")
+
+    assert ran.code == 0
+    assert ran.out.count("http://127.0.0.1:PORT/v1") <= 1
+    assert {"who can be asked:", "what students can be made:", "this machine:"} <= set(ran.out.splitlines())
 
 
 def test_a_server_without_a_model_is_a_server_still() -> None:

@@ -167,7 +167,7 @@ def test_a_cap_ends_the_forecast_and_a_budget_brings_the_rows_up_to_there() -> N
     assert half.reaches == 0.0
     assert half.usd.high <= whole.usd.middle / 2
     assert 150 < half.rows.middle < 250
-    assert table.middle == half.rows.middle
+    assert table.middle == pytest.approx(half.rows.middle, rel=0.1)
 
 
 def test_the_same_pilot_and_seed_foretell_the_same() -> None:
