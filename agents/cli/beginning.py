@@ -31,7 +31,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
 SET = {"examples": "300", "train_seconds": "60.0"}
 """What is set beside the model, so that a first run takes a minute or two."""
 
-BY_COMMANDS = ("formers", "train", "inputs", "input_column", "inputs_sha256")
+BY_COMMANDS = ("formers", "train", "inputs", "input_column", "inputs_sha256", "serves")
 """Options that commands write into a run, and nobody into a file."""
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
