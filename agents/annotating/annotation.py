@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agents.annotating.annotation_report import AnnotationReport, card_of, facts_of, verdict, warnings
 from agents.annotating.labelled import Tally, written_to
-from agents.annotating.labelling import IN_BATCHES, JUDGED, ONLINE, Labelled, Unlabelled, label_inputs
+from agents.annotating.labelling import IN_BATCHES, JUDGED, ONLINE, Labelled, Reach, Unlabelled, label_inputs
 from agents.collect import storable
 from agents.config import Configuration
 from agents.judging.judge import Judge
@@ -33,7 +33,7 @@ from engine import Engine
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Event, Events, RowAccepted, RowRejected, StageFinished, StageProgressed, StageStarted
 
-__all__ = ["STAGES", "annotate_file"]
+__all__ = ["STAGES", "annotate_file", "examined_inputs", "reach_of", "voting_of"]
 
 STAGES = ("parse", "annotate", "report")
 TOLD_EVERY = 32  # rows
@@ -52,7 +52,7 @@ def annotate_file(
     Raises SmeltError when there is nothing to show for it, or the inputs are not those that the run began with.
     """
     configuration = configuration or folder.configuration()
-    examined = _examined(configuration, parse(folder.prompt_text()))
+    examined = examined_inputs(configuration, parse(folder.prompt_text()))
     ended = asyncio.run(_ask(folder, configuration, examined, events=events, on_engine=on_engine))
     events.emit(StageStarted("report"))
     write_report(ended.report, folder, template="annotation.html")
@@ -60,7 +60,7 @@ def annotate_file(
     return ended
 
 
-def _examined(configuration: Configuration, spec: Spec) -> Examined:
+def examined_inputs(configuration: Configuration, spec: Spec) -> Examined:
     """The file, understood as when the run began: by the prompt as it is, not by what the teacher made of it."""
     if configuration.inputs is None:
         raise UserError("the run has no inputs to label: begin it with smelt annotate PROMPT --inputs FILE")
@@ -106,14 +106,14 @@ async def _label(
             for event in _news(ended, tally, of=examined.rows):
                 events.emit(event)
 
-        voting = _voting(configuration, engine)
+        voting = voting_of(configuration, engine)
         error = await label_inputs(
             engine,
             spec,
             examined.inputs,
             voting=voting,
             take=take,
-            reach=IN_BATCHES if configuration.batch else JUDGED if usable(judge) else ONLINE,
+            reach=reach_of(configuration, judge),
             judge=usable(judge),
         )
         if not tally.labelled:
@@ -124,7 +124,13 @@ async def _label(
     return Ended(report, ended_by)
 
 
-def _voting(configuration: Configuration, engine: Engine) -> Voting:
+def reach_of(configuration: Configuration, judge: Judge | None) -> Reach:
+    """How many inputs are under way."""
+    return IN_BATCHES if configuration.batch else JUDGED if usable(judge) else ONLINE
+
+
+def voting_of(configuration: Configuration, engine: Engine) -> Voting:
+    """How inputs are voted on, as far as the models can carry it."""
     settings = Settings(
         labels_per_call=configuration.labels_per_call,
         votes=configuration.votes,

@@ -34,7 +34,9 @@ __all__ = [
     "Reach",
     "Unlabelled",
     "WithoutLabel",
+    "digest_of",
     "label_inputs",
+    "refused_at_sight",
 ]
 
 WithoutLabel = RejectReason | Literal["budget", "provider"]
@@ -127,18 +129,21 @@ async def label_inputs(
     take: Callable[[Labelled | Unlabelled], None],
     reach: Reach = ONLINE,
     judge: Judge | None = None,
+    most_blocks: int | None = None,
 ) -> BudgetReached | ProviderRefused | None:
     """Label every row and hand what came of it to `take`, in their order. Returns what ended it early, if it did.
 
     Then what is under way is brought home, and the rows after it are handed on without having been asked about.
     After an interruption it is brought home, too, and then Interrupted is raised; what the user must mend first is
-    raised at once. With a `judge`, a label that it refuses is not taken.
+    raised at once. With a `judge`, a label that it refuses is not taken. With `most_blocks` it ends after so many:
+    they ask what those of the whole would.
     """
-    course = _Course(spec, iter(rows), voting, reach)
+    course, begun = _Course(spec, iter(rows), voting, reach), 0
     under_way: deque[tuple[_Block, asyncio.Task[tuple[Annotation, ...]]]] = deque()
     async with asyncio.TaskGroup() as group:
         while True:
-            while block := course.next_block():
+            while begun != most_blocks and (block := course.next_block()):
+                begun += 1
                 under_way.append((block, group.create_task(course.labels(asks, block, judge))))
             if not under_way:
                 break
@@ -185,11 +190,11 @@ class _Course:
         return block if block.places else None
 
     def _place(self, row: InputRow, block: _Block) -> Place:
-        if (refused := _refused_at_sight(row)) is not None:
+        if (refused := refused_at_sight(row)) is not None:
             return refused
         if self.error is not None:
             return _not_asked(row, self.error)
-        digest = hashlib.blake2b(row.text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        digest = digest_of(row.text)
         if (text := self._seen.get(digest)) is None:
             text = self._seen[digest] = _Text()
             block.texts.append(row.text)
@@ -255,7 +260,13 @@ class _Course:
             self._together.notify(asked=block.voting.together, taste=labels_taste(annotations))
 
 
-def _refused_at_sight(row: InputRow) -> Unlabelled | None:
+def digest_of(text: str) -> bytes:
+    """What a text is remembered by."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def refused_at_sight(row: InputRow) -> Unlabelled | None:
+    """Why a row is not worth asking about, if it is not."""
     if not row.text.strip():
         return Unlabelled(row, "empty", "no input")
     if "\x00" in row.text:

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "smelt estimate prompt.md --model openai/gpt-5.4-mini --budget 5",
             "smelt estimate agents/demo/dates/prompt.md --model simulated/dates --examples 500",
+            "smelt estimate prompt.md --inputs tickets.csv --model openai/gpt-5.4-mini --pilot-budget 0.10",
         )
     )(estimate)
 
@@ -42,10 +43,19 @@ PILOT = {
     ],
     "pilot_requests": Annotated[
         int | None,
-        typer.Option(metavar="N", help="Requests for inputs in the pilot, each with its labels: more say more (12)."),
+        typer.Option(
+            metavar="N", help="Size of the pilot: requests with the labels that follow (12); of --inputs, times 32 (3)."
+        ),
     ],
     "data_only": Annotated[
         bool, typer.Option("--data-only", help="Estimate smelt generate: the data set without a student.")
+    ],
+    "inputs": Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Estimate smelt annotate: labels for these inputs instead of new rows."),
+    ],
+    "input_column": Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column that holds them; found by its name when not said.")
     ],
 }
 SHOWN = {name: OUTPUT[name] for name in ("config", "out", "json", "quiet", "yes")}
@@ -74,7 +84,7 @@ def _estimate(
 
     within("pilot_requests", pilot_requests, FEWEST_REQUESTS, MOST_REQUESTS)
     decimal("--pilot-budget", pilot_budget, above_zero=True)
-    own = {**_flags(flags), "train": not data_only}
+    own = {**_flags(flags), "train": flags["inputs"] is None and not data_only}
     folder, configuration, budget = _begin(
         prompt, flags=own, pilot_budget=pilot_budget, config=config, out=out, yes=yes
     )
@@ -126,13 +136,13 @@ def _piloted(
 ) -> Estimate:
     """Run the pilot before somebody's eyes."""
     from agents.estimating.estimate import estimate_run
+    from agents.estimating.labels import estimate_labels
     from agents.listeners import announced
 
     events = announced()
+    estimated = estimate_run if configuration.inputs is None else estimate_labels
     with _shown(events, quiet=quiet):
-        return estimate_run(
-            folder, configuration, pilot_usd=pilot_budget, requests=requests, budget=budget, events=events
-        )
+        return estimated(folder, configuration, pilot_usd=pilot_budget, requests=requests, budget=budget, events=events)
 
 
 @contextmanager

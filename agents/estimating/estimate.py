@@ -17,11 +17,22 @@ from agents.run_folder import RunFolder
 from agents.stages import OnEngine
 from engine.events import Events
 from engine.prices import BATCH_SHARE
+from engine.throttle import Limits
 
-__all__ = ["Estimate", "Pilot", "RowsFor", "estimate_of", "estimate_run", "round_budgets", "rounded_up"]
+__all__ = [
+    "Estimate",
+    "Pilot",
+    "RowsFor",
+    "batch_share",
+    "estimate_of",
+    "estimate_run",
+    "is_here",
+    "notes_of",
+    "round_budgets",
+    "rounded_up",
+]
 
 TIMES = (0.25, 0.5, 1.0, 2.0)  # the dollars of the whole, that a table of budgets has
-BATCH_DAYS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +111,7 @@ def estimate_of(sounding: Sounding, folder: RunFolder, configuration: Configurat
     paths = foretell(sounding.groups, policy, before=sounding.before, seed=configuration.seed)
     if sounding.is_whole:
         paths = _ended(paths, len(sounding.groups))
-    share = _batch_share(configuration)
+    share = batch_share(configuration)
     paths = replace(paths, usd=spent + (paths.usd - spent).clip(min=0) * share if share != 1 else paths.usd)
     gates = _gates(sounding, configuration)
     free = expected(paths, policy, gates, cap_usd=None, seed=configuration.seed, least_usd=spent)
@@ -150,7 +161,7 @@ def _ended(paths: Paths, steps: int) -> Paths:
     )
 
 
-def _batch_share(configuration: Configuration) -> float:
+def batch_share(configuration: Configuration) -> float:
     """What batches cost, as a share of what the pilot's calls did."""
     if not configuration.batch:
         return 1.0
@@ -182,23 +193,27 @@ def _at_once(sounding: Sounding) -> float:
 
 
 def _notes(sounding: Sounding, configuration: Configuration, free: Expected) -> list[str]:
-    notes = []
-    if sounding.cut_short:
-        notes.append(f"the pilot ended early, so the intervals are wide: {sounding.cut_short}")
-    if sounding.simulated:
-        notes.append("a simulated teacher: the dollars are simulated, and nobody is paid")
+    notes = notes_of(configuration, sounding.limits, simulated=sounding.simulated, cut_short=sounding.cut_short)
     if free.reaches < 0.95:
         notes.append(
             f"in {1 - free.reaches:.0%} of the forecasts the run ends before it has {sounding.policy.wanted:,} rows, "
             "because little new comes any more; --documents, a plan with more axes or fewer --examples would help"
         )
+    return notes
+
+
+def notes_of(configuration: Configuration, limits: Limits, *, simulated: bool, cut_short: str) -> list[str]:
+    """What must be known to read an estimate."""
+    notes = []
+    if cut_short:
+        notes.append(f"the pilot ended early, so the intervals are wide: {cut_short}")
+    if simulated:
+        notes.append("a simulated teacher: the dollars are simulated, and nobody is paid")
     if configuration.batch:
-        notes.append(
-            f"in batches: the dollars are those of batches, and each round of them may take {BATCH_DAYS:g} day"
-        )
+        notes.append("in batches: the dollars are those of batches, and each round of them may take a day")
     elif is_here(configuration):
         notes.append("the model runs on this machine: the time is what it would take as fast as in the pilot")
-    elif sounding.limits.rpm is None and sounding.limits.tpm is None and configuration.concurrency is None:
+    elif limits.rpm is None and limits.tpm is None and configuration.concurrency is None:
         notes.append("no limits are known (--rpm, --tpm): the time is what it takes if the provider's do not bind")
     return notes
 

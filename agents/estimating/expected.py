@@ -91,7 +91,7 @@ def rows_for(paths: Paths, budgets_usd: Sequence[float]) -> list[Between]:
     return [between(np.floor(_read(paths.rows, _step_of(paths.usd, USABLE * usd)))) for usd in budgets_usd]
 
 
-def _step_of(values: Numbers, level: float) -> Numbers:
+def _step_of(values: Numbers, level: float | Numbers) -> Numbers:
     """Where each forecast comes to a level, in steps and parts of one; as many steps as there are where it never does.
 
     Steps count from 0; a level below that of the first step lies in it.

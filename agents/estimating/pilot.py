@@ -33,7 +33,7 @@ from engine.events import Event, Events, Noted, RowAccepted, RowRejected, StageF
 from engine.prices import PICO_PER_USD
 from engine.throttle import Limits
 
-__all__ = ["FEWEST", "REQUESTS", "STAGE", "PilotFolder", "Sounding", "capped", "sound_rows"]
+__all__ = ["FEWEST", "REQUESTS", "STAGE", "PilotFolder", "Sounding", "capped", "sound_rows", "whole_of_tags"]
 
 STAGE = "pilot"
 REQUESTS = 12  # for inputs, by default: with their labels some forty calls
@@ -110,7 +110,7 @@ async def sound_rows(
         if is_wanted(configuration):
             events.emit(Noted("data sets are not looked into: the estimate is for rows that the teacher writes"))
         judge = await seat_judge(spec, configuration, engine, given=withheld, events=events)
-        before = _before(engine)
+        before = whole_of_tags(engine)
         heard: list[Brought] = []
         events.emit(StageStarted(STAGE, requests, "requests"))
         begun, busy = clock.monotonic(), time.process_time()
@@ -144,7 +144,7 @@ async def sound_rows(
         )
 
 
-def _before(engine: Engine) -> tuple[Answered, ...]:
+def whole_of_tags(engine: Engine) -> tuple[Answered, ...]:
     """The calls so far, each as its kind was on the average; what the journal answered counts as paid."""
     tags = engine.statistics().by_tag
     return tuple(

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.annotating.labelling import Labelled
 from agents.demo.dates.world import World
 from agents.estimating.duration import Gates, seconds_each
 from agents.estimating.estimate import round_budgets, rounded_up
 from agents.estimating.expected import expected, rows_for
 from agents.estimating.forecast import foretell
 from agents.estimating.heard import Answered, Listening, Tried, seconds_on_the_way, tried
+from agents.estimating.labels import Left, left_of, texts_usd
 from agents.estimating.novelty import draw_urns
 from agents.estimating.policy import Policy, Sizes
 from agents.estimating.prices import tariff_of
@@ -23,6 +25,8 @@ from agents.making.groups import Brought
 from agents.making.synthesis import Settings, Synthesis
 from agents.making.synthesize import synthesize
 from agents.parsing.parse import parse, read_prompt
+from agents.reading.inputs import InputRow
+from agents.records import Vote
 from engine import Budget, Engine, Events, SystemClock
 from engine.fakes import virtual_time
 from engine.messages import Request
@@ -207,5 +211,47 @@ def test_the_run_goes_on_from_its_pilot_and_pays_for_nothing_again(tmp_path: Pat
     estimate, report = (json.loads(each.out.splitlines()[-1]) for each in (made, ran))
     assert (made.code, ran.code) == (0, 0)
     assert estimate["simulated"]
-    assert report["money"]["from_journal"] >= estimate["pilot"]["calls"]
+    assert report["money"]["from_journal"] >= estimate["pilot"]["calls"] - 1  # the plan is read from its file
     assert estimate["usd"]["low"] <= float(report["money"]["charged"].strip("$")) <= estimate["usd"]["high"]
+
+
+def labelled(number: int, text: str, *, usd: float) -> Labelled:
+    vote = Vote("x", 1.0, ("x", "x"), cost_usd=usd)
+    return Labelled(InputRow(number, text), vote, first="x", asked=2)
+
+
+def test_what_is_left_of_a_file_counts_each_text_once_and_none_that_cannot_be_asked_about() -> None:
+    texts = ["one", "two", "one", "three", "three", "", "four"]
+    rows = [InputRow(number, text) for number, text in enumerate(texts, start=1)]
+
+    left = left_of(rows, [labelled(1, "one", usd=1.0), labelled(2, "two", usd=1.0)])
+
+    assert left == Left(texts=2, characters=len("threefour"), rows=4)
+
+
+def test_longer_inputs_are_told_to_cost_more_as_far_as_the_first_ones_say_so() -> None:
+    chance = np.random.default_rng(0)
+    ended = [labelled(n, "x" * (10 + n), usd=0.01 * (10 + n)) for n in range(40)]
+    alike = [labelled(n, "x" * (10 + n), usd=0.3) for n in range(40)]
+
+    longer, same = (np.median(texts_usd(rows, Left(100, 6000, 100), chance=chance)) for rows in (ended, alike))
+
+    assert longer == pytest.approx(100 * 0.60, rel=0.05)
+    assert same == pytest.approx(100 * 0.30, rel=0.05)
+
+
+@pytest.mark.long
+def test_labels_go_on_from_their_pilot_and_cost_what_was_told(tmp_path: Path) -> None:
+    rows = (PROMPT.parent / "test.jsonl").read_text(encoding="utf-8").splitlines()[:240]
+    inputs = tmp_path / "inputs.txt"
+    inputs.write_text("\n".join(json.loads(row)["input"] for row in rows), encoding="utf-8")
+    words = [PROMPT, "--inputs", inputs, "--model", "simulated/dates", "--out", tmp_path / "run", "--json"]
+
+    made = in_this_process("estimate", *words)
+    ran = in_this_process("annotate", *words)
+
+    assert (made.code, ran.code) == (0, 0), made.err + ran.err
+    estimate, report = (json.loads(each.out.splitlines()[-1]) for each in (made, ran))
+    assert report["money"]["from_journal"] >= 10
+    assert estimate["usd"]["low"] <= float(report["money"]["charged"].strip("$")) <= estimate["usd"]["high"]
+    assert estimate["rows"]["low"] <= report["inputs"]["labelled"] <= estimate["rows"]["high"]
