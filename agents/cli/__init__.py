@@ -57,10 +57,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 for commands in (
-    making, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding,
-    looking, looking_on, faking, exporting,
     making, beginning, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching,
-    finding, looking, faking, exporting,
+    finding, looking, looking_on, faking, exporting,
 ):  # fmt: skip
     commands.register(app)
 
