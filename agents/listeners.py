@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
-from engine.events import Events, Listener
+if TYPE_CHECKING:  # `smelt --help` announces nothing, and need not wait for it
+    from engine.events import Events, Listener
 
 __all__ = ["announced", "heard_by"]
 
@@ -25,6 +27,8 @@ def heard_by(*listeners: Callable[[], Listener | None]) -> Iterator[None]:
 
 def announced() -> Events:
     """Where a command announces what happens: those who were named to hear of everything are subscribed."""
+    from engine.events import Events
+
     events = Events()
     for made in _HEARING.get():
         if (listener := made()) is not None:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -247,3 +248,5 @@ def _tell(came: Curated, folder: Path, *, json: bool, quiet: bool) -> None:
             say_aside(line)
         say_table("left out", [{"reason": reason, "rows": f"{rows:,}"} for reason, rows in came.rejected.items()])
     say(f"{came.kept:,} of {came.read:,} rows are kept in {folder}; {folder / 'report.html'} shows what and why")
+    if came.kept and not quiet:
+        say_aside(f"train on them: smelt train {quote(str(folder / 'rows.parquet'))}")

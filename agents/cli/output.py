@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -27,15 +27,19 @@ WIDTH_WITHOUT_TERMINAL = 160  # columns; a narrower table would break names that
 
 def say(text: str) -> None:
     """One line for a person; control characters and markup in it are data."""
-    line = clean(text, limit=LONGEST_LINE)
-    if sys.stdout.isatty():  # a terminal breaks lines in the middle of a word
-        line = textwrap.fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(_fitted(clean(text, limit=LONGEST_LINE), sys.stdout) + "\n")
 
 
 def say_aside(text: str) -> None:
     """One line beside the output proper: on standard error."""
-    sys.stderr.write(clean(text, limit=LONGEST_LINE) + "\n")
+    sys.stderr.write(_fitted(clean(text, limit=LONGEST_LINE), sys.stderr) + "\n")
+
+
+def _fitted(line: str, stream: TextIO) -> str:
+    """Broken between words where the stream is a terminal, which would break it in the middle of one."""
+    if not stream.isatty():
+        return line
+    return textwrap.fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
 
 
 def say_address(text: str) -> None:

@@ -215,4 +215,5 @@ def _tell(tally: Tally, out: Path | None, *, guarded: int, seconds: float, json:
         if count
     ]
     place = "" if out is None else f" in {out}"
-    told(f"{tally.rows:,} rows answered{place}{''.join(f', {note}' for note in notes)}")
+    rows = "1 row" if tally.rows == 1 else f"{tally.rows:,} rows"
+    told(f"{rows} answered{place}{''.join(f', {note}' for note in notes)}")

@@ -7,9 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from agents.cli.output import say_aside
-from engine.events import Event, Listener, RequestFinished
+
+if TYPE_CHECKING:
+    from engine.events import Event, Listener
 
 __all__ = ["finished", "under_way"]
 
@@ -36,6 +39,7 @@ def under_way(what: str, *, total: int | None = None, shown: bool = True, line_s
 
 def finished(advance: Advance) -> Listener:
     """A listener that counts requests which have ended."""
+    from engine.events import RequestFinished
 
     def listener(event: Event) -> None:
         if isinstance(event, RequestFinished):

@@ -148,6 +148,8 @@ def _judge(student: Student, folder: Path, shares: Shares, *, seed: int, json: b
             student, shares.test, train=shares.train, on="test", kind=kind, form=form, seed=seed, promised=promised
         )
     say_findings(Findings((judgement,), promised), json=json, more={"student": str(folder)})
+    if not json:
+        say_aside(f"ask it: smelt chat {quote(str(folder))}, or a whole file: smelt predict {quote(str(folder))} FILE")
 
 
 def _say_progress(progress: Progress) -> None:

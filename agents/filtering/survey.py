@@ -44,16 +44,18 @@ class Survey:
     longest: int = MOST_LIMIT
 
     def told(self) -> str:
-        """The guesses in one line, with what overrules them."""
+        """The guesses in one line, each with what overrules it."""
         parts = [f"inputs of the form {' '.join(f'{name}: …' for name in self.fields)}"] if self.fields else []
         if self.extractive:
-            parts.append(f"answers must stand in the {'context' if self.has_context else 'input'}")
+            where = "context" if self.has_context else "input"
+            parts.append(f"answers must stand in the {where} (otherwise: --no-extractive)")
         elif self.has_context:
-            parts.append("answers are written freely")
+            parts.append("answers are written freely (otherwise: --extractive)")
         if self.has_context:
-            parts.append("one row a question" if self.distinct == "question" else "one row an input")
-        parts += [f"inputs in {self.language!r}"] if self.language else []
-        return f"{', '.join(parts) or 'inputs of one piece'} (otherwise: --no-extractive, --distinct, --language)"
+            once = "one row a question" if self.distinct == "question" else "one row an input"
+            parts.append(f"{once} (otherwise: --distinct)")
+        parts += [f"inputs in {self.language!r} (otherwise: --language)"] if self.language else []
+        return ", ".join(parts) or "inputs of one piece"
 
 
 def survey(
