@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from engine.errors import UserError
 from engine.events import AttemptFailed, Event, ReplyReceived, RowAccepted, RowRejected, StageFinished, StageStarted
 from engine.prices import PICO_PER_USD
+from engine.text import clean
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -31,6 +32,8 @@ _TOKENS: Final = [4.0**power for power in range(14)]
 _SECONDS: Final = [0.01 * 2**power for power in range(14)]
 
 _NANO: Final = 10**9
+
+_PATIENCE_S: Final = 3.0  # for each signal, where nobody answers: a command that has ended is not held up for longer
 
 
 def endpoints_named(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -71,6 +74,7 @@ class OpenTelemetry:
         self._whole = self._tracer.start_span(title, start_time=now())
         self._stages: dict[str, Span] = {}
         self._closers: list[Callable[[], None]] = []
+        self._trouble = _Trouble()
         meter = metrics.get_meter("smelt", meter_provider=meter_provider)
         self._tokens = meter.create_histogram(
             "gen_ai.client.token.usage",
@@ -104,7 +108,7 @@ class OpenTelemetry:
         if protocol != "http/protobuf":
             raise UserError(f"OTEL_EXPORTER_OTLP_PROTOCOL: {protocol} is not spoken here; set it to http/protobuf")
         try:
-            traces, metrics = _exporting(signals)
+            traces, metrics = _exporting(signals, environment)
         except ImportError as error:
             raise UserError(
                 f"an OpenTelemetry endpoint is named in the environment: pip install 'smelt[{EXTRA}]' to send to it, "
@@ -112,7 +116,13 @@ class OpenTelemetry:
             ) from error
         made = cls(traces, metrics, title=title)
         made._closers = [provider.shutdown for provider in (traces, metrics)]
+        logging.getLogger("opentelemetry").addHandler(made._trouble)
         return made
+
+    @property
+    def trouble(self) -> str | None:
+        """What first kept something from being sent, if anything did."""
+        return self._trouble.first
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -143,6 +153,7 @@ class OpenTelemetry:
         self._stages.clear()
         for closer in self._closers:
             closer()
+        logging.getLogger("opentelemetry").removeHandler(self._trouble)
 
     def _note_reply(self, event: ReplyReceived) -> None:
         about = _about(event.model)
@@ -177,6 +188,17 @@ class OpenTelemetry:
         )
 
 
+class _Trouble(logging.Handler):
+    """Keeps the first complaint, and keeps all of them off the screen, where something else is drawn meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.first: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.first = self.first or clean(record.getMessage(), limit=200)
+
+
 def _about(model: str) -> dict[str, str]:
     """Who was asked, in the conventions' words: `openai/gpt-5.4-mini` is provider and model."""
     provider, _, name = model.partition("/")
@@ -187,7 +209,7 @@ def _about(model: str) -> dict[str, str]:
     }
 
 
-def _exporting(signals: tuple[str, ...]) -> tuple[Any, Any]:
+def _exporting(signals: tuple[str, ...], environment: Mapping[str, str]) -> tuple[Any, Any]:
     """Providers that send the signals by OTLP, each where it is named, and the others nowhere. Raises ImportError."""
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -197,11 +219,10 @@ def _exporting(signals: tuple[str, ...]) -> tuple[Any, Any]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    # An endpoint that does not answer is no business of the screen: it is in the log file, if there is one.
-    logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
-    resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME", "smelt")})
+    patience = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in environment else _PATIENCE_S
+    resource = Resource.create({"service.name": environment.get("OTEL_SERVICE_NAME", "smelt")})
     traces = TracerProvider(resource=resource, shutdown_on_exit=False)
     if "TRACES" in signals:
-        traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    readers = [PeriodicExportingMetricReader(OTLPMetricExporter())] if "METRICS" in signals else []
+        traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=patience)))
+    readers = [PeriodicExportingMetricReader(OTLPMetricExporter(timeout=patience))] if "METRICS" in signals else []
     return traces, MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)

@@ -98,3 +98,5 @@ class _Telemetry:
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
+            if self._made.trouble is not None:
+                say_aside(f"note: OpenTelemetry: not all was sent: {self._made.trouble}")

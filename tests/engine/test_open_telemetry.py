@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -146,3 +148,46 @@ def test_no_text_of_anybody_is_in_a_span() -> None:
 
     assert spans
     assert not [span for span in spans if "secret" in span.to_json()]
+
+
+class Endpoint:
+    """A place that gathers what is posted to it."""
+
+    def __init__(self) -> None:
+        posted: list[tuple[str, bytes]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                posted.append((self.path, self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nothing on the screen."""
+
+        self.posted = posted
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_what_is_sent_arrives_where_the_variable_says_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra 'otel'")
+    endpoint = Endpoint()
+    environment = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{endpoint.server.server_port}/v1/traces"}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    listener = OpenTelemetry.from_environment(environment)
+    assert listener is not None
+    for event in STORY:
+        listener(event)
+    listener.close()
+    endpoint.close()
+
+    assert {path for path, _ in endpoint.posted} == {"/v1/traces"}
+    assert any(b"chat gpt-5.4-mini" in body for _, body in endpoint.posted)
+    assert not any(b"secret" in body for _, body in endpoint.posted)
+    assert listener.trouble is None
