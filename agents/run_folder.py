@@ -26,6 +26,7 @@ from engine.errors import JournalUnusable, UserError
 from engine.journal import mark_path, name_at, peek, requests
 from engine.messages import asked_of
 from engine.prices import PICO_PER_USD
+from engine.text import meant_path
 
 __all__ = ["Reread", "RunFolder", "free_name", "held", "write_whole"]
 
@@ -157,7 +158,8 @@ class RunFolder:
         try:
             return Configuration(**checked_options(self._written()["options"]))  # type: ignore[arg-type]  # checked
         except FileNotFoundError as error:
-            raise UserError(f"{self.path}: holds no run (no run.toml in it)") from error
+            near = "" if self.path.exists() else meant_path(self.path)
+            raise UserError(f"{self.path}: holds no run (no run.toml in it){near}") from error
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, AttributeError, UserError) as error:
             raise UserError(f"{self.manifest}: is damaged or from another version of Smelt ({error})") from error
 

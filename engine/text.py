@@ -6,14 +6,18 @@ import codecs
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
-__all__ = ["clean", "delimiter_of", "encoding_of", "meant", "visible"]
+__all__ = ["clean", "delimiter_of", "encoding_of", "meant", "meant_path", "visible"]
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 # Controls (ESC and the C1 bytes among them), formats (bidi overrides, zero widths), lone surrogates, private use and
 # unassigned characters: none of them shows anything, and some of them move, recolour or reverse what does.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+_LOOKED_AT = 1000  # names in a folder, when one is looked for that is near to another
 
 
 def encoding_of(raw: bytes) -> str:
@@ -61,6 +65,15 @@ def meant(word: object, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(str(word), list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def meant_path(path: Path) -> str:
+    """The same for a path that is not there: what lies in that folder under a name that is near."""
+    try:
+        beside = [str(path.with_name(each.name)) for each in islice(path.parent.iterdir(), _LOOKED_AT)]
+    except (OSError, ValueError):
+        return ""
+    return meant(path, beside)
 
 
 def _visible(text: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from agents.parsing.specs import spec_in
 from agents.records import Pair, Spec
 from engine.errors import RequestFailed, UserError
 from engine.messages import Request
-from engine.text import encoding_of
+from engine.text import encoding_of, meant_path
 
 __all__ = ["MOST_BYTES", "SURE", "clean", "parse", "parse_with_teacher", "read_prompt", "too_long", "wants_teacher"]
 
@@ -41,7 +41,10 @@ def read_prompt(path: Path) -> str:
             raise UserError(f"{path}: {too_long(f'{size:,} bytes')}")
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file; give the path of a text file that holds the prompt") from None
+        near = meant_path(path)
+        raise UserError(
+            f"{path}: there is no such file{near}; give the path of a text file that holds the prompt"
+        ) from None
     except IsADirectoryError:
         raise UserError(f"{path}: this is a folder; give the path of a text file that holds the prompt") from None
     except OSError as error:

@@ -72,6 +72,20 @@ def test_a_slip_of_the_finger_is_answered_with_what_was_meant(typed: str, meant:
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("parse prmopt.md", "prompt.md"), ("resume runs/daets", "runs/dates"), ("report runs/date", "runs/dates")],
+)
+def test_a_path_that_is_not_there_is_answered_with_one_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
+) -> None:
+    (tmp_path / "runs" / "dates").mkdir(parents=True)
+    (tmp_path / "prompt.md").write_text("Say hello to whoever is named.")
+    monkeypatch.chdir(tmp_path)
+
+    assert f"did you mean '{meant}'?" in in_this_process(*typed.split()).err
+
+
 def test_an_option_unlike_any_other_is_answered_without_a_guess() -> None:
     assert in_this_process("run", "--zzzzz").err == "smelt: No such option: --zzzzz (see smelt run --help)\n"
 
