@@ -64,7 +64,7 @@ def section(path: Path, heading: str) -> str:
 def shell_lines() -> list[tuple[str, str]]:
     """Every line of a shell block that calls smelt, with the page it stands on."""
     lines = ((path, line) for path in PAGES for code in blocks(path, "bash") for line in code.splitlines())
-    return [(name_of(path), line) for path, line in lines if line.startswith("smelt ")]
+    return [(name_of(path), line) for path, line in lines if re.match(r"smelt (?!--)", line)]
 
 
 def options_of(command: str) -> set[str]:
