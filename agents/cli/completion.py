@@ -168,6 +168,7 @@ OFFERED: Mapping[str, Words] = {
     "--language": _languages,
     "--distinct": _fixed("question", "input"),
     "--code": _code,
+    "--example": _fixed("dates", "intents", "extraction"),
     "--part": _fixed("train", "validation", "test", "labelled", "all"),
     "export --format": _forms,
     "predict --format": _answer_forms,

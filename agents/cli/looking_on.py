@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.cli.options import JsonOption, PlainOption
+from agents.cli.options import JsonOption, PlainOption, examples
 from agents.cli.output import print_json, say, say_table
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ LINE_EVERY_S = 10.0
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: smelt watch runs/dates")(watch)
-    app.command(epilog="Example: smelt runs, and for a program: smelt runs --json")(runs)
+    app.command(epilog=examples("smelt watch runs/dates", "smelt watch runs/dates --plain"))(watch)
+    app.command(epilog=examples("smelt runs", "smelt runs --json"))(runs)
 
 
 def watch(

@@ -35,11 +35,14 @@ def say_aside(text: str) -> None:
     sys.stderr.write(_fitted(clean(text, limit=LONGEST_LINE), sys.stderr) + "\n")
 
 
-def _fitted(line: str, stream: TextIO) -> str:
+def _fitted(line: str, stream: TextIO, *, indent: str = "") -> str:
     """Broken between words where the stream is a terminal, which would break it in the middle of one."""
     if not stream.isatty():
-        return line
-    return textwrap.fill(line, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
+        return f"{indent}{line}".rstrip()
+    width = get_terminal_size().columns
+    return textwrap.fill(
+        line, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def say_address(text: str) -> None:
@@ -62,7 +65,7 @@ def say_block(title: str, text: str) -> None:
     say(title)
     for line in text.strip("\n").splitlines():
         indent = len(line) - len(line.lstrip(" "))
-        sys.stdout.write(f"  {' ' * indent}{clean(line, limit=LONGEST_LINE)}".rstrip() + "\n")
+        sys.stdout.write(_fitted(clean(line, limit=LONGEST_LINE), sys.stdout, indent=" " * (indent + 2)) + "\n")
 
 
 def print_json(value: object) -> None:
