@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wai
 __all__ = [
     "MOST_SEED",
     "PACE",
+    "RANGES",
     "ROLES",
     "SPENDING_STAGES",
     "Configuration",
@@ -56,9 +57,10 @@ ABOUT_A_MODEL = (
 )  # fmt: skip
 
 # Beyond these a number is a slip of the finger, and would only be noticed when memory or money has run out.
-MOST = {
-    "examples": 10_000_000, "votes": 99, "per_request": 100, "labels_per_call": 100, "rows_per_dataset": 1_000_000,
-    "rpm": 10**9, "tpm": 10**12, "concurrency": 10_000, "threads": 1024, "trial": 20, "tune": 50,
+RANGES: Mapping[str, tuple[int, int]] = {
+    "examples": (1, 10_000_000), "votes": (1, 99), "per_request": (1, 100), "labels_per_call": (1, 100),
+    "rows_per_dataset": (1, 1_000_000), "rpm": (1, 10**9), "tpm": (1, 10**12), "concurrency": (1, 10_000),
+    "threads": (1, 1024), "trial": (1, 20), "tune": (2, 50),  # of one setting alone there is none to choose
 }  # fmt: skip
 
 # Texts that end up in a file.
@@ -146,8 +148,8 @@ class Configuration:
     inputs_sha256: str | None = None  # of that file when the run began
 
     def __post_init__(self) -> None:
-        for name, most in MOST.items():
-            within(name, getattr(self, name), 1, most)
+        for name, (least, most) in RANGES.items():
+            within(name, getattr(self, name), least, most)
         within("seed", self.seed, 0, MOST_SEED)
         for name in WRITTEN:
             check_writable(flag(name), getattr(self, name) or "")

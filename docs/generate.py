@@ -19,7 +19,8 @@ sys.path.insert(0, str(ROOT))
 from agents.cli.completion import OFFERED  # noqa: E402 - after the path that finds it
 from agents.cli.making import INPUTS  # noqa: E402
 from agents.cli.options import FOUND, MAKING, PACE, STUDENT, TEACHER  # noqa: E402
-from agents.config import MOST, MOST_SEED, Configuration  # noqa: E402
+from agents.config import MOST_SEED, Configuration  # noqa: E402
+from agents.config import RANGES as WHOLE_NUMBERS  # noqa: E402
 from engine.providers.profile import Profile, profiles  # noqa: E402
 
 CONFIGURATION = ROOT / "docs" / "reference" / "configuration.md"
@@ -31,7 +32,7 @@ END = "<!-- until here -->"
 TABLES = {"models": "a table", "dialects": "tables", "stages": "a table", "fallback": "models"}
 SPELLED = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 RANGES = {"seed": f"0 to {MOST_SEED:,}", "found_share": "0 to 1"} | {
-    name: f"1 to {most:,}" for name, most in MOST.items()
+    name: f"{least:,} to {most:,}" for name, (least, most) in WHOLE_NUMBERS.items()
 }
 CHOICES = ("student", "device", "preset", "annealing")
 MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_write")

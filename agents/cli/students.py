@@ -15,9 +15,10 @@ from agents.cli.judged import say_findings
 from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption, examples
 from agents.cli.output import say, say_aside
 from agents.cli.progress import under_way
-from agents.config import MOST_SEED
+from agents.config import MOST_SEED, RANGES
 
 if TYPE_CHECKING:
+    from agents.evaluate import Origin
     from agents.finding.choose import StudentChoice
     from agents.records import TaskKind
     from agents.students.shares import Shares
@@ -57,6 +58,7 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
+    from agents.checks import within
     from agents.run_folder import RunFolder, free_name
     from agents.students.model_card import write_model_card
     from agents.students.shares import shared_out
@@ -64,6 +66,7 @@ def train(
     from engine import training
     from engine.errors import UserError
 
+    within("tune", tune, *RANGES["tune"])
     shares, remarks = shared_out(data, test, seed=seed)
     folder = out or free_name(Path("students"), data.stem)
     if RunFolder(folder.resolve().parent).manifest.is_file():
@@ -92,7 +95,7 @@ def train(
         **how,
     )
     write_model_card(folder)
-    _judge(trained, folder, shares, seed=seed, json=json)
+    _judge(trained, folder, shares, on="held_back" if test is None else "test", seed=seed, json=json)
 
 
 def _tuned(
@@ -134,7 +137,7 @@ def kind_of(student: Student, task: Task | None) -> TaskKind:
     return "classification" if student.family in LABELS_ALONE else "text"
 
 
-def _judge(student: Student, folder: Path, shares: Shares, *, seed: int, json: bool) -> None:
+def _judge(student: Student, folder: Path, shares: Shares, *, on: Origin, seed: int, json: bool) -> None:
     """Find out what its confidence is worth, then what it is worth itself."""
     from agents.evaluate import Findings, calibrate_student, form_seen
     from agents.evaluate import evaluate as judge
@@ -145,7 +148,7 @@ def _judge(student: Student, folder: Path, shares: Shares, *, seed: int, json: b
         calibrate_student(student, folder, shares.validation, kind=kind, form=form)
         promised = read_calibration(folder)
         judgement = judge(
-            student, shares.test, train=shares.train, on="test", kind=kind, form=form, seed=seed, promised=promised
+            student, shares.test, train=shares.train, on=on, kind=kind, form=form, seed=seed, promised=promised
         )
     say_findings(Findings((judgement,), promised), json=json, more={"student": str(folder)})
     if not json:

@@ -11,12 +11,13 @@ from engine.text import clean
 
 __all__ = ["CALLED", "Judged", "Judgement", "Origin", "Promise", "RowFacts", "Sample", "table_of"]
 
-Origin = Literal["synthetic", "demonstrations", "test"]
+Origin = Literal["synthetic", "demonstrations", "test", "held_back"]
 
 CALLED: Mapping[Origin, str] = {
     "synthetic": "held-out synthetic rows",
     "demonstrations": "demonstrations of the prompt",
     "test": "given test rows",
+    "held_back": "rows held back from training",
 }
 
 MANY = 0.05  # of the rows: fewer that are answered with nothing are mistakes like any other

@@ -16,6 +16,8 @@ __all__ = ["CLEAR", "Difference", "Gap", "better", "gap", "mcnemar"]
 CLEAR: Final = 0.05
 """A difference that chance alone brings less often than this is taken for one."""
 
+LEAST_TOLD: Final = 0.001  # smaller ones are not told apart: rows are never drawn by chance so well
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -42,7 +44,8 @@ class Difference:
         return self.value < 0 and self.p < CLEAR
 
     def __str__(self) -> str:
-        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f}, p = {self.p:.2g})"
+        p = f"p < {LEAST_TOLD}" if self.p < LEAST_TOLD else f"p = {self.p:.2g}"
+        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f}, {p})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ BAD = [
     ("examples in words", (*SIMULATED, "--examples", "many"), "--examples"),
     ("a seed below all", (*SIMULATED, "--seed", "-1"), "--seed must be a whole number from 0 to 4,294,967,295"),
     ("a seed beyond all", (*SIMULATED, "--seed", "4294967296"), "--seed must be a whole number from 0"),
+    ("train: no setting to try", ("train", ROWS, "--tune", "0", "--out", "x"), "--tune must be a whole number from 2"),
     ("train: a seed beyond all", ("train", ROWS, "--seed", "4294967296", "--out", "x"), "--seed"),
     ("evaluate: a seed below all", ("evaluate", "thesis", ROWS, "--seed", "-1"), "--seed"),
     ("fake-provider: a seed below all", ("fake-provider", "--seed", "-1"), "--seed"),
@@ -399,6 +400,7 @@ def test_a_student_is_trained_judged_and_judged_again_by_rows_alone() -> None:
     told = in_this_process("evaluate", "mine", ROWS)
 
     first, second = (json.loads(ran.out) for ran in (trained, again))
+    assert (first["on"], second["on"]) == ("held_back", "test"), "nobody gave the tenth that was kept aside"
     assert first["student"]["name"] == "linear"
     assert {judged["name"] for judged in first["baselines"]} >= {"majority", "nearest neighbour"}
     assert all(score["low"] <= score["value"] <= score["high"] for score in second["student"]["scores"])

@@ -92,6 +92,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         pytest.param({"votes": 10**20}, id="votes beyond all reason"),
         pytest.param({"concurrency": 10**6}, id="more in flight than there are sockets"),
         pytest.param({"rpm": 0}, id="no requests"),
+        pytest.param({"tune": 1}, id="one setting, of which none is the best"),
         pytest.param({"train_seconds": float("inf")}, id="training for ever"),
         pytest.param({"price_in": "1"}, id="half a price"),
         pytest.param({"price_cached_in": "1"}, id="the price of the cache alone"),

@@ -462,7 +462,7 @@ def test_the_page_tells_a_clear_lead_from_none() -> None:
     page = page_of(report(judgements=(ahead,)))
 
     assert '<td class="number right">0.600</td>' in page
-    assert "0.500 to 0.700, p = 1e-09" in page
+    assert "0.500 to 0.700, p &lt; 0.001" in page
     assert '<td class="number wrong">-0.070</td>' in page_of(report()), "the teacher is better, and that is said"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.evaluation import Score, better, gap, wilson
+from engine.evaluation import Difference, Score, better, gap, wilson
 from engine.evaluation.paired import mcnemar
 
 
@@ -106,4 +106,9 @@ def test_a_difference_reads_as_a_sentence() -> None:
     told = str(better(["y"] * 20, ["n"] * 20, ["y"] * 20, metric="accuracy"))
 
     assert told.startswith("+1.000 (+0.")
-    assert told.endswith("p = 1.9e-06)")
+    assert told.endswith("p < 0.001)")
+
+
+def test_what_chance_brings_seldom_or_often_is_told_in_two_digits() -> None:
+    assert str(Difference("accuracy", 0.1, 0.0, 0.2, 0.00104, 9)).endswith("p = 0.001)")
+    assert str(Difference("accuracy", 0.1, 0.0, 0.2, 0.0, 9)).endswith("p < 0.001)")
