@@ -77,14 +77,15 @@ def train(
 ) -> Student:
     """Make a student of `family` that gives each row's output for its input, and keep it in `folder`.
 
-    `validation` chooses the best moment of the training and is never learnt from. `time_limit_s` bounds the whole
-    call; families that need no more than seconds do without it. `base` names the checkpoint that `seq2seq`, `causal`,
-    `embedding` and `classifier` start from, a folder or an id in the hub's cache; with `whole`, `causal` teaches all of
-    its weights and not an adapter. `threads` is the number of CPU threads (None: as many as are free). `weights` say
-    how much each row counts. `preset` is "own" or "paper" (see `engine.training.recipe`), `device` one of torch's, or
-    "auto" for a graphics card where there is one; `dials` turn the family's recipe (see `engine.training.dials`).
-    Without `remember`, `tiny` keeps no rows as a memory, where it otherwise does if that helps.
-    `task` is kept in `student.json` as it is. `on_note` is told in a line what users ought to know.
+    `validation` chooses the best moment of the training and is never learnt from. `time_limit_s` bounds the whole call,
+    but for loading packages the first time; families that need no more than seconds do without it. `base` names the
+    checkpoint that `seq2seq`, `causal`, `embedding` and `classifier` start from, a folder or an id in the hub's cache;
+    with `whole`, `causal` teaches all of its weights and not an adapter. `threads` is the number of CPU threads (None:
+    as many as are free). `weights` say how much each row counts. `preset` is "own" or "paper" (see
+    `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card where there is one; `dials` turn
+    the family's recipe (see `engine.training.dials`). Without `remember`, `tiny` keeps no rows as a memory, where it
+    otherwise does if that helps. `task` is kept in `student.json` as it is. `on_note` is told in a line what users
+    ought to know.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
     folder beside `folder`, with `.part` after its name.
@@ -114,6 +115,7 @@ def train(
     )
     if base is not None and Path(base).expanduser().is_dir():
         check_weights(Path(base).expanduser())
+    load_packages(family)
     with _packages_needed_for("training a student"):
         _family(family).train(lesson, folder)
     return load(folder)
@@ -134,17 +136,21 @@ def load(folder: Path) -> Student:
         return family.load(folder)
 
 
-def load_packages() -> None:
+def load_packages(family: str | None = None) -> None:
     """Load what training takes, which is a matter of seconds the first time, so that no clock of a training counts it.
 
-    Raises MissingExtra where packages are missing.
+    `family` is the one that is to be trained; None loads what any of them takes. Raises MissingExtra where packages
+    are missing, UserError for a family that there is not.
     """
     with _packages_needed_for("training a student"):
         import sklearn.linear_model
-        import torch
-        from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer  # each is loaded when first named
 
-    del sklearn, torch, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+        if family is None or _family(family) is not linear:
+            import torch
+            from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer  # each is loaded when first named
+
+            del torch, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+    del sklearn
 
 
 @contextmanager

@@ -157,6 +157,20 @@ def test_threads_spin_briefly_unless_the_user_has_said_otherwise(set_before: dic
     assert told.stdout.strip() == spins
 
 
+@pytest.mark.slow
+def test_the_first_loading_of_packages_is_no_part_of_the_time_for_training(tmp_path: Path) -> None:
+    """A family is asked to train, and begins to count, when all that it takes is loaded."""
+    code = (
+        "import sys; from engine import training; from engine.training import tiny\n"
+        "tiny.train = lambda lesson, folder: sys.exit(not {'torch', 'transformers', 'sklearn'} <= sys.modules.keys())\n"
+        f"training.train('tiny', [training.Row('a', 'b'), training.Row('b', 'a')], [], {str(tmp_path / 's')!r})"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
+
+    assert done.returncode == 0
+
+
 # From here on models are trained, if only for moments.
 
 LETTERS = "abcdefgh"
