@@ -127,6 +127,7 @@ def begin(
             choice=choice,
             strength=STRENGTH / lesson.dials.get("regularisation", 1),
             counts=None if counts is None else [counts[row] for row in seen],
+            note=lesson.note,
         )
     return Begun(head, seen)
 

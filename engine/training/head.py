@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.training.choice import Choice
+from engine.training.stepwise import Stepped, means, stepwise
 from engine.training.student import Prediction
 
 if TYPE_CHECKING:
@@ -17,11 +19,12 @@ __all__ = ["ALTERNATIVES", "Head", "choice_kept", "keep_choice"]
 
 ALTERNATIVES: Final = 20
 
-# Products of a number and a weight in one look at all rows, of which a fit takes a hundred or so. Beyond, the mean of
-# each label's rows stands in for what would be fitted: it takes one look.
+# Products of a number and a weight in one look at all rows, of which a fit takes a hundred or so. Beyond, dense numbers
+# have the mean of each label's rows stand in for what would be fitted, and sparse ones are fitted step by step.
 MOST_PRODUCTS: Final = 3_000_000_000
-MOST_SHARES: Final = 100_000_000  # of rows in labels, all held at once while fitting: some gigabytes
-SHARPNESS: Final = 20.0  # of the means: how much a likeness of 1 outweighs one of 0
+MOST_SPARSE_PRODUCTS: Final = 500_000_000  # they take ten times as long: this is a minute or so
+PRODUCTS_A_SECOND: Final = 10_000_000  # sparse ones in a fit, of those in one look
+MOST_FITTED: Final = 6_000_000  # weights: two hundred bytes each while they are fitted
 
 MOST_ITERATIONS: Final = 500
 
@@ -53,34 +56,50 @@ class Head:
         choice: Choice,
         strength: float,
         counts: Sequence[float] | None = None,
+        seconds: float | None = None,
+        note: Callable[[str], None] = lambda _: None,
     ) -> Head:
         """`features` has a row for each output, dense or sparse; `strength` is scikit-learn's C: more fits closer.
 
         Dense ones are fitted as they lie around their middle: the vectors of many encoders have most in common, and
         what tells them apart would be too little for weights that are held small. `counts` say how much each row
         counts; None: all alike.
+
+        Where labels are so many that it would take gigabytes, or longer than `seconds`, something cheaper is done, and
+        `note` is told so: sparse features are fitted step by step, for `seconds` at most, and dense ones not at all.
         """
         if _is_dense(features):
             middle, spread = _middle(features)
-            around = cls._fitted((features - middle) / spread, outputs, choice, strength, counts)
+            around = cls._fitted((features - middle) / spread, outputs, choice, strength, counts, seconds, note)
             weights = around.weights / spread
             bias = (around.bias - weights @ middle).astype(weights.dtype)
             return cls(choice, weights, bias)
-        return cls._fitted(features, outputs, choice, strength, counts)
+        return cls._fitted(features, outputs, choice, strength, counts, seconds, note)
 
     @classmethod
     def _fitted(
-        cls, features: Any, outputs: Sequence[str], choice: Choice, strength: float, counts: Sequence[float] | None
+        cls,
+        features: Any,
+        outputs: Sequence[str],
+        choice: Choice,
+        strength: float,
+        counts: Sequence[float] | None,
+        seconds: float | None,
+        note: Callable[[str], None],
     ) -> Head:
         place = {label: number for number, label in enumerate(choice.labels)}
         if choice.is_of_several:
             rows = [{place[label] for label in choice.parts(output)} for output in outputs]
             return cls(choice, *_fit_each(features, rows, labels=len(place), strength=strength, counts=counts))
         wanted = [place[output] for output in outputs]
-        products = features.shape[0] * features.shape[1] * len(place)
-        is_dear = products > MOST_PRODUCTS if _is_dense(features) else len(wanted) * len(place) > MOST_SHARES
-        if is_dear:
-            return cls(choice, *_means(features, wanted, labels=len(place), counts=counts))
+        if _is_dense(features) and features.size * len(place) > MOST_PRODUCTS:
+            note(f"{len(place):,} labels are too many to be fitted: the nearest mean of a label's rows is answered")
+            return cls(choice, *means(features, wanted, labels=len(place), counts=counts))
+        if not _is_dense(features) and _is_dear(features, labels=len(place), seconds=seconds):
+            until = None if seconds is None else time.monotonic() + seconds
+            stepped = stepwise(features, wanted, labels=len(place), counts=counts, until=until)
+            note(_told(stepped, labels=len(place)))
+            return cls(choice, stepped.weights, stepped.bias)
         fitted = _regression(features, wanted, strength=strength, counts=counts)
         return cls(choice, *_row_for_each(fitted.coef_, fitted.intercept_, labels=len(place)))
 
@@ -206,16 +225,17 @@ def _regression(features: Any, wanted: Any, *, strength: float, counts: Sequence
         return regression.fit(features, wanted, sample_weight=counts)
 
 
-def _means(features: Any, wanted: Sequence[int], *, labels: int, counts: Sequence[float] | None = None) -> Fitted:
-    """Whoever lies nearest to the mean of a label's rows has that label; what is fitted where fitting is too dear."""
-    import numpy as np
-    from scipy.sparse import csr_array
+def _is_dear(features: Any, *, labels: int, seconds: float | None) -> bool:
+    """Whether a regression over sparse features would take gigabytes, or too long."""
+    most = MOST_SPARSE_PRODUCTS if seconds is None else min(MOST_SPARSE_PRODUCTS, seconds * PRODUCTS_A_SECOND)
+    return features.shape[1] * labels > MOST_FITTED or features.nnz * labels > most
 
-    each = np.ones(len(wanted), np.float32) if counts is None else np.array(counts, np.float32)
-    rows = csr_array((each, (wanted, np.arange(len(wanted)))), (labels, len(wanted)))
-    sums = rows @ features
-    means = (sums if _is_dense(sums) else sums.toarray()) / rows.sum(axis=1)[:, None].astype(np.float32)
-    return SHARPNESS * means, -SHARPNESS / 2 * (means**2).sum(axis=1)
+
+def _told(stepped: Stepped, *, labels: int) -> str:
+    told = f"{labels:,} labels and these rows are too many for a regression in full: it is fitted step by step"
+    if stepped.steps == stepped.planned:
+        return told
+    return f"{told}, and the time was over after {stepped.steps:,} of {stepped.planned:,} steps"
 
 
 def _middle(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], np.float32]:

@@ -47,15 +47,40 @@ def test_an_input_of_a_megabyte_is_read_and_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("labels", [1200, 10_200])
-def test_thousands_of_labels_are_learnt(tmp_path: Path, labels: int) -> None:
-    """A thousand and two hundred are fitted; of ten thousand the means of their rows stand in."""
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        pytest.param(500, "", id="fitted"),
+        pytest.param(10_200, "10,200 labels and these rows are too many for a regression in full", id="stepwise"),
+    ],
+)
+def test_very_many_labels_are_learnt_within_the_time(tmp_path: Path, labels: int, said: str) -> None:
+    """Five hundred are fitted in full; ten thousand step by step, which is said."""
     rows = [Row(f"item {number:05}", f"label {number}") for number in range(labels)]
+    told: list[str] = []
 
-    student = train("linear", rows, [], tmp_path / "student")
+    student = train("linear", rows, [], tmp_path / "student", time_limit_s=30 if not said else 2, on_note=told.append)
 
     asked = rows[:: labels // 100]
     right = sum(
         one.output == row.output for one, row in zip(student.predict([r.input for r in asked]), asked, strict=True)
     )
     assert right >= 0.9 * len(asked)
+    assert [line[: len(said)] for line in told] == ([said] if said else [])
+
+
+def test_labels_too_many_for_dense_vectors_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    from engine.training import head
+    from engine.training.choice import choice_of
+
+    monkeypatch.setattr(head, "MOST_PRODUCTS", 10)
+    told: list[str] = []
+
+    fitted = head.Head.fitted(
+        np.eye(3, dtype=np.float32), ["a", "b", "c"], choice=choice_of(["a", "b", "c"]), strength=1, note=told.append
+    )
+
+    assert [each.output for each in fitted.answer(np.eye(3, dtype=np.float32))] == ["a", "b", "c"]
+    assert told == ["3 labels are too many to be fitted: the nearest mean of a label's rows is answered"]

@@ -139,17 +139,17 @@ def test_weights_that_do_not_fit_the_labels_are_refused(arrays: dict[str, object
 @given(st.integers(0, 2**31))
 @pytest.mark.long
 def test_where_fitting_is_too_dear_the_means_of_labels_stand_in(seed: int) -> None:
-    from engine.training import head as made
+    from engine.training.stepwise import means
 
     chance = np.random.default_rng(seed)
     centres = np.eye(8, dtype=np.float32)
     wanted = [number % 8 for number in range(80)]
     features = centres[wanted] + chance.normal(0, 0.05, (80, 8)).astype(np.float32)
 
-    means = Head(Choice(labels=tuple("abcdefgh")), *made._means(features, wanted, labels=8))
+    nearest = Head(Choice(labels=tuple("abcdefgh")), *means(features, wanted, labels=8))
 
-    assert [one.output for one in means.answer(centres)] == list("abcdefgh")
-    assert all(one.confidence > 0.9 for one in means.answer(centres))
+    assert [one.output for one in nearest.answer(centres)] == list("abcdefgh")
+    assert all(one.confidence > 0.9 for one in nearest.answer(centres))
 
 
 @pytest.mark.long
