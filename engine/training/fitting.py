@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
+from engine.memory import is_out_of_memory
 from engine.training.bookmark import Bookmark
 from engine.training.course import Course, EndedBy, learning_rate, steps_for
 from engine.training.lesson import Lesson
 from engine.training.machine import Machine, machine_for, torch_dtype
-from engine.training.memory import Room, is_out_of_memory, parts
+from engine.training.memory import Room, parts
 from engine.training.order import Lengths, presented
 from engine.training.recipe import Recipe
 from engine.training.state import Tensors, bring_back, bring_back_chance, learning

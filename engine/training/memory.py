@@ -11,24 +11,11 @@ from typing import Final, TypeVar
 
 from engine.errors import UserError
 
-__all__ = ["Room", "is_out_of_memory", "parts"]
+__all__ = ["Room", "parts"]
 
 T = TypeVar("T")
 
 MOST_ATTENTION: Final = 32 * 256**2  # rows times length squared: 32 rows of 256 tokens, some hundred megabytes in all
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch could not get memory: its own class on graphics cards, words in a RuntimeError on CPUs."""
-    if not isinstance(error, RuntimeError | MemoryError):
-        return False
-    words = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "DefaultCPUAllocator" in words
-        or "out of memory" in words
-    )
 
 
 class Room:

@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import TrainingDiverged, UserError
+from engine.memory import is_out_of_memory
 from engine.training.bookmark import Bookmark
 from engine.training.course import Course, learning_rate
 from engine.training.fitting import Fitted, fit
 from engine.training.lesson import Lesson
 from engine.training.machine import device_for, precision_for
-from engine.training.memory import MOST_ATTENTION, Room, is_out_of_memory, parts
+from engine.training.memory import MOST_ATTENTION, Room, parts
 from engine.training.order import bucketed, presented
 from engine.training.recipe import Recipe, preset
 from engine.training.student import Row
@@ -122,6 +123,7 @@ class OutOfMemoryError(RuntimeError):
         pytest.param(
             RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"), True, id="cpu"
         ),
+        pytest.param(RuntimeError("not enough memory: you tried to allocate 4 bytes"), True, id="Windows"),
         pytest.param(MemoryError(), True, id="Python"),
         pytest.param(RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False, id="a bug"),
         pytest.param(ValueError("out of memory"), False, id="a value"),

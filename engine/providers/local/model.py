@@ -21,7 +21,7 @@ from engine.silence import in_silence
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Batch", "Model", "is_out_of_memory", "open_model"]
+__all__ = ["Batch", "Model", "open_model"]
 
 DEFAULT_TEMPERATURE: Final = 1.0
 _SHARE_OF_MEMORY: Final = 0.5  # of what is free once the weights are in; the rest is for the work itself
@@ -281,16 +281,6 @@ class Batch:
         self._inputs = {name: tensor[places] for name, tensor in self._inputs.items()}
         self._rows = [self._rows[place] for place in staying]
         self._newest = [self._newest[place] for place in staying]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a smaller batch might have gone well."""
-    import torch
-
-    told = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and ("not enough memory" in told or "can't allocate memory" in told)
-    )
 
 
 def _last(said: Any) -> Tensor:

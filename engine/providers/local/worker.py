@@ -15,8 +15,9 @@ from typing import Final
 from engine.batching import Gathering
 from engine.clock import Clock
 from engine.errors import ContextOverflow
+from engine.memory import is_out_of_memory
 from engine.providers import ConnectionFailed
-from engine.providers.local.model import Batch, Model, is_out_of_memory
+from engine.providers.local.model import Batch, Model
 from engine.providers.local.row import Row
 
 __all__ = ["ROWS", "Bench", "Job", "Worker"]
