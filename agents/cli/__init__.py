@@ -59,6 +59,8 @@ app = typer.Typer(
 for commands in (
     making, beginning, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching,
     finding, looking, looking_on, faking, exporting,
+    making, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding,
+    looking, looking_on, faking, exporting,
 ):  # fmt: skip
     commands.register(app)
 
