@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from agents.making.outcomes import REPEATS
 from agents.making.plan import Quota, Target
+from agents.making.variation import attributes_asked
 from agents.records import Example, Reject
 from engine.events import Event, Measured, Weighed
 
-__all__ = ["Course"]
+__all__ = ["Course", "asked_told"]
 
 
 class Course:
@@ -52,6 +53,14 @@ class Course:
             if quota.target is not None
         ]
         return [Weighed(self._stage, "answers", tuple(parts))] if parts else []
+
+
+def asked_told(requests: int, heat: float, *, examples: int | None) -> tuple[tuple[str, str], ...]:
+    """How it is asked by now: as hot as that, or where no temperature is sent by how many `examples` are shown."""
+    asked = [("requests", str(requests))]
+    if examples is None:
+        return (*asked, ("temperature", f"{heat:.2f}"))
+    return (*asked, ("examples shown", str(examples)), ("attributes asked for", str(attributes_asked(heat))))
 
 
 def _met(target: Target, outputs: Mapping[str, int]) -> int:

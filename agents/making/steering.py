@@ -15,7 +15,7 @@ from agents.filtering.filter import Candidate, judge_row, make_known, same_text
 from agents.judging.rubric import refusal_of
 from agents.making.annealing import SHARES, Heats, examples_shown, make_schedule
 from agents.making.axes import AXES_A_REQUEST, choose_attributes
-from agents.making.course import Course
+from agents.making.course import Course, asked_told
 from agents.making.generate import Assignment, build_request, draw_seeds, most_inputs, provenance
 from agents.making.groups import Brought, Group
 from agents.making.hard_cases import HardCases
@@ -30,7 +30,7 @@ from agents.making.outcomes import (
 )
 from agents.making.plan import Target, Wish, aim_of, choose_target, make_plan
 from agents.making.synthesis import LEAST_LAG, Labelling, Settings, StopReason, Synthesis
-from agents.making.variation import attributes_asked, draw_attributes
+from agents.making.variation import draw_attributes
 from agents.making.worth import Worth
 from agents.reading.passages import LONGEST, passage_for
 from agents.records import Draft, Example, Pair, Reject, RejectReason, Spec, Vote
@@ -329,14 +329,8 @@ class Steering:
 
     def _news(self, examples: Sequence[Example], rejects: Sequence[Reject]) -> list[Event]:
         heat = self._heat()
-        if takes_heat := self._settings.temperatures is not None:
-            asked = [("temperature", f"{heat:.2f}")]
-        else:
-            asked = [
-                ("examples shown", str(self._examples_shown)),
-                ("attributes asked for", str(attributes_asked(heat))),
-            ]
-        facts = (("requests", str(len(self._yields))), *asked)
+        takes_heat = self._settings.temperatures is not None
+        facts = asked_told(len(self._yields), heat, examples=None if takes_heat else self._examples_shown)
         return [
             *(RowAccepted(example.input, example.output) for example in examples),
             *(RowRejected(reject.reason) for reject in rejects),

@@ -69,7 +69,7 @@ def render(
     """The whole picture, at most `height` lines of `width` cells."""
     is_framed = width >= SMALLEST_FRAMED[0] and height >= SMALLEST_FRAMED[1]
     inner, room = (width - 4, height - 2) if is_framed else (max(8, width), height)
-    lines = [] if is_framed else [sections.title(view)]
+    lines = [] if is_framed else [sections.title(view, inner)]
     left = max(1, room - len(lines))
     lines += _help(asides) if asides.is_help else _body(view, figures, inner, left, asides)
     lines = lines[: max(1, room)]
@@ -83,7 +83,7 @@ def render(
 
 def _framed(view: View, lines: Sequence[Text], asides: Asides, *, width: int) -> Panel:
     below = [clock_time(view.elapsed_s), *(["? for keys"] if asides.has_keys else [])]
-    above = sections.title(view)
+    above = sections.title(view, width - 4)
     if asides.state:
         above.append(f"  {clean(asides.state, 40)}", style="not dim")
     return Panel(

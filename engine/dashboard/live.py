@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 from engine.clock import Clock, SystemClock
 from engine.dashboard.keys import Controls
 from engine.dashboard.surfaces import Log, Look, Painted, Surface
-from engine.dashboard.view import View
+from engine.dashboard.view import View, is_drawn
 from engine.events import Event, Events
 from engine.statistics import Statistics
 
@@ -117,6 +117,8 @@ class Dashboard:
             self._listen_for_stops()
 
     def _notice(self, event: Event) -> None:
+        if not is_drawn(event):
+            return
         with self._lock:
             self.view.apply(event)
         # An engine is not made to be read by another thread while it works, so its figures are taken in its own: at

@@ -67,11 +67,12 @@ def fitting(cells: int, *ways: str) -> str:
     return next((way for way in ways if len(way) <= cells), ways[-1])
 
 
-def title(view: View) -> Text:
-    told = Text.assemble((clean(view.title, 40), "not dim bold"), "  ", (clean(view.model, 40), "not dim cyan"))
+def title(view: View, inner: int) -> Text:
+    """Which run it is and who teaches; that a teacher is simulated before its name, which may be long."""
+    told = Text(clean(view.title, max(8, min(40, inner // 3))), style="not dim bold")
     if view.simulated:
         told.append("  ").append(" simulated teacher ", style="not dim bold reverse yellow")
-    return told
+    return told.append("  ").append(clean(view.model, 60), style="not dim cyan")
 
 
 def stage_line(stages: Sequence[Stage], inner: int) -> Text:

@@ -29,7 +29,7 @@ from engine.events import (
     Weighed,
 )
 
-__all__ = ["Curve", "Stage", "View", "Weights"]
+__all__ = ["Curve", "Stage", "View", "Weights", "is_drawn"]
 
 EXAMPLES_KEPT = 40
 NOTES_KEPT = 12
@@ -221,3 +221,8 @@ _TAKES: Final[dict[type[Event], Callable[[View, Any], None]]] = {
     StageProgressed: _take_progress,
     StageFinished: _take_finish,
 }
+
+
+def is_drawn(event: Event) -> bool:
+    """Whether a view takes any note of such an event."""
+    return type(event) in _TAKES

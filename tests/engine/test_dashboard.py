@@ -71,7 +71,7 @@ def test_a_busy_run_at_80_by_24() -> None:
     view.tick(20.0)
 
     assert drawn(view) == [
-        "╭─ dates  simulated/dates   simulated teacher  ────────────────────────────────╮",
+        "╭─ dates   simulated teacher   simulated/dates ────────────────────────────────╮",
         "│ ✓ parse  ● generate  ○ train                                                 │",
         "│                                                                              │",
         "│ generate ━━━━━━━━━──────────────────────────────────────── 200 of 1,000 rows │",
