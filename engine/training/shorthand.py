@@ -12,7 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import cached_property
+from typing import Final, NamedTuple, Self
 
 from engine.training.student import Row
 
@@ -21,8 +22,8 @@ __all__ = ["Part", "Shorthand", "shorthand_of"]
 MOST_MARKS: Final = 248
 FEWEST_ROWS: Final = 4  # in which a mark stands; one that is seen less often is not learnt
 SHORTEST: Final = 2  # bytes
-MOST_WORDS: Final = 24  # in one mark
-ROWS_READ: Final = 2000
+MOST_WORDS: Final = 16  # in one mark
+CHARACTERS_READ: Final = 150_000  # of answers, to find the marks by: prose has a phrase at every word
 
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+|.", re.DOTALL)
 
@@ -34,7 +35,7 @@ class Part(NamedTuple):
     is_mark: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shorthand:
     """The texts that have a mark."""
 
@@ -42,7 +43,26 @@ class Shorthand:
 
     def parts(self, row: Row) -> list[Part]:
         """A row's output in parts, in their order."""
-        return list(_parts(row, known=frozenset(self.texts)))
+        return list(_parts(row, known=self._known))
+
+    @cached_property
+    def _known(self) -> Known:
+        return Known.of(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Texts, and the words that they begin with, which spare prose a look at every phrase of it."""
+
+    texts: frozenset[str]
+    starts: frozenset[str]
+
+    @classmethod
+    def of(cls, texts: Collection[str]) -> Self:
+        return cls(frozenset(texts), frozenset(word[0] for word in map(_WORD.match, texts) if word))
+
+    def fits(self, text: str, row: Row) -> bool:
+        return text in self.texts and text not in row.input
 
 
 def shorthand_of(rows: Sequence[Row], *, most: int = MOST_MARKS) -> Shorthand:
@@ -50,11 +70,20 @@ def shorthand_of(rows: Sequence[Row], *, most: int = MOST_MARKS) -> Shorthand:
 
     shorthand_of([Row("3 km", "length = 3"), Row("9 km", "length = 9"), ...])  # Shorthand(("length = ",))
     """
-    some = rows[:ROWS_READ]
-    often = _often(text for row in some for text in {row.output, *_phrases(row)})
+    some = list(_up_to(rows, CHARACTERS_READ))
+    often = Known.of(_often(text for row in some for text in {row.output, *_phrases(row)}))
     used = _often(text for row in some for text in {part.text for part in _parts(row, known=often) if part.is_mark})
     saving = {text: used[text] * (_size(text) - 1) for text in used}
     return Shorthand(tuple(sorted(used, key=lambda text: (-saving[text], text))[:most]))
+
+
+def _up_to(rows: Sequence[Row], characters: int) -> Iterator[Row]:
+    """The rows from the first on whose outputs come to so much together, the one among them that goes beyond."""
+    for row in rows:
+        yield row
+        characters -= len(row.output)
+        if characters <= 0:
+            return
 
 
 def _often(texts: Iterator[str]) -> Counter[str]:
@@ -66,9 +95,9 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def _parts(row: Row, *, known: Collection[str]) -> Iterator[Part]:
+def _parts(row: Row, *, known: Known) -> Iterator[Part]:
     """The whole output where it is known, else from its start on the longest that is, and single words between."""
-    if _fits(row.output, row, known):
+    if known.fits(row.output, row):
         yield Part(row.output, is_mark=True)
         return
     for words, is_copied in _runs(row):
@@ -77,15 +106,12 @@ def _parts(row: Row, *, known: Collection[str]) -> Iterator[Part]:
             continue
         start = 0
         while start < len(words):
-            ends = range(min(len(words), start + MOST_WORDS), start, -1)
-            end = next((end for end in ends if _fits("".join(words[start:end]), row, known)), start + 1)
+            longest = min(len(words), start + MOST_WORDS) if words[start] in known.starts else start + 1
+            ends = range(longest, start, -1)
+            end = next((end for end in ends if known.fits("".join(words[start:end]), row)), start + 1)
             text = "".join(words[start:end])
-            yield Part(text, is_mark=_fits(text, row, known))
+            yield Part(text, is_mark=known.fits(text, row))
             start = end
-
-
-def _fits(text: str, row: Row, known: Collection[str]) -> bool:
-    return text in known and text not in row.input
 
 
 def _phrases(row: Row) -> Iterator[str]:

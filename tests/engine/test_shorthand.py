@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.training import Row
-from engine.training.shorthand import FEWEST_ROWS, Part, Shorthand, shorthand_of
+from engine.training.shorthand import CHARACTERS_READ, FEWEST_ROWS, Part, Shorthand, shorthand_of
 from engine.training.spelling import VOCABULARY, Bytes, shorthand_in
 
 STREETS = [Row(f"{n} {name} St", f"number = {n}; street = {name}; kind = St") for n, name in enumerate("ABCDEFGH", 11)]
@@ -42,6 +42,11 @@ def test_what_comes_back_seldom_or_stands_in_its_input_has_none() -> None:
 
 def test_of_more_than_there_is_room_for_those_that_save_most_stay() -> None:
     assert shorthand_of(STREETS, most=1).texts == ("; street = ",)
+
+
+def test_marks_are_found_by_the_first_answers_alone_where_there_is_much_to_read() -> None:
+    assert shorthand_of([Row("long", "x" * CHARACTERS_READ), *STREETS]) == Shorthand()
+    assert shorthand_of([Row("long", "x" * (CHARACTERS_READ - 1000)), *STREETS]) == shorthand_of(STREETS)
 
 
 def test_a_mark_is_one_number_behind_all_bytes_and_never_what_stands_in_the_input() -> None:
