@@ -8,8 +8,8 @@ after its tuning, students of each kind of row, and real rows with one and four 
 
 The rows are those of ten banking intents of CLINC150, as people wrote them. The teacher is made by `well_read`, of
 2.7 million parameters, from other intents, messages to another bank among them: it has read no text and no label of the
-task. How much a teacher knows decides what it is worth, so this says what a weak one can do, and nothing of any other. What
-was found so far speaks against it: see the rows in README.md.
+task. How much a teacher knows decides what it is worth, so this says what a weak one can do, and nothing of any other.
+What was found so far speaks against it: see the rows in README.md.
 
 `python benchmarks/bench_teach.py [FOLDER]`: FOLDER holds the sets. The model that has read is made in fifteen minutes
 and kept in the folder that SMELT_BENCH_CACHE names; without it, it is gone in the end.
@@ -33,7 +33,7 @@ from agents.records import Pair
 from agents.teaching.table import Cell, TeachReport, lines_of
 from agents.teaching.teach import Material, Wish, teach
 from benchmarks.bench_found import BANKING as WITHHELD
-from benchmarks.well_read import SETS, Reading, read_rows, well_read
+from benchmarks.well_read import READINGS, SETS, read_rows, well_read
 from engine.training.threads import spin_briefly
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data"
@@ -59,7 +59,7 @@ def main() -> None:
         return
     with cache() as place:
         began = time.process_time()
-        reader = well_read(place, sources(folder), Reading(), threads=THREADS)
+        reader = well_read(place, sources(folder), READINGS, threads=THREADS)
         read_s = time.process_time() - began
         reports = [taught(folder, reader, seed=seed) for seed in SEEDS]
     for report in reports:
