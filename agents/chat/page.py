@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.errors import UserError
 from engine.text import visible
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ class Clerk(Protocol):
     @property
     def teacher(self) -> Any: ...
 
-    def ask(self, text: str) -> Shown: ...
+    def ask(self, text: str) -> Shown:
+        """The answer. Raises UserError where there is none, in a line for the page."""
+        ...
 
     def ask_teacher(self, text: str) -> Opinion: ...
 
@@ -125,11 +128,13 @@ def page(
                 gradio.Textbox(value=instruction, show_label=False, container=False, interactive=False, lines=6)
 
         def answer(text: str) -> list[object]:
-            if not text.strip():
-                nothing = _told("Write something for the student to read.")
+            try:
+                if not text.strip():
+                    raise UserError("Write something for the student to read.")
+                shown = behind.ask(text)
+            except UserError as error:  # nothing may stay of the answer before: thumbs would be about that one
                 return [None, "", "", gradio.update(visible=False), *_off(gradio, 2), *put_right.away(),
-                        *opinion.away(), nothing]  # fmt: skip
-            shown = behind.ask(text)
+                        *opinion.away(), _told(str(error))]  # fmt: skip
             drawn = shown.bars()
             return [shown, shown.output, shown.sure(), gradio.update(value=drawn, visible=drawn is not None),
                     *_on(gradio, 2), *put_right.away(), *opinion.ready(), _told("")]  # fmt: skip

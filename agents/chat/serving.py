@@ -58,9 +58,13 @@ class Behind:
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, text: str) -> Shown:
-        """The student's answer, ready to be shown."""
+        """The student's answer, ready to be shown. Raises UserError where the student fails on it."""
         with self._one_at_a_time:
-            (told,) = self.student.predict([text])
+            try:
+                (told,) = self.student.predict([text])
+            except Exception as error:  # what a student raises ends its answer, and not the page
+                what = f"The student failed on this input ({type(error).__name__}: {error})"
+                raise UserError(clean(what, limit=500)) from error
         return Shown(text, told.output, told.confidence, is_cut=told.cut, alternatives=told.alternatives)
 
     def ask_teacher(self, text: str) -> Opinion:

@@ -162,6 +162,20 @@ def test_what_cannot_be_kept_is_said_on_the_page(tmp_path: Path) -> None:
     assert "cannot be written" in behind.keep(behind.ask("pisa"), "PISA")
 
 
+def test_a_student_that_fails_is_a_line_and_the_next_input_is_answered(tmp_path: Path) -> None:
+    class Failing(Shouter):
+        def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+            if "!" in inputs[0]:
+                raise RuntimeError("too loud\x1b[2J")
+            return super().predict(inputs)
+
+    behind = Behind(Failing(), tmp_path / "c.jsonl")
+
+    with pytest.raises(UserError, match=r"^The student failed on this input \(RuntimeError: too loud[^\x1b]*\)$"):
+        behind.ask("pisa!")
+    assert behind.ask("pisa").output == "PISA"
+
+
 def test_an_answer_is_shown_with_the_labels_beside_it() -> None:
     shown = Shown("i", "a", 0.5, is_cut=True, alternatives=tuple((str(n), 0.1) for n in range(9)))
 
