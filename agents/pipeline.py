@@ -14,7 +14,8 @@ from pathlib import Path
 
 from agents.collect import Split, collect
 from agents.config import Configuration
-from agents.evaluate import Findings, judge_student, rows_of
+from agents.evaluate import Findings, Origin, Sample, judge_student, rows_of
+from agents.evaluate.judged_rows import keep_judged
 from agents.filtering.strange import strange_labels, strange_told
 from agents.finding.found.records import Found
 from agents.finding.found.stage import find_rows
@@ -305,6 +306,7 @@ def judge(
     if trained is None:
         return Findings()
     events.emit(StageStarted("evaluate"))
+    kept: dict[Origin, Sequence[Sample]] = {}
     found = judge_student(
         trained.student,
         folder.student,
@@ -315,7 +317,9 @@ def judge(
         votes_asked=made.synthesis.votes_asked,
         seed=configuration.seed,
         note=lambda text: events.emit(Noted(text)),
+        keep=kept.__setitem__,
     )
+    keep_judged(folder.judged, kept)
     told = "; ".join(f"{each.called()}: {each.headline()}" for each in found.judgements)
     events.emit(StageFinished("evaluate", told))
     return found

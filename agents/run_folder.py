@@ -93,7 +93,7 @@ class RunFolder:
 
     @property
     def judged(self) -> Path:
-        return self.path / "data" / "judged.parquet"
+        return self.path / "judged.parquet"
 
     @property
     def report_markdown(self) -> Path:

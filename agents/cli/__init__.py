@@ -29,6 +29,7 @@ from agents.cli import (
     making,
     parsing,
     predicting,
+    reporting,
     serving,
     students,
     teaching,
@@ -61,6 +62,9 @@ for commands in (
     finding, looking, looking_on, faking, exporting,
     making, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding,
     looking, looking_on, faking, exporting,
+    making, beginning, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching,
+    finding, looking, faking, exporting,
+    looking, faking, exporting, reporting,
 ):  # fmt: skip
     commands.register(app)
 

@@ -6,7 +6,7 @@ and kept beside every figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -32,9 +32,12 @@ from engine.evaluation import (
 )
 from engine.training import Prediction, Row, Student
 
-__all__ = ["evaluate"]
+__all__ = ["Keep", "evaluate"]
 
 SHOWN = 8  # rows of a kind that a report shows
+
+Keep = Callable[[Origin, Sequence[Sample]], None]
+"""What is done with all rows that a student was judged by."""
 
 
 def evaluate(
@@ -51,12 +54,13 @@ def evaluate(
     teacher: Mapping[str, Mapping[str, str]] | None = None,
     beside: Mapping[str, Student] | None = None,
     promised: Calibration | None = None,
+    keep: Keep = lambda _on, _samples: None,
 ) -> Judgement:
     """Score the student and its rivals on the same rows, but for those that are among `train`.
 
     `train` is what the rivals know, unless they are given; without any, only Copy can run. `teacher` has the answers
     of whoever could have been asked instead, by name and input; `beside` are other students. `promised` is what the
-    student's folder says of its confidence.
+    student's folder says of its confidence. `keep` is given every row with the student's answer.
 
     Raises UserError where the student has learnt from every row.
     """
@@ -73,6 +77,8 @@ def evaluate(
     got = [answer.output for answer in answers]
     metrics = metrics_for(kind, form, wanted, terms=terms)
     right = rightness(right_by(metrics), got, wanted, terms=terms)
+    samples = _samples(sieved.rows, answers, right)
+    keep(on, samples)
     scored = partial(score, references=wanted, metrics=metrics, terms=terms, seed=seed)
 
     def behind(name: str, others: Sequence[str], *, is_baseline: bool = True) -> Judged:
@@ -91,7 +97,7 @@ def evaluate(
                 for name, given in (teacher or {}).items()
             ),
         ),
-        samples=_worth_showing(_samples(sieved.rows, answers, right)),
+        samples=_worth_showing(samples),
         cut=sum(answer.cut for answer in answers),
         facts=replace(sieved.facts, silent=_silent(got, wanted)),
         labels=_label_scores(got, wanted, kind) if has_labels else (),

@@ -13,7 +13,7 @@ from agents.evaluate.growth import FEWEST_JUDGED, GrowthCurve, growth_of
 from agents.evaluate.judgement import CALLED, Judgement, Origin
 from agents.evaluate.measures import chooses_labels, metrics_for
 from agents.evaluate.rivals import rivals_of, taught
-from agents.evaluate.scoring import evaluate
+from agents.evaluate.scoring import Keep, evaluate
 from agents.evaluate.sieve import sieve
 from agents.evaluate.teacher import ONE_LABEL, single_labels, teacher_costs
 from agents.records import Example, Pair, Spec
@@ -48,18 +48,20 @@ def judge_student(
     votes_asked: int,
     seed: int,
     note: Callable[[str], None] = lambda _: None,
+    keep: Keep = lambda _on, _samples: None,
 ) -> Findings:
     """The student of `folder` beside its rivals: on the user's own rows, on synthetic ones, on the demonstrations.
 
     The rows that it has learnt from are left out of all three; a set of which nothing is left is told of and passed
-    over. Nothing is asked of anybody: what the teacher answered and cost is in the rows and in the journal.
+    over. `keep` is given every row of each set with the student's answer. Nothing is asked of anybody: what the teacher
+    answered and cost is in the rows and in the journal.
     """
     train = rows_of(split.train)
     rivals = rivals_of(train, has_labels=chooses_labels(spec.kind, spec.form), family=student.family)
     promised = read_calibration(folder)
     judge = partial(
         evaluate, student, train=train, kind=spec.kind, form=spec.form, seed=seed, rivals=rivals,
-        promised=promised,
+        promised=promised, keep=keep,
     )  # fmt: skip
     labels = single_labels(spec, split.test)
     teachers: Mapping[Origin, Mapping[str, Mapping[str, str]]] = {"synthetic": {ONE_LABEL: labels}} if labels else {}

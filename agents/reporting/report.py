@@ -19,6 +19,7 @@ from agents.finding.retrieve import Retrieval, dataset_table, model_table
 from agents.records import Spec
 from agents.reporting.advice import advice
 from agents.reporting.data_facts import DataFacts
+from agents.reporting.markdown import render_markdown
 from agents.reporting.money import Money
 from agents.reporting.pace import Pace
 from agents.reporting.page import render_html
@@ -159,14 +160,15 @@ def make_report(
 
 
 def write_report(report: RunReport, folder: RunFolder, *, template: str = "report.html") -> None:
-    """`report.json`, and `report.html` made from just that."""
+    """`report.json`, and `report.html` and `report.md` made from just that."""
     table = as_json(report)
     folder.write_json(folder.report_json, table)
     write_page(orjson.loads(orjson.dumps(table)), folder, template=template)
 
 
 def write_page(table: Mapping[str, object], folder: RunFolder, *, template: str = "report.html") -> None:
-    """`report.html`, from what `report.json` holds."""
+    """`report.html` and `report.md`, from what `report.json` holds."""
+    write_whole(folder.report_markdown, render_markdown(table).encode("utf-8", "replace"))
     write_whole(folder.report_html, render_html(table, template=template).encode("utf-8", "replace"))
 
 
