@@ -78,7 +78,7 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs of one task.")],
     json: JsonOption = False,
 ) -> None:
-    """Set runs side by side: settings that differ, money, time, rows, scores. Students by a paired test."""
+    """Set runs side by side. Settings that differ, money, time, rows, scores; students by a paired test."""
     from agents.reporting.comparing import compared
 
     readable, left_out = _readable(runs)

@@ -170,7 +170,7 @@ def _scores(reports: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     by_place = [{each["on"]: each for each in report["judgements"]} for report in reports]
     for on in ("test", "synthetic", "demonstrations"):
         if any(on in places for places in by_place):
-            yield Line(CALLED[on], tuple(_score(places.get(on)) for places in by_place))  # type: ignore[index]  # one of them
+            yield Line(CALLED[on], tuple(_score(places.get(on)) for places in by_place))
 
 
 def _score(judgement: Mapping[str, Any] | None) -> str:

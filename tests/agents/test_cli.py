@@ -26,7 +26,7 @@ ROWS = INTENTS.with_name("test.jsonl")
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 COMMANDS = (
     "run", "resume", "generate", "annotate", "parse", "models", "datasets", "train", "evaluate", "serve", "chat",
-    "report", "doctor", "fake-provider", "export",
+    "report", "compare", "doctor", "fake-provider", "export",
 )  # fmt: skip
 
 
