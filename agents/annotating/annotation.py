@@ -7,6 +7,7 @@ the same bytes. The files of rows appear when the last row has been labelled.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from agents.annotating.annotation_report import AnnotationReport, card_of, facts_of, verdict, warnings
@@ -25,6 +26,7 @@ from agents.reading.inputs import Examined, examine, parts_of
 from agents.records import Spec
 from agents.reporting.money import money_of
 from agents.reporting.outlook import out_of_money
+from agents.reporting.pace import listening
 from agents.reporting.report import write_report
 from agents.run_folder import RunFolder, write_whole
 from agents.stages import Ended, OnEngine, as_written, asking, understand
@@ -53,11 +55,14 @@ def annotate_file(
     """
     configuration = configuration or folder.configuration()
     examined = examined_inputs(configuration, parse(folder.prompt_text()))
-    ended = asyncio.run(_ask(folder, configuration, examined, events=events, on_engine=on_engine))
-    events.emit(StageStarted("report"))
-    write_report(ended.report, folder, template="annotation.html")
-    events.emit(StageFinished("report", str(folder.report_html)))
-    return ended
+    with listening(folder.pace, events) as heard:
+        ended = asyncio.run(_ask(folder, configuration, examined, events=events, on_engine=heard.beside(on_engine)))
+        heard.rest()
+        events.emit(StageStarted("report"))
+        report = replace(ended.report, pace=heard.pace())
+        write_report(report, folder, template="annotation.html")
+        events.emit(StageFinished("report", str(folder.report_html)))
+    return Ended(report, ended.error)
 
 
 def examined_inputs(configuration: Configuration, spec: Spec) -> Examined:

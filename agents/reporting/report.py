@@ -88,6 +88,7 @@ class RunReport:
     details: tuple[str, ...] = ()  # those after it
     warnings: tuple[str, ...]
     folder: str
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,6 @@ class Report(RunReport):
     growth: GrowthCurve | None = None
     trust: Trust = "no student"
     advice: tuple[str, ...] = ()  # what is likely to make it better
-    pace: Pace | None = None
 
 
 def make_report(

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from agents.run_folder import RunFolder
 from tests.agents.commands import Ran
 from tests.agents.commands import in_this_process as smelt
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"
 
 pq = pytest.importorskip("pyarrow.parquet")
 
@@ -113,6 +116,7 @@ def test_the_report_can_be_read_again_and_its_page_is_one_file(done: tuple[Path,
     assert page.read_bytes() == before
     assert b"http" not in before.replace(b"http-equiv", b"")
     assert b"simulated teacher" in before
+    jsonschema.validate(json.loads(RunFolder(run).report_json.read_bytes()), json.loads(SCHEMA.read_bytes()))
 
 
 @pytest.mark.long

@@ -6,9 +6,12 @@ import asyncio
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.end_to_end.commands import DATES, INTENTS, Ended, Watched, ended, smelt, start, teacher
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +29,7 @@ def test_a_prompt_becomes_a_student_with_an_honest_report(routed: tuple[Path, En
         path.name for path in run.iterdir()
     }
     assert json.loads((run / "report.json").read_text()) == report
+    jsonschema.validate(report, json.loads(SCHEMA.read_bytes()))
     assert report["choice"]["student"] == "linear"  # type: ignore[index]
     assert real["student"]["scores"][0]["low"] > best_rival
     assert "synthetic" in judgements
