@@ -59,12 +59,7 @@ app = typer.Typer(
 )
 for commands in (
     making, beginning, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching,
-    finding, looking, looking_on, faking, exporting,
-    making, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching, finding,
-    looking, looking_on, faking, exporting,
-    making, beginning, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching,
-    finding, looking, faking, exporting,
-    looking, faking, exporting, reporting,
+    finding, looking, looking_on, faking, exporting, reporting,
 ):  # fmt: skip
     commands.register(app)
 
