@@ -133,8 +133,7 @@ def _built_record(kind: Any, value: object) -> Any:
     if is_dataclass(kind):
         table = _checked(dict, value)
         stored = [each.name for each in fields(kind) if each.compare]
-        make: Callable[..., object] = kind  # a dataclass, which is_dataclass takes for a value of one
-        return make(**{name: _built(types[name], table[name]) for name in stored})
+        return kind(**{name: _built(types[name], table[name]) for name in stored})  # type: ignore[operator]  # a class
     items = _checked(list, value)
     return kind(*(_built(each, item) for each, item in zip(types.values(), items, strict=True)))
 

@@ -228,7 +228,7 @@ def _regression(features: Any, wanted: Any, *, strength: float, counts: Sequence
 def _is_dear(features: Any, *, labels: int, seconds: float | None) -> bool:
     """Whether a regression over sparse features would take gigabytes, or too long."""
     most = MOST_SPARSE_PRODUCTS if seconds is None else min(MOST_SPARSE_PRODUCTS, seconds * PRODUCTS_A_SECOND)
-    return features.shape[1] * labels > MOST_FITTED or features.nnz * labels > most
+    return bool(features.shape[1] * labels > MOST_FITTED or features.nnz * labels > most)
 
 
 def _told(stepped: Stepped, *, labels: int) -> str:

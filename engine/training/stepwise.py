@@ -123,8 +123,8 @@ class _State:
 
 def _steps(features: Any, labels: int) -> int:
     """Some passes over all rows, or as many steps as are not too dear."""
-    a_pass = -(-features.shape[0] // ROWS)
-    return max(1, min(PASSES * a_pass, round(MOST_PRODUCTS / max(1, features.nnz * labels) * a_pass)))
+    a_pass = int(-(-features.shape[0] // ROWS))
+    return max(1, min(PASSES * a_pass, round(MOST_PRODUCTS / max(1, int(features.nnz) * labels) * a_pass)))
 
 
 def _presented(rows: int, *, steps: int) -> Any:
