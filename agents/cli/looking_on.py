@@ -96,7 +96,7 @@ def runs(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the runs lie (runs).")] = Path("runs"),
     json: JsonOption = False,
 ) -> None:
-    """List runs with their state, what they have spent, and their score."""
+    """List runs with their state, spend and score."""
     from agents.run_state import runs_in
 
     tables = [_described(each) for each in runs_in(folder)]
