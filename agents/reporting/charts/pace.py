@@ -53,7 +53,7 @@ def _requests(moments: Sequence[Mapping[str, Any]]) -> Chart:
     seen = [kind for kind in COLOURS if any(row["kind"] == kind for row in rows)]
     most = max(row["rate"] for row in rows)
     met = sum(row["limits_met"] for row in rows)
-    up = {"type": "quantitative", "title": "requests a minute", "axis": {"format": "~s", "tickCount": 4}}
+    up = {"type": "quantitative", "title": "requests a minute", "axis": {"format": ",.0f", "tickCount": 4}}
     return Chart(
         "Requests a minute, by what held them up" + ("; a triangle is a 429" if met else ""),
         f"At most {most:,.0f} requests a minute over {_minutes(moments)}, {met:,} times too fast (429); "
@@ -68,6 +68,7 @@ def _requests(moments: Sequence[Mapping[str, Any]]) -> Chart:
                     "encoding": {
                         "x2": {"field": "to"},
                         "y": {"field": "rate", **up},
+                        "y2": {"datum": 0},
                         "color": {
                             "field": "kind", "type": "nominal", "title": None,
                             "scale": {"domain": seen, "range": [COLOURS[kind] for kind in seen]},
@@ -134,4 +135,4 @@ def _minutes(moments: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _minute(field: str) -> dict[str, Any]:
-    return {"field": field, "type": "quantitative", "title": "minutes", "axis": {"grid": False, "format": "~s"}}
+    return {"field": field, "type": "quantitative", "title": "minutes", "axis": {"grid": False, "format": "~g"}}
