@@ -5,7 +5,9 @@ Who is asked follows from a request's tag: a model (`engine.branch`), or several
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -70,6 +72,8 @@ class Engine:
     answered to the same questions counts, and they are asked nothing. `seed` seeds the waits' jitter, a simulated world
     and a model in this process.
 
+    With `progress` it shows how it gets on while it is open: as a picture in a terminal or a notebook, else as lines.
+
     A `model` of "auto" is a key in the environment if there is a budget, else a server on this machine or a model in
     the cache; a note says whom it found, and why.
     """
@@ -98,6 +102,7 @@ class Engine:
         batch_timing: Timing | None = None,
         dialect: str | Profile | None = None,
         formers: Sequence[str] = (),
+        progress: bool = False,
     ) -> None:
         check_seconds(deadline_s=deadline_s, run_deadline_s=inf if run_deadline_s is None else run_deadline_s)
         choice.check_terms(budget=budget, hedge=hedge, seed=seed)
@@ -115,6 +120,9 @@ class Engine:
         if model == "auto":  # whom that has found, and why
             first, self._found = choice.found_out(first, budget=budget)
         clock = clock or SystemClock()
+        events = Events() if events is None and progress else events
+        self._progress = progress
+        self._shown: AbstractContextManager[object] | None = None
         self._journal_path = None if journal is None else Path(journal)
         self._budget = budget
         self._ledger = Ledger(budget.cap if budget else None)
@@ -150,6 +158,9 @@ class Engine:
             raise
         self._journal = journal
         collector.slow_down()
+        if self._progress:
+            self._shown = self._show()
+            self._shown.__enter__()
         if self._found:
             self._emit(Noted(f"auto: {self._found}"))
         if self._journal_path is None:
@@ -167,6 +178,9 @@ class Engine:
         Whoever still asks is told so, with Interrupted. Opened again, the engine begins anew.
         """
         self._routes.notify_closing()
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            shown.__exit__(None, None, None)
         await self._terms.crew.aclose()
         journal, self._journal = self._journal, None
         try:
@@ -307,6 +321,19 @@ class Engine:
         money = f"{dollars(self._ledger.spent + self._ledger.assumed)} {cap}"
         standing = f"{self._routes.in_flight} in flight, {self._routes.waiting} waiting"
         return f"<Engine {self.model} [{standing} | {money}]>"
+
+    def _show(self) -> AbstractContextManager[object]:
+        from engine.dashboard import Dashboard  # it draws with rich, which nobody needs who does not look on
+
+        return Dashboard(
+            self._terms.events or Events(),
+            title="asking",
+            model=self.model,
+            simulated=self.simulated,
+            stages=(),
+            statistics=self.statistics,
+            within=asyncio.get_running_loop().call_soon_threadsafe,
+        )
 
     # -- one question
 

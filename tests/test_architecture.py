@@ -31,8 +31,9 @@ ENGINE_FLOORS = (
     ("branch",),
     ("relay",),
     ("routes",),
+    ("dashboard",),
     ("core",),
-    ("dashboard", "log_file", "open_telemetry"),
+    ("log_file", "open_telemetry"),
 )
 WINGS = ("encoder", "retrieval", "duplicates", "training", "onnx", "evaluation", "baselines", "desk", "serving")
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "numpy", "pyarrow", "openai", "anthropic",

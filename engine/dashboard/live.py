@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from engine.clock import Clock, SystemClock
 from engine.dashboard.keys import Controls
+from engine.dashboard.notebook import Notebook, notebook_here
 from engine.dashboard.surfaces import Log, Look, Painted, Surface
 from engine.dashboard.view import View, is_drawn
 from engine.events import Event, Events
@@ -241,12 +242,14 @@ class Dashboard:
 def chosen_surface(
     console: Console | None = None, *, plain: bool = False, controls: Controls | None = None, state: str = ""
 ) -> Surface:
-    """Where a run is shown best: a terminal's whole screen, or lines for whatever else takes text.
+    """Where a run is shown best: a notebook's cell, a terminal's whole screen, or lines for whatever else takes text.
 
     A terminal that cannot move its cursor, or cannot show the bars and marks, is better served with lines.
     """
     from rich.console import Console as RichConsole
 
+    if console is None and (show := notebook_here()) is not None:
+        return Notebook(show)
     console = console or RichConsole(stderr=True, highlight=False, emoji=False, markup=False)
     is_plain = plain or os.environ.get(PLAIN_VARIABLE, "") not in ("", "0")
     if console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf") and not is_plain:

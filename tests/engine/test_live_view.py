@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from engine.dashboard import Dashboard
+from engine.dashboard.notebook import Notebook, notebook_here
 from engine.events import (
     Event,
     Events,
@@ -204,3 +205,22 @@ def test_after_the_block_nobody_listens() -> None:
 
     assert list(dashboard.view.notes) == []
     assert screen.lines() == ["t: m"]
+
+
+def test_a_notebook_shows_one_picture_in_place_with_nothing_but_text_in_it() -> None:
+    shown: list[str] = []
+    events = Events()
+    with Dashboard(
+        events, title="<b>t", model="m", simulated=True, stages=STAGES, statistics=figures,
+        surface=Notebook(shown.append),
+    ):  # fmt: skip
+        events.emit(RowAccepted("<script>alert(1)</script>", HOSTILE))
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown[-1]
+    assert "<script" not in shown[-1]
+    assert "simulated teacher" in shown[-1]
+    assert shown[-1].startswith("<pre")
+
+
+def test_outside_a_notebook_there_is_none() -> None:
+    assert notebook_here() is None

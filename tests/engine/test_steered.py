@@ -75,6 +75,16 @@ def test_another_budget_holds_from_now_on() -> None:
     virtual_time.run(main())
 
 
+def test_an_engine_shows_how_it_gets_on(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        async with Engine(Scripted(), budget=GENEROUS, progress=True) as engine:
+            await engine.ask(question())
+
+    virtual_time.run(main())
+
+    assert "asking: test/model, a simulated teacher" in capsys.readouterr().err
+
+
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["reserve", "settle", "assume", "amend"]), st.integers(1, 900)), max_size=40
