@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "configuration_text", "prompt_text", "register"]
 
 CONFIG, PROMPT = "smelt.toml", "prompt.md"
+WIDTH = 79  # of a comment
 
 EXAMPLES: Mapping[str, tuple[str, str]] = {
     "dates": ("dates", "a short text to a date in ISO form: answers are text of one form"),
@@ -89,9 +91,10 @@ FOR_INSTANCE: Mapping[str, str] = {
 """What may stand there, of options that have no value of their own."""
 
 OPENING = f"""\
-# Options of a run: smelt run {PROMPT} --config {CONFIG}. Flags win over this file.
-# What begins with # is as it is when nothing is said, or an example of what may stand there.
-# The prompt is a text with the task in your words and, best, some examples: Input: ... Output: ...
+# Options of a run: smelt run {PROMPT} --config {CONFIG}
+# Flags win over this file. A line that is commented out has what holds when
+# nothing is said, or an example of what may stand there. The prompt is a text:
+# the task in your words and, best, some examples: Input: ... Output: ...
 """
 
 TABLES = """
@@ -101,7 +104,8 @@ TABLES = """
 # [models]
 # annotator = "openai/gpt-5.4-mini"
 
-# Parts of the budget, in place of the line above: of all, what a stage may take, and what is kept for one.
+# Parts of the budget, in place of the line above: what a stage may take of it,
+# and what is kept for one.
 # [budget]
 # usd = 5
 # generate = 0.7
@@ -182,7 +186,8 @@ def configuration_text(example: str) -> str:
 def _option(name: str, usual: Configuration, value: str | None) -> str:
     """An option with its meaning: set to a value, or else commented out."""
     line = f"{name} = {value}" if value is not None else f"# {name} = {_default(name, usual)}"
-    return f"# {_meaning(name)}\n{line}\n"
+    meaning = textwrap.fill(_meaning(name), WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return f"{meaning}\n{line}\n"
 
 
 def _default(name: str, usual: Configuration) -> str:

@@ -89,10 +89,10 @@ def _estimate(
         prompt, flags=own, pilot_budget=pilot_budget, config=config, out=out, yes=yes
     )
     made = _piloted(folder, configuration, pilot_budget, pilot_requests, budget=budget, quiet=quiet)
-    if not quiet:
-        _show(made, aside=json)
     if json:
         print_json(dataclasses.asdict(made))
+    else:
+        _show(made)
     return 0
 
 
@@ -121,7 +121,10 @@ def _begin(
         models = [each.model for each in configuration.everyone]
         confirm_spending(models, capped(configuration, pilot_budget).budget)
     folder = RunFolder(out or free_name(RUNS, source.name))
-    folder.begin(prompt=source.text, configuration=configuration)
+    begun = configuration
+    if not has_budget and folder.manifest.exists():  # piloted before, with another cap of the pilot's alone
+        begun = dataclasses.replace(configuration, budget=folder.configuration().budget)
+    folder.begin(prompt=source.text, configuration=begun)
     return folder, configuration, configuration.budget if has_budget else None
 
 
@@ -138,11 +141,19 @@ def _piloted(
     from agents.estimating.estimate import estimate_run
     from agents.estimating.labels import estimate_labels
     from agents.listeners import announced
+    from engine.errors import BudgetReached
 
     events = announced()
     estimated = estimate_run if configuration.inputs is None else estimate_labels
-    with _shown(events, quiet=quiet):
-        return estimated(folder, configuration, pilot_usd=pilot_budget, requests=requests, budget=budget, events=events)
+    try:
+        with _shown(events, quiet=quiet):
+            return estimated(
+                folder, configuration, pilot_usd=pilot_budget, requests=requests, budget=budget, events=events
+            )
+    except BudgetReached as error:
+        raise BudgetReached(
+            f"too little for a pilot: {error}; the same again with --pilot-budget USD goes on in {folder.path} (--out)"
+        ) from error
 
 
 @contextmanager
@@ -178,12 +189,10 @@ def _shown(events: Events, *, quiet: bool) -> Iterator[None]:
         yield
 
 
-def _show(made: Estimate, *, aside: bool) -> None:
-    """The estimate for a person; beside the JSON line it goes to standard error."""
+def _show(made: Estimate) -> None:
+    """The estimate for a person."""
     from agents.estimating.told import facts_told, next_told, pilot_told, table_told
 
-    if aside:
-        return
     say("")
     say(pilot_told(made))
     say("")

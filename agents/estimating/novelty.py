@@ -26,7 +26,8 @@ __all__ = ["Urns", "draw_urns"]
 Numbers: TypeAlias = npt.NDArray[np.float64]
 
 OWN = np.array([0.0, 0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.14, 0.19, 0.25, 0.33, 0.45, 0.6, 0.8])
-RARER = 5.0  # that a teacher repeats itself a little is likelier than that it does so much
+RARER = 3.0  # that a teacher repeats itself a little is likelier than that it does so much
+LARGER = 0.25  # teachers know much: a pool ten times as large is nearly twice as likely, before anything was seen
 SIZES = np.logspace(1.2, 6.0, 28)  # of theta, and of the pool
 DISCOUNTS = np.array([0.0, 0.25, 0.5])
 POOL = -1.0  # in place of a discount
@@ -73,4 +74,4 @@ def _grid() -> tuple[Numbers, Numbers, Numbers, Numbers]:
     own, size, kind = (axis.ravel() for axis in np.meshgrid(OWN, SIZES, kinds, indexing="ij"))
     likely = np.array([KINDS_PRIOR[each] for each in kind])
     widths = np.gradient(OWN)[np.searchsorted(OWN, own)]
-    return own, size, kind, np.exp(-RARER * own) * likely * widths
+    return own, size, kind, np.exp(-RARER * own) * likely * widths * size**LARGER

@@ -123,12 +123,12 @@ def test_prices_are_told_from_what_was_charged() -> None:
 
 
 def test_what_a_pilot_cannot_tell_makes_the_forecast_wide() -> None:
-    """A hundred new drafts may come from a pool of two thousand, or from one that never ends."""
+    """A hundred new drafts may come from a pool of six thousand, or from one that never ends."""
     urns = draw_urns([True] * 100, draws=400, chance=np.random.default_rng(0))
 
-    later = urns.chance_of_new(np.array(2000.0), np.array(1800.0))
+    later = urns.chance_of_new(np.array(6000.0), np.array(5000.0))
 
-    assert np.quantile(later, 0.05) < 0.75 < 0.98 < np.quantile(later, 0.95)
+    assert np.quantile(later, 0.05) < 0.7 < 0.97 < np.quantile(later, 0.95)
 
 
 def test_a_pool_that_is_nearly_empty_is_seen_to_be() -> None:
@@ -255,3 +255,16 @@ def test_labels_go_on_from_their_pilot_and_cost_what_was_told(tmp_path: Path) ->
     assert report["money"]["from_journal"] >= 10
     assert estimate["usd"]["low"] <= float(report["money"]["charged"].strip("$")) <= estimate["usd"]["high"]
     assert estimate["rows"]["low"] <= report["inputs"]["labelled"] <= estimate["rows"]["high"]
+
+
+@pytest.mark.long
+def test_a_pilot_that_has_too_little_money_says_so_with_the_way_on(tmp_path: Path) -> None:
+    words = [PROMPT, "--model", "simulated/dates", "--out", tmp_path / "run"]
+
+    short = in_this_process("estimate", *words, "--pilot-budget", "0.0005")
+    enough = in_this_process("estimate", *words, "--pilot-budget", "0.05")
+
+    assert short.code == 3
+    assert "--pilot-budget USD" in short.err
+    assert enough.code == 0, enough.err
+    assert "smelt resume" in enough.out

@@ -27,6 +27,7 @@ def test_the_configuration_has_every_option_and_can_be_read(example: str, tmp_pa
     path = tmp_path / "smelt.toml"
     path.write_text(configuration_text(example), encoding="utf-8")
 
+    assert max(map(len, configuration_text(example).splitlines())) < 80
     named = {name for names in SECTIONS.values() for name in names}
 
     assert read_config(path)["model"] == f"simulated/{EXAMPLES[example][0]}"
