@@ -44,7 +44,7 @@ from engine.providers.simulated import Simulated
 from engine.providers.simulated import World as Teacher
 
 RUNS = 100
-FIRST = 1000  # the number of the first run: others were looked at while the forecast was written
+FIRST = 2000  # the number of the first run: others were looked at while the forecast was written
 REQUESTS = 12
 LEAST = 85  # of RUNS
 SMALLEST, LARGEST = 150, 1500  # rows

@@ -19,9 +19,9 @@ __all__ = ["COVERED", "USABLE", "Between", "Expected", "between", "expected", "r
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 COVERED = 0.9  # of what may come, by each interval
-LATE = 0.12  # what the time may be off by beside all that is known of it, as a standard deviation of its logarithm
+LATE = 0.24  # what the time may be off by beside all that is known of it, as a standard deviation of its logarithm
 USABLE = 0.97  # of a budget, before a run ends for want of money: in the middle
-LEFT = 0.02  # of a budget, that nobody could be sent for in the end; exponential
+LEFT = 0.06  # of a budget, that nobody could be sent for in the end: much of a small one; exponential
 OF_USE = (0.93, 1.0)  # the part of what is spent that brings rows where a budget ends a run: the rest is half done
 SLOWED = (1.0, 2.0)  # as money runs out fewer are in flight, and each waits for what others were set aside
 
@@ -63,7 +63,10 @@ def expected(
     more = _surplus(paths, at, reaches, policy, chance)
     if cap_usd is not None:
         is_short = _read(paths.usd, at) * more > cap_usd
-        spent, of_use = 1 - chance.exponential(LEFT, size=len(at)), chance.uniform(*OF_USE, size=len(at))
+        spent, of_use = (
+            1 - np.minimum(0.5, chance.exponential(LEFT, size=len(at))),
+            chance.uniform(*OF_USE, size=len(at)),
+        )
         at = np.where(is_short, _step_of(paths.usd, spent * of_use * cap_usd), at)
         more, reaches = np.where(is_short, 1 / of_use, more), reaches & ~is_short
     calls = _read(paths.calls, at) * more

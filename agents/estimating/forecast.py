@@ -28,7 +28,7 @@ DRAWS = 400
 FURTHER = 2.5  # times the dollars that the rows take at which a table of budgets ends
 STEPS = 600  # at most; where a run has more groups, several make a step
 EXACT = 250  # groups that are a step of their own
-SLIPS = 0.04  # of the cost of what is to come: what the model itself may be off by, as a standard deviation
+SLIPS = 0.07  # of the cost of what is to come: what the model itself may be off by, as a standard deviation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,7 +237,7 @@ def _seconds(sounded: Sounded, configuration: Configuration, times: Numbers, cha
         cpu_s=sounded.cpu_s,
     )
     calls = len(sounded.calls) * times
-    spread = np.exp(2 * LATE * chance.standard_normal(DRAWS))
+    spread = np.exp(LATE * chance.standard_normal(DRAWS))
     rounds = latency * (3 + np.log2(1 + calls / 8))  # slots are found one round trip after another
     later = seconds_each(
         calls,
