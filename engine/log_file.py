@@ -21,12 +21,14 @@ from engine.errors import UserError
 from engine.events import (
     AttemptFailed,
     Event,
+    Measured,
     ReplyReceived,
     RequestFinished,
     RequestSent,
     RowAccepted,
     RowRejected,
     StageProgressed,
+    Weighed,
 )
 from engine.text import clean
 
@@ -37,7 +39,7 @@ OLDER_FILES = 3
 LONGEST_TEXT = 4000
 
 # So many that a person looks at them only in search of something.
-_DEBUG = (RequestSent, ReplyReceived, StageProgressed, RowAccepted, RowRejected)
+_DEBUG = (RequestSent, ReplyReceived, StageProgressed, Measured, Weighed, RowAccepted, RowRejected)
 
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS?)$", re.IGNORECASE)
 _SHORTEST_SECRET = 8  # what is shorter stands in words that mean nothing by it

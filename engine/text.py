@@ -69,11 +69,14 @@ def meant(word: object, known: Iterable[str]) -> str:
 
 def meant_path(path: Path) -> str:
     """The same for a path that is not there: what lies in that folder under a name that is near."""
+    import difflib  # here: most paths are right
+
     try:
-        beside = [str(path.with_name(each.name)) for each in islice(path.parent.iterdir(), _LOOKED_AT)]
+        beside = [each.name for each in islice(path.parent.iterdir(), _LOOKED_AT)]
     except (OSError, ValueError):
         return ""
-    return meant(path, beside)
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    return f"; did you mean {str(path.with_name(near[0]))!r}?" if near else ""
 
 
 def _visible(text: str) -> Iterator[str]:

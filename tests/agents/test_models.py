@@ -190,6 +190,7 @@ def test_the_doctor_says_of_each_model_whether_it_could_be_asked(tmp_path: Path)
         "judge",
         False,
         "model 'anthropic/claude-haiku-4-5' needs a key: set ANTHROPIC_API_KEY, or ask a simulated teacher",
+        group="who can be asked",
     )
     assert "teacher" not in {finding.what for finding in examine()}
 

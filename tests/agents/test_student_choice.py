@@ -222,7 +222,7 @@ def test_rows_that_cannot_teach_anything_are_said_before_anything_is_looked_for(
 def test_a_student_that_there_is_not_is_named_with_those_that_there_are() -> None:
     with pytest.raises(
         UserError,
-        match="unknown student family 'linaer'; there are auto, linear, tiny, embedding, classifier, seq2seq, causal",
+        match="--student: unknown value 'linaer'; did you mean 'linear'",
     ):
         choose_for_rows(ROUTED, wanted="linaer", base=None)
 

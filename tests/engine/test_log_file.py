@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.events import (
     AttemptFailed,
     Event,
+    Measured,
     Noted,
     ReplyReceived,
     RequestFinished,
@@ -23,6 +24,7 @@ from engine.events import (
     StageFinished,
     StageProgressed,
     StageStarted,
+    Weighed,
 )
 from engine.log_file import LogFile, secrets_in
 
@@ -34,6 +36,8 @@ EVERYTHING: list[tuple[Event, str]] = [
     (RequestFinished("annotate", None), "debug"),
     (RequestFinished("annotate", "ContextOverflow"), "warning"),
     (StageProgressed("generate", 3, facts=(("temperature", "0.8"),)), "debug"),
+    (Measured("train", "loss", 0.5), "debug"),
+    (Weighed("generate", "labels", (("late", 3, 0.5),)), "debug"),
     (RowAccepted("what was asked", "what was answered"), "debug"),
     (RowRejected("format"), "debug"),
     (SimulationMet(), "info"),
