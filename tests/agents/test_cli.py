@@ -154,7 +154,7 @@ BAD = [
     ("test file of no text's name", (*SIMULATED, "--test", "rows\udcff.jsonl"), "--test is not UTF-8 text"),
     ("folder of no text's name", (*SIMULATED, "--out", "run\udcff"), "the folder of the run is not UTF-8 text"),
     ("resume: a damaged prompt", ("resume", "torn-run"), "prompt.md: is damaged"),
-    ("report: a part of one", ("report", "part-report"), "report.json: is damaged (no 'choice')"),
+    ("report: a part of one", ("report", "part-report"), "report.json: is damaged (no 'advice')"),
     ("report: of other values", ("report", "odd-report"), "report.json: is damaged"),
     ("torn test file", (*SIMULATED, "--test", "torn.jsonl"), "torn.jsonl, line 2: is not valid JSON"),
     ("test file without columns", (*SIMULATED, "--test", "columns.jsonl"), "its columns are 'question'"),
