@@ -136,7 +136,7 @@ class Listening:
         try:
             write_whole(self.path, orjson.dumps(self.sittings()))
         except OSError as error:  # a record of the time is worth no run
-            logger.warning("%s could not be written (%s); the run goes on", self.path, error.strerror)
+            logger.info("%s could not be written (%s); the run goes on", self.path, error.strerror)
 
     def pace(self) -> Pace:
         return pace_of(self.sittings())

@@ -203,7 +203,7 @@ class Dashboard:
                     ),
                 )
         except OSError as error:  # a full disk, say: whoever looks on is worth less than the run
-            logger.warning("how the run stands cannot be written down (%s); the run goes on", error)
+            logger.info("how the run stands cannot be written down (%s); the run goes on", error)
             self._record = None
 
     # -- small things

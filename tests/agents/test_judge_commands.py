@@ -132,7 +132,7 @@ def test_a_run_with_a_judge_reports_what_it_refused_and_asks_nobody_twice(tmp_pa
     assert other["data"]["judge"] == judge
     assert judge["calibration"]["threshold"] > 0
     assert sum(judge["ruled"]["refused"].values()) == one["data"]["rejected"]["judge"]
-    assert any("A judge was asked about" in sentence for sentence in one["verdict"])
+    assert any("A judge was asked about" in sentence for sentence in one["details"])
     assert "of it for the judge" in (run / "report.html").read_text(encoding="utf-8")
     kept = table(run / "data" / "train.parquet")
     assert all(row["judge_score"] >= judge["calibration"]["threshold"] for row in kept if row["judge_score"])

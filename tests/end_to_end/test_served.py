@@ -127,4 +127,4 @@ def test_a_server_that_is_killed_loses_no_paid_answer_and_the_next_run_pays_for_
     assert len(served) >= ASKED // 2
     assert len(rows) > taken
     assert done.table()["data"]["origins"]["served"] == len(served)  # type: ignore[index]
-    assert "asked of a student that served" in " ".join(done.table()["verdict"])  # type: ignore[arg-type]
+    assert "asked of a student that served" in " ".join(done.table()["details"])  # type: ignore[arg-type]
