@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from engine.messages import SIMULATED_HEADER, RawReply, Request
-from engine.providers.anthropic import body_under
+from engine.providers.anthropic_body import body_under
 from engine.providers.batches import CallFailed, FileLimits, Found, LineReply, Look, in_a_batch
 from engine.providers.foreign import encode
 from engine.providers.profile import Profile

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from engine.messages import SIMULATED_HEADER, RawReply, Request
 from engine.providers.batches import FileLimits, Flaw, Found, LineReply, Look, in_a_batch
 from engine.providers.foreign import encode
-from engine.providers.openai import body_under
+from engine.providers.openai_body import body_under
 from engine.providers.profile import Profile
 from engine.providers.sdk_calls import body_bytes, called, lines_of, listed, plain, read_line, telling, text_at
 from engine.providers.secrecy import Secrecy

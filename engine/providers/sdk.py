@@ -16,7 +16,15 @@ from engine.clock import Clock, SystemClock
 from engine.errors import RequestRejected, UnknownPrice, UserError
 from engine.messages import RawReply, Request
 from engine.prices import Price, lookup
-from engine.providers import AttemptTimedOut, Capabilities, ConnectionFailed, Reading, TransportFailure
+from engine.providers import (
+    AttemptTimedOut,
+    Capabilities,
+    ConnectionFailed,
+    Reading,
+    TransportFailure,
+    anthropic_body,
+    openai_body,
+)
 from engine.providers import anthropic as anthropic_wire
 from engine.providers import openai as openai_wire
 from engine.providers.account import Account
@@ -153,11 +161,11 @@ class Sdk:
         """What the client is given to send."""
         official = self._kind.name in _OFFICIAL and self._address.within(_OFFICIAL[self._kind.name])
         if self._kind.package == "openai":
-            body = openai_wire.body_of(request, model=self.model, official=official)
+            body = openai_body.body_of(request, model=self.model, official=official)
             if self._kind.name == "azure":  # the old name is refused by newer models there
                 body["max_completion_tokens"] = body.pop("max_tokens")
             return body
-        body = anthropic_wire.body_of(request, model=self.model, official=official)
+        body = anthropic_body.body_of(request, model=self.model, official=official)
         if self._version is not None and self._kind.name in {"bedrock", "vertex"}:
             body["anthropic_version"] = self._version
         return body

@@ -24,10 +24,10 @@ from engine.fakes.worlds import EchoWorld
 from engine.messages import SIMULATED_HEADER, RawReply, Request
 from engine.providers import anthropic_batches, openai_batches
 from engine.providers.anthropic import Anthropic
-from engine.providers.anthropic import body_under as anthropic_body
+from engine.providers.anthropic_body import body_under as anthropic_body
 from engine.providers.batches import BatchEndpoint, CallFailed, LineReply, Look
 from engine.providers.openai import OpenAI
-from engine.providers.openai import body_under as openai_body
+from engine.providers.openai_body import body_under as openai_body
 from engine.providers.profile import profile_of, profiles
 from engine.providers.sdk_calls import lines_of
 from engine.verdict import Kind

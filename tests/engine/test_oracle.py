@@ -20,7 +20,8 @@ from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
 from engine.messages import Message, RawReply
 from engine.providers.anthropic import Anthropic
-from engine.providers.openai import OpenAI, body_under
+from engine.providers.openai import OpenAI
+from engine.providers.openai_body import body_under
 from engine.providers.profile import profile_named, profiles
 from engine.verdict import Kind, classify
 

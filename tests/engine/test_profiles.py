@@ -14,10 +14,10 @@ from engine.errors import AuthenticationRefused, QuotaExhausted, UserError
 from engine.fakes import virtual_time
 from engine.headers import limit_hints, retry_after_s
 from engine.messages import RawReply
-from engine.providers import openai as openai_wire
 from engine.providers.address import Address
 from engine.providers.anthropic import Anthropic
 from engine.providers.openai import OpenAI
+from engine.providers.openai_body import body_under
 from engine.providers.profile import Profile, known_at, profile_named, profile_of, profiles, recognised
 from engine.providers.resolve import resolve
 from engine.throttle import Demand, Pace
@@ -95,7 +95,7 @@ def test_every_dialect_sends_what_it_allows_and_objects_to_the_rest(profile: Pro
     assert what.seed or what.objection(Request.user("x", seed=1)) is not None
     assert profile.temperature is not None or what.objection(Request.user("x", temperature=0.0)) is not None
     if profile.api == "openai":
-        body = openai_wire.body_under(profile, request, model="m")
+        body = body_under(profile, request, model="m")
         assert body[profile.output_cap] == 7
         assert ("seed" in body, "n" in body, "response_format" in body) == (what.seed, what.n, what.schema)
 
@@ -343,7 +343,7 @@ def test_what_a_user_has_every_request_say_is_part_of_the_question() -> None:
 
     assert plain.endpoint == "http://127.0.0.1:8000/v1 openai-chat m"
     assert peculiar.endpoint == 'http://127.0.0.1:8000/v1 openai-chat m {"top_k": 5}'
-    assert openai_wire.body_under(mine, Request.user("x"), model="m")["top_k"] == 5
+    assert body_under(mine, Request.user("x"), model="m")["top_k"] == 5
 
 
 def test_the_key_of_the_service_comes_before_that_of_the_dialect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,10 +24,10 @@ from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
 from engine.messages import RawReply, Usage
 from engine.providers import Reading
-from engine.providers.anthropic import body_under as anthropic_body
+from engine.providers.anthropic_body import body_under as anthropic_body
 from engine.providers.choice import cached_counts_of
 from engine.providers.marks import marked
-from engine.providers.openai import body_under as openai_body
+from engine.providers.openai_body import body_under as openai_body
 from engine.providers.profile import Profile, profile_named, profile_of, profiles
 from engine.providers.resolve import resolve
 from tests.engine.asking import Given, now

@@ -25,7 +25,8 @@ from engine.messages import FinishReason, Message, RawReply
 from engine.prices import FREE, Price
 from engine.providers import AttemptTimedOut, ConnectionFailed, TransportFailure
 from engine.providers.anthropic import Anthropic
-from engine.providers.openai import OpenAI, body_of
+from engine.providers.openai import OpenAI
+from engine.providers.openai_body import body_of
 from engine.providers.resolve import resolve
 from engine.providers.sdk import Sdk
 from engine.providers.shapes import Completion, anthropic_message, chat_completion

@@ -16,7 +16,8 @@ from engine.fakes.server import FakeProvider
 from engine.fakes.worlds import EchoWorld
 from engine.messages import Message, RawReply, Request, Usage
 from engine.providers import Capabilities, Reading
-from engine.providers.anthropic import Anthropic, body_of, capabilities_under, read_message
+from engine.providers.anthropic import Anthropic, capabilities_under, read_message
+from engine.providers.anthropic_body import body_of
 from engine.providers.shapes import anthropic_message, complete
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}

@@ -19,7 +19,8 @@ from engine.fakes.worlds import EchoWorld
 from engine.messages import Message, Request
 from engine.providers import Capabilities
 from engine.providers.foreign import encode
-from engine.providers.openai import OpenAI, body_of
+from engine.providers.openai import OpenAI
+from engine.providers.openai_body import body_of
 from tests.engine.openai_bodies import PLAIN
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
