@@ -13,7 +13,8 @@ from agents.demo.breakage import break_label
 from agents.demo.conversation import Conversation, Generate
 from agents.demo.measured import WRITING, between
 from agents.demo.rewording import leave_blank
-from agents.demo.teacher import Subject, Teacher
+from agents.demo.subject import Subject
+from agents.demo.teacher import Teacher
 from agents.demo.vices import Vices
 
 __all__ = ["Author", "Written"]

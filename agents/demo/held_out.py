@@ -7,7 +7,7 @@ import sys
 from random import Random
 from typing import Final
 
-from agents.demo.teacher import Subject
+from agents.demo.subject import Subject
 from agents.records import Pair
 
 __all__ = ["held_out", "print_rows"]

@@ -14,7 +14,8 @@ from random import Random
 
 from agents.demo.conversation import Conversation, Split
 from agents.demo.rewording import gist, reworded
-from agents.demo.teacher import Subject, Teacher, chance_hardness, favourite
+from agents.demo.subject import Subject
+from agents.demo.teacher import Teacher, chance_hardness, favourite
 from agents.demo.vices import USUAL_VICES, Vices
 from agents.records import Pair
 

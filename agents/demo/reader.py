@@ -9,12 +9,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agents.demo.asked_of_data import MapColumns, Rank
-
-if TYPE_CHECKING:
-    from agents.demo.teacher import Subject
+from agents.demo.subject import Subject
 
 __all__ = ["columns_that_matter", "map_of", "piece_of", "plan_in_words", "ranking", "wrapped"]
 

@@ -11,7 +11,7 @@ import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, TypeVar
 
 from agents.demo.asked_of_data import AskedOfData, Expand, MapColumns, PlanRows, Rank, Rewrite, SelectColumns
 from agents.demo.breakage import break_array, break_label, break_list, break_rows, refuse, written_list
@@ -29,6 +29,7 @@ from agents.demo.conversation import (
     read_conversation,
 )
 from agents.demo.reader import columns_that_matter, map_of, piece_of, plan_in_words, ranking, wrapped
+from agents.demo.subject import Subject
 from agents.demo.verdicts import Bench, verdicts_on
 from agents.demo.vices import Vices
 from engine.messages import Message
@@ -36,7 +37,6 @@ from engine.prices import Price
 from engine.providers.simulated import Answer
 
 __all__ = [
-    "Subject",
     "Teacher",
     "chance_hardness",
     "cold",
@@ -97,45 +97,6 @@ def nudge(text: str, rng: Random, *, before: Sequence[str]) -> str:
 def chance_hardness(text: str) -> float:
     """The part of an input's hardness that has no reason one could name: 1 on average, now and then 3."""
     return Random(zlib.crc32(text.encode("utf-8", "surrogatepass"))).lognormvariate(-0.18, 0.6)
-
-
-class Subject(Protocol):
-    """What is to be known of a task: how its inputs look, and what is right."""
-
-    @property
-    def kinds(self) -> Mapping[str, float]:
-        """The kinds of answer one can write an input for, each with its share in well-made data."""
-        ...
-
-    @property
-    def prior(self) -> Mapping[str, float]:
-        """The same kinds, with the shares that come to a teacher's mind unasked."""
-        ...
-
-    @property
-    def about(self) -> Mapping[str, str]:
-        """A description of the model and of the dataset that ought to exist."""
-        ...
-
-    def write(self, kind: str, rng: Random, *, temperature: float) -> str:
-        """A new input whose right answer is of that kind."""
-        ...
-
-    def nudge(self, text: str, rng: Random) -> str:
-        """The input, barely changed."""
-        ...
-
-    def right(self, text: str) -> str:
-        """The right answer to any input."""
-        ...
-
-    def wrong(self, text: str, rng: Random) -> str:
-        """An answer as somebody gives it who has misread the input; never the right one."""
-        ...
-
-    def hardness(self, text: str) -> float:
-        """How easily the input is misread; 1 on average."""
-        ...
 
 
 class Teacher:

@@ -22,7 +22,7 @@ from agents.demo.dates.posts import Posts
 from agents.demo.dates.snippets import Snippets
 from agents.demo.dates.world import World
 from agents.demo.held_out import held_out
-from agents.demo.teacher import Subject
+from agents.demo.subject import Subject
 from agents.demo.vices import USUAL_VICES, Vices
 from agents.prompts import fill
 from agents.records import Pair

@@ -11,7 +11,8 @@ from agents.demo.conversation import Annotate, AnnotateMany, Conversation, Gener
 from agents.demo.dates.posts import Posts
 from agents.demo.dates.snippets import Snippets
 from agents.demo.held_out import held_out, print_rows
-from agents.demo.teacher import Subject, Teacher
+from agents.demo.subject import Subject
+from agents.demo.teacher import Teacher
 from agents.demo.vices import USUAL_VICES, Vices
 
 __all__ = ["World"]

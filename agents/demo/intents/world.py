@@ -14,7 +14,8 @@ from agents.demo.conversation import Conversation, Split
 from agents.demo.held_out import held_out, print_rows
 from agents.demo.intents.routing import LABELS, NONE, SLIPS, intents_in, route
 from agents.demo.intents.templates import CLOSERS, OPENERS, REQUESTS, SECOND_THOUGHTS, SLOTS, STORIES
-from agents.demo.teacher import Subject, Teacher, chance_hardness, favourite, nudge
+from agents.demo.subject import Subject
+from agents.demo.teacher import Teacher, chance_hardness, favourite, nudge
 from agents.demo.vices import USUAL_VICES, Vices
 
 __all__ = ["Messages", "World"]
