@@ -37,7 +37,7 @@ def reliable(promised: Calibration) -> str:
     """From which confidence on nine answers in ten are right, as a sentence."""
     found = next((each for each in promised.thresholds if each.precision == RELIABLE), None)
     if found is None:
-        return f"No confidence vouches for answers of which {RELIABLE:.0%} are right."
+        return f"Not even its surest answers are shown to be right in {RELIABLE:.0%} of all cases."
     return (
         f"Answers with a confidence of {found.confidence:.2f} or more, {found.coverage:.0%} of them, are right in at "
         f"least {RELIABLE:.0%} of all cases."

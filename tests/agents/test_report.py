@@ -486,7 +486,7 @@ def test_the_verdict_says_what_confidence_cost_and_more_rows_are_worth() -> None
 def test_without_a_threshold_nothing_is_promised() -> None:
     found = Findings(BOTH, dataclasses.replace(PROMISED, thresholds=()))
 
-    assert "No confidence vouches for answers of which 90% are right." in told_in_full(found).details
+    assert "Not even its surest answers are shown to be right in 90% of all cases." in told_in_full(found).details
 
 
 @pytest.mark.parametrize(
