@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -47,11 +47,15 @@ class Hand:
         self._drain = drain
         self._now = now
         self._deaf_until = -math.inf
-        self.has_drained = False
+        self.drained_by: int | None = None  # the signal
 
-    def __call__(self, _number: int, _frame: object) -> None:
+    @property
+    def has_drained(self) -> bool:
+        return self.drained_by is not None
+
+    def __call__(self, number: int, _frame: object) -> None:
         if self._drain is not None and not self.has_drained:
-            self.has_drained = True
+            self.drained_by = number
             self._drain()
         elif self._now() >= self._deaf_until:
             self.rest()
@@ -72,10 +76,12 @@ def leave(code: int) -> NoReturn:
 
     Whoever stopped it is not kept waiting for what a thread still computes: a student in the midst of many answers.
     """
+    hand = signal.getsignal(signal.SIGTERM)  # a drain leaves it in its place
+    was_stopped = code == INTERRUPTED or (isinstance(hand, Hand) and hand.has_drained)
     for number in SIGNALS:  # Python takes a moment to close, in which a signal would be another end than was told
         signal.signal(number, signal.SIG_IGN)  # what Python knows as its own is given back while it closes
     others = [each for each in threading.enumerate() if each is not threading.main_thread()]
-    if code == INTERRUPTED and not all(each.daemon for each in others):
+    if was_stopped and not all(each.daemon for each in others):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):  # nobody reads it any more, or there is no room for it
                 stream.flush()
@@ -84,11 +90,12 @@ def leave(code: int) -> NoReturn:
 
 
 @contextmanager
-def drained_by_signals(drain: Callable[[], None]) -> Iterator[None]:
+def drained_by_signals(drain: Callable[[], None], *, ended_by: Container[int] = ()) -> Iterator[None]:
     """Within the block, the first SIGINT or SIGTERM calls `drain`; the next raises KeyboardInterrupt.
 
-    A block that comes to its end after a signal raises Interrupted: somebody wanted it to stop. Works in the main
-    thread only, as signals do; elsewhere the block runs without.
+    A block that comes to its end after a signal raises Interrupted: somebody wanted it to stop. Not so after the
+    signals `ended_by`, which are how it is meant to end. Works in the main thread only, as signals do; elsewhere the
+    block runs without.
     """
     import asyncio
 
@@ -103,16 +110,19 @@ def drained_by_signals(drain: Callable[[], None]) -> Iterator[None]:
         if is_listening and not hand.has_drained:
             for number, handler in before.items():
                 signal.signal(number, handler)
-    if hand.has_drained:
+    if hand.has_drained and hand.drained_by not in ended_by:
         raise Interrupted("interrupted: what was in flight is kept")
 
 
 async def until_told(serve: Callable[[Event], Awaitable[None]]) -> None:
-    """Serve until SIGINT or SIGTERM: they set what `serve` is handed, and it ends in order. Raises Interrupted."""
+    """Serve until SIGINT or SIGTERM: they set what `serve` is handed, and it ends in order.
+
+    Raises Interrupted after SIGINT. By SIGTERM a service manager ends a server, and takes any code but 0 for a failure.
+    """
     import asyncio
 
     told = asyncio.Event()
-    with drained_by_signals(told.set):
+    with drained_by_signals(told.set, ended_by=(signal.SIGTERM,)):
         await serve(told)
 
 

@@ -53,7 +53,7 @@ def say_address(text: str) -> None:
 
 @contextmanager
 def stopped_quietly() -> Iterator[None]:
-    """Around a server: that somebody stops it is how it ends, and no error. Exit code 130."""
+    """Around a server: that somebody stops it is how it ends, and no error. Exit code 130 after Ctrl-C."""
     try:
         yield
     except (KeyboardInterrupt, Interrupted):
