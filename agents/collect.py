@@ -17,6 +17,7 @@ from agents.records import Example, Origin, Provenance, Reject, Spec, Verdict
 from agents.reporting.data_card import DataCard, card_text
 from agents.run_folder import write_whole
 from engine.duplicates import groups
+from engine.text import writable
 
 __all__ = ["JUDGED", "Split", "collect", "split_rows", "storable", "storable_or_none", "verdict_columns"]
 
@@ -232,7 +233,7 @@ def verdict_columns(verdict: Verdict | None) -> dict[str, object]:
 
 def storable(text: str) -> str:
     """What any file can hold: NUL and halves of characters become U+FFFD."""
-    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return writable(text.replace("\x00", "\ufffd"))
 
 
 def storable_or_none(text: str | None) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["clean", "delimiter_of", "encoding_of", "meant", "meant_path", "visible"]
+__all__ = ["clean", "delimiter_of", "encoding_of", "meant", "meant_path", "visible", "writable"]
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -57,6 +57,11 @@ def visible(text: str) -> str:
     """The whole text without what cannot be seen, on its own lines: for pages and files, where lines are kept."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(one for one in lines if one in "\n\t" or unicodedata.category(one) not in _UNSEEN)
+
+
+def writable(text: str) -> str:
+    """The text as a file and a tokenizer can hold it: half a surrogate pair becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def meant(word: object, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agents.records import Pair
 from engine.errors import UserError
-from engine.text import encoding_of
+from engine.text import encoding_of, writable
 
 __all__ = [
     "INPUTS",
@@ -137,7 +137,7 @@ def text_of(value: object) -> str:
     """A value as text that any file can carry."""
     if isinstance(value, bool | list | dict):
         value = json.dumps(value, ensure_ascii=False, default=str)
-    return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return writable(str(value))
 
 
 def lines_of(path: Path, *, newline: str) -> Iterator[str]:

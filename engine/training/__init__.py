@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import ne
 from pathlib import Path
 from typing import Protocol
 
 from engine.errors import MissingExtra, UserError
-from engine.text import meant
+from engine.text import meant, writable
 from engine.training import causal, classifier, embedding, linear, seq2seq, tiny
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
@@ -96,9 +97,10 @@ def train(
     TrainingDiverged when the loss is no longer a number.
     """
     spin_briefly()
+    taken, looked_at = tuple(map(_writable, rows)), tuple(map(_writable, validation))
     lesson = Lesson(
-        rows=tuple(rows),
-        validation=tuple(validation),
+        rows=taken,
+        validation=looked_at,
         seed=seed,
         time_limit_s=time_limit_s,
         base=base,
@@ -115,6 +117,9 @@ def train(
     )
     if base is not None and Path(base).expanduser().is_dir():
         check_weights(Path(base).expanduser())
+    if changed := sum(map(ne, (*rows, *validation), (*taken, *looked_at))):
+        rows_hold = "1 row holds" if changed == 1 else f"{changed:,} rows hold"
+        lesson.note(f"{rows_hold} half a surrogate pair, which no file can: U+FFFD stands in its place")
     load_packages(family)
     with _packages_needed_for("training a student"):
         _family(family).train(lesson, folder)
@@ -151,6 +156,10 @@ def load_packages(family: str | None = None) -> None:
 
             del torch, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
     del sklearn
+
+
+def _writable(row: Row) -> Row:
+    return Row(writable(row.input), writable(row.output))
 
 
 @contextmanager

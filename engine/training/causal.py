@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from engine.errors import UserError
+from engine.text import writable
 from engine.training.bookmark import Bookmark
 from engine.training.continuing import write_on
 from engine.training.decoder_only import Loaded, Turn, base_model, keep_model, opened, teach
 from engine.training.drawing import several
-from engine.training.fitting import Fitted, drawn
+from engine.training.fitting import drawn
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, Written, likeliest
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.student import Prediction, Row
+from engine.training.taught import Taught, short_enough
 from engine.training.threads import free_threads, torch_threads
 
 __all__ = ["Causal", "Frame", "load", "train"]
@@ -41,19 +43,6 @@ RECIPE: Final = Recipe(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taught(Fitted):
-    """What came of the teaching, as it stands in `student.json`. Rows are counted before anything was left out."""
-
-    rows: int
-    rows_left_out: int  # their outputs are longer than the model may write
-    inputs_cut: int
-    validation_rows: int
-    longest_input: int
-    longest_output: int
-    whole: bool  # every weight was taught, not an adapter
-
-
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """An input as the model reads it, and whether it was too long to be read to its end."""
@@ -67,19 +56,20 @@ class Frame:
 
     def __init__(self, tokenizer: Any, *, longest: int) -> None:
         self._tokenizer = tokenizer
-        self._longest = longest  # tokens of the whole prompt
+        self.longest = longest  # tokens of the whole prompt
 
     def prompt(self, text: str) -> Prompt:
         """The input, or as much of its beginning as there is room for; the frame around it stays whole."""
+        text = writable(text)
         tokens = self._framed(text)
-        if len(tokens) <= self._longest:
+        if len(tokens) <= self.longest:
             return Prompt(tokens)
         words = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         room = len(words)
-        while len(tokens) > self._longest and room:
-            room = max(0, room - (len(tokens) - self._longest))
+        while len(tokens) > self.longest and room:
+            room = max(0, room - (len(tokens) - self.longest))
             tokens = self._framed(self._tokenizer.decode(words[:room], skip_special_tokens=False))
-        return Prompt(tokens[-self._longest :], is_cut=True)
+        return Prompt(tokens[-self.longest :], is_cut=True)
 
     def _framed(self, text: str) -> tuple[int, ...]:
         if getattr(self._tokenizer, "chat_template", None):
@@ -171,7 +161,6 @@ def train(lesson: Lesson, folder: Path) -> None:
         validation_rows=len(looked_at),
         longest_input=room.input,
         longest_output=longest_output,
-        whole=lesson.whole,
         **asdict(fitted),
     )
     _keep(tuned, lesson, taught, folder)
@@ -194,25 +183,14 @@ def _room(loaded: Loaded) -> Room:
 
 
 def _turns(lesson: Lesson, frame: Frame, loaded: Loaded, *, longest: int) -> tuple[list[Turn], int]:
-    """Rows as turns, and how many of their inputs are cut; what is cut or left out is told.
-
-    An input that is too long still teaches something. An output that is too long would teach to break off: left out.
-    """
+    """Rows as turns, and how many of their inputs are cut; what is cut or left out is told."""
     prompts = [frame.prompt(row.input) for row in lesson.rows]
     answers = [frame.answer(row.output, end=loaded.end) for row in lesson.rows]
     weights = lesson.weights or (1.0,) * len(prompts)
-    every = zip(prompts, answers, weights, strict=True)
-    short = [(prompt, answer, weight) for prompt, answer, weight in every if len(answer) <= longest]
-    if not short:
-        raise UserError(
-            f"every output is longer than the {longest} tokens this student may write"
-            f" (the shortest has {min(map(len, answers))}): give rows with shorter outputs"
-        )
-    left_out, inputs_cut = len(prompts) - len(short), sum(prompt.is_cut for prompt, _, _ in short)
-    if left_out:
-        lesson.note(f"{left_out:,} rows are left out: outputs of more than {longest:,} tokens")
-    if inputs_cut:
-        lesson.note(f"{inputs_cut:,} inputs are longer than the model reads: they are cut at their end")
+    every = list(zip(prompts, answers, weights, strict=True))
+    short = short_enough(every, lesson, longest=longest, length=lambda row: len(row[1]))
+    inputs_cut = sum(prompt.is_cut for prompt, _, _ in short)
+    lesson.note_cut(inputs_cut, longest=frame.longest)
     return [Turn(prompt.tokens, answer, weight) for prompt, answer, weight in short], inputs_cut
 
 
@@ -234,7 +212,8 @@ def _keep(loaded: Loaded, lesson: Lesson, taught: Taught, folder: Path) -> None:
             "longest_input": taught.longest_input,
             "longest_output": taught.longest_output,
         }
-        write_card(draft, Card(family=FAMILY, sizes=sizes, metrics=asdict(taught), task=lesson.task, base=lesson.base))
+        metrics = {**asdict(taught), "whole": lesson.whole}  # every weight was taught, not an adapter
+        write_card(draft, Card(family=FAMILY, sizes=sizes, metrics=metrics, task=lesson.task, base=lesson.base))
 
 
 def load(folder: Path) -> Causal:

@@ -75,7 +75,7 @@ def seems_to_choose(outputs: Sequence[str]) -> bool:
 
 def _as_json(outputs: Sequence[str]) -> Choice | None:
     rows = [_listed(output) for output in outputs]
-    if any(row is None for row in rows):
+    if any(row is None for row in rows) or not any(rows):  # lists of nothing alone, written in several ways
         return None
     labels = _in_order([row for row in rows if row is not None])
     told = [Choice(labels=labels, joint=joint, is_json=True, may_be_empty=() in rows) for joint in (", ", ",")]

@@ -61,6 +61,8 @@ def train(lesson: Lesson, folder: Path) -> None:
     threads = lesson.threads or free_threads()
     bookmark = Bookmark.beside(folder, lesson, recipe=RECIPE)
     reads = encoder.read([row.input for row in lesson.rows])
+    inputs_cut = sum(read.is_cut for read in reads)
+    lesson.note_cut(inputs_cut, longest=encoder.longest)
     begun = begin(encoder, lesson, reads, choice=choice, started=started, share=READING_SHARE, threads=threads)
     model = _tunable(encoder, begun.head)
     student = EncoderStudent(family=FAMILY, encoder=encoder, head=begun.head, threads=threads)
@@ -89,7 +91,7 @@ def train(lesson: Lesson, folder: Path) -> None:
     student.head = _head_of(model, choice)
     metrics = {
         "rows": len(lesson.rows),
-        "inputs_cut": sum(read.is_cut for read in reads),
+        "inputs_cut": inputs_cut,
         "validation_rows": len(looked_at),
         **asdict(fitted),
         "validation_exact_match": before if is_worse else after,

@@ -42,10 +42,12 @@ def train(lesson: Lesson, folder: Path) -> None:
         lesson.note(f"{left_out:,} rows are left out: there was no time to read them")
     student = EncoderStudent(family=FAMILY, encoder=encoder, head=begun.head, threads=threads)
     looked_at = drawn(lesson.validation, seed=lesson.seed)
+    inputs_cut = sum(reads[row].is_cut for row in begun.rows)
+    lesson.note_cut(inputs_cut, longest=encoder.longest)
     metrics = {
         "rows": len(lesson.rows),
         "rows_left_out": left_out,
-        "inputs_cut": sum(reads[row].is_cut for row in begun.rows),
+        "inputs_cut": inputs_cut,
         "validation_rows": len(looked_at),
         "validation_exact_match": exact_share(student, looked_at),
         "seconds": round(time.monotonic() - started, 2),

@@ -16,12 +16,13 @@ from engine.errors import UserError
 from engine.silence import without_bars
 from engine.training.bookmark import Bookmark
 from engine.training.drawing import several
-from engine.training.fitting import Batch, Fitted, drawn, fit, own_loss
+from engine.training.fitting import Batch, drawn, fit, own_loss
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, Written, likeliest, padded, write
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe, fitted_to
 from engine.training.student import Prediction, Row
+from engine.training.taught import Taught, short_enough
 from engine.training.threads import torch_threads
 
 __all__ = ["Codec", "EncoderDecoder", "checkpoint", "keep", "restore", "student_of", "teach"]
@@ -50,18 +51,6 @@ class Memory(Protocol):
     def size(self) -> int: ...
 
     def keep(self, folder: Path) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taught(Fitted):
-    """What came of the teaching, as it stands in `student.json`. Rows are counted before anything was left out."""
-
-    rows: int
-    rows_left_out: int  # their outputs are longer than the model may write
-    inputs_cut: int
-    validation_rows: int
-    longest_input: int
-    longest_output: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +120,7 @@ def teach(
     `started` is when the caller began (`time.monotonic`): the time limit counts from there, and from where an earlier
     process that left a bookmark had come to.
     """
-    pairs, left_out, inputs_cut = _prepare(lesson, codec, recipe=recipe)
+    pairs, inputs_cut = _prepare(lesson, codec, recipe=recipe)
     looked_at = drawn(lesson.validation, seed=lesson.seed)
     longest_seen = max(len(pair.output) for pair in pairs)
     longest_output = min(recipe.longest_output, longest_seen + longest_seen // 4)
@@ -157,7 +146,7 @@ def teach(
     )
     return Taught(
         rows=len(lesson.rows),
-        rows_left_out=left_out,
+        rows_left_out=len(lesson.rows) - len(pairs),
         inputs_cut=inputs_cut,
         validation_rows=len(looked_at),
         longest_input=min(recipe.longest_input, 2 * max(len(pair.input) for pair in pairs)),
@@ -166,29 +155,17 @@ def teach(
     )
 
 
-def _prepare(lesson: Lesson, codec: Codec, *, recipe: Recipe) -> tuple[list[Pair], int, int]:
-    """Rows as tokens, the number left out and the number of inputs cut; both numbers are told.
-
-    An input that is too long still teaches something. An output that is too long would teach to break off: left out.
-    """
+def _prepare(lesson: Lesson, codec: Codec, *, recipe: Recipe) -> tuple[list[Pair], int]:
+    """Rows as tokens, and how many of their inputs are cut; what is cut or left out is told."""
     weights = lesson.weights or (None,) * len(lesson.rows)
     every = [
         Pair(codec.encode(row.input), codec.answer(row), weight)
         for row, weight in zip(lesson.rows, weights, strict=True)
     ]
-    short = [pair for pair in every if len(pair.output) <= recipe.longest_output]
-    if not short:
-        shortest = min(len(pair.output) for pair in every)
-        raise UserError(
-            f"every output is longer than the {recipe.longest_output} tokens this student may write"
-            f" (the shortest has {shortest}): give rows with shorter outputs"
-        )
-    left_out, too_long = len(every) - len(short), sum(len(pair.input) > recipe.longest_input for pair in short)
-    if left_out:
-        lesson.note(f"{left_out:,} rows are left out: outputs of more than {recipe.longest_output:,} tokens")
-    if too_long:
-        lesson.note(f"{too_long:,} inputs are read up to their token {recipe.longest_input:,} and no further")
-    return [replace(pair, input=cut(pair.input, recipe.longest_input)) for pair in short], left_out, too_long
+    short = short_enough(every, lesson, longest=recipe.longest_output, length=lambda pair: len(pair.output))
+    too_long = sum(len(pair.input) > recipe.longest_input for pair in short)
+    lesson.note_cut(too_long, longest=recipe.longest_input)
+    return [replace(pair, input=cut(pair.input, recipe.longest_input)) for pair in short], too_long
 
 
 def _exact(model: Any, codec: Codec, rows: Sequence[Row], *, longest_input: int, longest_output: int) -> float:

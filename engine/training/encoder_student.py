@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.encoder import Encoder, Read
-from engine.errors import MissingExtra, UserError
+from engine.errors import MissingExtra, TrainingDiverged, UserError
 from engine.training.base import base_folder, base_licence
 from engine.training.choice import Choice, choice_of
 from engine.training.folder import Card, new_folder, read_card, write_card
@@ -105,6 +105,7 @@ def begin(
     """Weights fitted over the encoder as it is: to all rows, or to as many as fit into a `share` of the time limit.
 
     These are drawn by chance, a row of each output first, so that whatever is left out every answer was seen.
+    Raises TrainingDiverged where the encoder makes no numbers of them.
     """
     import numpy as np
     from threadpoolctl import threadpool_limits
@@ -121,8 +122,14 @@ def begin(
                 lesson.on_progress(Progress(len(seen), len(reads), math.nan, None, seconds))
             if lesson.time_limit_s is not None and seconds > share * lesson.time_limit_s:
                 break
+        read = np.concatenate(vectors)
+        if not np.isfinite(read).all():
+            raise TrainingDiverged(
+                f"the encoder {encoder.folder} makes vectors that hold no numbers, and nothing was saved: its weights "
+                f"are damaged; take another base, or train {OTHERWISE!r}, which needs none"
+            )
         head = Head.fitted(
-            np.concatenate(vectors),
+            read,
             [lesson.rows[row].output for row in seen],
             choice=choice,
             strength=STRENGTH / lesson.dials.get("regularisation", 1),

@@ -115,6 +115,7 @@ def fit(
             if watch.step >= steps or course.over:
                 break
             loop.step([examples[row] for row in rows], [max(sizes[row]) for row in rows])
+        loop.tell_loss()
         watch.finish()
     return Fitted(
         steps=watch.step,
@@ -183,9 +184,16 @@ class _Loop:
         self._optimizer.zero_grad()
         watch.step_done(watch.step + 1)
         if watch.step == 1 or watch.step % STEPS_BETWEEN_REPORTS == 0:
-            watch.loss_seen(float(torch.stack(self._losses).mean()))
-            self._losses.clear()
+            self.tell_loss()
             watch.mark(self._optimizer)
+
+    def tell_loss(self) -> None:
+        """The mean loss since it was told last, if there was a step: also of the last ones, which may have diverged."""
+        import torch
+
+        if self._losses:
+            self._watch.loss_seen(float(torch.stack(self._losses).mean()))
+            self._losses.clear()
 
     def _gradients(self, examples: Sequence[Any], lengths: Sequence[int]) -> Any:
         """The gradients and the loss of a step, begun anew with smaller parts for as long as memory runs out."""

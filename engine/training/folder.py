@@ -20,10 +20,12 @@ from pathlib import Path
 
 from engine.errors import UserError
 
-__all__ = ["Card", "draft_of", "new_folder", "read_card", "reason", "write_card"]
+__all__ = ["Card", "draft_of", "is_of_the_disk", "new_folder", "read_card", "reason", "write_card"]
 
 CARD = "student.json"
 FORMAT = 1
+
+_SYSTEM = re.compile(r"([^:\s][^:]*) \(os error \d+\)")  # as Rust tells of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         try:
             yield draft
             _take_place(draft, folder)
-        except OSError as error:
-            raise UserError(_not_written(folder, error)) from error
-        except Exception as error:  # raised on, unless it is safetensors' own, which is not imported to be named here
-            if type(error).__name__ != "SafetensorError":
+        except Exception as error:  # raised on, unless the disk is to blame
+            if not is_of_the_disk(error):
                 raise
             raise UserError(_not_written(folder, error)) from error
 
@@ -99,11 +99,16 @@ def _not_written(folder: Path, error: Exception) -> str:
     )
 
 
+def is_of_the_disk(error: Exception) -> bool:
+    """Whether something could not be written: safetensors and tokenizers have errors of their own for that."""
+    return isinstance(error, OSError) or type(error).__name__ == "SafetensorError" or bool(_SYSTEM.search(str(error)))
+
+
 def reason(error: Exception) -> str:
-    """Why something cannot be written, in few words; safetensors has those of the system inside of its own."""
+    """Why something cannot be written, in few words; those libraries have the system's inside of their own."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    told = re.search(r"I/O error: (.+) \(os error", str(error))
+    told = _SYSTEM.search(str(error))
     return told[1] if told else str(error) or type(error).__name__
 
 

@@ -75,3 +75,9 @@ class Lesson:
     def note(self, text: str) -> None:
         if self.on_note is not None:
             self.on_note(text)
+
+    def note_cut(self, count: int, *, longest: int) -> None:
+        """Say how many inputs are not read to their end; nothing of none. They still teach something."""
+        if count:
+            inputs = "1 input is" if count == 1 else f"{count:,} inputs are"
+            self.note(f"{inputs} longer than the {longest:,} tokens that this student reads: cut at the end")

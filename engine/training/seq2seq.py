@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.text import writable
 from engine.training.bookmark import Bookmark
 from engine.training.encoder_decoder import EncoderDecoder, checkpoint, keep, restore, teach
 from engine.training.lesson import Lesson
@@ -41,7 +42,9 @@ class Tokens:
         self._tokenizer = tokenizer
 
     def encode(self, text: str) -> list[int]:
-        return list(self._tokenizer(text)["input_ids"])
+        """Ended by the end mark, which not every tokenizer adds; without it nobody learns where to stop."""
+        tokens, end = list(self._tokenizer(writable(text))["input_ids"]), self._tokenizer.eos_token_id
+        return tokens if tokens and tokens[-1] == end else [*tokens, end]
 
     def answer(self, row: Row) -> list[int]:
         return self.encode(row.output)
@@ -81,9 +84,12 @@ def _tokenizer(base: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(base, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     except (OSError, ValueError) as error:
         raise UserError(_not_usable(base)) from error
+    if tokenizer.eos_token_id is None:
+        raise UserError(f"{base!r} has no mark that ends an answer, so it cannot learn to stop; take another model")
+    return tokenizer
 
 
 def _not_usable(base: str) -> str:

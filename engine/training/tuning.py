@@ -19,7 +19,7 @@ from engine.training.bookmark import Bookmark
 from engine.training.continuing import write_on
 from engine.training.decoder_only import Loaded, Turn, base_model, keep_model, teach
 from engine.training.fitting import Fitted
-from engine.training.folder import draft_of
+from engine.training.folder import draft_of, is_of_the_disk, reason
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 from engine.training.threads import free_threads, spin_briefly
@@ -143,5 +143,7 @@ def _keep(loaded: Loaded, folder: Path) -> None:
             keep_model(loaded, draft)
             draft.chmod(0o755)  # until then its owner alone may read it
             draft.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot write the teacher {folder}: {error.strerror or error}") from error
+    except Exception as error:  # raised on, unless the disk is to blame
+        if not is_of_the_disk(error):
+            raise
+        raise UserError(f"cannot write the teacher {folder}: {reason(error)}") from error

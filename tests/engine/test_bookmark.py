@@ -15,9 +15,10 @@ import torch
 
 from engine.training import OnProgress, Progress, Row, train
 from engine.training.bookmark import Bookmark, Place
-from engine.training.encoder_decoder import Taught, teach
+from engine.training.encoder_decoder import teach
 from engine.training.lesson import Lesson
 from engine.training.spelling import Bytes
+from engine.training.taught import Taught
 from engine.training.tiny import RECIPE, SCRATCH, new_model
 
 pytestmark = pytest.mark.slow

@@ -419,6 +419,18 @@ def test_a_loss_that_is_no_number_ends_it_with_the_way_out(tmp_path: Path) -> No
     assert not (tmp_path / "student.part").exists()
 
 
+@pytest.mark.long
+def test_a_loss_that_is_no_number_is_seen_in_the_very_last_steps_too(tmp_path: Path) -> None:
+    """Losses are told every twenty steps, and those of the steps after that are told in the end."""
+    calls = itertools.count(1)
+
+    def late(model: Any, batch: Mapping[str, Any]) -> Any:
+        return model(**batch).loss * (float("nan") if next(calls) > 45 else 1.0)
+
+    with pytest.raises(TrainingDiverged, match="the loss at step 50 is nan"):
+        learn(bits(), tmp_path, loss=late, look=None, recipe=replace(RECIPE, fewest_steps=50))
+
+
 class Killed(Exception):
     """What a test ends a training with."""
 

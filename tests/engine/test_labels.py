@@ -51,6 +51,10 @@ def test_what_is_no_list_of_texts_is_a_label(output: str) -> None:
     assert choice_of(['["a"]', output, output]).joint is None
 
 
+def test_lists_of_nothing_alone_are_labels_as_they_are_written() -> None:
+    assert choice_of(["[]", "[ ]"]) == Choice(labels=("[ ]", "[]"))
+
+
 @given(SETS, st.sampled_from(JOINTS))
 def test_an_output_of_several_comes_back_from_its_labels(sets: list[set[str]], joint: str) -> None:
     outputs = [joint.join(sorted(each)) for each in sets]

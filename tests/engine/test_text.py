@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text import visible
+from engine.text import visible, writable
 
 
 @given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x00\x1b\r\n\t\u202e\ud800"))))
@@ -21,3 +21,7 @@ def test_nothing_unseen_is_left_and_everything_seen_is_kept_in_order(text: str) 
 
 def test_lines_end_one_way() -> None:
     assert visible("a\r\nb\rc\n\td") == "a\nb\nc\n\td"
+
+
+def test_half_a_surrogate_pair_is_replaced_and_nothing_else_is() -> None:
+    assert writable("\ufeffa\x00\ud83d \U0001f600 \udc00") == "\ufeffa\x00\ufffd \U0001f600 \ufffd"
