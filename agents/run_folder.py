@@ -21,7 +21,8 @@ from types import MappingProxyType
 import orjson
 
 from agents.checks import check_writable
-from agents.config import PACE, Configuration, as_table, checked_options
+from agents.config import PACE, Configuration
+from agents.config_file import as_table, checked_options
 from engine.errors import JournalUnusable, UserError
 from engine.journal import mark_path, name_at, peek, requests
 from engine.messages import asked_of

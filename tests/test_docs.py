@@ -19,7 +19,8 @@ import typer
 
 from agents.annotating.annotation_report import InputFacts
 from agents.cli import app
-from agents.config import Configuration, read_config
+from agents.config import Configuration
+from agents.config_file import read_config
 from agents.records import RejectReason
 from agents.reporting.data_facts import DataFacts
 from agents.reporting.money import Money

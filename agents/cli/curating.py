@@ -213,7 +213,7 @@ def _judging(
 ) -> Configuration | None:
     """How a judge is to be asked; None where none is wanted."""
     from agents.cli.making import confirm_spending
-    from agents.config import resolve
+    from agents.config_file import resolve
     from agents.prepare import prepare
     from engine.errors import UserError
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.cli.making import RUNS, _flags, confirm_spending
+from agents.cli.making import RUNS, confirm_spending, options_of
 from agents.cli.options import FOUND, MAKING, OUTPUT, PACE, STUDENT, TEACHER, PromptArgument, examples, taking
 from agents.cli.output import print_json, say, say_aside, say_facts, say_table
 
@@ -84,7 +84,7 @@ def _estimate(
 
     within("pilot_requests", pilot_requests, FEWEST_REQUESTS, MOST_REQUESTS)
     decimal("--pilot-budget", pilot_budget, above_zero=True)
-    own = {**_flags(flags), "train": flags["inputs"] is None and not data_only}
+    own = {**options_of(flags), "train": flags["inputs"] is None and not data_only}
     folder, configuration, budget = _begin(
         prompt, flags=own, pilot_budget=pilot_budget, config=config, out=out, yes=yes
     )
@@ -107,7 +107,7 @@ def _begin(
 ) -> tuple[RunFolder, Configuration, str | None]:
     """The folder of the run, its configuration, and the budget that it was given: None where only the pilot's was."""
     from agents.cli.prompt_files import read_prompt
-    from agents.config import resolve
+    from agents.config_file import resolve
     from agents.estimating.pilot import capped
     from agents.prepare import prepare
     from agents.run_folder import RunFolder, free_name

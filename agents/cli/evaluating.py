@@ -180,7 +180,7 @@ def _answered(
     text = _prompt_text(prompt, task)
     import asyncio
 
-    from agents.config import resolve
+    from agents.config_file import resolve
     from agents.evaluate.against import answers_of
     from agents.evaluate.sieve import sieve
     from agents.models import open_alone

@@ -188,7 +188,7 @@ def _queries(
         return [own_words(spec)], spec
     import asyncio
 
-    from agents.config import resolve
+    from agents.config_file import resolve
     from agents.models import open_alone
     from agents.prepare import prepare
 

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say what is there and what is missing. Keys, local servers, cached models, devices; what each would give."""
-    from agents.config import resolve
+    from agents.config_file import resolve
     from agents.doctor import examine, next_steps
 
     findings = examine(None if config is None else resolve(file=config, flags={}))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from agents.config import Configuration, Models
     from agents.run_folder import RunFolder
 
-__all__ = ["confirm_spending", "register"]
+__all__ = ["confirm_spending", "options_of", "register"]
 
 RUNS = Path("runs")
 
@@ -127,11 +127,11 @@ def _make(
     *, prompt: str, config: Path | None, out: Path | None, json: bool, quiet: bool, plain: bool, yes: bool, **flags: Any
 ) -> int:
     """Begin a run and carry it out; `flags` are options of the run itself."""
-    folder, configuration = _begin(prompt, flags=_flags(flags), config=config, out=out, yes=yes)
+    folder, configuration = _begin(prompt, flags=options_of(flags), config=config, out=out, yes=yes)
     return _carry_out(folder, configuration, json=json, quiet=quiet, plain=plain)
 
 
-def _flags(given: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a run as its configuration has them."""
     several = {name: tuple(given[name]) for name in ("datasets", "licences") if given.get(name)}
     return {**given, **dict.fromkeys(("datasets", "licences")), **several, "fallback": _models(given["fallback"])}
@@ -149,14 +149,14 @@ def _continue(
     **flags: Any,
 ) -> int:
     """Begin a run with the rows of another one, and carry it out."""
-    from agents.config import read_config
+    from agents.config_file import read_config
     from agents.prepare import prepare
     from agents.run_folder import RunFolder, free_name
     from agents.served.continuing import begun_from, continued, files_of
 
     before = RunFolder(earlier)
     told = (read_config(config) if config else {}) | {
-        name: value for name, value in _flags(flags).items() if value not in (None, False)
+        name: value for name, value in options_of(flags).items() if value not in (None, False)
     }
     inherited, prompt = continued(before, told=told), before.prompt_text()
     configuration = prepare(inherited, prompt=prompt, note=say_aside, has_begun=True)
@@ -170,7 +170,7 @@ def _continue(
 
 def _models(names: list[str] | None) -> Models | None:
     """Models that were named by flags; None when none was."""
-    from agents.config import models_said
+    from agents.config_file import models_said
 
     return models_said("--fallback", names) if names else None
 
@@ -180,7 +180,7 @@ def _begin(
 ) -> tuple[RunFolder, Configuration]:
     """The folder of a run that has begun, and how to go about it. Until all is in order, nothing is written."""
     from agents.cli.prompt_files import read_prompt
-    from agents.config import resolve
+    from agents.config_file import resolve
     from agents.prepare import prepare
     from agents.run_folder import RunFolder, free_name
 

@@ -101,7 +101,7 @@ def _understood(text: str, *, flags: Mapping[str, object], config: Path | None) 
         return spec
     import asyncio
 
-    from agents.config import resolve
+    from agents.config_file import resolve
     from agents.models import open_alone
     from agents.parsing.parse import parse_with_teacher
     from agents.prepare import prepare

@@ -153,7 +153,7 @@ def _check_belongs(fallback: Sequence[str] | None, told: Mapping[str, object]) -
 
 
 def _models(fallback: Sequence[str]) -> dict[str, object]:
-    from agents.config import models_said
+    from agents.config_file import models_said
 
     first, *rest = models_said("--fallback", fallback)
     return {**first, **({"fallback": tuple(rest)} if rest else {})}

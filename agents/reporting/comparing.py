@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.config import Configuration, as_table
+from agents.config import Configuration
+from agents.config_file import as_table
 from agents.evaluate.judged_rows import judged_rows
 from agents.evaluate.judgement import CALLED, Sample
 from agents.reporting.report import read_report

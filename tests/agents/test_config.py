@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import tomlkit
 
-from agents.config import SPENDING_STAGES, Configuration, Stages, as_table, checked_options, read_config, resolve
+from agents.config import SPENDING_STAGES, Configuration, Stages
+from agents.config_file import as_table, checked_options, read_config, resolve
 from engine.budget import Budget
 from engine.errors import UserError
 from engine.prices import Price

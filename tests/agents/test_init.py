@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agents.cli.beginning import BY_COMMANDS, EXAMPLES, SECTIONS, configuration_text, prompt_text
-from agents.config import Configuration, read_config
+from agents.config import Configuration
+from agents.config_file import read_config
 from agents.parsing.parse import parse
 from tests.agents.commands import in_this_process
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import tomlkit
 
-from agents.config import Configuration, as_table, checked_options, models_said, read_config, resolve
+from agents.config import Configuration
+from agents.config_file import as_table, checked_options, models_said, read_config, resolve
 from agents.doctor import Finding, examine
 from agents.models import models_told, open_engine, targets_told
 from agents.prepare import checked

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agents.config import Configuration, checked_options
+from agents.config import Configuration
+from agents.config_file import checked_options
 from agents.models import models_told
 from agents.run_folder import RunFolder
 from agents.succession import check_asked_alike, succeeded
