@@ -31,7 +31,7 @@ IGNORED = -100  # the label that transformers leaves out of the loss
 
 
 class Codec(Protocol):
-    """Between texts and tokens. `encode` and `answer` end a text with the end mark; `decode` gets none."""
+    """Between texts and tokens. `encode` gives one at least, `answer` ends with the end mark; `decode` gets none."""
 
     def encode(self, text: str) -> list[int]: ...
 

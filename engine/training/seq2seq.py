@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.text import writable
 from engine.training.bookmark import Bookmark
 from engine.training.encoder_decoder import EncoderDecoder, checkpoint, keep, restore, teach
 from engine.training.lesson import Lesson
@@ -42,12 +41,14 @@ class Tokens:
         self._tokenizer = tokenizer
 
     def encode(self, text: str) -> list[int]:
-        """Ended by the end mark, which not every tokenizer adds; without it nobody learns where to stop."""
-        tokens, end = list(self._tokenizer(writable(text))["input_ids"]), self._tokenizer.eos_token_id
-        return tokens if tokens and tokens[-1] == end else [*tokens, end]
+        """As the tokenizer alone reads it, which is all that its ONNX twin has."""
+        whole = text.encode("utf-8", "replace").decode()  # a lone surrogate is no text
+        return list(self._tokenizer(whole)["input_ids"]) or [self._tokenizer.eos_token_id]
 
     def answer(self, row: Row) -> list[int]:
-        return self.encode(row.output)
+        """Ended by the end mark, which not every tokenizer adds; without it nobody learns where to stop."""
+        tokens, end = self.encode(row.output), self._tokenizer.eos_token_id
+        return tokens if tokens[-1] == end else [*tokens, end]
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
