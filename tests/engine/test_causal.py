@@ -232,7 +232,7 @@ def test_what_is_too_long_is_told(bases: dict[str, Path], tmp_path: Path) -> Non
         "causal", rows, [], tmp_path / "s", base=str(bases["llama"]), threads=1, time_limit_s=0.01, on_note=notes.append
     )
 
-    assert [note for note in notes if "left out" in note] == ["1 rows are left out: outputs of more than 64 tokens"]
+    assert [note for note in notes if "left out" in note] == ["1 row is left out: outputs of more than 64 tokens"]
     assert any("1 inputs are longer" in note for note in notes)
 
 
