@@ -233,7 +233,7 @@ def test_what_is_too_long_is_told(bases: dict[str, Path], tmp_path: Path) -> Non
     )
 
     assert [note for note in notes if "left out" in note] == ["1 row is left out: outputs of more than 64 tokens"]
-    assert any("1 inputs are longer" in note for note in notes)
+    assert any("1 input is longer" in note for note in notes)
 
 
 def refused(tmp_path: Path, base: str | None, rows: Sequence[Row] = tuple(ROWS)) -> str:
