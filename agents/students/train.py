@@ -24,6 +24,7 @@ from engine.errors import UserError
 from engine.evaluation import read_calibration
 from engine.events import Events, Measured, Noted, StageProgressed
 from engine.training import Progress, Row, Student, load, read_card, train
+from engine.training.bookmark import clear_beside
 from engine.training.choice import seems_to_choose
 from engine.training.lesson import Lesson
 
@@ -66,6 +67,7 @@ def train_student(
     recipe = _recipe(choice, rows, conditions)
     if _is_done(folder, recipe):
         student = load(folder)
+        clear_beside(folder)  # of a start that was killed just after it had kept the student
     else:
         if choice.checkpoint is not None:
             bring_here(choice.checkpoint)

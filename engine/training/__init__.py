@@ -14,6 +14,7 @@ from typing import Protocol
 from engine.errors import MissingExtra, UserError
 from engine.text import meant, writable
 from engine.training import causal, classifier, embedding, linear, seq2seq, tiny
+from engine.training.bookmark import clear_beside
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
 from engine.training.pickles import check_weights
@@ -123,6 +124,7 @@ def train(
     load_packages(family)
     with _packages_needed_for("training a student"):
         _family(family).train(lesson, folder)
+    clear_beside(folder)  # perhaps of another family, whose training was killed
     return load(folder)
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
@@ -22,7 +22,10 @@ from engine.training.folder import reason
 from engine.training.lesson import Lesson
 from engine.training.state import Tensors
 
-__all__ = ["Bookmark", "Place"]
+__all__ = ["Bookmark", "Place", "clear_beside"]
+
+FILE: Final = "state.safetensors"
+DRAFT: Final = "new.safetensors"  # until it is whole
 
 SOONEST_S: Final = 5.0  # between two, whatever the size
 WRITING_SHARE: Final = 0.02
@@ -49,7 +52,7 @@ class Bookmark:
         self, folder: Path, *, training: str, soonest_s: float = SOONEST_S, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._folder = folder  # of its own, as whoever is killed while writing leaves half a file behind
-        self._file = folder / "state.safetensors"
+        self._file = folder / FILE
         self.training = training
         self._soonest_s = soonest_s
         self._now = now
@@ -60,7 +63,7 @@ class Bookmark:
     @classmethod
     def beside(cls, folder: Path, lesson: Lesson, *, recipe: object) -> Self:
         """The one of the student that `folder` will hold."""
-        return cls(folder.with_name(f"{folder.name}.part"), training=_name_of(lesson, recipe))
+        return cls(_place_beside(folder), training=_name_of(lesson, recipe))
 
     @property
     def due(self) -> bool:
@@ -74,7 +77,7 @@ class Bookmark:
         from safetensors.torch import save_file
 
         began = self._now()
-        draft = self._file.with_name("new.safetensors")
+        draft = self._file.with_name(DRAFT)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             told = {"training": self.training, "place": json.dumps(asdict(place))}
@@ -104,7 +107,24 @@ class Bookmark:
 
     def drop(self) -> None:
         """There is nothing to go on with any more."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _clear(self._folder)
+
+
+def clear_beside(folder: Path) -> None:
+    """Take away the bookmark of whatever training of this student's folder was the last: there is a student now."""
+    _clear(_place_beside(folder))
+
+
+def _place_beside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.part")
+
+
+def _clear(folder: Path) -> None:
+    """Our own files alone: somebody may have a folder of that name, and other things in it."""
+    with suppress(OSError):  # there is none, or it cannot be taken away and does no harm
+        for name in (FILE, DRAFT):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _laid_out(tensor: Any) -> Any:

@@ -49,6 +49,18 @@ def test_a_student_is_trained_anew_only_for_other_conditions_and_has_its_card_ea
     assert "simulated teacher" in card
 
 
+def test_what_a_training_that_was_killed_left_to_go_on_with_goes_once_there_is_a_student(tmp_path: Path) -> None:
+    """Killed after the student was kept and before its bookmark was dropped; or killed, and another family taken."""
+    folder, bookmark = tmp_path / "student", tmp_path / "student.part" / "state.safetensors"
+    for _ in ("trained", "there already"):
+        bookmark.parent.mkdir()
+        bookmark.write_bytes(b"of another training")
+
+        trained(folder)
+
+        assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
 def test_rows_that_are_only_read_have_no_loss_to_tell(capsys: pytest.CaptureFixture[str]) -> None:
     _say_progress(Progress(step=3, steps=9, loss=math.nan, validation=None, seconds=2.0))
     _say_progress(Progress(step=9, steps=9, loss=0.5, validation=0.25, seconds=4.0))

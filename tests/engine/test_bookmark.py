@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +17,7 @@ import pytest
 import torch
 
 from engine.training import OnProgress, Progress, Row, train
-from engine.training.bookmark import Bookmark, Place
+from engine.training.bookmark import Bookmark, Place, clear_beside
 from engine.training.encoder_decoder import teach
 from engine.training.lesson import Lesson
 from engine.training.spelling import Bytes
@@ -22,6 +25,8 @@ from engine.training.taught import Taught
 from engine.training.tiny import RECIPE, SCRATCH, new_model
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
 
 PLACE = Place(step=40, seconds=2.5, loss=math.inf, latest=None, course={"fraction": 0.25, "best": None})
 TENSORS = {"weights.a": torch.arange(6.0).reshape(2, 3), "chance": torch.tensor([1, 2], dtype=torch.uint8)}
@@ -129,6 +134,28 @@ def test_where_the_disk_takes_no_bookmark_the_training_goes_on_without(tmp_path:
     mark.drop()
 
 
+def test_what_somebody_else_has_in_a_folder_of_that_name_stays(tmp_path: Path) -> None:
+    bookmark(tmp_path).write(PLACE, TENSORS)
+    theirs = tmp_path / "student.part" / "chapter one"
+    theirs.write_text("mine")
+
+    bookmark(tmp_path).drop()
+
+    assert list((tmp_path / "student.part").iterdir()) == [theirs]
+
+
+def test_what_was_killed_while_it_wrote_leaves_the_bookmark_before_and_nothing_in_the_end(tmp_path: Path) -> None:
+    bookmark(tmp_path).write(PLACE, TENSORS)
+    (tmp_path / "student.part" / "new.safetensors").write_bytes(b"half of it")
+
+    found = bookmark(tmp_path).read()
+    clear_beside(tmp_path / "student")
+
+    assert found is not None
+    assert found[0] == PLACE
+    assert not list(tmp_path.iterdir())
+
+
 # -- trainings
 
 
@@ -210,3 +237,31 @@ def test_the_time_that_a_killed_process_took_counts(tmp_path: Path) -> None:
     resumed, _ = taught(tmp_path)
 
     assert resumed.seconds > found[0].seconds > 0
+
+
+KILLED_AT = (1, 40, 80)  # steps; before the first bookmark, and twice after one
+
+PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+from tests.engine.test_bookmark import Killed, taught
+folder, died = Path(sys.argv[1]), []
+for step in map(int, sys.argv[2:]):
+    if (child := os.fork()) == 0:
+        try:
+            taught(folder, until=step)
+        except Killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+    died.append(os.WTERMSIG(os.waitpid(child, 0)[1]))
+came, weights = taught(folder)
+_, undisturbed = taught(folder / "undisturbed")
+print(died, came.steps, all(weights[name].equal(undisturbed[name]) for name in undisturbed))
+"""
+
+
+def test_killed_with_no_warning_at_any_moment_it_ends_in_the_same_weights(tmp_path: Path) -> None:
+    """Children of a process that has computed nothing yet, so that none of them shares a thread that is not there."""
+    words = [sys.executable, "-c", PROGRAM, str(tmp_path), *map(str, KILLED_AT)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+
+    assert done.stdout.strip() == f"{[int(signal.SIGKILL)] * 3} 100 True", done.stderr
