@@ -77,6 +77,7 @@ def look_at(folder: RunFolder, *, now: float | None = None) -> RunState:
             folder=folder, standing=standing, view=snapshot.view, figures=snapshot.figures, silent_s=silent_s
         )
     view = _view(folder, configuration) if snapshot is None else snapshot.view
+    view.is_over = True
     return RunState(
         folder=folder, standing=_ended(folder, snapshot), view=view, figures=_charged(folder, configuration, snapshot)
     )
@@ -131,7 +132,15 @@ def runs_in(folder: Path) -> Iterator[RunFolder]:
         yield RunFolder(folder)
         return
     found = [each for each in folder.iterdir() if (each / "run.toml").is_file()] if folder.is_dir() else []
-    yield from (RunFolder(each) for each in sorted(found, key=lambda each: (each / "prompt.md").stat().st_mtime))
+    yield from sorted(map(RunFolder, found), key=_begun_at)
+
+
+def _begun_at(folder: RunFolder) -> float:
+    """When its prompt was written, which is before all else; of a run that has lost it, 0."""
+    try:
+        return folder.prompt.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def headline(folder: RunFolder) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 from rich.text import Text
 
@@ -37,8 +38,10 @@ def spark(values: Sequence[float], cells: int, *, top: float | None = None, mark
     crossed += [False] * (len(shown) - len(crossed))
     highest = max([top or 0.0, *shown]) if shown else 0.0
     line = Text(" " * (cells - len(shown)))
-    for value, is_crossed in zip(shown, crossed, strict=True):
-        line.append(REFUSED if is_crossed else _block(value, highest), style="bold yellow" if is_crossed else "cyan")
+    # Alike neighbours together: each change of style costs as much to draw as a line of plain text.
+    for is_crossed, alike in groupby(zip(crossed, shown, strict=True), key=itemgetter(0)):
+        drawn = "".join(REFUSED if is_crossed else _block(value, highest) for _, value in alike)
+        line.append(drawn, style="bold yellow" if is_crossed else "cyan")
     return line
 
 

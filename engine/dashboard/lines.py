@@ -84,7 +84,9 @@ def standing_told(view: View, figures: Statistics | None) -> str:
     if (stage := view.current) is None:
         parts = [f"{count(view.accepted)} rows accepted", *parts]
         return ", ".join(part for part in parts if part)
-    parts = [_so_far(stage), _left(stage, view.now_s), *parts, bound_by(situation_of(view, figures)).told()]
+    parts = [_so_far(stage), *parts]
+    if not view.is_over:
+        parts = [parts[0], _left(stage, view.now_s), *parts[1:], bound_by(situation_of(view, figures)).told()]
     return f"{clean(stage.name, 40)}: {', '.join(part for part in parts if part)}"
 
 

@@ -1,4 +1,6 @@
-"""The shell around the view: listens, draws a few times a second, writes down how things stand once a second.
+"""The shell around the view: listens, draws up to four times a second, writes down how things stand once a second.
+
+Who listens is in the way of the run, so what happens is only put aside there, and taken note of with the next picture.
 
 A run without it, or with one that broke, ends with the same bytes; only what somebody does by a key changes it.
 """
@@ -9,7 +11,10 @@ import logging
 import os
 import signal
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -18,6 +23,7 @@ from typing import TYPE_CHECKING, Final, Self
 from engine.clock import Clock, SystemClock
 from engine.dashboard.keys import Controls
 from engine.dashboard.notebook import Notebook, notebook_here
+from engine.dashboard.pacing import Pace
 from engine.dashboard.surfaces import Log, Look, Painted, Surface
 from engine.dashboard.view import View, is_drawn
 from engine.events import Event, Events
@@ -30,6 +36,7 @@ __all__ = ["Dashboard", "chosen_surface"]
 
 RECORD_EVERY_S: Final = 1.0
 PLAIN_VARIABLE: Final = "SMELT_PLAIN"
+MOST_NEWS: Final = 4096  # events that wait to be taken note of: a picture may be long in coming, memory is not to grow
 
 logger = logging.getLogger("engine.dashboard")
 
@@ -78,10 +85,13 @@ class Dashboard:
         )
         self._figures: Statistics | None = None
         self._figures_are_old = True
+        self._figures_cost_s = 0.0
+        self._news: deque[Event] = deque()
         self._bound_at: float | None = None
         self._recorded_at = -RECORD_EVERY_S
         self._is_broken = False
-        self._lock = threading.Lock()  # between events, noted in the run's thread, and frames, drawn in this one's
+        self._pace = Pace(self._clock.monotonic(), time.process_time())
+        self._lock = threading.Lock()  # held by whoever reads or changes the view: the run's thread rarely, this one's
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="dashboard", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -102,13 +112,15 @@ class Dashboard:
         self._unsubscribe()
         if not self._thread.is_alive() and self._surface is None and self._record is None:
             return
-        self._safely(self._take_figures)
-        self._over.set()
-        if self._surface is not None:
-            self._surface.wake()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._safely(self._end, even_if_broken=True)
+        try:
+            self._safely(self._take_figures)
+            self._over.set()
+            if self._surface is not None:
+                self._surface.wake()
+            if self._thread.is_alive():
+                self._thread.join()
+        finally:  # somebody may be in a hurry, and press Ctrl-C while we wait
+            self._safely(self._end, even_if_broken=True)
 
     # -- in the run's thread
 
@@ -120,27 +132,46 @@ class Dashboard:
     def _notice(self, event: Event) -> None:
         if not is_drawn(event):
             return
-        with self._lock:
-            self.view.apply(event)
+        self._news.append(event)
         # An engine is not made to be read by another thread while it works, so its figures are taken in its own: at
         # the first event after each frame.
+        self._renew_figures()
+        if len(self._news) >= MOST_NEWS:
+            with self._lock:
+                self._take_news()
+        if isinstance(self._surface, Log) and self._surface.may_tell(event):
+            with self._lock:
+                self._catch_up()
+                self._surface.notice(event, self.view, self._look)
+
+    def _catch_up(self) -> float:
+        """Take note of what has happened, and of the time, which is returned; the lock is held, so that they agree."""
+        now = self._clock.monotonic()
+        self._safely(self._take_news, even_if_broken=True)
+        self.view.tick(now)
+        return now
+
+    def _take_news(self) -> None:
+        while self._news:
+            self.view.apply(self._news.popleft())
+
+    def _renew_figures(self) -> None:
         if self._figures_are_old:
             self._safely(self._take_figures)
-        if isinstance(self._surface, Log):
-            with self._lock:
-                self.view.tick(self._clock.monotonic())
-            self._surface.notice(event, self.view, self._look)
 
     def _take_figures(self) -> None:
         self._figures_are_old = False
+        began = time.thread_time()
         self._figures = self._look()
+        self._figures_cost_s = time.thread_time() - began
 
     def _end(self) -> None:
         self._ignore_stops()
+        with self._lock:
+            self._catch_up()
+            self.view.is_over = True
         self._write_down(over=True)
         if self._surface is not None:
-            with self._lock:
-                self.view.tick(self._clock.monotonic())
             self._surface.end(self.view, self._figures)
 
     # -- in a thread of its own, so that a stage that computes freezes nothing
@@ -149,7 +180,7 @@ class Dashboard:
         wait_s = 0.0
         while not self._over.is_set():
             if self._surface is None or self._is_broken:
-                self._over.wait(RECORD_EVERY_S)
+                self._over.wait(wait_s)
             else:
                 self._safely(partial(self._surface.wait, wait_s, self.view, self._lock))
             if not self._over.is_set():
@@ -157,25 +188,33 @@ class Dashboard:
 
     def _frame(self) -> float:
         """Draw, write down; gives how long to wait until the next one."""
-        now = self._clock.monotonic()
+        began, has_news = time.thread_time(), bool(self._news)
         with self._lock:
-            self.view.tick(now)
+            now = self._catch_up()
             self._notice_binding(now)
-        wait_s = 1.0
-        if self._surface is not None and not self._is_broken:
-            surface, waits = self._surface, [1.0]
-            self._safely(lambda: waits.append(surface.show(self.view, self._figures, self._lock)))
-            wait_s = waits[-1]
+        shown = None if self._is_broken else self._surface
+        if shown is not None:
+            self._safely(partial(shown.show, self.view, self._figures, self._lock))
         if now - self._recorded_at >= RECORD_EVERY_S:
             self._recorded_at = now
             self._write_down(over=False)
+        self._ask_for_figures()
+        return self._pace.after(
+            time.thread_time() - began + self._figures_cost_s,
+            now=self._clock.monotonic(),
+            used_s=time.process_time(),
+            has_news=has_news,
+            shortest_s=RECORD_EVERY_S if shown is None else shown.every_s,
+        )
+
+    def _ask_for_figures(self) -> None:
+        """Fresh ones for the next frame."""
         self._figures_are_old = True
         if self._within is not None:
             try:
-                self._within(lambda: self._safely(self._take_figures))
+                self._within(self._renew_figures)
             except RuntimeError:  # its loop is closed: the engine has done its work
                 self._within = None
-        return wait_s
 
     def _notice_binding(self, now: float) -> None:
         """Once a second."""
@@ -219,9 +258,13 @@ class Dashboard:
         try:
             action()
         except Exception:  # A picture that breaks, or a terminal that is gone, must not break the run that is shown.
-            if not self._is_broken:
-                logger.exception("the live view failed; the run goes on")
+            if self._is_broken:
+                return
             self._is_broken = True
+            if self._surface is not None:  # before anything is said, which would go where nothing is shown any more
+                with suppress(OSError, ValueError):  # the terminal may be what is gone
+                    self._surface.release()
+            logger.exception("the live view failed; the run goes on")
 
     def _listen_for_stops(self) -> None:
         """Ctrl-Z gives the terminal back first; in the foreground again, the picture comes back."""

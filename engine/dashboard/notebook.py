@@ -28,6 +28,7 @@ class Notebook:
     """A picture in a cell's output."""
 
     def __init__(self, show: Show) -> None:
+        self.every_s = EVERY_S
         self._show = show
         self._woken = threading.Event()
 
@@ -37,19 +38,21 @@ class Notebook:
     def wait(self, seconds: float, view: View, lock: threading.Lock) -> None:  # noqa: ARG002  # there are no keys
         self._woken.wait(seconds)
 
-    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> float:
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> None:
         from engine.dashboard.drawing import render
 
         with lock:
             picture = render(view, figures, width=WIDTH, height=HEIGHT)
         self._show(as_html(picture))
-        return EVERY_S
 
     def wake(self) -> None:
         self._woken.set()
 
     def suspend(self) -> None:
         """A notebook is in nobody's way."""
+
+    def release(self) -> None:
+        """Nothing was taken."""
 
     def end(self, view: View, figures: Statistics | None) -> None:
         self.show(view, figures, threading.Lock())

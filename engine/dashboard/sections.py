@@ -93,7 +93,8 @@ def progress_line(view: View, inner: int) -> list[Text]:
     if (stage := view.current) is None:
         finished = [stage for stage in view.stages if stage.state == "done" and stage.summary]
         return [line(stage.name, clean(stage.summary, LONGEST)) for stage in finished[-1:]]
-    return [line(stage.name, _bar(stage, stage.left(view.now_s), inner - LABEL))]
+    left = None if view.is_over else stage.left(view.now_s)
+    return [line(stage.name, _bar(stage, left, inner - LABEL))]
 
 
 def _bar(stage: Stage, left: Left | None, cells: int) -> Text:
@@ -279,6 +280,8 @@ def _calls(view: View, figures: Statistics | None, cells: int) -> str:
 
 def binding_lines(view: View, figures: Statistics | None, inner: int) -> list[Text]:
     """What binds, and what would help: in one line, or in two where one has no room."""
+    if view.is_over:
+        return []
     bound = bound_by(situation_of(view, figures))
     if len(bound.told()) <= inner - 2:
         return [_marked(bound.what, bound.told())]

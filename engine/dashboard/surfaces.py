@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from engine.dashboard.keys import Command, Controls, Keyboard, Presses
 from engine.dashboard.lines import PlainLines
+from engine.dashboard.pacing import SHORTEST_S
 from engine.dashboard.screen import Aside, Screen, descriptor_of
 from engine.dashboard.view import View
 from engine.events import Event, RowAccepted
@@ -23,13 +24,11 @@ from engine.statistics import Statistics
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Log", "Look", "Painted", "Surface", "wait_after"]
+__all__ = ["Log", "Look", "Painted", "Surface"]
 
 Look = Callable[[], Statistics | None]
 """How the figures are had at this moment; None while there is no engine."""
 
-SHORTEST_S, LONGEST_S = 0.25, 2.0
-DRAWING_SHARE: Final = 0.01  # of the time goes into frames, at most: a slow machine draws fewer
 TOLD_S: Final = 6.0  # what is said to a key stays for so long
 SAMPLED: Final = 40
 
@@ -37,7 +36,9 @@ logger = logging.getLogger("engine.dashboard")
 
 
 class Surface(Protocol):
-    """Something to show a view on."""
+    """Something to show a view on, every `every_s` seconds at most."""
+
+    every_s: float
 
     def begin(self, view: View, say: Callable[[str], None]) -> None:
         """Get ready; what others print meanwhile is handed to `say`, where it would be in the way."""
@@ -47,8 +48,8 @@ class Surface(Protocol):
         """Until the next frame is due, or somebody wants one."""
         ...
 
-    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> float:
-        """Show how things stand; gives how long to wait until the next time."""
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> None:
+        """Show how things stand."""
         ...
 
     def wake(self) -> None: ...
@@ -57,12 +58,11 @@ class Surface(Protocol):
         """Give the terminal back for now."""
         ...
 
+    def release(self) -> None:
+        """Give back the terminal and what others print: nothing more will be shown before the end."""
+        ...
+
     def end(self, view: View, figures: Statistics | None) -> None: ...
-
-
-def wait_after(cost_s: float) -> float:
-    """How long to wait after a frame that took so long: frames shall take a hundredth of the time, and be no film."""
-    return min(LONGEST_S, max(SHORTEST_S, cost_s / DRAWING_SHARE))
 
 
 class Painted:
@@ -71,6 +71,7 @@ class Painted:
     def __init__(self, console: Console, *, controls: Controls | None = None, state: str = "") -> None:
         from engine.dashboard.drawing import Asides
 
+        self.every_s = SHORTEST_S
         self._console = console
         self._screen = Screen(console)
         self._controls = controls
@@ -104,21 +105,19 @@ class Painted:
         for command in self._keyboard.wait(seconds, waker=self._waker[0]):
             self._obey(command, view, lock)
 
-    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> float:
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> None:
         from engine.dashboard.drawing import render
 
         if self._keyboard is not None:
             if not self._keyboard.is_ours:  # somebody else has the terminal
-                return LONGEST_S
+                return
             self._keyboard.begin()  # after a stop
         if time.monotonic() > self._told_until_s:
             self._asides = replace(self._asides, told="")
-        began = time.thread_time()
         width, height = self._screen.size()
         with lock:
             picture = render(view, figures, width=width, height=height, asides=self._asides)
         self._screen.paint(picture)
-        return wait_after(time.thread_time() - began)
 
     def tell_state(self, state: str) -> None:
         """How the run stands, as whoever looks on from elsewhere found out."""
@@ -141,13 +140,20 @@ class Painted:
             last = Asides(state=self._asides.state)
             self._screen.leave(render(view, figures, width=width, height=max(1, height - 1), asides=last))
         finally:
+            self.release()
+            for descriptor in self._waker:
+                os.close(descriptor)
+
+    def release(self) -> None:
+        try:
+            self._screen.leave()
+        finally:
             if self._keyboard is not None:
                 self._keyboard.end()
             for name, aside in self._streams:
                 setattr(sys, name, aside._stream)  # noqa: SLF001  # put back what was there
                 aside.end()
-            for descriptor in self._waker:
-                os.close(descriptor)
+            self._streams.clear()
 
     # -- keys
 
@@ -199,6 +205,7 @@ class Log:
     """Plain lines, now and then: for logs, pipes and those who have the screen read to them."""
 
     def __init__(self, console: Console) -> None:
+        self.every_s = 1.0
         self._console = console
         self._lines = PlainLines()
         self._woken = threading.Event()
@@ -207,26 +214,32 @@ class Log:
     def begin(self, view: View, say: Callable[[str], None]) -> None:  # noqa: ARG002  # nothing is in the way of lines
         self._print(self._lines.opening(view))
 
+    def may_tell(self, event: Event) -> bool:
+        """Whether an event of this kind may be worth a line."""
+        return self._lines.may_tell(event)
+
     def notice(self, event: Event, view: View, look: Look) -> None:
         """Something has happened: perhaps it is worth a line. In the run's thread."""
-        if self._lines.may_tell(event) and (line := self._lines.line(event, view, look())) is not None:
+        if (line := self._lines.line(event, view, look())) is not None:
             self._print(line)
 
     def wait(self, seconds: float, view: View, lock: threading.Lock) -> None:  # noqa: ARG002  # there are no keys
         self._woken.wait(seconds)
 
-    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> float:
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> None:
         with lock:
             line = self._lines.periodic(view, figures)
         if line is not None:
             self._print(line)
-        return 1.0
 
     def wake(self) -> None:
         self._woken.set()
 
     def suspend(self) -> None:
         """Lines are in nobody's way."""
+
+    def release(self) -> None:
+        """Nothing was taken."""
 
     def end(self, view: View, figures: Statistics | None) -> None:
         """The last line was printed with the last event."""

@@ -107,6 +107,7 @@ class View:
     traffic: Traffic = field(default_factory=Traffic)
     began_s: float | None = None
     now_s: float = 0.0
+    is_over: bool = field(default=False, compare=False)  # nobody carries it on: nothing binds, and no time is left
     chance: Random = field(default_factory=lambda: Random(0), compare=False)
 
     @classmethod
@@ -163,7 +164,7 @@ def _take_row(view: View, event: RowAccepted) -> None:
     view.examples.append(event)
     if len(view.sample) < SAMPLE_KEPT:
         view.sample.append(event)
-    elif (place := view.chance.randrange(view.accepted)) < SAMPLE_KEPT:  # so that each row is as likely
+    elif (place := int(view.chance.random() * view.accepted)) < SAMPLE_KEPT:  # so that each row is as likely
         view.sample[place] = event
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.dashboard.binding import Situation, bound_by, use_of
 from engine.dashboard.keys import Presses, pressed
-from engine.dashboard.surfaces import LONGEST_S, SHORTEST_S, wait_after
+from engine.dashboard.pacing import LONGEST_S, SHORTEST_S, TIMES, Pace, pause_after
 from engine.dashboard.timing import Point, Track, percentile, time_left
 from engine.dashboard.traffic import Rates, Traffic
 from engine.dashboard.view import POINTS_KEPT, Curve
@@ -206,12 +206,33 @@ def test_seconds_with_a_refusal_are_marked() -> None:
     assert traffic.curve("sent", 10) == [(3.0, False), (3.0, True), (3.0, False)]
 
 
-@given(cost=st.floats(0, 100))
-def test_frames_take_a_hundredth_of_the_time_unless_a_frame_takes_very_long(cost: float) -> None:
-    wait = wait_after(cost)
+@given(cost=st.floats(0, 100), load=st.floats(-1, 20), shortest=st.floats(0.1, 2), has_news=st.booleans())
+def test_a_picture_takes_a_fortieth_of_what_the_process_does_unless_nobody_would_look_so_long(
+    cost: float, load: float, shortest: float, has_news: bool
+) -> None:
+    pause = pause_after(cost, load=load, has_news=has_news, shortest_s=shortest)
 
-    assert SHORTEST_S <= wait <= LONGEST_S
-    assert cost <= 0.01 * wait + 1e-9 or wait == LONGEST_S
+    assert shortest <= pause <= LONGEST_S
+    assert cost <= pause * min(1.0, load) / TIMES + 1e-9 or pause == LONGEST_S
+    assert pause <= pause_after(cost, load=load, has_news=False, shortest_s=shortest)
+
+
+@given(load=st.floats(0.15, 8), cost=st.floats(0.0001, 0.01))
+def test_looking_on_at_a_run_takes_no_more_than_one_part_in_forty(load: float, cost: float) -> None:
+    """Of what the run itself takes, however dear a picture is: here as long as 3 s are enough to be sparing."""
+    pace, now, own, pictures = Pace(0.0, 0.0), 0.0, 0.0, 0
+    for _ in range(30):
+        pause = pace.after(cost, now=now, used_s=own + (pictures + 1) * cost)
+        pictures += 1
+        now, own = now + pause, own + pause * load
+
+    assert pictures * cost <= own / TIMES + cost
+
+
+def test_where_nothing_happens_pictures_are_rare_and_a_cheap_one_is_soon_followed_by_the_next() -> None:
+    assert pause_after(0.001, load=1.0, has_news=False) == 4 * SHORTEST_S
+    assert pause_after(0.001, load=0.0) == LONGEST_S
+    assert pause_after(0.0, load=1.0) == SHORTEST_S
 
 
 @pytest.mark.parametrize(

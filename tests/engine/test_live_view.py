@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from io import BytesIO, StringIO, TextIOWrapper
 
@@ -9,7 +10,9 @@ import pytest
 from rich.console import Console
 
 from engine.dashboard import Dashboard
+from engine.dashboard.live import MOST_NEWS
 from engine.dashboard.notebook import Notebook, notebook_here
+from engine.dashboard.view import View
 from engine.events import (
     Event,
     Events,
@@ -71,7 +74,7 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     assert lines == [
         "dates: simulated/dates, a simulated teacher",
         "generate: started, 100 rows to go",
-        "generate: 10 of 100 rows, 0:04 to 0:50 left, temperature 0.7, 1 rejected, $0.31 spent, $0.01 assumed of $1.00",
+        "generate: 10 of 100 rows, 0:14 to 0:54 left, temperature 0.7, 1 rejected, $0.31 spent, $0.01 assumed of $1.00",
         "note: said [/x] [2J so",
         "generate: done, 100 rows",
         "train: started",
@@ -192,6 +195,37 @@ def test_a_terminal_that_went_away_does_not_break_the_run(
     show_live(Screenful(terminal=terminal, file=Gone()))
 
     assert caplog.text.count("the run goes on") == 1
+
+
+class Stopped(Notebook):
+    """A surface that somebody has stopped, as Ctrl-S does a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _html: None)
+        self.is_showing, self.may_go_on = threading.Event(), threading.Event()
+
+    def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> None:  # noqa: ARG002  # never
+        self.is_showing.set()
+        self.may_go_on.wait(10)
+
+    def end(self, view: View, figures: Statistics | None) -> None:
+        """Nothing is shown."""
+
+
+def test_events_do_not_pile_up_where_no_picture_can_be_shown_and_none_is_lost() -> None:
+    events, stopped = Events(), Stopped()
+    with Dashboard(
+        events, title="t", model="m", simulated=True, stages=STAGES, statistics=figures, surface=stopped
+    ) as dashboard:
+        assert stopped.is_showing.wait(10)
+        for number in range(2 * MOST_NEWS + 10):
+            events.emit(RowAccepted("in", str(number)))
+        taken = dashboard.view.accepted
+        stopped.may_go_on.set()
+
+    assert taken == 2 * MOST_NEWS
+    assert dashboard.view.accepted == 2 * MOST_NEWS + 10
+    assert dashboard.view.examples[-1].output == str(2 * MOST_NEWS + 9)
 
 
 def test_after_the_block_nobody_listens() -> None:
