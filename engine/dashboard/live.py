@@ -135,7 +135,8 @@ class Dashboard:
         self._news.append(event)
         # An engine is not made to be read by another thread while it works, so its figures are taken in its own: at
         # the first event after each frame.
-        self._renew_figures()
+        if self._figures_are_old:
+            self._renew_figures()
         if len(self._news) >= MOST_NEWS:
             with self._lock:
                 self._take_news()
@@ -152,8 +153,9 @@ class Dashboard:
         return now
 
     def _take_news(self) -> None:
-        while self._news:
-            self.view.apply(self._news.popleft())
+        news, view = self._news, self.view
+        while news:
+            view.apply(news.popleft())
 
     def _renew_figures(self) -> None:
         if self._figures_are_old:
