@@ -25,6 +25,9 @@ __all__ = ["Card", "draft_of", "is_of_the_disk", "new_folder", "read_card", "rea
 CARD = "student.json"
 FORMAT = 1
 
+DRAFT = ".draft"  # how the name of a folder ends that is being written
+OLDER = ".older"  # and of one that holds what is being replaced
+
 _SYSTEM = re.compile(r"([^:\s][^:]*) \(os error \d+\)")  # as Rust tells of it
 
 
@@ -48,15 +51,23 @@ def draft_of(folder: Path) -> Iterator[Path]:
     What processes that were killed have left of the kind is cleared away first: nobody holds it any more.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}-*.draft"):
-        with suppress(OSError), _held(left):
-            shutil.rmtree(left, ignore_errors=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".draft", dir=folder.parent))
+    _clear_left(folder)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=DRAFT, dir=folder.parent))
     try:
         with _held(draft):
             yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _clear_left(folder: Path) -> None:
+    """Drafts go. What was being replaced comes back where nothing has taken its place yet."""
+    for kind in (OLDER, DRAFT):
+        for left in folder.parent.glob(f".{glob.escape(folder.name)}-*{kind}"):
+            with suppress(OSError), _held(left):
+                if kind == OLDER and not folder.exists():
+                    (left / folder.name).rename(folder)
+                shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
@@ -118,13 +129,14 @@ def _replaceable(folder: Path) -> bool:
 
 def _take_place(draft: Path, folder: Path) -> None:
     draft.chmod(0o755)  # mkdtemp makes it readable by its owner alone
-    if folder.exists():
-        older = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        folder.rename(older / "older")
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    older = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=OLDER, dir=folder.parent))
+    with _held(older):
+        folder.rename(older / folder.name)
         draft.rename(folder)
         shutil.rmtree(older)
-    else:
-        draft.rename(folder)
 
 
 def write_card(folder: Path, card: Card) -> None:

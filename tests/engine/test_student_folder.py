@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -82,3 +83,49 @@ def test_a_tokenizer_that_finds_no_room_is_a_full_disk_too(tmp_path: Path) -> No
         raise Exception("No space left on device (os error 28)")
 
     assert not list(tmp_path.iterdir())
+
+
+def test_killed_while_an_older_student_was_replaced_it_comes_back_and_nothing_is_left(tmp_path: Path) -> None:
+    """First the older one is put aside, then the new one takes its place: here it never came to that."""
+    folder = tmp_path / "student"
+    keep(folder, family="older")
+    (tmp_path / ".student-x.older").mkdir()
+    folder.rename(tmp_path / ".student-x.older" / "student")
+
+    with draft_of(folder):
+        back = read_card(folder).family
+
+    assert back == "older"
+    assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
+def test_killed_once_a_student_was_replaced_the_older_one_goes(tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    keep(folder, family="older")
+    (tmp_path / ".student-x.older").mkdir()
+    folder.rename(tmp_path / ".student-x.older" / "student")
+    draft = tmp_path / "new"
+    draft.mkdir()
+    write_card(draft, Card(family="newer"))
+    draft.rename(folder)
+
+    keep(folder, family="newest")
+
+    assert read_card(folder).family == "newest"
+    assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
+def test_what_another_process_is_replacing_is_left_to_it(tmp_path: Path) -> None:
+    aside = tmp_path / ".student-x.older"
+    aside.mkdir()
+    keep(aside / "student", family="older")
+    entrance = os.open(aside, os.O_RDONLY)
+    try:
+        fcntl.flock(entrance, fcntl.LOCK_EX)
+        with draft_of(tmp_path / "student"):
+            there = (tmp_path / "student").exists()
+    finally:
+        os.close(entrance)
+
+    assert not there
+    assert read_card(aside / "student").family == "older"
