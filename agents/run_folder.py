@@ -9,6 +9,7 @@ import dataclasses
 import fcntl
 import itertools
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -32,6 +33,8 @@ from engine.text import meant_path
 __all__ = ["Reread", "RunFolder", "free_name", "held", "write_whole"]
 
 _writings = itertools.count()
+
+HALF_WRITTEN = re.compile(r"\..+\.([1-9]\d*)(?:-\d+)?\.new")  # by which process, and which of its writings
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +190,10 @@ class RunFolder:
     def keep(self, configuration: Configuration) -> None:
         """Write the configuration down in place of the one it was begun with.
 
-        Only for whoever holds the journal: another process may be carrying the run.
+        Only for whoever holds the journal: another process may be carrying the run. What one that was killed has left
+        half written goes.
         """
+        _clear_left(self.path)
         journal = name_at(self.journal)
         if configuration != self.configuration() or journal != self._named():
             write_whole(self.manifest, manifest_text(configuration, journal=journal).encode())
@@ -304,6 +309,24 @@ def free_name(parent: Path, stem: str) -> Path:
     while candidate.exists():
         candidate, number = parent / f"{stem}-{number}", number + 1
     return candidate
+
+
+def _clear_left(folder: Path) -> None:
+    """Take away what writers that run no more have left half written, here and below."""
+    for path in folder.rglob(".*.new"):
+        told = HALF_WRITTEN.fullmatch(path.name)
+        if told is not None and not _runs(int(told[1])):
+            path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # somebody else's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -31,10 +30,12 @@ from agents.reporting.report import as_json
 from agents.reporting.shown import LONGEST_COMPARED, MOST_ANSWERS, SAMPLED, SHOWN, Sample, Shown, count, cut
 from agents.run_folder import write_whole
 from engine.errors import UserError
+from engine.training.folder import draft_of
 
 __all__ = ["Curated", "Tally", "Writer"]
 
 BATCH = 1024  # rows written at a time
+SCRATCH = "new"  # in the name of the folder that they are written in until all are there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,10 @@ class Writer:
         self.folder.mkdir(parents=True, exist_ok=True)
         for folder in reversed(missing):  # they are called back in reverse, the innermost first
             self._open.callback(_remove_if_empty, folder)
-        self.scratch = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder)))
+        self.scratch = self._open.enter_context(draft_of(self.folder / SCRATCH))
+        if any(path != self.scratch for path in _drafts(self.folder)):
+            self._open.close()
+            raise UserError(f"{self.folder}: another process is writing there; wait for it, or choose another --out")
         self._files = {
             name: self._open.enter_context(_Table(self.scratch / name, extra, self._more))
             for name, extra in (("rows", ()), ("rejected", ("reason", "detail")))
@@ -188,7 +192,12 @@ class Writer:
 
 def _is_in_the_way(path: Path) -> bool:
     """Whether a file is there that no start of this one that was stopped left: what a judge was paid for is kept."""
-    return not path.name.startswith("journal.db")
+    return not path.name.startswith("journal.db") and path not in _drafts(path.parent)
+
+
+def _drafts(folder: Path) -> list[Path]:
+    """Where rows are being written, and where whoever was killed has left some."""
+    return list(folder.glob(f".{SCRATCH}-*.draft"))
 
 
 def _remove_if_empty(folder: Path) -> None:

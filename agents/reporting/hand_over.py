@@ -11,9 +11,8 @@ All but the service teach a LoRA adapter with the same dials; all learn the answ
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from typing import Final
 from agents.records import Spec
 from agents.reporting.export import checked_parts, json_line, rows_of
 from engine.errors import UserError
+from engine.training.folder import draft_of
 
 __all__ = ["TOOLS", "Handed", "Tool", "hand_over", "sequence_length", "template_of"]
 
@@ -242,12 +242,11 @@ def hand_over(data: Path, out: Path, *, tool: str, spec: Spec, base: str | None,
         raise UserError(f"{out}: is there already; choose another with --out")
     (learnt,) = checked_parts(data, ())
     has_validation = learnt == "train" and (data / "validation.parquet").is_file()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise UserError(f"{out.parent}: cannot be written: {error.strerror}") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            draft = stack.enter_context(draft_of(out))
+        except OSError as error:
+            raise UserError(f"{out.parent}: cannot be written: {error.strerror}") from error
         rows, longest = _write_rows(draft / "data" / "train.jsonl", data, learnt, tool=tool, spec=spec)
         if has_validation:
             _, other = _write_rows(draft / "data" / "validation.jsonl", data, "validation", tool=tool, spec=spec)
@@ -260,10 +259,8 @@ def hand_over(data: Path, out: Path, *, tool: str, spec: Spec, base: str | None,
             seed=seed,
         )
         _write_files(draft, tool, handed)
-        draft.chmod(0o755)  # mkdtemp makes it readable by its owner alone
+        draft.chmod(0o755)  # until then its owner alone may read it
         draft.rename(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return rows
 
 

@@ -21,6 +21,7 @@ from agents.parsing.derive import held_to
 from agents.reading.roles import Row
 from agents.records import Pair, Spec
 from engine.errors import UserError
+from engine.training.folder import draft_of
 from tests.agents.commands import in_its_own_process, in_this_process
 
 NAMES = (
@@ -531,3 +532,27 @@ def test_what_the_prompt_shows_is_not_guessed_from_the_rows() -> None:
     assert "answers must stand in the input" in told.told()
     assert survey(rows, shown, extractive=False).extractive is False
     assert survey([replace(row, input="of one piece") for row in rows], shown).fields == ()
+
+
+def test_what_a_killed_process_left_is_not_in_the_way_and_goes(tmp_path: Path) -> None:
+    """A judge's answers are kept in the same folder, so the same command must be able to go on there."""
+    out = tmp_path / "out"
+    (out / ".new-x.draft").mkdir(parents=True)
+    (out / ".new-x.draft" / "rows.jsonl").write_text("half of it")
+
+    ran = in_this_process("curate", write(tmp_path / "r.jsonl", good_rows()), "--out", out)
+
+    assert ran.code == 0, ran.err
+    assert not list(out.glob(".new*"))
+    assert (out / "rows.jsonl").is_file()
+
+
+def test_where_another_process_writes_nothing_is_begun(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with draft_of(out / "new") as draft:
+        ran = in_this_process("curate", write(tmp_path / "r.jsonl", good_rows()), "--out", out)
+
+        assert list(out.iterdir()) == [draft]
+
+    assert ran.code == 2
+    assert "another process is writing there" in ran.err

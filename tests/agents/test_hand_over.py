@@ -197,3 +197,13 @@ def test_there_is_room_for_the_longest_row_up_to_a_limit(longest: int) -> None:
 )
 def test_a_template_goes_by_the_name_of_the_model(base: str, template: str | None) -> None:
     assert template_of(base) == template
+
+
+def test_what_a_killed_process_left_beside_the_folder_goes(run: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".rows-x.draft"
+    left.mkdir()
+
+    ran = smelt("export", run, "--format", "axolotl", "--out", tmp_path / "rows")
+
+    assert ran.code == 0, ran.err
+    assert [path.name for path in tmp_path.glob(".rows*")] == []

@@ -253,3 +253,18 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
         write_whole(tmp_path / "folder", b"content")
 
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_run_goes_on(tmp_path: Path) -> None:
+    folder, nobody = RunFolder(tmp_path), 2**22 + 1  # more than a process can be numbered
+    folder.begin(prompt=PROMPT, configuration=CONFIGURATION)
+    folder.data.mkdir()
+    left = [tmp_path / f".live.json.{nobody}.new", folder.data / f".train.parquet.{nobody}-7.new"]
+    others = [tmp_path / f".report.json.{os.getpid()}-1.new", tmp_path / ".mine.new", tmp_path / f"x.{nobody}.new"]
+    for path in (*left, *others):
+        path.write_text("half of it")
+
+    folder.keep(CONFIGURATION)
+
+    assert [path.exists() for path in left] == [False, False]
+    assert all(path.exists() for path in others)
