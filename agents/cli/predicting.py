@@ -170,7 +170,7 @@ def _stream(
     if form == "parquet" or (file == STREAM and form != "jsonl"):
         raise UserError(f"--format {form}: lines that come and go one by one are jsonl; name files for {form}")
     if file == STREAM:
-        lines = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace", newline="\n")
+        lines = io.TextIOWrapper(sys.stdin.buffer, encoding=_encoding(), errors="replace", newline="\n")
         pairs = pairs_in(lines, column=input_column, parts=_parts(folder), columns=columns)
     else:
         inputs = examine(Path(file), column=input_column, parts=_parts(folder)).inputs
@@ -186,6 +186,14 @@ def _stream(
     for line in written:
         sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
+
+
+def _encoding() -> str:
+    """How standard input is encoded, by its byte order mark if it begins with one."""
+    from engine.text import encoding_of
+
+    stream = sys.stdin.buffer
+    return encoding_of(stream.peek(4)) if isinstance(stream, io.BufferedReader) else "utf-8-sig"
 
 
 def _tell(tally: Tally, out: Path | None, *, guarded: int, seconds: float, json: bool) -> None:

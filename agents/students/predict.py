@@ -28,6 +28,7 @@ __all__ = ["Answered", "answers_to", "beside", "check_place", "pairs_in", "pairs
 
 ROWS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 2**20  # of inputs that are held at once: they may be documents
+HEAD = b'{"answers": 1, "to": '  # of a file that answers are kept in
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 STREAM = Path("standard input")  # what an error calls it
@@ -67,9 +68,15 @@ class Answered:
     question: str
 
     def so_far(self) -> int:
-        """How many answers are there whole. What a stop left of another line is taken off; other questions' all."""
+        """How many answers are there whole. What a stop left of another line is taken off; other questions' all.
+
+        Raises UserError for a file of that name that holds no answers: somebody may want it.
+        """
         with contextlib.suppress(FileNotFoundError), self.path.open("r+b") as file:
-            if file.readline() != self._head():
+            head = file.readline()
+            if not head.startswith(HEAD[: len(head)]):
+                raise UserError(f"{self.path}: is no file of answers; move it away, or choose another --out")
+            if head != self._head():
                 return 0
             count, end = 0, file.tell()
             for line in file:

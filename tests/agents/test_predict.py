@@ -204,6 +204,15 @@ def test_wherever_the_answers_were_cut_off_the_file_is_the_same(
     assert source.exists()
 
 
+def test_a_file_that_bears_the_name_of_kept_answers_and_holds_none_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl.part").write_text("what a browser has loaded so far")
+
+    with pytest.raises(UserError, match=r"out\.jsonl\.part: is no file of answers; move it away, or choose another"):
+        answered(many(tmp_path / "in.jsonl", 1), tmp_path / "out.jsonl", form="jsonl")
+
+    assert (tmp_path / "out.jsonl.part").read_text() == "what a browser has loaded so far"
+
+
 @pytest.mark.parametrize("what", ["another student", "another input"])
 def test_answers_of_another_question_never_count(tmp_path: Path, what: str) -> None:
     source, out = many(tmp_path / "in.jsonl", ROWS_AT_ONCE + 5), tmp_path / "out.jsonl"
@@ -312,6 +321,17 @@ def test_the_command_reads_and_writes_streams(student: Path, tmp_path: Path, mon
     assert to_stream.out.splitlines()[0] == "text,prediction,confidence"
     assert [json.loads(line)["prediction"] for line in through.out.splitlines()] == ["bye", "hello"]
     assert "2 rows answered" in through.err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_stream_is_read_by_its_byte_order_mark(student: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    raw = io.BytesIO("good dåy\nsee you\n".encode(encoding))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(raw)))  # type: ignore[arg-type]  # as a pipe
+
+    ran = smelt("predict", student, "-")
+
+    assert [json.loads(line)["input"] for line in ran.out.splitlines()] == ["good dåy", "see you"]
 
 
 @pytest.mark.long
