@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from agents.chat.corrections import file_beside
+from agents.chat.serving import Behind
 from agents.config import Configuration
 from agents.parsing.specs import write_spec
+from agents.reading.rows import read_rows
 from agents.records import Example, Pair, Provenance, Spec, Vote
 from agents.run_folder import RunFolder
 from agents.served.continuing import begun_from, continued, files_of, read_taken, take_over
@@ -18,6 +22,7 @@ from agents.served.teacher import Teacher
 from agents.students.task import Task
 from engine import Budget, Engine
 from engine.errors import UserError
+from engine.training import Prediction
 from tests.agents.test_served_teacher import Town
 
 SPEC = Spec(
@@ -245,3 +250,30 @@ def test_a_model_that_costs_money_needs_a_budget(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--budget USD"):
         begin_serving(RunFolder(tmp_path / "served"), TASK, told)
     assert not (tmp_path / "served").exists()
+
+
+class Unsure:
+    """A student that calls everything good."""
+
+    family = "unsure"
+
+    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+        return [Prediction("good", 0.5) for _ in inputs]
+
+
+def test_a_correction_made_on_the_page_is_an_anchor_of_the_next_run_and_never_learnt(tmp_path: Path) -> None:
+    """Thumb down and the right answer: on a row that was made, and on one that a teacher answered while it served."""
+    earlier = earlier_run(tmp_path)
+    serve(earlier, "the zip is stuck", "it arrived on a Tuesday")
+    behind = Behind(Unsure(), file_beside(earlier.student))
+    for text in (MADE[0][0], "the zip is stuck"):
+        behind.keep(behind.ask(text), "bad")
+
+    told = {"budget": "1", "test": str(earlier.path / "corrections.jsonl")}
+    configuration, taken = begun_from(earlier, continued(earlier, told=told))
+
+    assert [(pair.input, pair.output) for pair in read_rows(Path(str(configuration.test)))] == [
+        (MADE[0][0], "bad"), ("the zip is stuck", "bad"),
+    ]  # fmt: skip
+    assert {each.input: each.reason for each in taken.rejects} == {MADE[0][0]: "leak", "the zip is stuck": "leak"}
+    assert {each.input for each in taken.examples} == {"it arrived on a Tuesday", *(text for text, _ in MADE[1:])}
