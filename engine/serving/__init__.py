@@ -10,7 +10,7 @@ the caller as a function; who answers beside the student, if anybody, is the cal
     door      who may ask, and from where; errors as OpenAI writes them; listening, and an end that loses nobody
     metrics   figures for Prometheus
 
-What is not covered: TLS, tools, images, logarithms of single tokens' probabilities.
+What is not covered: TLS, tools, images, what a student might have written in a token's place.
 """
 
 from __future__ import annotations

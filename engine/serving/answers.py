@@ -12,6 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 from engine.desk import Desk
 from engine.training import Prediction
 from engine.training.sampling import Sampling
+from engine.training.spelt import Spelt
 
 __all__ = ["Answer", "Answering", "By", "FromStudent"]
 
@@ -23,9 +24,9 @@ class Answer:
     """One answer as it is given, and who gave it.
 
     `model` is what the reply names as its model. `confidence` is how likely whoever gave it holds it to be (0 to 1);
-    None where that was not told. `alternatives` are as a `Prediction` has them. `more` goes out with the choice, under
-    `smelt`. `unsure` says why an answer that was not sure enough is still the student's, and in one word; empty where
-    it is sure, or somebody else's.
+    None where that was not told. `alternatives` and `spelt` are as a `Prediction` has them. `more` goes out with the
+    choice, under `smelt`. `unsure` says why an answer that was not sure enough is still the student's, and in one word;
+    empty where it is sure, or somebody else's.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Answer:
     confidence: float | None = None
     cut: bool = False
     alternatives: tuple[tuple[str, float], ...] = ()
+    spelt: Spelt | None = field(default=None, compare=False, repr=False)
     unsure: str = ""
     more: Mapping[str, object] = field(default_factory=dict)
 
@@ -116,6 +118,7 @@ class FromStudent:
             confidence=prediction.confidence,
             cut=prediction.cut,
             alternatives=prediction.alternatives,
+            spelt=prediction.spelt,
             unsure=unsure,
         )
 

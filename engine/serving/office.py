@@ -52,7 +52,8 @@ def application(
     carry the name of who answered. Each choice carries its `confidence`, and under `smelt` who gave it: OpenAI's
     clients pass both through. Usage counts a byte as a token. `max_tokens` does not cut: a student's answers are as
     long as those it learnt, and half a label helps nobody. An input too long for the student to read whole is answered
-    with finish_reason "length" and no confidence. Probabilities are told of whole answers: each is one token.
+    with finish_reason "length" and no confidence. Probabilities are told of each token where a student writes; an
+    answer of any other is one token.
     """
     from aiohttp import web
 

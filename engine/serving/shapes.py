@@ -82,7 +82,7 @@ def _text_choice(index: int, answer: Answer, logprobs: Json | None) -> Json:
     return {"index": index, "text": answer.text, "logprobs": logprobs, **_end(answer)}
 
 
-# -- how likely an answer is: the whole of it as a single token, since nobody but the student knows its tokens
+# -- how likely an answer is: token by token where it was written so, otherwise the whole of it as a single token
 
 
 def _logprobs(shape: Shape, call: Call, answer: Answer) -> Json | None:
@@ -91,13 +91,41 @@ def _logprobs(shape: Shape, call: Call, answer: Answer) -> Json | None:
     return shape.logprobs(answer, call.logprobs)
 
 
+def _pieces(answer: Answer) -> list[tuple[bytes, float]]:
+    """What the answer was written in, as far as it is told: where a stop has cut it, the last token is cut too.
+
+    None where nobody wrote it token by token, or where what was written reads otherwise.
+    """
+    left = answer.text.encode("utf-8", "replace")
+    pieces: list[tuple[bytes, float]] = []
+    for piece, logarithm in answer.spelt.pieces() if answer.spelt else ():
+        if not left:
+            break
+        pieces.append((piece[: len(left)], logarithm))
+        if not left.startswith(pieces[-1][0]):
+            return []
+        left = left[len(piece) :]
+    return [] if left else pieces
+
+
 def _chat_logprobs(answer: Answer, beside: int) -> Json:
+    if pieces := _pieces(answer):
+        tokens = [{**_piece(piece, max(logarithm, LEAST_LOGPROB)), "top_logprobs": []} for piece, logarithm in pieces]
+        return {"content": tokens, "refusal": None}
     told = _token(answer.text, answer.confidence or 0.0)
     top = [_token(text, share) for text, share in _ranked(answer)[:beside]]
     return {"content": [{**told, "top_logprobs": top}], "refusal": None}
 
 
 def _text_logprobs(answer: Answer, beside: int) -> Json:
+    if pieces := _pieces(answer):
+        read = [b"".join(piece for piece, _ in pieces[:place]) for place in range(len(pieces))]
+        return {
+            "tokens": [_shown(piece) for piece, _ in pieces],
+            "token_logprobs": [max(logarithm, LEAST_LOGPROB) for _, logarithm in pieces],
+            "top_logprobs": None,
+            "text_offset": [len(before.decode("utf-8", "ignore")) for before in read],
+        }
     top = {text: _log(share) for text, share in _ranked(answer)[:beside]}
     return {
         "tokens": [answer.text],
@@ -112,7 +140,16 @@ def _ranked(answer: Answer) -> Sequence[tuple[str, float]]:
 
 
 def _token(text: str, share: float) -> Json:
-    return {"token": text, "logprob": _log(share), "bytes": list(text.encode("utf-8", "replace"))}
+    return _piece(text.encode("utf-8", "replace"), _log(share))
+
+
+def _piece(piece: bytes, logarithm: float) -> Json:
+    return {"token": _shown(piece), "logprob": logarithm, "bytes": list(piece)}
+
+
+def _shown(piece: bytes) -> str:
+    """A token may be a part of a character: its bytes tell what they are."""
+    return piece.decode("utf-8", "replace")
 
 
 def _log(share: float) -> float:

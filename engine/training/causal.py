@@ -24,6 +24,7 @@ from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, Written, likeliest
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
+from engine.training.spelt import Spelt, pieces_by
 from engine.training.student import Prediction, Row
 from engine.training.taught import Taught, short_enough
 from engine.training.threads import free_threads, torch_threads
@@ -87,6 +88,9 @@ class Frame:
     def read(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True)).strip()
 
+    def pieces(self, tokens: Sequence[int]) -> list[bytes]:
+        return pieces_by(self.read, tokens)
+
 
 class Causal:
     """A student that goes on writing after its input."""
@@ -118,8 +122,11 @@ class Causal:
         return [self._prediction(one, prompt) for one, prompt in zip(written, prompts, strict=True)]
 
     def _prediction(self, written: Written, prompt: Prompt) -> Prediction:
-        confidence = 0.0 if prompt.is_cut else min(1.0, written.probability)
-        return Prediction(self._frame.read(written.tokens), confidence, prompt.is_cut)
+        output = self._frame.read(written.tokens)
+        if prompt.is_cut:
+            return Prediction(output, 0.0, cut=True)
+        spelt = Spelt(written.tokens, written.log_probabilities, self._frame.pieces)
+        return Prediction(output, min(1.0, written.probability), spelt=spelt)
 
     def __repr__(self) -> str:
         return f"<Causal: {self._loaded.model.num_parameters():,} parameters>"

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from engine.training.greedy import Chooser, Written, likeliest
+from engine.training.greedy import Chooser, Written, as_written, likeliest
 
 __all__ = ["left_padded", "write_on"]
 
@@ -64,6 +64,7 @@ def _write_batch(
     done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     log_probability = torch.zeros(len(prompts), device=device)
     columns: list[Any] = []
+    shares: list[Any] = []
     past, places = None, (mask.cumsum(-1) - 1).clamp_min(0)
     for _ in range(longest + 1):  # the end mark is a token too
         said = model(
@@ -76,7 +77,9 @@ def _write_batch(
         past = said.past_key_values
         told = said.logits[:, -1].float().log_softmax(-1)
         chosen = choose(told, rows)
-        log_probability += told.gather(-1, chosen[:, None])[:, 0].masked_fill(done, 0.0)
+        share = told.gather(-1, chosen[:, None])[:, 0].masked_fill(done, 0.0)
+        log_probability += share
+        shares.append(share)
         chosen = chosen.masked_fill(done, pad)
         columns.append(chosen)
         done |= torch.isin(chosen, marks)
@@ -85,11 +88,11 @@ def _write_batch(
         ids = chosen[:, None]
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=-1)
         places = mask.sum(-1, keepdim=True) - 1
-    answers = torch.stack(columns, dim=1).tolist()
-    return [
-        Written(tokens=_until(ends, answer)[:longest], probability=probability)
-        for answer, probability in zip(answers, log_probability.exp().tolist(), strict=True)
-    ]
+    return as_written(
+        [_until(ends, answer)[:longest] for answer in torch.stack(columns, dim=1).tolist()],
+        log_probability.exp().tolist(),
+        torch.stack(shares, dim=1).tolist(),
+    )
 
 
 def left_padded(rows: Sequence[Sequence[int]], *, pad: int, device: Any = None) -> tuple[Any, Any]:

@@ -21,6 +21,7 @@ from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, Written, likeliest, padded, write
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe, fitted_to
+from engine.training.spelt import Spelt
 from engine.training.student import Prediction, Row
 from engine.training.taught import Taught, short_enough
 from engine.training.threads import torch_threads
@@ -40,6 +41,10 @@ class Codec(Protocol):
         ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
+
+    def pieces(self, tokens: Sequence[int]) -> list[bytes]:
+        """What each token adds to the text."""
+        ...
 
     def save(self, folder: Path) -> None: ...
 
@@ -100,8 +105,11 @@ class EncoderDecoder:
         ]
 
     def _prediction(self, written: Written, *, was_cut: bool) -> Prediction:
-        confidence = 0.0 if was_cut else min(1.0, written.probability)
-        return Prediction(self._codec.decode(written.tokens), confidence, was_cut)
+        output = self._codec.decode(written.tokens)
+        if was_cut:
+            return Prediction(output, 0.0, cut=True)
+        spelt = Spelt(written.tokens, written.log_probabilities, self._codec.pieces)
+        return Prediction(output, min(1.0, written.probability), spelt=spelt)
 
     def __repr__(self) -> str:
         return f"<EncoderDecoder {self.family}: {self._model.num_parameters():,} parameters>"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Chooser", "Written", "likeliest", "padded", "write"]
+__all__ = ["Chooser", "Written", "as_written", "likeliest", "padded", "write"]
 
 Chooser = Callable[[Any, Sequence[int]], Any]
 """Chooses the next token of each row: by the logarithms of all probabilities, (rows, vocabulary), and which rows they
@@ -18,10 +18,14 @@ ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Tokens without the end mark, and the probability of just these and the end mark: the product over all of them."""
+    """Tokens without the end mark, and the probability of just these and the end mark: the product over all of them.
+
+    `log_probabilities` are the logarithms of the tokens' own, one for each.
+    """
 
     tokens: list[int]
     probability: float
+    log_probabilities: list[float]
 
 
 def likeliest(log_probabilities: Any, _rows: Sequence[int]) -> Any:
@@ -60,7 +64,7 @@ def _write_batch(
     token = torch.full((len(inputs), 1), model.config.decoder_start_token_id, device=model.device)
     done = torch.zeros(len(inputs), dtype=torch.bool, device=model.device)
     log_probability = torch.zeros(len(inputs), device=model.device)
-    columns, past = [], None
+    columns, shares, past = [], [], None
     for _ in range(longest + 1):  # the end mark is a token too
         step = model(
             encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=token, past_key_values=past, use_cache=True
@@ -68,17 +72,29 @@ def _write_batch(
         past = step.past_key_values
         told = step.logits[:, -1].float().log_softmax(-1)
         chosen = choose(told, rows)
-        log_probability += told.gather(-1, chosen[:, None])[:, 0].masked_fill(done, 0.0)
+        share = told.gather(-1, chosen[:, None])[:, 0].masked_fill(done, 0.0)
+        log_probability += share
+        shares.append(share)
         chosen = chosen.masked_fill(done, pad)
         columns.append(chosen)
         done |= chosen == end
         if bool(done.all()):
             break
         token = chosen[:, None]
-    answers = torch.stack(columns, dim=1).tolist()
+    return as_written(
+        [_until(end, answer)[:longest] for answer in torch.stack(columns, dim=1).tolist()],
+        log_probability.exp().tolist(),
+        torch.stack(shares, dim=1).tolist(),
+    )
+
+
+def as_written(
+    answers: Sequence[list[int]], probabilities: Sequence[float], shares: Sequence[Sequence[float]]
+) -> list[Written]:
+    """Answers, each cut where it ends, with what was told of every step that was taken for any of them."""
     return [
-        Written(tokens=_until(end, answer)[:longest], probability=probability)
-        for answer, probability in zip(answers, log_probability.exp().tolist(), strict=True)
+        Written(tokens=tokens, probability=probability, log_probabilities=list(each[: len(tokens)]))
+        for tokens, probability, each in zip(answers, probabilities, shares, strict=True)
     ]
 
 

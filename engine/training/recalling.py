@@ -108,14 +108,18 @@ def with_memory(folder: Path, writer: EncoderDecoder) -> EncoderDecoder | Recall
 
 
 def both(written: Prediction, recalled: Shares, *, weight: float) -> Prediction:
-    """One answer of two opinions; of equally likely ones the writer's. What was cut is left as it is."""
+    """One answer of two opinions; of equally likely ones the writer's. What was cut is left as it is.
+
+    What the memory alone knows nobody wrote, so nothing tells what it is spelt in.
+    """
     if written.cut:
         return written
     shares = {written.output: (1 - weight) * written.confidence}
     for answer, share in recalled.items():
         shares[answer] = shares.get(answer, 0.0) + weight * share
     best = max(shares, key=shares.__getitem__)
-    return replace(written, output=best, confidence=min(1.0, shares[best]))
+    spelt = written.spelt if best == written.output else None
+    return replace(written, output=best, confidence=min(1.0, shares[best]), spelt=spelt)
 
 
 def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: Sequence[Row]) -> float:

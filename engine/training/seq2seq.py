@@ -15,6 +15,7 @@ from engine.training.bookmark import Bookmark
 from engine.training.encoder_decoder import EncoderDecoder, checkpoint, keep, restore, teach
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
+from engine.training.spelt import pieces_by
 from engine.training.student import Row
 from engine.training.threads import free_threads
 
@@ -52,6 +53,9 @@ class Tokens:
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+
+    def pieces(self, tokens: Sequence[int]) -> list[bytes]:
+        return pieces_by(self.decode, tokens)
 
     def save(self, folder: Path) -> None:
         self._tokenizer.save_pretrained(folder)

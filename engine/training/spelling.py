@@ -42,11 +42,14 @@ class Bytes:
         return [*tokens, END]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        read = b"".join(
+        return b"".join(self.pieces(tokens)).decode("utf-8", "ignore")
+
+    def pieces(self, tokens: Sequence[int]) -> list[bytes]:
+        """What each token reads: a byte, or what a mark stands for."""
+        return [
             bytes([token - SPECIAL]) if SPECIAL <= token < SPECIAL + 256 else self._bytes.get(token, b"")
             for token in tokens
-        )
-        return read.decode("utf-8", "ignore")
+        ]
 
     def save(self, folder: Path) -> None:
         from transformers import ByT5Tokenizer

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+from engine.training.spelt import Spelt
 
 __all__ = ["OnProgress", "Prediction", "Progress", "Row", "Sampler", "Student", "exact_share"]
 
@@ -25,13 +27,15 @@ class Prediction:
     whole is not answered with any confidence: it is 0 then.
 
     `alternatives` are the labels that a student chooses among, each with how likely it holds it to be, the best first
-    and twenty at most; what was answered is among them. Whoever writes text of its own has none.
+    and twenty at most; what was answered is among them. Whoever writes text of its own has none, and `spelt` instead:
+    what it wrote that in.
     """
 
     output: str
     confidence: float
     cut: bool = False
     alternatives: tuple[tuple[str, float], ...] = ()
+    spelt: Spelt | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

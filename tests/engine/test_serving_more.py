@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from engine.errors import UserError
 from engine.serving import Door, Metrics, application, check_door
 from engine.serving.metrics import Histogram
 from engine.training import Prediction
+from engine.training.spelt import Spelt
 
 LABELS = (("yes", 0.6), ("no", 0.3), ("perhaps", 0.1))
 
@@ -128,6 +130,57 @@ def test_a_completion_tells_the_same_in_its_own_words() -> None:
     told = reply["choices"][0]["logprobs"]
     assert told["tokens"] == ["yes"]
     assert told["top_logprobs"] == [{"yes": pytest.approx(math.log(0.6)), "no": pytest.approx(math.log(0.3))}]
+
+
+class Spelling:
+    """A student that writes "né" in bytes and marks, and says how likely each was."""
+
+    family = "spelling"
+
+    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+        pieces = [b"n", b"\xc3", b"\xa9", b""]
+        logarithms = [-0.5, -0.25, -math.inf, -1.0]
+        spelt = Spelt(range(4), logarithms, lambda tokens: [pieces[token] for token in tokens])
+        return [Prediction("né", 0.4, spelt=spelt) for _ in inputs]
+
+
+def test_what_was_written_token_by_token_is_told_so() -> None:
+    [reply] = reply_to(Spelling(), chat(logprobs=True, top_logprobs=3))
+
+    assert reply["choices"][0]["logprobs"]["content"] == [
+        {"token": "n", "bytes": [0x6E], "logprob": -0.5, "top_logprobs": []},
+        {"token": "\ufffd", "bytes": [0xC3], "logprob": -0.25, "top_logprobs": []},
+        {"token": "\ufffd", "bytes": [0xA9], "logprob": -9999.0, "top_logprobs": []},
+    ]
+    assert reply["choices"][0]["confidence"] == 0.4
+
+
+def test_a_completion_tells_tokens_where_they_stand() -> None:
+    [reply] = reply_to(Spelling(), {"prompt": "x", "logprobs": 1}, path="/v1/completions")
+
+    told = reply["choices"][0]["logprobs"]
+    assert told["token_logprobs"] == [-0.5, -0.25, -9999.0]
+    assert told["text_offset"] == [0, 1, 1]
+    assert told["tokens"] == ["n", "\ufffd", "\ufffd"]
+    assert told["top_logprobs"] is None
+
+
+@pytest.mark.parametrize(("stop", "tokens"), [("é", ["n"]), ("n", [""])])
+def test_of_an_answer_that_a_stop_has_cut_no_more_is_told(stop: str, tokens: list[str]) -> None:
+    """Where nothing of it is left, that is the one token."""
+    [reply] = reply_to(Spelling(), chat(logprobs=True, stop=stop))
+
+    assert [each["token"] for each in reply["choices"][0]["logprobs"]["content"]] == tokens
+
+
+def test_an_answer_that_reads_otherwise_than_its_tokens_is_one_token() -> None:
+    class Trimming(Spelling):
+        def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+            return [replace(one, output="ne") for one in Spelling.predict(self, inputs)]
+
+    [reply] = reply_to(Trimming(), chat(logprobs=True))
+
+    assert [each["token"] for each in reply["choices"][0]["logprobs"]["content"]] == ["ne"]
 
 
 def test_nothing_is_told_unless_it_is_asked_for() -> None:
