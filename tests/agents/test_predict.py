@@ -327,7 +327,7 @@ def test_the_command_reads_and_writes_streams(student: Path, tmp_path: Path, mon
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_stream_is_read_by_its_byte_order_mark(student: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     raw = io.BytesIO("good dåy\nsee you\n".encode(encoding))
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(raw)))  # type: ignore[arg-type]  # as a pipe
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(raw)))
 
     ran = smelt("predict", student, "-")
 
