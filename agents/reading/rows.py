@@ -143,12 +143,20 @@ def text_of(value: object) -> str:
 def lines_of(path: Path, *, newline: str) -> Iterator[str]:
     """The lines of a text, by its byte order mark, otherwise UTF-8; `newline` says what ends one, as for `open`."""
     with path.open("rb") as file:
-        encoding = encoding_of(file.read(4))
+        head = file.read(4)
+    encoding = encoding_of(head)
+    if _in_wide_characters(head):  # which would read as UTF-8, with nothing between the letters
+        raise UserError(f"{path}: is UTF-32, or UTF-16 without a byte order mark, or no text; save it as UTF-8")
     try:
         with path.open(encoding=encoding, newline=newline) as text:
             yield from text
     except UnicodeDecodeError as error:
         raise UserError(f"{path}{_place_of(path, encoding)}; save it as UTF-8") from error
+
+
+def _in_wide_characters(head: bytes) -> bool:
+    """Whether a file begins as ASCII does in characters of two bytes without a mark, or of four bytes."""
+    return head[:1] + head[2:3] == b"\0\0" or head[1:2] + head[3:4] == b"\0\0" or head[2:] == b"\0\0"
 
 
 def _place_of(path: Path, encoding: str) -> str:

@@ -173,3 +173,14 @@ def test_a_place_without_a_file_is_said_so(tmp_path: Path) -> None:
     for name in ("nowhere.txt", "nowhere.csv", "nowhere.parquet"):
         with pytest.raises(UserError, match="cannot be read"):
             examine(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
+def test_wide_characters_without_a_mark_are_refused_and_not_read_as_something_else(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    (tmp_path / name).write_bytes("text\none\n".encode(encoding))
+
+    with pytest.raises(UserError, match="is UTF-32, or UTF-16 without a byte order mark, or no text; save it as UTF-8"):
+        examine(tmp_path / name)
