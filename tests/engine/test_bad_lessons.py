@@ -15,6 +15,8 @@ from engine.errors import TrainingDiverged, UserError
 from engine.fakes.checkpoints import save_causal, save_encoder, save_seq2seq
 from engine.silence import in_silence
 from engine.training import FAMILIES, Row, Student, load, read_card, train
+from engine.training.lesson import Lesson
+from engine.training.tuning import Question, tune
 
 ROWS = [Row(f"where is parcel {n}", "track") for n in range(6)] + [Row(f"pay bill {n}", "pay") for n in range(6)]
 
@@ -199,6 +201,17 @@ def test_a_full_disk_is_one_line_and_an_older_student_stays(
     assert "\n" not in str(refused.value)
     assert read_card(older).family == "older"
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
+
+
+@pytest.mark.long
+def test_a_teacher_that_finds_no_room_is_one_line_too(tmp_path: Path, bases: Mapping[str, Path]) -> None:
+    lesson = Lesson(rows=tuple(ROWS), base=str(bases["causal"]), threads=1, time_limit_s=0.1)
+
+    with full_disk(), pytest.raises(UserError, match=r"cannot write the teacher .* File too large$") as refused:
+        tune(lesson, [Question((5, 6), "a"), Question((7,), "b")], [], tmp_path / "teacher")
+
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 @contextmanager
