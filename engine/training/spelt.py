@@ -37,7 +37,8 @@ def pieces_by(decode: Callable[[Sequence[int]], str], tokens: Sequence[int]) -> 
     pieces, before = [], ""
     for count in range(1, len(tokens) + 1):
         text = decode(tokens[:count])
-        whole = text if count == len(tokens) else text.rstrip(HALF)
+        # Blanks before half a character may be the last of the text, which some decoders take off.
+        whole = text if count == len(tokens) or not text.endswith(HALF) else text.rstrip(HALF).rstrip()
         added = whole.removeprefix(before) if whole.startswith(before) else ""
         before += added
         pieces.append(added.encode("utf-8", "replace"))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.training.shorthand import Shorthand
@@ -20,6 +20,7 @@ def trimmed(tokens: Sequence[int]) -> str:
 
 
 @given(st.text(max_size=20))
+@example("0\r\x85")
 def test_the_pieces_make_the_text(text: str) -> None:
     tokens = list(text.encode("utf-8", "replace"))
 
@@ -30,7 +31,7 @@ def test_the_pieces_make_the_text(text: str) -> None:
 
 
 def test_a_character_of_several_tokens_is_the_last_ones() -> None:
-    assert pieces_by(trimmed, list("aé 日".encode())) == [b"a", b"", "é".encode(), b"", b" ", b"", "日".encode()]
+    assert pieces_by(trimmed, list("aé 日".encode())) == [b"a", b"", "é".encode(), b"", b"", b"", " 日".encode()]
 
 
 def test_bytes_and_marks_read_as_they_are() -> None:
