@@ -33,7 +33,7 @@ from engine.events import Event, Events, ReplyReceived, RowAccepted, StageProgre
 from engine.messages import RawReply
 from engine.providers import Reading
 
-ROUNDS = 3
+ROUNDS = 5
 CALLS = {"busy": 15_000, "held": 6_000}
 IN_FLIGHT = {"busy": 100, "held": 60}
 UNCOUNTED = 1_000
