@@ -115,7 +115,7 @@ def items_that_pay(*, shared: int, each: int, answer: int, most: int, room: int)
         return Choice(1, "one at a time, as it was set")
     if items < 2:
         return Choice(1, f"an item of {each} and an answer of {answer} tokens leave no room for a second")
-    saved = 1 - (shared / items + each) / (shared + each)
+    saved = 1 - (shared / items + each) / max(1, shared + each)
     if saved < LEAST_SAVED:
         return Choice(1, f"sharing a prompt of {shared} tokens among items of {each} would save only {saved:.0%}")
     return Choice(items, f"sharing a prompt of {shared} tokens among {items} saves {saved:.0%} of what is sent")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agents.parsing.parse import SURE, clean, parse, read_prompt
@@ -230,6 +230,7 @@ def test_a_file_that_is_far_too_long_is_refused_before_it_is_read(tmp_path: Path
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from([*"ab \n:=\"'->{}[]<>|#*`.Q。", "Input", "Output", "Example", "For example, "])))
+@example(["\n", "=", ">", "a", "\n", "Example"])
 def test_any_text_behind_an_instruction_gives_the_same_spec_twice(parts: list[str]) -> None:
     text = "Translate it. " + "".join(parts)
     spec = parse(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.batching import SMALL_MATRIX, Appetite, Gathering, Taste, items_that_pay, merged
@@ -121,6 +121,7 @@ def test_what_is_not_worth_it_is_asked_one_at_a_time(shared: int, each: int, ans
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 5000), st.integers(1, 64), st.integers(1, 5000))
+@example(0, 0, 0, 2, 2)
 def test_a_choice_keeps_to_its_room(shared: int, each: int, answer: int, most: int, room: int) -> None:
     choice = items_that_pay(shared=shared, each=each, answer=answer, most=most, room=room)
 

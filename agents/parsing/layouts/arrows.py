@@ -78,7 +78,8 @@ def _below(text: str) -> Found | None:
         begin = begin if pairs else start
         pairs.append(Pair(given, output))
         others.append(output)
-    if not pairs or (len(pairs) == 1 and not text[:begin].strip() and not text[previous_end:].strip()):
+    rest = text[previous_end:].strip()
+    if not pairs or (len(pairs) == 1 and not text[:begin].strip() and (not rest or EXAMPLE_HEADING.fullmatch(rest))):
         return None  # what stands above the only arrow is the instruction, if anything is
     headed = len(pairs) > 1 or EXAMPLE_HEADING.fullmatch(text[:begin].rstrip().rsplit("\n", 1)[-1])
     return Found(
