@@ -26,7 +26,7 @@ lint: .venv/installed-dev  ## format, lint and types
 
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
 	$(FAST) -m "not slow"
-	$(BIN)/python -m pytest -q -n 2 -m "slow and not peers"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "slow and not peers"
 	$(BIN)/python -m pytest -q -m peers
 
 # Each in an environment of its own, outside of this folder; `make test` asks those that it finds there, and installs none.
