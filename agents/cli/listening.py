@@ -61,7 +61,7 @@ def _log_of(path: str, *, command: str) -> Iterator[None]:
     try:
         with heard_by(lambda: log):
             yield
-    except BaseException as error:
+    except BaseException as error:  # told to the log whatever it is, Ctrl-C too, and raised on
         _tell_end(log, logging.ERROR, error)
         raise
     else:
