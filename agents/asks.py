@@ -10,7 +10,7 @@ from engine.errors import SmeltError
 from engine.messages import Outcome, Reply, Request
 from engine.providers import Capabilities
 
-__all__ = ["Asks", "all_of", "attempt", "coldest", "question_of", "takes_schema"]
+__all__ = ["Asks", "all_of", "attempt", "capabilities_of", "coldest", "question_of", "takes_choices", "takes_schema"]
 
 QUESTION_DIGITS = 16
 
@@ -27,19 +27,26 @@ class Asks(Protocol):
 
 def coldest(asks: Asks, *, tag: str) -> float | None:
     """The temperature for a question of a tag that has one right answer: none where whoever is asked takes none."""
-    can = _capabilities(asks, tag)
+    can = capabilities_of(asks, tag)
     return None if can is not None and can.max_temperature is None else 0.0
 
 
 def takes_schema(asks: Asks, *, tag: str) -> bool:
     """Whether whoever is asked holds its model to a schema."""
-    can = _capabilities(asks, tag)
+    can = capabilities_of(asks, tag)
     return can is None or can.schema
 
 
-def _capabilities(asks: Asks, tag: str) -> Capabilities | None:
-    capabilities_of = getattr(asks, "capabilities_of", None)
-    can = capabilities_of(tag) if callable(capabilities_of) else None
+def takes_choices(asks: Asks, *, tag: str) -> bool:
+    """Whether whoever is asked can hold its model to some texts: those in this process can, hardly any other."""
+    can = capabilities_of(asks, tag)
+    return can is not None and can.choices
+
+
+def capabilities_of(asks: Asks, tag: str) -> Capabilities | None:
+    """What may be asked of whoever answers requests of a tag; None where nobody says."""
+    told = getattr(asks, "capabilities_of", None)
+    can = told(tag) if callable(told) else None
     return can if isinstance(can, Capabilities) else None
 
 

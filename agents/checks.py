@@ -8,7 +8,21 @@ from decimal import Decimal, InvalidOperation
 from engine.errors import UserError
 from engine.text import meant
 
-__all__ = ["check_writable", "decimal", "flag", "formers", "names", "one_of", "part", "positive", "within"]
+__all__ = [
+    "MOST_SEED",
+    "check_writable",
+    "decimal",
+    "flag",
+    "formers",
+    "names",
+    "one_of",
+    "part",
+    "places",
+    "positive",
+    "within",
+]
+
+MOST_SEED = 2**32 - 1  # the most that numpy takes
 
 
 def within(name: str, value: int | None, least: int, most: int) -> None:
@@ -40,6 +54,14 @@ def names(name: str, told: object) -> tuple[str, ...]:
     if not isinstance(several, list | tuple) or not several or not all(isinstance(one, str) and one for one in several):
         raise UserError(f"option {name!r} must be a name or a list of names (got {told!r})")
     return tuple(several)
+
+
+def places(told: object) -> str | tuple[str, ...] | None:
+    """One base URL or several, as a file or a flag gives them; one in a list is that one. None for none."""
+    if told is None:
+        return None
+    several = names("base_url", told)
+    return several[0] if len(several) == 1 else several
 
 
 def decimal(name: str, value: str | None, *, above_zero: bool, unit: str = " USD") -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, get_args
 
-from agents.checks import check_writable, decimal, flag, one_of, part, positive, within
+from agents.checks import MOST_SEED, check_writable, decimal, flag, one_of, part, positive, within
 from agents.parsing.language import LANGUAGES
 from agents.records import StudentFamily
 from engine.errors import UserError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # they bring asyncio along, which `smelt --help` need not wai
 
 __all__ = [
     "MONEY",
-    "MOST_SEED",
     "PACE",
     "RANGES",
     "ROLES",
@@ -39,7 +38,7 @@ MONEY = ("budget", "price_in", "price_out", "price_cached_in", "price_cache_writ
 SPENDING_STAGES = ("parse", "retrieve", "transform", "generate", "annotate", "judge")
 """Those that ask the teacher: the tags of its requests, and the names of parts of the budget."""
 
-PACE = ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline")
+PACE = ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline", "ray", "workers", "gpus")
 """How fast a run goes and for how long: what it makes follows from none of these, so it may go on with others."""
 
 ROLES: Mapping[str, str] = {"annotator": "annotate", "judge": "judge", "parser": "parse"}
@@ -49,13 +48,11 @@ ROLES: Mapping[str, str] = {"annotator": "annotate", "judge": "judge", "parser":
 RANGES: Mapping[str, tuple[int, int]] = {
     "examples": (1, 10_000_000), "votes": (1, 99), "per_request": (1, 100), "labels_per_call": (1, 100),
     "rows_per_dataset": (1, 1_000_000), "rpm": (1, 10**9), "tpm": (1, 10**12), "concurrency": (1, 10_000),
-    "threads": (1, 1024), "trial": (1, 20), "tune": (2, 50),  # of one setting alone there is none to choose
+    "workers": (1, 100_000), "threads": (1, 1024), "trial": (1, 20), "tune": (2, 50),  # of one there is none to choose
 }  # fmt: skip
 
 # Texts that end up in a file.
-WRITTEN = ("model", "base_url", "dialect", "base", "test", "documents", "catalogue", "inputs", "input_column")
-
-MOST_SEED = 2**32 - 1  # the most that numpy takes
+WRITTEN = ("model", "dialect", "base", "test", "documents", "catalogue", "inputs", "input_column")
 
 Models: TypeAlias = tuple[Mapping[str, object], ...]
 """Models in fall-back order: each a table of what is said of it, under the names of a run's options."""
@@ -88,7 +85,7 @@ class Configuration:
     model: str = "auto"  # PROVIDER/NAME
     fallback: Models | None = None  # asked in their order when the model cannot be
     models: Mapping[str, Models] | None = None  # others for some roles; in a file [models]
-    base_url: str | None = None
+    base_url: str | tuple[str, ...] | None = None  # several: servers that serve the same model
     dialect: str | None = None  # what stands at the base URL, when its address does not tell
     dialects: Mapping[str, Mapping[str, object]] | None = None  # one's own; in a file [dialects.NAME]
     insecure_http: bool = False  # plain http beyond this machine
@@ -105,6 +102,9 @@ class Configuration:
     hedge: bool = False
     batch: bool = False  # through the provider's batch endpoint: for less, within a day or so
     deadline: float | None = None  # of asking, from every start on
+    ray: str | None = None  # a Ray cluster whose machines ask: HOST:PORT | auto | local | none
+    workers: int | None = None  # on it; one a machine when not said
+    gpus: float | None = None  # graphics cards of each, or a part of one, where a model answers in its process
     formers: tuple[str, ...] | None = None  # models and endpoints that this run asked before; `smelt resume --model`
     examples: int | None = None  # 2,000 for labels, 4,000 for text
     votes: int = 3
@@ -142,11 +142,14 @@ class Configuration:
         within("seed", self.seed, 0, MOST_SEED)
         for name in WRITTEN:
             check_writable(flag(name), getattr(self, name) or "")
+        for url in self.base_urls:
+            check_writable("--base-url", url)
         positive("train_seconds", self.train_seconds)
         positive("deadline", self.deadline)
         part("found_share", self.found_share)
         for name in MONEY:
             decimal(flag(name), getattr(self, name), above_zero=name == "budget")
+        self._check_cluster()
         if (self.price_in is None) != (self.price_out is None):
             raise UserError("--price-in and --price-out belong together: give both, or neither")
         beside = (self.price_cached_in, self.price_cache_write, self.price_batch)
@@ -162,6 +165,18 @@ class Configuration:
         one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
         if self.instruction_language is not None:
             one_of("instruction_language", self.instruction_language, tuple(sorted(LANGUAGES)))
+
+    def _check_cluster(self) -> None:
+        if self.ray is not None and not self.ray.strip():
+            raise UserError("--ray: an address is HOST:PORT, auto, local or none (got an empty one)")
+        if self.workers is not None and self.ray is None:
+            raise UserError("--workers is how many ask on a Ray cluster: say --ray too, or leave it out")
+        if self.gpus is not None and (self.cluster is None or not (self.is_local or self.model == "auto")):
+            raise UserError("--gpus is what each worker has, with --ray, for a model in its process (local/NAME)")
+        if self.gpus is not None and not (0 < self.gpus <= 1 or (self.gpus > 1 and self.gpus == int(self.gpus))):
+            raise UserError(f"--gpus must be a part of a card, or a whole number of them (got {self.gpus:g})")
+        if self.batch and self.cluster is not None:
+            raise UserError("--batch: batches are sent by one process; leave out --batch, or leave out --ray")
 
     @property
     def cap(self) -> Budget | None:
@@ -202,14 +217,30 @@ class Configuration:
         own = {name: profile_of(name, table) for name, table in (self.dialects or {}).items()}
         if self.dialect is not None:
             return profile_named(self.dialect, own=own)
-        return None if self.endpoint is None else known_at(self.endpoint, own, api=self.model.partition("/")[0])
+        first = next(iter(self.endpoints), None)
+        return None if first is None else known_at(first, own, api=self.model.partition("/")[0])
 
     @property
-    def endpoint(self) -> Address | None:
-        """Where else than at the provider's own address it is asked."""
+    def cluster(self) -> str | None:
+        """The address of the Ray cluster whose machines ask; None: this process does."""
+        return None if self.ray == "none" else self.ray
+
+    @property
+    def is_local(self) -> bool:
+        """Whether anybody who may be asked answers in the process that asks."""
+        return any(each.model.startswith("local/") for each in self.everyone)
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """All of them; none for the provider's own address."""
+        return (self.base_url,) if isinstance(self.base_url, str) else self.base_url or ()
+
+    @property
+    def endpoints(self) -> tuple[Address, ...]:
+        """Where else than at the provider's own address it is asked: nowhere, there, or at each of several."""
         from engine.providers.address import Address
 
-        return None if self.base_url is None else Address.of(self.base_url, insecure_http=self.insecure_http)
+        return tuple(Address.of(url, insecure_http=self.insecure_http) for url in self.base_urls)
 
     @property
     def price(self) -> Price | None:

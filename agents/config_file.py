@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from agents.checks import formers, names
+from agents.checks import formers, names, places
 from agents.config import MONEY, ROLES, Configuration, Models, Stages
 from engine.errors import UserError
 from engine.text import meant
@@ -29,6 +29,7 @@ def resolve(*, file: Path | None, flags: Mapping[str, object]) -> Configuration:
     """Defaults, then the file, then the flags that were given (not None): flags win."""
     values = read_config(file) if file is not None else {}
     values |= {name: value for name, value in flags.items() if value is not None}
+    values["base_url"] = places(values.get("base_url"))
     return Configuration(**values)  # type: ignore[arg-type]  # names and types were checked by read_config and typer
 
 
@@ -59,12 +60,8 @@ def checked_options(table: Mapping[str, object]) -> dict[str, object]:
             options |= _budget_table(value)
         elif field == "dialects" and isinstance(value, dict):
             options[field] = _checked_dialects(value)
-        elif field == "formers":
-            options[field] = formers(value)
-        elif field in ("datasets", "licences"):
-            options[field] = names(name, value)
-        elif field == "fallback":
-            options[field] = models_said("fallback", value)
+        elif field in READ:
+            options[field] = READ[field](name, value)
         elif field == "models" and isinstance(value, dict):
             told = _by_role(value)
             if twice := sorted(options.keys() & told.keys()):
@@ -81,6 +78,16 @@ def models_said(where: str, given: object) -> Models:
     if not several:
         raise UserError(f"{where}: name at least one model")
     return tuple(_model_said(where, each) for each in several)
+
+
+READ: Mapping[str, Callable[[str, object], object]] = {
+    "formers": lambda _, value: formers(value),
+    "base_url": lambda _, value: places(value),
+    "datasets": names,
+    "licences": names,
+    "fallback": models_said,
+}
+"""Options that hold a list, or one thing in place of it."""
 
 
 def _model_said(where: str, given: object) -> Mapping[str, object]:

@@ -108,8 +108,10 @@ class RunControls:
 
 def _paused(engine: Engine) -> str:
     engine.pause()
-    in_flight = engine.statistics().in_flight
-    return f"paused: {in_flight:,} calls in flight come home, nothing more is asked; r goes on"
+    figures = engine.statistics()
+    out = f", and {figures.in_batches:,} that are out in batches" if figures.in_batches else ""
+    alone = figures.in_flight - figures.in_batches
+    return f"paused: {alone:,} calls in flight come home{out}; nothing more is asked; r goes on"
 
 
 def _resumed(engine: Engine) -> str:

@@ -103,7 +103,7 @@ def _role(what: str, said: Configuration) -> Finding:
     if said.model == "auto":
         return Finding(what, True, "auto: whoever of those below can be asked", TEACHERS)
     try:
-        provider = resolve(said.model, base_url=said.endpoint, clock=SystemClock(), dialect=said.profile)
+        provider = resolve(said.model, base_url=said.endpoints or None, clock=SystemClock(), dialect=said.profile)
         price = known_price(provider, told=said.price)
     except UserError as error:
         return Finding(what, False, str(error), TEACHERS)
@@ -120,6 +120,22 @@ def _keys() -> Iterator[Finding]:
         found = bool(os.environ.get(name))
         detail = f"--model {provider}/NAME can be asked" if found else f"set it to ask --model {provider}/NAME"
         yield Finding(name, found, detail, TEACHERS, f"--model {models[name]}")
+    yield from _keys_elsewhere()
+
+
+def _keys_elsewhere() -> Iterator[Finding]:
+    """Keys of other services, where they are set: who has none of them need not hear of all that there are."""
+    from engine.providers.profile import profiles
+
+    told = set(KEYS)
+    for service in profiles().values():
+        name = service.key
+        if name not in told and service.at and os.environ.get(name):
+            told.add(name)
+            at = service.at[0]  # a port of this machine, or what the address of the service has in it
+            place, where = (f"http://127.0.0.1{at}/v1", "") if at.startswith(":") else ("URL", f" at its URL ({at})")
+            ask = f"--model {service.api}/NAME --base-url {place}"
+            yield Finding(name, True, f"{service.title} can be asked{where}: {ask}", TEACHERS, ask)
 
 
 def _steering() -> Iterator[Finding]:
@@ -127,10 +143,8 @@ def _steering() -> Iterator[Finding]:
     from engine.providers.surroundings import variables_set
 
     for variable in variables_set(os.environ):
-        detail = f"leads to {variable.leads_to}: {variable.read_by}"
-        if not variable.is_usable:
-            detail = "is no proxy address, so the model hub is not asked; unset it, or write http://host:port"
-        yield Finding(variable.name, variable.is_usable, detail)
+        detail = variable.problem or f"leads to {variable.leads_to}: {variable.read_by}"
+        yield Finding(variable.name, not variable.problem, detail)
 
 
 async def _servers() -> list[Finding]:

@@ -6,37 +6,47 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from agents.config import ROLES, Configuration
 from agents.listeners import announced
 from agents.run_folder import RunFolder
 from engine import Engine, Limits, Model
 from engine.events import Events, Listener
-from engine.providers.surroundings import target_told, variables_set
+from engine.providers.surroundings import key_variables, target_told, variables_set
 from engine.retrieval.store import cache_folder
 
-__all__ = ["BATCHED", "models_told", "open_alone", "open_engine", "targets_told"]
+__all__ = ["BATCHED", "keys_told", "models_told", "open_alone", "open_engine", "targets_told"]
 
 # The stages that ask thousands of times; the few other questions need not wait for a day.
 BATCHED = ("transform", "generate", "annotate")
 
 
 def open_engine(folder: RunFolder, configuration: Configuration, *, events: Events) -> Engine:
-    """The one engine of a run, with its models, each within its limits, its cap and its journal."""
+    """The one engine of a run, with its models, each within its limits, its cap and its journal.
+
+    With a cluster it is one of many workers. Raises UserError when a model cannot be asked so.
+    """
     teacher, *others = map(_model, configuration.order)
-    return Engine(
-        teacher,
-        fallback=others,
-        by_tag={ROLES[role]: [_model(each) for each in order] for role, order in configuration.by_role.items()},
-        budget=configuration.cap,
-        journal=folder.journal,
-        seed=configuration.seed,
-        events=events,
-        run_deadline_s=configuration.deadline,
-        hedge=configuration.hedge,
-        batch=BATCHED if configuration.batch else False,
-        formers=configuration.formers or (),
-    )
+    terms: dict[str, Any] = {
+        "fallback": others,
+        "by_tag": {ROLES[role]: [_model(each) for each in order] for role, order in configuration.by_role.items()},
+        "budget": configuration.cap,
+        "journal": folder.journal,
+        "seed": configuration.seed,
+        "events": events,
+        "run_deadline_s": configuration.deadline,
+        "hedge": configuration.hedge,
+        "batch": BATCHED if configuration.batch else False,
+        "formers": configuration.formers or (),
+    }
+    if configuration.cluster is None:
+        return Engine(teacher, **terms)
+    from engine.fleet.fleet import Fleet
+    from engine.fleet.on_ray import OnRay
+
+    cards = configuration.gpus if configuration.is_local else 0.0
+    return Fleet(teacher, hiring=OnRay(configuration.cluster, workers=configuration.workers, gpus=cards), **terms)
 
 
 def open_alone(configuration: Configuration, *, about: str, on_event: Listener | None = None) -> Engine:
@@ -67,7 +77,7 @@ def _journal_alone(said: Configuration, about: str) -> Path:
 def _model(said: Configuration) -> Model:
     return Model(
         said.model,
-        base_url=said.endpoint,
+        base_url=said.endpoints or None,
         dialect=said.profile,
         price=said.price,
         limits=Limits(rpm=said.rpm, tpm=said.tpm),
@@ -93,7 +103,18 @@ def targets_told(configuration: Configuration) -> str | None:
     told = [f"{role}: {_targets(order)}{_unless_asked(role, configuration)}" for role, order in roles.items()]
     if len(roles) == len(configuration.order) == 1:
         told = [target] if (target := _target(configuration)) else []
-    return "; ".join([*told, *map(str, variables_set(os.environ))]) if told else None
+    surprising = [str(variable) for variable in variables_set(os.environ) if variable.surprises]
+    return "; ".join([*told, *surprising]) if told else None
+
+
+def keys_told(configuration: Configuration) -> str:
+    """The variables that the keys of these models are looked for in: "GROQ_API_KEY or OPENAI_API_KEY"."""
+    variables = [
+        name
+        for said in configuration.everyone
+        for name in key_variables(said.model, base_urls=said.endpoints, profile=said.profile)
+    ]
+    return " or ".join(dict.fromkeys(variables))
 
 
 def _targets(order: Sequence[Configuration]) -> str:
@@ -105,7 +126,7 @@ def _unless_asked(role: str, configuration: Configuration) -> str:
 
 
 def _target(said: Configuration) -> str | None:
-    return target_told(said.model, base_url=said.endpoint, profile=said.profile)
+    return target_told(said.model, base_urls=said.endpoints, profile=said.profile)
 
 
 def _in_order(order: Sequence[Configuration]) -> str:

@@ -18,7 +18,8 @@ from agents.evaluate import Findings, Origin, Sample, judge_student, rows_of
 from agents.evaluate.judged_rows import keep_judged
 from agents.filtering.strange import strange_labels, strange_told
 from agents.finding.found.records import Found
-from agents.finding.found.stage import find_rows
+from agents.finding.found.stage import STAGE as FINDING
+from agents.finding.found.stage import find_rows, is_wanted
 from agents.finding.retrieve import Retrieval, model_table, retrieve
 from agents.finding.student_choice import LABELS_ALONE
 from agents.judging.judge import Judge
@@ -33,7 +34,7 @@ from agents.reading.rows import read_rows
 from agents.records import Pair, Spec, TaskKind
 from agents.reporting.data_card import DataCard
 from agents.reporting.data_facts import data_facts
-from agents.reporting.money import Money, money_of
+from agents.reporting.money import Money, by_stage, money_of
 from agents.reporting.outlook import out_of_money
 from agents.reporting.pace import Pace, listening
 from agents.reporting.report import Report, choice_of, make_report, write_report
@@ -47,7 +48,7 @@ from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused, UserError
 from engine.events import Events, Noted, StageFinished, StageStarted
 
-__all__ = ["STAGES", "run"]
+__all__ = ["run", "stages_of"]
 
 STAGES = ("parse", "retrieve", "transform", "generate", "collect", "train", "evaluate", "report")
 
@@ -64,6 +65,13 @@ WITHOUT_TEMPERATURE = (
     "this model takes no temperature: what moves instead is how many examples it is shown (fewer when inputs repeat, "
     "more when they are rejected) and how many attributes it is asked for (length, style, difficulty, who writes)"
 )
+
+
+def stages_of(configuration: Configuration) -> list[str]:
+    """The stages that a run has, in order."""
+    without = () if is_wanted(configuration) else (FINDING,)
+    without = without if configuration.train else (*without, "train", "evaluate")
+    return [stage for stage in STAGES if stage not in without]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,7 @@ def run(
             make_data(folder, configuration, withheld=given, events=events, on_engine=heard.beside(on_engine))
         )
         heard.rest()
+        made = replace(made, money=by_stage(made.money, folder.by_stage()))
         split = collect_data(folder, configuration, made, events=events)
         if not made.synthesis.examples:
             raise nothing_made(folder, made.synthesis)

@@ -202,7 +202,9 @@ def provider_of(said: Configuration) -> Provider:
     """Whoever is asked by that name, there. Raises UserError when it cannot be asked so."""
     from engine.providers.resolve import resolve
 
-    return resolve(said.model, base_url=said.endpoint, clock=SystemClock(), seed=said.seed, dialect=said.profile)
+    return resolve(
+        said.model, base_url=said.endpoints or None, clock=SystemClock(), seed=said.seed, dialect=said.profile
+    )
 
 
 def _checked_budget(configuration: Configuration) -> str | None:

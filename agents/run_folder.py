@@ -25,7 +25,8 @@ from agents.checks import check_writable
 from agents.config import PACE, Configuration
 from agents.config_file import as_table, checked_options
 from engine.errors import JournalUnusable, UserError
-from engine.journal import mark_path, name_at, peek, requests
+from engine.fleet.gathering import journals_left
+from engine.journal import Counts, Totals, mark_path, name_at, peek, requests
 from engine.messages import asked_of
 from engine.prices import PICO_PER_USD
 from engine.text import meant_path
@@ -54,6 +55,10 @@ class RunFolder:
     @property
     def journal(self) -> Path:
         return self.path / "journal.db"
+
+    @property
+    def workers(self) -> Path:
+        return self.path / "workers"
 
     @property
     def spec(self) -> Path:
@@ -225,11 +230,18 @@ class RunFolder:
         return tomllib.loads(self.manifest.read_text(encoding="utf-8"))
 
     def charged(self) -> int:
-        """What the journal has been charged so far, in pico-dollars, with what is in flight; 0 before there is one."""
-        if not self.journal.is_file():
-            return 0
-        counts = peek(self.journal)
-        return counts.at_stake + sum(totals.spent + totals.assumed for totals in counts.by_tag.values())
+        """What has been charged so far, in pico-dollars, with what is in flight and what workers have left; else 0."""
+        looked_at = self.looked_at()
+        charged = sum(totals.spent + totals.assumed for counts in looked_at for totals in counts.by_tag.values())
+        return charged + sum(counts.at_stake for counts in looked_at)
+
+    def looked_at(self) -> list[Counts]:
+        """The journal in figures, and those that workers have left beside it; none before there is one."""
+        return [peek(path) for path in (self.journal, *journals_left(self.workers)) if path.is_file()]
+
+    def by_stage(self) -> Mapping[str, Totals]:
+        """What each stage that asked was charged so far, as the journal has it; nothing before there is one."""
+        return peek(self.journal).by_tag if self.journal.is_file() else {}
 
     def prompt_text(self) -> str:
         """The prompt that the run was begun with. Raises UserError when it cannot be read any more."""

@@ -17,7 +17,6 @@ from agents.run_folder import RunFolder
 from engine.dashboard.storing import Snapshot, load
 from engine.dashboard.view import View
 from engine.errors import SmeltError
-from engine.journal import peek
 from engine.statistics import Statistics
 from engine.throttle import Limits
 
@@ -72,7 +71,7 @@ def look_at(folder: RunFolder, *, now: float | None = None) -> RunState:
     if snapshot is not None and snapshot.is_alive(now=now):
         standing: Standing = "paused" if snapshot.figures and snapshot.figures.binding == "pause" else "running"
         silent_s = max(0.0, now - snapshot.at)
-        snapshot.view.tick(snapshot.view.now_s + silent_s)  # its own clock goes on
+        snapshot.view.tick(snapshot.view.now_s + silent_s, paused=standing == "paused")  # its own clock goes on
         return RunState(
             folder=folder, standing=standing, view=snapshot.view, figures=snapshot.figures, silent_s=silent_s
         )
@@ -84,12 +83,21 @@ def look_at(folder: RunFolder, *, now: float | None = None) -> RunState:
 
 
 def _ended(folder: RunFolder, snapshot: Snapshot | None) -> Standing:
-    """In which state a run is that nobody carries; without a word of its own, one with a report has come to its end."""
-    if snapshot is not None and not snapshot.over:
-        return "dead"
-    if folder.report_json.exists():
+    """In which state a run is that nobody carries; one that has written its report has come to its end."""
+    reported_at = _written_at(folder.report_json)
+    if snapshot is not None and not snapshot.over and reported_at < snapshot.at - snapshot.view.elapsed_s:
+        return "dead"  # without a last word, and what report there is was there before it began
+    if reported_at:
         return "finished"
     return "stopped" if folder.journal.exists() else "begun"
+
+
+def _written_at(path: Path) -> float:
+    """Seconds since 1970; 0 where nothing is written."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _view(folder: RunFolder, configuration: Configuration) -> View:
@@ -100,19 +108,20 @@ def _view(folder: RunFolder, configuration: Configuration) -> View:
 def _charged(folder: RunFolder, configuration: Configuration, snapshot: Snapshot | None) -> Statistics | None:
     """The last figures with the money as the journal has it: the last word of a process may be a second too old."""
     try:
-        counts = peek(folder.journal) if folder.journal.is_file() else None
+        looked_at = folder.looked_at()
     except SmeltError:  # damaged, or of another version: whoever resumes is told
-        counts = None
+        looked_at = []
     figures = None if snapshot is None else snapshot.figures
-    if counts is None:
+    if not looked_at:
         return figures
+    totals = [each for counts in looked_at for each in counts.by_tag.values()]
     cap = None if configuration.cap is None else configuration.cap.cap
     return replace(
         figures or NOTHING_KNOWN,
         cap=cap,
-        spent=sum(totals.spent for totals in counts.by_tag.values()),
-        assumed=sum(totals.assumed for totals in counts.by_tag.values()),
-        reserved=counts.at_stake,
+        spent=sum(each.spent for each in totals),
+        assumed=sum(each.assumed for each in totals),
+        reserved=sum(counts.at_stake for counts in looked_at),
         in_flight=0,
         waiting=0,
         binding="lack of work",
@@ -137,10 +146,7 @@ def runs_in(folder: Path) -> Iterator[RunFolder]:
 
 def _begun_at(folder: RunFolder) -> float:
     """When its prompt was written, which is before all else; of a run that has lost it, 0."""
-    try:
-        return folder.prompt.stat().st_mtime
-    except OSError:
-        return 0.0
+    return _written_at(folder.prompt)
 
 
 def headline(folder: RunFolder) -> str:

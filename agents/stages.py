@@ -19,6 +19,7 @@ from agents.run_folder import RunFolder
 from engine import Engine, Statistics
 from engine.errors import BudgetReached, ProviderRefused
 from engine.events import Events, Noted, StageFinished, StageStarted
+from engine.fleet.gathering import gather
 
 __all__ = ["Ended", "OnEngine", "as_written", "asking", "tell_target", "understand"]
 
@@ -48,6 +49,7 @@ async def asking(
     When the money ends the block, the error says what more of it would bring.
     """
     folder.check_journal()
+    await gather(folder.journal, folder.workers)
     async with open_engine(folder, configuration, events=events) as engine:
         folder.keep(configuration)  # now that the journal is ours: nobody else is carrying the run
         on_engine(engine)

@@ -35,9 +35,11 @@ def succeeded(configuration: Configuration, changes: Mapping[str, object], *, as
     """The configuration of a run that goes on with these changes.
 
     With another model, or elsewhere, nothing that was said of the one before holds any more, and what those answered
-    who were `asked` before counts. Raises UserError for what cannot be meant.
+    who were `asked` before counts. Of several addresses the first says where that is: others may come and go behind it.
+    Raises UserError for what cannot be meant.
     """
-    is_another = "model" in changes or "base_url" in changes
+    is_elsewhere = "base_url" in changes and _first(changes["base_url"]) != _first(configuration.base_url)
+    is_another = "model" in changes or is_elsewhere
     forgotten: dict[str, Any] = {}
     if is_another:
         usual = {field.name: field.default for field in dataclasses.fields(Configuration)}
@@ -47,12 +49,16 @@ def succeeded(configuration: Configuration, changes: Mapping[str, object], *, as
     return dataclasses.replace(configuration, **values)
 
 
+def _first(base_url: object) -> object:
+    return base_url[0] if isinstance(base_url, tuple) else base_url
+
+
 def check_asked_alike(before: Configuration, now: Configuration) -> None:
     """Raise UserError when others to fall back on would change what the teacher of a run is asked.
 
     Then nothing that was paid for would be found again. Another teacher is asked in its own way in any case.
     """
-    is_another = (now.model, now.base_url) != (before.model, before.base_url)
+    is_another = (now.model, _first(now.base_url)) != (before.model, _first(before.base_url))
     asked = _way_of_asking(before)
     if is_another or _way_of_asking(now) == asked:
         return

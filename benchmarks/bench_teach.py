@@ -11,8 +11,8 @@ The rows are those of ten banking intents of CLINC150, as people wrote them. The
 task. How much a teacher knows decides what it is worth, so this says what a weak one can do, and nothing of any other.
 What was found so far speaks against it: see the rows in README.md.
 
-`python benchmarks/bench_teach.py [FOLDER]`: FOLDER holds the sets. The model that has read is made in fifteen minutes
-and kept in the folder that SMELT_BENCH_CACHE names; without it, it is gone in the end.
+`python -m benchmarks.bench_teach [FOLDER]`: FOLDER holds the sets. The model that has read is made in some ten minutes
+of one core and kept in the folder that SMELT_BENCH_CACHE names; without it, it is gone in the end.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.training import Row
 
-__all__ = ["SETS", "Kind", "Parts", "parts_of", "sizes_of"]
+__all__ = ["SETS", "Parts", "parts_of", "sizes_of"]
 
 LABELS = ("banking77", "clinc150", "snips")
 TEXTS = ("datetime_recognizers", "us_address", "number_unit_recognizers", "transliteration_ar2en")
@@ -21,18 +21,15 @@ A_CLASS = ("10", "50", "all")
 ROWS = ("200", "1000", "5000")
 
 JUDGING = 0.2  # of the inputs
-MOST_JUDGED = {"label": 2000, "text": 500}  # rows; what writes its answers takes its time
+MOST_JUDGED = 2000  # rows
 VALIDATION = 0.1  # of the rows to learn from, on top of them
 LEAST_OF_A_SIZE = 0.4  # 2,130 rows stand for 5,000, and 1,003 do not
-
-Kind = str  # "label" or "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Rows to learn from, to choose the best moment by, and to judge by. No input is in two of them."""
 
-    kind: Kind
     train: tuple[Row, ...]
     validation: tuple[Row, ...]
     test: tuple[Row, ...]
@@ -44,21 +41,25 @@ def sizes_of(name: str) -> tuple[str, ...]:
 
 
 def parts_of(folder: Path, name: str, size: str) -> Parts | None:
-    """A set with so many rows to learn from, or nearly; None where it is not here or has too few. Always the same."""
+    """A set with so many rows to learn from, or nearly; None where it is not here or has too few. Always the same.
+
+    Of texts few are answered right, so rows that this size leaves over judge too.
+    """
     path = folder / name / "dev.jsonl"
     if not path.is_file():
         return None
     rows = _read(path)
-    kind = "label" if name in LABELS else "text"
-    judging = [row for row in rows if _lot("test", row) < JUDGING][: MOST_JUDGED[kind]]
+    judging = [row for row in rows if _lot("test", row) < JUDGING]
     learning = sorted((row for row in rows if _lot("test", row) >= JUDGING), key=lambda row: _lot("order", row))
     validation = [row for row in learning if _lot("validation", row) < VALIDATION]
     training = [row for row in learning if _lot("validation", row) >= VALIDATION]
-    chosen = _of_each(training, size) if kind == "label" else _first(training, int(size))
+    chosen = _of_each(training, size) if name in LABELS else _first(training, int(size))
     if chosen is None:
         return None
+    left_over = [] if name in LABELS else training[len(chosen) :]
     most = max(50, round(len(chosen) * VALIDATION))  # so that little to learn from is little to choose by
-    return Parts(kind=kind, train=tuple(chosen), validation=tuple(validation[:most]), test=tuple(judging))
+    judging = [*judging, *left_over][:MOST_JUDGED]
+    return Parts(train=tuple(chosen), validation=tuple(validation[:most]), test=tuple(judging))
 
 
 def _read(path: Path) -> list[Row]:

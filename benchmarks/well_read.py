@@ -9,7 +9,7 @@ It reads twice: what people mean by each label, and then tasks whose labels have
 explain. With their own names alone a model learns them by heart: after the first reading it gave a label of the task
 to none of fifty inputs, but those of other tasks ("order_status" for the ordering of cheques).
 
-It is deterministic, takes about twenty minutes on one thread, and is kept in a folder, so that it is made but once.
+It is deterministic, takes some ten minutes of one core, and is kept in a folder, so that it is made but once.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class Reading:
 
 
 READINGS = (
-    Reading(conversations=9_000, labels=16, demonstrations=24, renamed=0.0, people=0.2, seed=0),
-    Reading(conversations=3_000, labels=10, demonstrations=16, renamed=0.75, people=0.1, seed=1),
+    Reading(conversations=3_600, labels=16, demonstrations=24, renamed=0.0, people=0.2, seed=0),
+    Reading(conversations=1_600, labels=10, demonstrations=16, renamed=0.75, people=0.1, seed=1),
 )
 
 

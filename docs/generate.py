@@ -18,18 +18,26 @@ sys.path.insert(0, str(ROOT))
 
 from agents.cli.completion import OFFERED  # noqa: E402 - after the path that finds it
 from agents.cli.making import INPUTS  # noqa: E402
-from agents.cli.options import FOUND, MAKING, PACE, STUDENT, TEACHER  # noqa: E402
+from agents.cli.options import FLEET, FOUND, MAKING, PACE, STUDENT, TEACHER  # noqa: E402
 from agents.config import MOST_SEED, Configuration  # noqa: E402
 from agents.config import RANGES as WHOLE_NUMBERS  # noqa: E402
+from docs.sizing import table as sizing_table  # noqa: E402
 from engine.providers.profile import Profile, profiles  # noqa: E402
 
 CONFIGURATION = ROOT / "docs" / "reference" / "configuration.md"
 PROVIDERS = ROOT / "docs" / "reference" / "providers.md"
+CLUSTER = ROOT / "docs" / "guides" / "cluster.md"
 
 BEGIN = "<!-- from the code, by docs/generate.py -->"
 END = "<!-- until here -->"
 
-TABLES = {"models": "a table", "dialects": "tables", "stages": "a table", "fallback": "models"}
+TABLES = {
+    "models": "a table",
+    "dialects": "tables",
+    "stages": "a table",
+    "fallback": "models",
+    "base_url": "one or several",
+}
 SPELLED = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 RANGES = {"seed": f"0 to {MOST_SEED:,}", "found_share": "0 to 1"} | {
     name: f"{least:,} to {most:,}" for name, (least, most) in WHOLE_NUMBERS.items()
@@ -57,7 +65,7 @@ def in_table(cells: list[str]) -> str:
 def options_table(page: str) -> str:
     """A row for each option: name and default, flag, what it takes, and the meaning that the page has for it."""
     meanings = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", page, re.MULTILINE))
-    groups = (TEACHER, MAKING, FOUND, STUDENT, PACE, INPUTS)
+    groups = (TEACHER, MAKING, FOUND, STUDENT, PACE, FLEET, INPUTS)
     flags = {name: flag_of(name, option) for group in groups for name, option in group.items()}
     rows = [in_table(["option", "default", "flag", "takes", "meaning"]), in_table(["---"] * 5)]
     for field in dataclasses.fields(Configuration):
@@ -152,6 +160,7 @@ def pages() -> dict[Path, str]:
     return {
         CONFIGURATION: written(options, options_table(options)),
         PROVIDERS: written(providers, providers_table()),
+        CLUSTER: written(CLUSTER.read_text(encoding="utf-8"), sizing_table()),
     }
 
 

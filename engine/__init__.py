@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DeadlineExceeded,
         EndpointUnreachable,
         Interrupted,
+        JournalInUse,
         JournalUnusable,
         LimitReached,
         MissingExtra,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         UnknownPrice,
         UnreadableReply,
         UserError,
+        WorkersLost,
     )
     from engine.events import Event, Events
     from engine.messages import FinishReason, Message, Outcome, RawReply, Reply, Request, Role, Usage
@@ -66,6 +68,7 @@ __all__ = [
     "Events",
     "FinishReason",
     "Interrupted",
+    "JournalInUse",
     "JournalUnusable",
     "LimitReached",
     "Limits",
@@ -93,6 +96,7 @@ __all__ = [
     "UnreadableReply",
     "Usage",
     "UserError",
+    "WorkersLost",
 ]
 
 # A name is looked up in its module when it is first used: `smelt --help` needs an error or two, not an event loop.
@@ -101,9 +105,9 @@ _HOMES = {
     "engine.clock": "Clock SystemClock",
     "engine.core": "Engine",
     "engine.errors": "AnswerCut AnswerRefused AuthenticationRefused BudgetReached ConfigurationRefused "
-    "ContentFiltered ContextOverflow DeadlineExceeded EndpointUnreachable Interrupted JournalUnusable LimitReached "
-    "MissingExtra ProviderRefused ProviderUnavailable QuotaExhausted RequestFailed RequestRejected SchemaMissed "
-    "SmeltError TrainingDiverged UnknownPrice UnreadableReply UserError",
+    "ContentFiltered ContextOverflow DeadlineExceeded EndpointUnreachable Interrupted JournalInUse JournalUnusable "
+    "LimitReached MissingExtra ProviderRefused ProviderUnavailable QuotaExhausted RequestFailed RequestRejected "
+    "SchemaMissed SmeltError TrainingDiverged UnknownPrice UnreadableReply UserError WorkersLost",
     "engine.events": "Event Events",
     "engine.messages": "FinishReason Message Outcome RawReply Reply Request Role Usage",
     "engine.prices": "FREE Price",

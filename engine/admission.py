@@ -19,7 +19,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from engine.clock import Clock
-from engine.concurrency import Crowd, News
+from engine.concurrency import Bearing, Crowd, News
 from engine.limiter import Limiter
 from engine.retry import LONG_WAIT_S
 from engine.throttle import Demand, Limits, Pace
@@ -31,10 +31,11 @@ ONE_MORE: Final = Demand(1, 0, 0, 0)
 
 
 class Ticket(NamedTuple):
-    """What was let in, and when."""
+    """What was let in, when, and for which of several addresses."""
 
     demand: Demand
     since: float
+    place: int = 0
 
 
 class Used(NamedTuple):
@@ -62,7 +63,7 @@ Place = tuple[Callable[[], Demand], "asyncio.Future[Ticket]"]
 class Admission:
     """One engine's line in front of the provider."""
 
-    def __init__(self, *, limiter: Limiter, crowd: Crowd, clock: Clock, told: Limits | None = None) -> None:
+    def __init__(self, *, limiter: Limiter, crowd: Bearing, clock: Clock, told: Limits | None = None) -> None:
         self.crowd = crowd
         self._limiter = limiter
         self._clock = clock
@@ -177,18 +178,15 @@ class Admission:
             return None
         if not self._limiter.may_leave(demand := size(), now=now):
             return None
-        self._start(now)
-        return Ticket(demand, now)
+        return self._start(demand, now)
 
     def leave(self, ticket: Ticket, echo: Echo) -> None:
         """An attempt is back, or was given up."""
         now = self._clock.monotonic()
         self._correct_limits(ticket, echo, now=now)
-        saturated = self._in_flight >= self.crowd.limit
-        self._in_flight -= 1
-        self.crowd.notify_end(echo.news, sent_at=ticket.since, now=now, saturated=saturated)
-        if echo.delay_s is not None and self._is_for_all(echo.news):
-            self.pace.hold_until(now + echo.delay_s, sent_at=ticket.since)
+        self._end(ticket, echo.news, now)
+        if echo.delay_s is not None and self._is_for_all(self.crowd.at(ticket.place), echo.news):
+            self._pace_at(ticket.place).hold_until(now + echo.delay_s, sent_at=ticket.since)
         self._let_in_all(now)
 
     def give_back(self, ticket: Ticket) -> None:
@@ -198,7 +196,7 @@ class Admission:
 
     def _correct_limits(self, ticket: Ticket, echo: Echo, *, now: float) -> None:
         """Let the limits know what headers, usage or a refusal tell."""
-        pace, (demand, since) = self.pace, ticket
+        pace, demand, since = self._pace_at(ticket.place), ticket.demand, ticket.since
         if echo.headers:
             served = demand if echo.news is News.GOOD else None
             pace.learn(echo.headers, sent_at=since, now=now, wall=self._clock.time(), served=served)
@@ -208,19 +206,19 @@ class Admission:
             pace.notify_answer(sent_at=since)
         elif echo.news is News.OVERLOADED:
             pace.notify_overload(demand, sent_at=since)
-        elif echo.news is News.TOO_FAST and not self.crowd.paused:  # when all is refused it is not for our speed
+        elif echo.news is News.TOO_FAST and not self.crowd.at(ticket.place).paused:  # all refused: not for our speed
             pace.notify_refusal(demand, sent_at=since, now=now, delay_s=echo.delay_s)
         self._trust_the_pace()
 
-    def _is_for_all(self, news: News) -> bool:
+    def _is_for_all(self, crowd: Crowd, news: News) -> bool:
         """Whether a wait that the provider asks of one is meant for everybody."""
         if news is News.TOO_FAST:
-            return self.crowd.paused  # before that the pace finds out
-        return news is News.OVERLOADED and self.crowd.in_trouble
+            return crowd.paused  # before that the pace finds out
+        return news is News.OVERLOADED and crowd.in_trouble
 
     def _trust_the_pace(self) -> None:
         if self.pace.knows_limits:
-            self.crowd.trust_the_pace()
+            self.crowd.at(0).trust_the_pace()
 
     # -- the line
 
@@ -249,8 +247,7 @@ class Admission:
 
     def let_in(self, demand: Demand, *, now: float) -> None:
         _, place = self._next_line().popleft()
-        self._start(now)
-        place.set_result(Ticket(demand, now))
+        place.set_result(self._start(demand, now))
 
     def _next_line(self) -> deque[Place]:
         """The line whose head is next, without those who gave up; empty when nobody waits."""
@@ -264,9 +261,20 @@ class Admission:
     def _has_slot(self, now: float) -> bool:
         return not self.is_held and self.crowd.may_start(self._in_flight, now=now)
 
-    def _start(self, now: float) -> None:
-        self.crowd.notify_start(now=now)
+    # -- what is otherwise where there are several addresses (`engine.dispatch`)
+
+    def _start(self, demand: Demand, now: float) -> Ticket:
+        self.crowd.at(0).notify_start(now=now)
         self._in_flight += 1
+        return Ticket(demand, now)
+
+    def _end(self, ticket: Ticket, news: News, now: float) -> None:
+        saturated = self._in_flight >= self.crowd.limit
+        self._in_flight -= 1
+        self.crowd.at(0).notify_end(news, sent_at=ticket.since, now=now, saturated=saturated)
+
+    def _pace_at(self, _place: int, /) -> Pace:
+        return self.pace
 
     def _set_reopening(self, now: float) -> None:
         """When only a slot is missing whoever leaves wakes the line; after a pause a timer must."""

@@ -34,6 +34,7 @@ from engine.prices import Price
 from engine.providers import Provider, Reading, TransportFailure
 from engine.providers.choice import errors_of, unheeded
 from engine.providers.former import Former
+from engine.providers.several import at, placed
 from engine.statistics import Tally
 from engine.throttle import Demand, Sizes
 from engine.verdict import Kind, Verdict, classify, classify_failure, classify_unreadable
@@ -78,6 +79,7 @@ class Question:
     attempts: int = 0
     is_sent: bool = False
     sent_at: float = math.inf  # the last time
+    place: int = 0  # and to which of several addresses
     is_given_up: bool = False
     allowed: int = 0
     was_cut: bool = False
@@ -195,7 +197,7 @@ class Attempts:
     async def depart(self, question: Question, admitted: Admitted) -> Ending:
         """Send, judge, make the ending durable; whatever happens, slot, money and intent are settled."""
         ticket, reservation, request = admitted
-        bound = reservation.amount
+        bound, question.place = reservation.amount, ticket.place
         try:
             sent = request.canonical(asked_of=self.asked_of)
             number = await self.journal.intend(question.key, bound=bound, tag=request.tag, request=sent)
@@ -248,12 +250,13 @@ class Attempts:
         if self.events is not None:
             self.events.emit(RequestSent(request.tag))
         try:
-            raw = await self.provider.send(request, timeout_s=self.timeout_s)
+            raw = await at(self.provider, question.place).send(request, timeout_s=self.timeout_s)
         except TransportFailure as failure:
             return failed(bound, classify_failure(str(failure), sent=failure.sent), raw=None)
         except SmeltError as error:  # the provider would not even send it
             return Ending(0, False, News.NONE, error=error)
-        return self.judge(request, raw, bound=bound, is_fitted=request is not question.request)
+        ending = self.judge(request, raw, bound=bound, is_fitted=request is not question.request)
+        return ending._replace(verdict=placed(ending.verdict, self.provider, question.place))
 
     def judge(self, request: Request, raw: RawReply, *, bound: int, is_fitted: bool) -> Ending:
         """What a reply is and costs; `is_fitted` when less was allowed than the asker did, to save money."""

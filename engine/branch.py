@@ -18,7 +18,8 @@ from engine.attempt import Attempts, Ending, Question, reply_of
 from engine.batches import BATCH_PATIENCE_S, Depot, Timing, open_depot
 from engine.budget import Budget
 from engine.clock import Clock
-from engine.concurrency import Crowd, News
+from engine.concurrency import News
+from engine.dispatch import admission_for, crowd_for
 from engine.errors import SmeltError
 from engine.events import AttemptFailed, Event, Events, Noted, ReplyReceived, SimulationMet
 from engine.flow import Crew
@@ -31,7 +32,8 @@ from engine.prices import PICO_PER_USD
 from engine.providers import Capabilities, Provider, choice
 from engine.providers.choice import Model
 from engine.providers.former import Former
-from engine.retry import Setback, Standing, persist
+from engine.providers.several import urls_of
+from engine.retry import Setback, Standings, persist
 from engine.shut import OpeningHours, longest_wait_s
 from engine.statistics import Books, ModelStatistics, Tally
 from engine.throttle import Limits, Sizes
@@ -75,7 +77,8 @@ class Branch:
         self._timeout_s = choice.timeout_of(self.provider, told=model.attempt_timeout_s)
         self._limits = model.limits or Limits()
         at_once = choice.at_once_of(self.provider) if model.concurrency is None else model.concurrency
-        self.crowd = Crowd(fixed=at_once)
+        self._urls = urls_of(provider)
+        self.crowd = crowd_for(len(self._urls), fixed=at_once)
         self.admission = self._admitted_by(Limiter(clock=terms.clock))
         self.asked_of = f"{self.provider.name} at {self.provider.endpoint}"
         self.batch = batch
@@ -90,8 +93,8 @@ class Branch:
         self.is_simulated = self.provider.simulated
         self.elsewhere: tuple[Branch, ...] = ()
         self.answered_sent_at = -math.inf  # when the latest of those left that were answered
-        self._standing = Standing()
-        self._replies = 0
+        self._standings = Standings(len(self._urls))
+        self.replies = 0  # over the wire
         self._recalled = 0
 
     @property
@@ -190,7 +193,7 @@ class Branch:
         if self._hours is not None:
             self._hours.close()
             self._hours = None
-        self.underway, self._standing = self._nothing_underway(), Standing()
+        self.underway, self._standings = self._nothing_underway(), Standings(len(self._urls))
         self.admission.close()
         self.attempts = None
         if self._owns_provider:
@@ -300,8 +303,8 @@ class Branch:
                 self._hours.notify_answer()
             self.answered_sent_at = max(self.answered_sent_at, question.sent_at)
         if ending.reading is not None and ending.raw is not None:
-            self._standing.notify_answer()
-            self._replies += 1
+            self._standings[question.place].notify_answer()
+            self.replies += 1
             self._notice_simulation(ending.raw)
             reply = reply_of(
                 ending.reading,
@@ -319,19 +322,19 @@ class Branch:
         question.failed_with = ending.verdict
         if self._hours is not None:
             self._hours.notify_failure(ending.verdict)
-        raise Setback(ending.verdict, in_outage=self.crowd.paused)
+        raise Setback(ending.verdict, in_outage=self.crowd.at(question.place).paused)
 
     # -- what one failure means for everybody
 
     def _notify_failure(self, question: Question, verdict: Verdict, delay_s: float | None = None) -> None:
         self._note_failure(question, verdict.kind.value, delay_s)
-        now = self._clock.monotonic()
-        error = self._standing.notify_failure(verdict, now=now)
+        now, standing = self._clock.monotonic(), self._standings[question.place]
+        error = self._standings.notify_failure(verdict, place=question.place, now=now)
         if error is not None:
             self.underway.stop(error)
-        elif self._hours is not None and self._standing.notice_wait(verdict, now=now):
+        elif self._hours is not None and standing.notice_wait(verdict, now=now):
             self._hours.note_wait(verdict.delay_s or 0.0, verdict.message)
-        elif self._standing.notice_doubt():
+        elif standing.notice_doubt():
             self._emit(Noted(f"no answer yet from {self.name}: {verdict.message}; trying again"))
         is_of_requests = verdict.kind is Kind.CONFIG and not verdict.everywhere
         self.on_failure(None if is_of_requests else error, verdict.delay_s or 0.0)
@@ -363,7 +366,7 @@ class Branch:
             model=self.name,
             endpoint=self.provider.endpoint,
             standing=standing,
-            replies=self._replies,
+            replies=self.replies,
             from_journal=self._recalled,
             cost=sum(tally.cost for tally in self.tallies.values()),
         )
@@ -372,7 +375,9 @@ class Branch:
         return self.tallies.get(tag) or self.tallies.setdefault(tag, Tally())
 
     def _admitted_by(self, limiter: Limiter) -> Admission:
-        return Admission(limiter=limiter, crowd=self.crowd, clock=self._clock, told=self._limits)
+        return admission_for(
+            self._urls, crowd=self.crowd, limiter=limiter, clock=self._clock, told=self._limits, emit=self._emit
+        )
 
     def _nothing_underway(self) -> Underway:
         patience_s = BATCH_PATIENCE_S if self.batch else self._terms.deadline_s

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from enum import Enum
+from typing import Protocol
 
 from engine.errors import UserError
 
-__all__ = ["INITIAL", "MAXIMUM", "Crowd", "News"]
+__all__ = ["INITIAL", "MAXIMUM", "Bearing", "Crowd", "News"]
 
 INITIAL = 8
 MAXIMUM = 1000
@@ -21,6 +22,7 @@ KEPT_AFTER_PAUSE = 0.25
 FAILURES_IN_A_BURST = 5  # with one failure in twenty, five in a row are chance once in three million
 TROUBLE_OVER = 32  # replies over which the share of overload is counted
 MOST_TROUBLE = 0.15  # a service may turn away one in twenty all day long, and fewer at once would not help
+FAILURES_AT_ONE = 3  # of several addresses: what fails at once is always free, and the others are there to be asked
 FRUITLESS_CUTS = 2  # after three, requests sent one by one would have used up their tries in an outage
 SILENCE_S = 1.0  # refusals for being too fast may go on until a window of a second ends
 FIRST_PAUSE_S = 1.0
@@ -47,6 +49,34 @@ class News(Enum):
     NONE = "none"  # we gave the attempt up ourselves
 
 
+class Bearing(Protocol):
+    """What anybody may ask of those in flight: at one address, or at several together (`engine.spread`)."""
+
+    @property
+    def fixed(self) -> int | None: ...
+
+    @property
+    def limit(self) -> int: ...
+
+    @property
+    def most(self) -> int: ...
+
+    @property
+    def paused(self) -> bool: ...
+
+    @property
+    def in_trouble(self) -> bool: ...
+
+    @property
+    def reopens_at(self) -> float | None: ...
+
+    def may_start(self, in_flight: int, /, *, now: float) -> bool: ...
+
+    def at(self, place: int, /) -> Crowd:
+        """The crowd at one of the addresses."""
+        ...
+
+
 class Crowd:
     """How many may be in flight.
 
@@ -57,12 +87,16 @@ class Crowd:
 
         Crowd()           # finds out
         Crowd(fixed=50)   # always 50; only the breaker may say less
+
+    Where it `is_one_of_several` the breaker opens with the first burst: whoever waits is better off elsewhere.
     """
 
-    def __init__(self, *, fixed: int | None = None) -> None:
+    def __init__(self, *, fixed: int | None = None, is_one_of_several: bool = False) -> None:
         if fixed is not None and (type(fixed) is not int or fixed < 1):
             raise UserError(f"concurrency must be a whole number, at least 1 (got {fixed!r}); leave it out to find it")
         self.fixed = fixed
+        self._burst = FAILURES_AT_ONE if is_one_of_several else FAILURES_IN_A_BURST
+        self._most_cuts = 1 if is_one_of_several else FRUITLESS_CUTS
         self._limit = float(INITIAL if fixed is None else fixed)
         self._threshold = math.inf  # below it growth is fast
         self._cut_at = -math.inf
@@ -81,6 +115,15 @@ class Crowd:
     @property
     def limit(self) -> int:
         return int(self._limit)
+
+    @property
+    def most(self) -> int:
+        """What the limit can come to."""
+        return self.fixed or MAXIMUM
+
+    def at(self, _place: int, /) -> Crowd:
+        """The only one."""
+        return self
 
     @property
     def paused(self) -> bool:
@@ -159,7 +202,7 @@ class Crowd:
         """Whether this is more than chance."""
         if news is News.FAILED:
             self._failures += 1
-            return self._failures >= FAILURES_IN_A_BURST
+            return self._failures >= self._burst
         if news is News.OVERLOADED:
             self._trouble += (1.0 - self._trouble) / TROUBLE_OVER
             return self._trouble >= MOST_TROUBLE
@@ -178,7 +221,7 @@ class Crowd:
                 self._threshold = self._limit
         self._fruitless += 1
         is_silent = is_overload or now - self._good_at >= SILENCE_S
-        if self._fruitless >= FRUITLESS_CUTS and is_silent:
+        if self._fruitless >= self._most_cuts and is_silent:
             self._pause(now, news)
 
     def _pause(self, now: float, news: News) -> None:

@@ -31,12 +31,12 @@ from engine.messages import Outcome, Reply, Request
 from engine.parts import in_parts
 from engine.prices import Price, dollars, in_full
 from engine.providers import Capabilities, choice
-from engine.providers.address import Address
+from engine.providers.address import Somewhere
 from engine.providers.choice import Model, Named
 from engine.providers.former import formers_of
 from engine.providers.profile import Profile
 from engine.providers.simulated import Simulated, World
-from engine.routes import Routes
+from engine.routes import Asked, Routes
 from engine.statistics import Books, Statistics
 from engine.throttle import Limits
 
@@ -57,7 +57,8 @@ class Engine:
     it. The models of `fallback` are asked, in their order, once it has no credit or no access any more, and as long as
     it is out; a request that it finds wrong goes to nobody else. `by_tag` names other models, or lists of them, for
     the requests of some tags. Each has limits and a price of its own: `base_url`, `api_key`, `dialect`, `price`,
-    `limits`, `concurrency` and `attempt_timeout_s` are said of `model` alone, and of another within its Model.
+    `limits`, `concurrency` and `attempt_timeout_s` are said of `model` alone, and of another within its Model. Several
+    addresses in `base_url` serve one model: each request goes to the one that is least loaded.
 
     `budget` may be None only together with explicit prices of zero; it is a cap for all that its journal ever pays for,
     or without a journal for what is paid between opening and closing. `deadline_s` is what a request may take of one
@@ -84,7 +85,7 @@ class Engine:
         *,
         fallback: Sequence[Named] = (),
         by_tag: Mapping[str, Named | Sequence[Named]] = NOTHING_BY_TAG,
-        base_url: str | Address | None = None,
+        base_url: Somewhere | None = None,
         api_key: str | None = None,
         budget: Budget | None = None,
         price: Price | None = None,
@@ -149,7 +150,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         import tenacity  # noqa: F401 - in the middle of a run there may be no file descriptor left to read it
 
-        journal, self._ledger = await open_books(self._journal_path, self._budget)
+        journal, self._ledger = await self._books()
         try:
             self._routes.open(journal, self._ledger)
         except BaseException:  # whatever it was, nobody else will close them
@@ -219,7 +220,7 @@ class Engine:
         When the iterable raises, what was sent is finished and yielded first. A consumer that stops early gives up
         what is in flight: at once within `async with contextlib.aclosing(engine.map(...)) as outcomes`, else later.
         """
-        at_once, gathers = self._routes.at_once, self._routes.gathers
+        at_once, gathers = self._most_at_once, self._routes.gathers
         window = UNDER_WAY if gathers else 8 * at_once
         return flow(
             requests,
@@ -229,7 +230,7 @@ class Engine:
             most_behind=max(window, MAXIMUM),
             ordered=ordered,
             crew=self._terms.crew,
-            wants_more=self._routes.wants_more,
+            wants_more=self._wants_more,
         )
 
     def drain(self) -> None:
@@ -353,7 +354,7 @@ class Engine:
         asked = self._routes.asked(request.tag)
         can = asked.capabilities
         if can.objection(request) is None:
-            return await asked.answer(request)
+            return await self._answered(asked, request)
         if reply := asked.known(request):
             return reply
         if request.n > 1 and not can.n:
@@ -361,6 +362,22 @@ class Engine:
         if request.schema is not None and not can.schema:
             return await self._answer(request.with_schema_told())
         raise UserError(asked.objection(request))
+
+    # -- what an engine that has others ask does in its own way (`engine.fleet`)
+
+    async def _books(self) -> tuple[Journal, Ledger]:
+        return await open_books(self._journal_path, self._budget)
+
+    async def _answered(self, asked: Asked, request: Request) -> Reply:
+        """The answer to what all who may be asked can take."""
+        return await asked.answer(request)
+
+    @property
+    def _most_at_once(self) -> int:
+        return self._routes.at_once
+
+    def _wants_more(self, coming: int) -> bool:
+        return self._routes.wants_more(coming)
 
     def _opened(self) -> Journal:
         if self._journal is None:

@@ -11,44 +11,20 @@ hundred is missed, above it fewer. A paraphrase is not found.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-from zlib import crc32
+from typing import TYPE_CHECKING
+
+from engine.signatures import BANDS, LIKENESS, MINIMA, Signed, signed
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Bytes: TypeAlias = NDArray[np.uint8]
-    Words: TypeAlias = NDArray[np.uint32]
-    Hashes: TypeAlias = NDArray[np.uint64]
-    Numbers: TypeAlias = NDArray[np.int64]
+    from engine.signatures import Bytes, Numbers, Words
 
 __all__ = ["LIKENESS", "NearDuplicates", "groups", "nearest"]
 
-# The share of letter groups that two texts must have in common. Of pairs so alike in labelled sets of short messages,
-# 96 to 100 in 100 have the same label; where answers are text, few have the same answer: see `kinds`.
-LIKENESS = 0.7
-
-# Letter groups that each of two long texts may have alone, at the usual likeness: some five words. Without that bound a
-# fifth of the rows of public puzzles were taken for others that have the same form, and the same answer by chance.
-MOST_ALONE = 30
-
-LETTERS = 4  # in a group
-LONGEST = 20_000  # characters that are looked at: half of them from the start, half from the end
-MINIMA = 128
-BANDS, ROWS = 25, 5  # of 100 pairs that are 0.7 alike 99 share a band, of 100 that are 0.3 alike 6
 BLOCK = 1024  # texts at a time
-MOST_CHARACTERS = 1 << 20  # hashed in one go, unless one text has more
 MOST_PAIRS = 1 << 16  # compared in one go
 MOST_ALIKE = 64  # texts of one bucket that one text is compared with: of a thousand of a kind, not with all
-
-_NUMBERS = re.compile(r"\d+")
-_MIXER = 0x9E3779B97F4A7C15  # odd, so that multiplying by it loses nothing, and its bits are well spread
 
 
 def groups(texts: Sequence[str], *, likeness: float = LIKENESS) -> list[int]:
@@ -59,10 +35,10 @@ def groups(texts: Sequence[str], *, likeness: float = LIKENESS) -> list[int]:
     parents = list(range(len(texts)))
     index = _Index(likeness)
     for start in range(0, len(texts), BLOCK):
-        signed = _signed(texts[start : start + BLOCK])
-        for row, other in index.pairs(signed):
+        block = signed(texts[start : start + BLOCK])
+        for row, other in index.pairs(block):
             _unite(parents, start + row, other)
-        index.add(signed, range(len(signed.short)))
+        index.add(block, range(len(block.short)))
     return [_root(parents, number) for number in range(len(texts))]
 
 
@@ -110,13 +86,15 @@ class NearDuplicates:
 
         Of many kept texts in one bucket each is compared with the first `most`; with None, with all.
         """
+        if not self._numbers:  # signing is most of the work, and there is nothing to compare with
+            return [None] * len(texts)
         found: list[int | None] = []
         for start in range(0, len(texts), BLOCK):
-            signed = _signed(texts[start : start + BLOCK])
+            block = signed(texts[start : start + BLOCK])
             first: dict[int, int] = {}
-            for row, other in self._index.pairs(signed, most=most):
+            for row, other in self._index.pairs(block, most=most):
                 first.setdefault(row, other)
-            known = (first.get(row, len(self._numbers)) for row in range(len(signed.short)))
+            known = (first.get(row, len(self._numbers)) for row in range(len(block.short)))
             found.extend(self._numbers[other] if other < len(self._numbers) else None for other in known)
         return found
 
@@ -126,17 +104,17 @@ class NearDuplicates:
         What is kept later changes nothing about the answer for an earlier `before`.
         """
         limit = len(self) if before is None else before
-        return any(other < limit for _, other in self._index.pairs(_signed([text]), most=None))
+        return limit > 0 and any(other < limit for _, other in self._index.pairs(signed([text]), most=None))
 
     def _sift(self, texts: Sequence[str], kinds: Sequence[str]) -> list[int | None]:
-        signed = _signed(texts, kinds)
+        block = signed(texts, kinds)
         before = len(self._numbers)
         found: list[int | None] = [None] * len(texts)
-        for row, other in self._index.pairs(signed):
+        for row, other in self._index.pairs(block):
             if found[row] is None and (other < before or found[other - before] is None):
                 found[row] = self._numbers[other] if other < before else self._met + other - before
         kept = [row for row, other in enumerate(found) if other is None]
-        self._index.add(signed, kept)
+        self._index.add(block, kept)
         self._numbers.extend(self._met + row for row in kept)
         self._met += len(texts)
         return found
@@ -149,7 +127,7 @@ def nearest(texts: Sequence[str]) -> list[float]:
     """
     if len(texts) < 2:
         return [0.0] * len(texts)
-    short = _signed(texts).short
+    short = signed(texts).short
     shares = []
     for number, signature in enumerate(short):
         alike = (short == signature).sum(axis=1)
@@ -173,7 +151,7 @@ class _Index:
         self._size = 0
         self._runs: list[_Run] = []
 
-    def pairs(self, signed: _Signed, *, most: int | None = MOST_ALIKE) -> Iterator[tuple[int, int]]:
+    def pairs(self, block: Signed, *, most: int | None = MOST_ALIKE) -> Iterator[tuple[int, int]]:
         """Each row of the block with each number that it is nearly like: of what was added, or of its own block.
 
         Rows of the block count on from what was added, and only earlier ones are told. In order of the rows, and of
@@ -181,26 +159,26 @@ class _Index:
         """
         import numpy as np
 
-        own = _Run.of(signed.keys, range(self._size, self._size + len(signed.short)))
-        found = [run.matches(signed.keys, most=most) for run in (*self._runs, own)]
+        own = _Run.of(block.keys, range(self._size, self._size + len(block.short)))
+        found = [run.matches(block.keys, most=most) for run in (*self._runs, own)]
         rows, others = (np.concatenate(side) for side in zip(*found, strict=True))
         earlier = others < self._size + rows
-        many = self._size + len(signed.short)
+        many = self._size + len(block.short)
         codes = np.unique(rows[earlier] * many + others[earlier])
-        self._put(signed.short, signed.needed(self._likeness))
+        self._put(block.short, block.needed(self._likeness))
         for start in range(0, len(codes), MOST_PAIRS):
             row, other = np.divmod(codes[start : start + MOST_PAIRS], many)
             needed = np.maximum(self._needed[self._size + row], self._needed[other])
             alike = (self._shorts[self._size + row] == self._shorts[other]).sum(axis=1) >= needed
             yield from zip(row[alike].tolist(), other[alike].tolist(), strict=True)
 
-    def add(self, signed: _Signed, rows: Sequence[int]) -> None:
+    def add(self, block: Signed, rows: Sequence[int]) -> None:
         """Put these rows of a block to the others, under the next numbers."""
         if not rows:
             return
         chosen = list(rows)
-        self._put(signed.short[chosen], signed.needed(self._likeness)[chosen])
-        self._runs.append(_Run.of(signed.keys[chosen], range(self._size, self._size + len(chosen))))
+        self._put(block.short[chosen], block.needed(self._likeness)[chosen])
+        self._runs.append(_Run.of(block.keys[chosen], range(self._size, self._size + len(chosen))))
         self._size += len(chosen)
         # Each run at least twice as long as the next: few to look into, and each text is moved a few times only.
         while len(self._runs) > 1 and len(self._runs[-2].keys) < 2 * len(self._runs[-1].keys):
@@ -257,102 +235,3 @@ class _Run:
         rows = np.repeat(np.arange(len(flat)) // BANDS, count)
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return rows, self.numbers[np.repeat(low, count) + within].astype(np.int64)
-
-
-# -- signatures
-
-
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """A block of texts by their signatures: a byte of each minimum, to compare; and the bands, to find them by."""
-
-    short: Bytes  # (texts, MINIMA)
-    keys: Words  # (texts, BANDS)
-    sizes: Numbers  # letter groups of each text
-
-    def needed(self, likeness: float) -> Bytes:
-        """How many minima another text must have in common: the likeness, or in long texts all but some groups."""
-        import numpy as np
-
-        alone = MOST_ALONE * (1 - likeness) / (1 - LIKENESS)
-        return np.round(MINIMA * np.maximum(likeness, (self.sizes - alone) / (self.sizes + alone))).astype(np.uint8)
-
-
-def _signed(texts: Sequence[str], kinds: Sequence[str] = ()) -> _Signed:
-    import numpy as np
-
-    folded = [_Folded.of(text, kind) for text, kind in zip_longest(texts, kinds, fillvalue="")]
-    minima = np.concatenate([_minima(part) for part in _parts(folded)])
-    keys = np.tile(np.arange(BANDS, dtype=np.uint64), (len(texts), 1))
-    for row in minima[:, : BANDS * ROWS].reshape(len(texts), BANDS, ROWS).transpose(2, 0, 1):
-        keys = _mixed(keys ^ row)
-    sizes = np.array([len(each.text) - LETTERS + 1 for each in folded])
-    return _Signed(minima.astype(np.uint8), (keys >> np.uint64(32)).astype(np.uint32), sizes)
-
-
-class _Folded(NamedTuple):
-    """A text as it is compared, and what it must share with another to have anything in common with it."""
-
-    text: str
-    salt: int
-
-    @classmethod
-    def of(cls, text: str, kind: str) -> _Folded:
-        """Letter case, width and blanks aside, with a blank before and behind; and the numbers in it and its kind."""
-        if len(text) > LONGEST:
-            text = f"{text[: LONGEST // 2]} {text[-LONGEST // 2 :]}"
-        words = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-        salt = crc32(",".join([*_NUMBERS.findall(words), kind]).encode("utf-8", "surrogatepass"))
-        return cls(f" {words} ".ljust(LETTERS), salt)
-
-
-def _parts(texts: Sequence[_Folded]) -> Iterator[list[_Folded]]:
-    """The texts in parts that are small enough to be hashed at once."""
-    part: list[_Folded] = []
-    size = 0
-    for each in texts:
-        if part and size + len(each.text) > MOST_CHARACTERS:
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += len(each.text)
-    yield part
-
-
-def _minima(texts: Sequence[_Folded]) -> Hashes:
-    """The signatures of folded texts, (texts, MINIMA)."""
-    import numpy as np
-    from rensa import RMinHash
-
-    hashes, offsets = _letter_groups(texts)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets, num_perm=MINIMA, seed=0)
-    return np.array(matrix.to_rows(), dtype=np.uint64)
-
-
-def _letter_groups(texts: Sequence[_Folded]) -> tuple[Hashes, Hashes]:
-    """A hash for each group of letters in each text, and where each text's begin and end.
-
-    The salt of a text is part of every one of its groups: with another, texts have nothing in common.
-    """
-    import numpy as np
-
-    letters = np.frombuffer("".join(each.text for each in texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-    lengths = np.array([len(each.text) for each in texts])
-    size = len(letters) - LETTERS + 1
-    hashes = np.zeros(size, dtype=np.uint64)
-    for i in range(LETTERS):
-        hashes = _mixed(hashes ^ letters[i : i + size])
-    within = np.ones(len(letters), dtype=bool)  # groups that begin here lie within one text
-    for i in range(1, LETTERS):
-        within[np.cumsum(lengths) - i] = False
-    many = lengths - LETTERS + 1
-    salts = np.array([each.salt for each in texts], dtype=np.uint64)
-    ends = np.concatenate([[0], np.cumsum(many)]).astype(np.uint64)
-    return _mixed(hashes[within[:size]] ^ (np.repeat(salts, many) << np.uint64(31))), ends
-
-
-def _mixed(hashes: Hashes) -> Hashes:
-    import numpy as np
-
-    mixed = hashes * np.uint64(_MIXER)
-    return mixed ^ (mixed >> np.uint64(29))

@@ -4,15 +4,17 @@ SmeltError
 ├── UserError               the user must change what they gave        exit code 2
 │   ├── UnknownPrice        a model whose price nobody told us
 │   ├── MissingExtra        a command whose optional packages are absent
-│   └── JournalUnusable     a journal that is locked, foreign, newer or damaged
+│   ├── JournalUnusable     a journal that is foreign, newer or damaged
+│   │   └── JournalInUse    another process writes it
+│   └── TrainingDiverged    a loss that is no longer a number: another seed, base or student
 ├── BudgetReached           the money is spent                         exit code 3
-├── TrainingDiverged        the loss is no longer a number              exit code 1
 ├── ProviderRefused         the provider refuses everything we send    exit code 4
 │   ├── AuthenticationRefused
 │   ├── QuotaExhausted
 │   ├── LimitReached         an allowance, of a day say, that comes back only after long
 │   ├── ConfigurationRefused
-│   └── EndpointUnreachable  nothing answers there, or nothing but errors
+│   ├── EndpointUnreachable  nothing answers there, or nothing but errors
+│   └── WorkersLost          the machines that were to ask are gone
 ├── Interrupted             somebody asked for an orderly end      exit code 130
 └── RequestFailed           one request, one row; the rest go on
     ├── ContextOverflow     too long for the model
@@ -43,6 +45,7 @@ __all__ = [
     "DeadlineExceeded",
     "EndpointUnreachable",
     "Interrupted",
+    "JournalInUse",
     "JournalUnusable",
     "LimitReached",
     "MissingExtra",
@@ -57,6 +60,7 @@ __all__ = [
     "UnknownPrice",
     "UnreadableReply",
     "UserError",
+    "WorkersLost",
 ]
 
 
@@ -92,14 +96,18 @@ class JournalUnusable(UserError):
     """The journal is locked by another process, belongs to another run, is newer than this Smelt, or is damaged."""
 
 
+class JournalInUse(JournalUnusable):
+    """Another process writes the journal."""
+
+
+class TrainingDiverged(UserError):
+    """The loss of a student became infinite or stopped being a number; nothing was saved."""
+
+
 class BudgetReached(SmeltError):
     """The next call might pass the cap, and nothing in flight could give money back."""
 
     exit_code = 3
-
-
-class TrainingDiverged(SmeltError):
-    """The loss of a student became infinite or stopped being a number; nothing was saved."""
 
 
 class ProviderRefused(SmeltError):
@@ -126,6 +134,10 @@ class ConfigurationRefused(ProviderRefused):
 
 class EndpointUnreachable(ProviderRefused):
     """Nothing ever answered at the endpoint, or nothing but errors of its own."""
+
+
+class WorkersLost(ProviderRefused):
+    """The processes or machines that were to ask are gone, and no others could be had."""
 
 
 class Interrupted(SmeltError):

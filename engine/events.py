@@ -7,7 +7,7 @@ the run goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -165,23 +165,38 @@ Listener = Callable[[Event], None]
 
 @dataclass(slots=True)
 class Events:
-    """Where events are announced. `subscribe` returns the function that unsubscribes."""
+    """Where events are announced. `subscribe` returns the function that unsubscribes.
 
-    _listeners: list[Listener] = field(default_factory=list)
+    Some four come with each request, so whoever listens to a few `kinds` says so, and is not called for the others.
+    """
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        self._listeners.append(listener)
+    _subscribed: list[tuple[Listener, Collection[type[Event]] | None]] = field(default_factory=list)
+    _listeners: dict[type[Event], tuple[Listener, ...]] = field(default_factory=dict)  # as far as they were looked up
+
+    def subscribe(self, listener: Listener, *, kinds: Collection[type[Event]] | None = None) -> Callable[[], None]:
+        """Call `listener` with every event from now on, or with every one of these kinds."""
+        subscription = (listener, kinds)
+        self._subscribed.append(subscription)
+        self._listeners.clear()
 
         def unsubscribe() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+            if subscription in self._subscribed:
+                self._subscribed.remove(subscription)
+                self._listeners.clear()
 
         return unsubscribe
 
     def emit(self, event: Event) -> None:
-        for listener in tuple(self._listeners):
+        listeners = self._listeners.get(type(event))
+        for listener in self._look_up(type(event)) if listeners is None else listeners:
             try:
                 listener(event)
             except Exception:  # A view that breaks must not break the run it looks at: it is dropped, and said so.
-                self._listeners.remove(listener)
+                self._subscribed[:] = [each for each in self._subscribed if each[0] != listener]
+                self._listeners.clear()
                 logger.exception("a listener failed on %s and was dropped", type(event).__name__)
+
+    def _look_up(self, kind: type[Event]) -> tuple[Listener, ...]:
+        found = tuple(listener for listener, kinds in self._subscribed if kinds is None or kind in kinds)
+        self._listeners[kind] = found
+        return found

@@ -191,6 +191,15 @@ class Ledger:
         self.assumed += reservation.amount
         self._serve()
 
+    def part(self, reservation: Reservation, amount: int) -> Reservation:
+        """So much of what is set aside, as a reservation of its own: for money that is settled piece by piece."""
+        if reservation not in self._open or not 0 <= amount <= reservation.amount:
+            raise ValueError(f"{amount} is no part of this reservation, or it is closed")
+        reservation.amount -= amount
+        piece = Reservation(amount, reservation._tag, reservation._stage)  # noqa: SLF001 - made here
+        self._open.add(piece)
+        return piece
+
     def release(self, reservation: Reservation) -> None:
         """The call surely cost nothing."""
         self._close(reservation, charged=0)
@@ -272,12 +281,16 @@ class Ledger:
                 waiter.granted.set_result(reservation)
             elif self._is_hopeless(least, waiter.stage):
                 waiter.granted.set_exception(self._reached(least, waiter.stage))
-            elif self.headroom is not None and least <= self.headroom:
-                held_up.add(waiter.stage)  # there is money, but not for this stage
+            elif self._is_held_up(least):
+                held_up.add(waiter.stage)
                 continue
             else:
                 return
             self._remove(waiter)
+
+    def _is_held_up(self, amount: int) -> bool:
+        """Whether there is money, but not for the stage of whoever waits for so much: then others need not wait."""
+        return self.headroom is not None and amount <= self.headroom
 
     def _next(self, held_up: set[_Stage]) -> _Waiter | None:
         """Who came first of all whose stage is not held up."""

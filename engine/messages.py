@@ -36,7 +36,7 @@ FinishReason = Literal["stop", "length", "filtered", "refusal", "other"]
 """Why a completion ended, in one vocabulary for all dialects; "length" means it was cut."""
 
 
-_CANONICAL = ("asked_of", "messages", "max_tokens", "temperature", "n", "stop", "seed", "schema", "sample")
+_CANONICAL = ("asked_of", "messages", "max_tokens", "temperature", "n", "stop", "seed", "schema", "sample", "choices")
 
 _MOST_BITS = 63  # of the whole numbers in a request, as nearly everybody stores them
 
@@ -65,6 +65,7 @@ class Request:
     question with another `sample` is asking again on purpose; with the same one, the journal answers. A `stop` that is
     a plain text is one stop. `stable` is how many characters of its texts, from the first on, many requests of the
     kind begin with: where a provider keeps beginnings of prompts for less when asked to, it is asked to keep these.
+    `choices` are the texts of which the answer is to be one, where whoever is asked can hold its model to them.
 
     Raises UserError when a field cannot mean anything (no messages, n < 1, a schema that is not JSON, ...).
     """
@@ -78,13 +79,16 @@ class Request:
     schema: Mapping[str, object] | None = field(default=None, hash=False)  # JSON schema of the wanted answer
     tag: str = ""
     sample: int = 0
+    choices: tuple[str, ...] = ()
     stable: int = field(default=0, compare=False)  # says how to send it, and nothing of what is asked
 
     def __post_init__(self) -> None:
         if (messages := _messages(self.messages)) is not self.messages:
             object.__setattr__(self, "messages", messages)
-        if (stop := _stops(self.stop)) is not self.stop:
+        if (stop := _texts("stop", self.stop)) is not self.stop:
             object.__setattr__(self, "stop", stop)
+        if self.choices:
+            object.__setattr__(self, "choices", _choices(self.choices, schema=self.schema))
         _check_whole("max_tokens", self.max_tokens, least=1)
         _check_whole("n", self.n, least=1)
         _check_whole("sample", self.sample)
@@ -105,7 +109,9 @@ class Request:
         for position, message in enumerate(self.messages, start=1):
             if not _is_writable(message.content):
                 return f"message {position} ({message.role}) holds half a surrogate pair, which is no character"
-        return None if all(map(_is_writable, self.stop)) else "a stop holds half a surrogate pair"
+        if not all(map(_is_writable, self.stop)):
+            return "a stop holds half a surrogate pair"
+        return None if all(map(_is_writable, self.choices)) else "a choice holds half a surrogate pair"
 
     def with_schema_told(self) -> Request:
         """The same question where an endpoint has no field for a schema: the last message tells it in words."""
@@ -132,6 +138,7 @@ class Request:
         schema: Mapping[str, object] | None = None,
         tag: str = "",
         sample: int = 0,
+        choices: tuple[str, ...] = (),
         stable: int = 0,
     ) -> Request:
         """A single user message, with an optional system message before it: `Request.user("Say hello")`."""
@@ -146,6 +153,7 @@ class Request:
             schema=schema,
             tag=tag,
             sample=sample,
+            choices=choices,
             stable=stable,
         )
 
@@ -165,6 +173,7 @@ class Request:
             self.seed,
             self.schema,
             self.sample,
+            *([self.choices] if self.choices else ()),
         )
         try:
             return orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)
@@ -177,7 +186,8 @@ class Request:
         told = dict(zip(_CANONICAL, _canonical_values(canonical), strict=True))
         told.pop("asked_of")
         messages = [Message(role, content) for role, content in told.pop("messages")]
-        return cls(messages=tuple(messages), tag=tag, **{**told, "stop": tuple(told["stop"])})
+        stop, choices = tuple(told.pop("stop")), tuple(told.pop("choices"))
+        return cls(messages=tuple(messages), tag=tag, stop=stop, choices=choices, **told)
 
     def identity(self, *, asked_of: str) -> bytes:
         """The 32 bytes that name the question: the SHA-256 of its canonical form."""
@@ -201,6 +211,8 @@ def asked_of(canonical: bytes) -> str:
 
 def _canonical_values(canonical: bytes) -> list[Any]:
     values = json.loads(canonical)
+    if isinstance(values, list) and len(values) == len(_CANONICAL) - 1:
+        values.append([])  # choices stand there only where there are some: questions without have their name of old
     if not isinstance(values, list) or len(values) != len(_CANONICAL):
         raise ValueError("this is not a request in its canonical form")
     return values
@@ -218,13 +230,22 @@ def _messages(given: object) -> tuple[Message, ...]:
     return messages
 
 
-def _stops(given: object) -> tuple[str, ...]:
+def _texts(name: str, given: object) -> tuple[str, ...]:
     if isinstance(given, str):
         return (given,)
-    stops = tuple(given) if isinstance(given, Iterable) else (given,)
-    if not all(isinstance(stop, str) for stop in stops):
-        raise UserError(f"stop must be texts (got {given!r})")
-    return stops
+    texts = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{name} must be texts (got {given!r})")
+    return texts
+
+
+def _choices(given: object, *, schema: object) -> tuple[str, ...]:
+    choices = _texts("choices", given)
+    if "" in choices:
+        raise UserError("a choice must be a text with something in it (got '')")
+    if schema is not None:
+        raise UserError("an answer is one of its choices or fits a schema: give one of both")
+    return choices
 
 
 def _check_whole(name: str, value: object, *, least: int | None = None) -> None:

@@ -18,7 +18,7 @@ from engine.verdict import CHANCE, Kind, Verdict
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-__all__ = ["LONG_WAIT_S", "LOOK_AGAIN_S", "TRIES", "Setback", "Standing", "persist", "wait_s"]
+__all__ = ["LONG_WAIT_S", "LOOK_AGAIN_S", "TRIES", "Setback", "Standing", "Standings", "persist", "wait_s"]
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def wait_s(verdict: Verdict, *, failures: int, chance: Random, longest_s: float 
 
 
 class Standing:
-    """How we stand with the provider: whether a failure is about one request or about everything.
+    """How we stand with the provider at one address: whether a failure is about one request or about everything.
 
     A refused key, an empty account and a model that is not there hold for everything. So does a rejection that met the
     first three requests while nothing was ever answered: then it is not the requests.
@@ -137,6 +137,25 @@ class Standing:
         return EndpointUnreachable(
             f"nothing but failures in {lasted_s:.0f} s, the last: {verdict.message}; check the endpoint, or try later"
         )
+
+
+class Standings:
+    """The same of a provider at several addresses: what holds for all of them."""
+
+    def __init__(self, places: int = 1) -> None:
+        self._places = tuple(Standing() for _ in range(places))
+        self._given_up: set[int] = set()
+
+    def __getitem__(self, place: int) -> Standing:
+        return self._places[place]
+
+    def notify_failure(self, verdict: Verdict, *, place: int, now: float) -> SmeltError | None:
+        """As `Standing.notify_failure`; one that nobody reaches is given up only when all others are, too."""
+        error = self._places[place].notify_failure(verdict, now=now)
+        if not isinstance(error, EndpointUnreachable):
+            return error
+        self._given_up.add(place)
+        return error if len(self._given_up) == len(self._places) else None
 
 
 async def persist(

@@ -13,7 +13,6 @@ from typing import Protocol
 
 from engine.batches import assume_strangers, check_batch
 from engine.branch import Branch, Terms
-from engine.concurrency import MAXIMUM
 from engine.errors import SmeltError, UserError
 from engine.journal import Journal
 from engine.ledger import Ledger
@@ -145,7 +144,7 @@ class Routes:
     @property
     def at_once(self) -> int:
         """The most that may be in flight."""
-        return sum(branch.crowd.fixed or MAXIMUM for branch in self.branches)
+        return sum(branch.crowd.most for branch in self.branches)
 
     @property
     def in_flight(self) -> int:

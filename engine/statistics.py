@@ -17,7 +17,7 @@ from engine.messages import Request, Usage
 from engine.prices import PICO_PER_USD, Price
 from engine.throttle import Limits
 
-__all__ = ["Books", "Load", "ModelStatistics", "Statistics", "TagStatistics", "Tally", "what_binds"]
+__all__ = ["Books", "Load", "ModelStatistics", "Statistics", "TagStatistics", "Tally", "WorkerStatistics", "what_binds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +66,39 @@ class ModelStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatistics:
+    """What one of the workers of a fleet (`engine.fleet`) has come to.
+
+    `standing` is `asking`, `paused`, `alone` while it hears nothing of its coordinator, or `gone`. `requests_a_minute`
+    is of late; `cost` is what it has been charged, in pico-dollars.
+    """
+
+    name: str
+    node: str
+    standing: str
+    replies: int
+    in_flight: int
+    waiting: int
+    requests_a_minute: float
+    cost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """How an engine stands.
 
     `binding` says what holds the next request up: a dimension of the limits (`requests`, `tokens`, `input tokens`,
     `output tokens`, `requests per day`, `tokens per day`), `provider weather`, `concurrency`, `money`, `CPU`, `batches`
     that have not ended, a `pause`, a `slow consumer` of the outcomes, a `straggler` that those after it in order wait
-    for, or `lack of work` when slots are free and nothing waits. `allowed` is how many may be in flight just now;
-    `hedged` are attempts that were sent beside slow ones. Money is in pico-dollars (10^-12 USD); `spent` and `assumed`
-    include what earlier processes wrote into the same journal, and a cap of None is no cap. `cached_tokens` of the
-    input were read from the provider's prompt cache and `cache_write_tokens` written to it; `saved_by_cache` is what
-    both came to together, and below zero where more was written than was ever read. `refused` is the most that a call
-    might have cost that was not sent for want of money, by the stages that have a share of it, and under "" for all
-    others. `by_model` has one for each model that may be asked, in order; `limits` are those of the busiest.
+    for, or `lack of work` when slots are free and nothing waits. `allowed` is how many may be in flight just now,
+    beside those of `in_flight` that are out `in_batches`; `hedged` are attempts that were sent beside slow ones. Money
+    is in pico-dollars (10^-12 USD); `spent` and `assumed` include what earlier processes wrote into the same journal,
+    and a cap of None is no cap. `cached_tokens` of the input were read from the provider's prompt cache and
+    `cache_write_tokens` written to it; `saved_by_cache` is what both came to together, and below zero where more was
+    written than was ever read. `refused` is the most that a call might have cost that was not sent for want of money,
+    by the stages that have a share of it, and under "" for all others. `by_model` has one for each model that may be
+    asked, in order; `limits` are those of the busiest. `workers` are those of a
+    fleet.
     """
 
     requests: int
@@ -108,6 +128,8 @@ class Statistics:
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     saved_by_cache: int = 0
+    in_batches: int = 0
+    workers: tuple[WorkerStatistics, ...] = ()
 
     @property
     def cached_share(self) -> float:
@@ -199,6 +221,8 @@ class Books:
         total = sum(by_tag.values(), Tally())
         is_full = self._load.is_full(wanted_s=wanted_s(), now=self._clock.monotonic())
         line = next(filter(None, (admission.binding for admission in admissions)), "batches" if in_batches else None)
+        if any(admission.is_held for admission in admissions):  # what gathers for a batch stands in no line
+            line = "pause"
         return Statistics(
             requests=total.requests,
             replies=total.replies,
@@ -227,6 +251,7 @@ class Books:
             cached_tokens=total.cached_tokens,
             cache_write_tokens=total.cache_write_tokens,
             saved_by_cache=total.saved_by_cache,
+            in_batches=in_batches,
         )
 
 

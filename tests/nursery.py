@@ -24,13 +24,12 @@ LONGEST = 2**26  # bytes that a child may print
 ROWS = 80
 FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
 MODULES = (
-    "agents.cli",
-    "agents.cli.watching",
-    "agents.pipeline",
-    "agents.reporting.report",
-    "pyarrow.parquet",
-    "jinja2",
-)
+    "agents.cli", "agents.cli.making", "agents.cli.prompt_files", "agents.cli.watching", "agents.pipeline",
+    "agents.reporting.report", "engine.dashboard.storing", "engine.providers.resolve",
+    "encodings.idna", "httpx", "huggingface_hub", "jinja2", "multiprocessing", "numpy.ma", "numpy.random",
+    "numpy.typing", "pandas", "pyarrow.compute", "pyarrow.pandas_compat", "pyarrow.parquet", "pydantic", "rank_bm25",
+    "regex", "rensa", "rich.live", "rich.progress", "rich.syntax", "tenacity", "tomlkit", "typer._adapters", "zoneinfo",
+)  # fmt: skip
 
 Point = tuple[str, int]
 

@@ -299,11 +299,15 @@ MENDED_WITHOUT_THE_MARK = {
     "the log is deleted", "the log is cut short", "the log is cut to half", "the log is emptied", "the mark is zeroed",
     "the mark is cut short", "the journal is of another run",
 }  # fmt: skip
+# What nothing reads any more may be anything: the log's index is made anew, and a finished run reads few of its replies.
+MAY_DO_NO_HARM = {
+    "the index of the log is flipped", "bits of the database are flipped", "a page of the database is zeroed",
+}  # fmt: skip
 
 
 def test_files_that_are_not_whole_are_refused_in_one_line_or_do_no_harm(tmp_path: Path, killed: Killed) -> None:
     async def work(there: Machine) -> None:
-        refused = set()
+        refused, asked = set(), peek(killed.whole / BASE).attempts
         for name, harm in HARM.items():
             run = tmp_path / name.replace(" ", "-")
             shutil.copytree(killed.whole if "the database" in name else killed.run, run)
@@ -322,6 +326,6 @@ def test_files_that_are_not_whole_are_refused_in_one_line_or_do_no_harm(tmp_path
                 (run / MARK).unlink()
                 assert (await there.smelt("resume", run, "--quiet")).status == 0, name
                 assert files_of(run) == killed.files, name
-        assert HARM.keys() - refused <= {"the index of the log is flipped", "bits of the database are flipped"}
+        assert HARM.keys() - refused <= MAY_DO_NO_HARM
 
     on_a_machine(work, port=killed.port)

@@ -26,6 +26,7 @@ from agents.reporting.data_facts import DataFacts
 from agents.reporting.money import Money
 from agents.reporting.report import Report
 from agents.run_folder import RunFolder
+from docs import sizing
 from engine import errors
 from engine.fakes.mishaps import MISHAPS
 
@@ -96,6 +97,26 @@ def test_commands_on_a_page_exist_with_their_options(page: str, line: str) -> No
     assert {word for word in arguments if word.startswith("--")} <= options_of(command) | ANYWHERE, page
 
 
+def test_scripts_and_manifests_on_a_page_can_be_read() -> None:
+    """What cannot be run here, such as a job for a queue, is read by those who would run it."""
+    yaml = pytest.importorskip("yaml")
+    whole = [path.read_text(encoding="utf-8") for path in PAGES]
+    jobs = [
+        script
+        for text in whole
+        for script in re.findall(r"^```\n(#!/bin/bash\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    ]
+    typed = [code for path in PAGES for code in blocks(path, "bash")]
+    manifests = [code for path in PAGES for code in blocks(path, "yaml")]
+
+    read = subprocess.run(["bash", "-n"], input="\n".join([*jobs, *typed]), capture_output=True, text=True)
+    kinds = [document["kind"] for code in manifests for document in yaml.safe_load_all(code)]
+
+    assert (read.returncode, read.stderr) == (0, "")
+    assert jobs
+    assert kinds
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_reference_has_every_option_of_a_command_and_no_other(command: str) -> None:
     told = section(REFERENCE / "command-line.md", f"smelt {command}")
@@ -131,6 +152,18 @@ def test_what_the_code_says_of_options_and_providers_stands_on_the_pages() -> No
     stale = [name_of(path) for path, text in generate.pages().items() if path.read_text(encoding="utf-8") != text]
 
     assert not stale, "run: python docs/generate.py"
+
+
+def test_what_calls_come_to_is_worked_out_from_measured_costs() -> None:
+    """Of each figure there is a row that says it; and the time is the longest that applies."""
+    rows = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").splitlines()
+    size = sizing.sized(10_000_000)
+
+    for script, says in sizing.MEASURED.items():
+        assert any(script in row and says in row for row in rows), script
+    assert (size.usd, size.cpu_s, size.alone_s, size.ten_s) == pytest.approx((3250, 2080, 20_000, 2000))
+    assert (size.disk_gb, size.at_10k_s, size.servers) == pytest.approx((14.72, 60_000, 5.79), rel=1e-2)
+    assert [row.count("|") for row in sizing.table().splitlines()] == [10] * (2 + len(sizing.CALLS))
 
 
 def test_the_configuration_on_the_page_can_be_read(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ NOT_TYPED = {
     r"--model (openai|anthropic|local|sdk)/|--against|--fallback|--budget": "asks a real model",
     r"--refresh|--push-to-hub|hub:": "asks the hub",
     r"--student (causal|classifier|embedding|seq2seq|tiny)|--tune|--examples [0-9]{4}": "trains for long",
+    r"--ray\b": "asks Ray, and has tests of its own",
     r"--encoder|teachers/|labelled\.parquet": "needs what another page makes",
     r"--code ": "is about answers of another kind",
     r"runs/dates-2|runs/\*": "compares runs of one task, and here they are not",

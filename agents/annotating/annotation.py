@@ -24,7 +24,7 @@ from agents.models import models_told
 from agents.parsing.parse import parse
 from agents.reading.inputs import Examined, examine, parts_of
 from agents.records import Spec
-from agents.reporting.money import money_of
+from agents.reporting.money import by_stage, money_of
 from agents.reporting.outlook import out_of_money
 from agents.reporting.pace import listening
 from agents.reporting.report import write_report
@@ -59,7 +59,8 @@ def annotate_file(
         ended = asyncio.run(_ask(folder, configuration, examined, events=events, on_engine=heard.beside(on_engine)))
         heard.rest()
         events.emit(StageStarted("report"))
-        report = replace(ended.report, pace=heard.pace())
+        money = by_stage(ended.report.money, folder.by_stage())
+        report = replace(ended.report, money=money, pace=heard.pace())
         write_report(report, folder, template="annotation.html")
         events.emit(StageFinished("report", str(folder.report_html)))
     return Ended(report, ended.error)

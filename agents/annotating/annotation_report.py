@@ -14,6 +14,7 @@ from agents.making.truth import LabelAccuracy
 from agents.records import Spec
 from agents.reporting.data_card import table_text
 from agents.reporting.data_facts import Answer, answers_of
+from agents.reporting.lengths import Lengths, lengths_counted
 from agents.reporting.money import Money
 from agents.reporting.report import RunReport
 from agents.reporting.shown import Shown
@@ -60,6 +61,8 @@ class InputFacts:
     label_accuracy: LabelAccuracy | None
     shown: tuple[Shown, ...]
     shown_unlabelled: tuple[Shown, ...]
+    input_lengths: Lengths
+    output_lengths: Lengths
     judge: JudgeFacts | None = None
 
 
@@ -96,6 +99,8 @@ def facts_of(tally: Tally, *, file: str, votes: int, judge: JudgeFacts | None = 
         label_accuracy=accuracy,
         shown=tuple(tally.shown.things()),
         shown_unlabelled=tuple(tally.shown_unlabelled.things()),
+        input_lengths=lengths_counted(tally.input_sizes),
+        output_lengths=lengths_counted(tally.output_sizes),
         judge=judge,
     )
 

@@ -74,6 +74,8 @@ class Tally:
     voted: int = 0
     judged: Counter[str] = field(default_factory=Counter)  # rows that were asked about, by what a judge made of them
     yields: list[int] = field(default_factory=list)  # labelled rows of every so many that were asked about
+    input_sizes: Counter[int] = field(default_factory=Counter)  # in characters, of labelled rows
+    output_sizes: Counter[int] = field(default_factory=Counter)
     inputs: Sample[str] = field(init=False)
     shown: Sample[Shown] = field(init=False)
     shown_unlabelled: Sample[Shown] = field(init=False)
@@ -127,6 +129,8 @@ class Tally:
         self.inputs.add(ended.row.number, ended.row.text[:LONGEST_COMPARED])
         self.shown.add(ended.row.number, _shown(ended))
         count(self.answers, winner)
+        self.input_sizes[len(ended.row.text)] += 1
+        self.output_sizes[len(winner)] += 1
         self.agreements[int(10 * agreement)] += 1
         self.agreement += agreement
         self.lasting += ended.lasting

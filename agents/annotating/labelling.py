@@ -26,6 +26,7 @@ from agents.voting.vote import Trust, normaliser
 from engine.errors import BudgetReached, Interrupted, ProviderRefused, SmeltError
 
 __all__ = [
+    "BLOCK",
     "IN_BATCHES",
     "JUDGED",
     "LONGEST_INPUT",

@@ -36,6 +36,7 @@ from agents.cli import (
 )
 from agents.cli.completion import VARIABLE, InstallOption, ShowOption, offer_words
 from agents.cli.listening import OPTION, listening, without_log_file
+from agents.cli.optional import in_full
 from agents.cli.options import examples
 from agents.cli.output import print_json
 from agents.interrupts import INTERRUPTED, leave, stopped_by_signals
@@ -113,7 +114,7 @@ def _keep_to_ourselves() -> None:
 def _run(arguments: list[str], *, debug: bool, json: bool) -> int:
     # --debug may stand anywhere, since it is typed after something has gone wrong.
     arguments = [argument for argument in arguments if argument != "--debug"]
-    arguments, log_file = without_log_file(arguments)
+    arguments, log_file = without_log_file(in_full(arguments))
     arguments = arguments or ["--help"]
     try:
         command = typer.main.get_command(app)

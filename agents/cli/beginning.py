@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from agents.cli.options import FOUND, MAKING, PACE, STUDENT, TEACHER, JsonOption, examples
+from agents.cli.options import FLEET, FOUND, MAKING, PACE, STUDENT, TEACHER, JsonOption, examples
 from agents.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Money": (
         "budget", "price_in", "price_out", "price_cached_in", "price_cache_write", "price_batch",
     ),
-    "Pace": ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline"),
+    "Pace": ("rpm", "tpm", "concurrency", "hedge", "batch", "deadline", "ray", "workers", "gpus"),
     "Rows": (
         "examples", "votes", "per_request", "labels_per_call", "sampled_votes", "judge", "annealing", "seed",
         "documents", "instruction_language",
@@ -76,6 +76,9 @@ FOR_INSTANCE: Mapping[str, str] = {
     "tpm": "200000",
     "concurrency": "32",
     "deadline": "3600.0",
+    "ray": '"auto"',
+    "workers": "4",
+    "gpus": "0.5",
     "examples": "2000",
     "documents": '"handbook"',
     "instruction_language": '"en"',
@@ -122,7 +125,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go; made if need be (here).")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", show_default=False, help="Where the files go; made if need be (here).")
+    ] = Path(),
     example: Annotated[
         str, typer.Option(metavar="NAME", help="The task to begin with: dates, intents or extraction.")
     ] = "dates",
@@ -201,6 +206,6 @@ def _meaning(name: str) -> str:
     """The help of its flag: what documentation and command line say too."""
     if name in WITHOUT_FLAG:
         return WITHOUT_FLAG[name]
-    groups: tuple[Mapping[str, Any], ...] = (TEACHER, MAKING, FOUND, STUDENT, PACE)
+    groups: tuple[Mapping[str, Any], ...] = (TEACHER, MAKING, FOUND, STUDENT, PACE, FLEET)
     option = next(group[name] for group in groups if name in group)
     return str(get_args(option)[1].help)

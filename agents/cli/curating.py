@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agents.checks import one_of
+from agents.checks import MOST_SEED, one_of
 from agents.cli.options import OUTPUT, PACE, TEACHER, JsonOption, JudgeOption, QuietOption, examples, taking
 from agents.cli.output import print_json, say, say_aside, say_table
 from agents.cli.progress import under_way
-from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agents.config import Configuration
     from agents.curating.curate import Wanted
     from agents.curating.curated import Curated
+    from agents.curating.work import Each
     from agents.records import Pair, Spec
 
 __all__ = ["register"]
@@ -43,9 +44,15 @@ def register(app: typer.Typer) -> None:
 FILES = {
     "files": Annotated[
         list[str],
-        typer.Argument(metavar="FILES...", help="JSONL, JSON, CSV, TSV, parquet, .gz, a folder, or hub:OWNER/NAME."),
+        typer.Argument(metavar="FILE", help="JSONL, JSON, CSV, TSV, parquet, .gz, a folder, or hub:OWNER/NAME."),
     ],
     "out": Annotated[Path | None, typer.Option(metavar="DIR", help="A new or empty folder (curated/NAME).")],
+    "ray": Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]", help="Work on a Ray cluster; without an address one is started here, and stopped."
+        ),
+    ],
 }
 TASK = {
     "prompt": Annotated[
@@ -123,7 +130,7 @@ JUDGE = {
 
 
 @taking(FILES, TASK, COLUMNS, CHECKS, JUDGE, {"json": JsonOption, "quiet": QuietOption})
-def curate(files: list[str], out: Path | None, json: bool, quiet: bool, **told: Any) -> int:
+def curate(files: list[str], out: Path | None, ray: str | None, json: bool, quiet: bool, **told: Any) -> int:
     """Filter, de-duplicate and balance rows that exist already. What is left out has its reason beside it."""
     from agents.curating import curate as curating
     from agents.run_folder import free_name
@@ -131,12 +138,20 @@ def curate(files: list[str], out: Path | None, json: bool, quiet: bool, **told: 
 
     folder = out or free_name(Path("curated"), _stem(files[0]))
     wanted = _wanted(folder, **told)
-    with under_way("looking through the rows", shown=not (json or quiet)):
-        came = curating.curate(files, wanted, folder)
+    with _hands(ray, folder) as each, under_way("looking through the rows", shown=not (json or quiet)):
+        came = curating.curate(files, wanted, folder, each=each)
     _tell(came, folder, json=json, quiet=quiet)
     if not came.kept:
         raise UserError(f"no row was kept; {folder / 'rejected.jsonl'} says why")
     return 0
+
+
+def _hands(ray: str | None, folder: Path) -> AbstractContextManager[Each]:
+    """Who does the work: this process, or a cluster."""
+    from agents.curating.on_ray import on_ray
+    from agents.curating.work import in_turn
+
+    return nullcontext(in_turn) if ray in (None, "none") else on_ray(str(ray), folder=folder)
 
 
 def _wanted(

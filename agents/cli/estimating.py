@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ import typer
 from agents.cli.making import RUNS, confirm_spending, options_of
 from agents.cli.options import FOUND, MAKING, OUTPUT, PACE, STUDENT, TEACHER, PromptArgument, examples, taking
 from agents.cli.output import print_json, say, say_aside, say_facts, say_table
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     from agents.config import Configuration
@@ -158,34 +158,29 @@ def _piloted(
 
 @contextmanager
 def _shown(events: Events, *, quiet: bool) -> Iterator[None]:
-    """How far the pilot is: a bar on a terminal, and what should be read as lines, all on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+    """How far the pilot is, and what should be read as lines, all on standard error."""
     from agents.estimating.pilot import STAGE
     from engine.events import Event, Noted, StageFinished, StageProgressed, StageStarted
 
-    console = Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
-    task = bar.add_task("understanding the prompt", total=None)
+    done = 0
+    with ExitStack() as showing:
+        advance = showing.enter_context(under_way("understanding the prompt", shown=not quiet))
 
-    def hear(event: Event) -> None:
-        match event:
-            case StageStarted(stage, total) if stage == STAGE:
-                bar.update(task, description="pilot", total=total)
-            case StageStarted(stage, _):
-                bar.update(task, description=stage)
-            case StageProgressed(_, done, total):
-                bar.update(task, completed=done, total=total)
-            case Noted(text) if not quiet:
-                bar.console.out("", end="")
-                say_aside(text)
-            case StageFinished(stage, summary) if not quiet:
-                say_aside(f"{stage}: {summary}")
+        def hear(event: Event) -> None:
+            nonlocal advance, done
+            match event:
+                case StageStarted(stage, total) if stage == STAGE:
+                    showing.close()
+                    advance = showing.enter_context(under_way("piloting", total=total, shown=not quiet))
+                case StageProgressed(_, so_far):
+                    advance(so_far - done)
+                    done = so_far
+                case Noted(text) if not quiet:
+                    say_aside(text)
+                case StageFinished(stage, summary) if not quiet:
+                    say_aside(f"{stage}: {summary}")
 
-    events.subscribe(hear)
-    with bar:
+        events.subscribe(hear)
         yield
 
 

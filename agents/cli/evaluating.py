@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.checks import MOST_SEED
 from agents.cli.judged import UNKNOWN_ROWS, say_findings
 from agents.cli.options import (
     AnswerThreadsOption,
@@ -25,7 +26,6 @@ from agents.cli.options import (
 from agents.cli.output import say_aside
 from agents.cli.progress import finished, under_way
 from agents.cli.students import DataArgument, StudentArgument, kind_of, rows_of, student_folder
-from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
     from agents.evaluate import GrowthCurve, Judgement

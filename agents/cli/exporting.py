@@ -18,6 +18,7 @@ import typer
 from agents.checks import one_of
 from agents.cli.options import examples
 from agents.cli.output import say, say_aside
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     from engine.journal import Entry
@@ -205,7 +206,8 @@ def _push(run: Path, name: str, *, public: bool) -> None:
 def _write(lines: Iterable[bytes], out: Path | None, *, what: str, besides: int = 0) -> int:
     """To a file or to standard output; `besides` lines are not counted."""
     if out is not None:
-        written = max(0, write_lines(out, lines) - besides)
+        with under_way(f"writing {what}"):
+            written = max(0, write_lines(out, lines) - besides)
         say(f"{written:,} {what} are in {out}")
         return written
     sys.stdout.flush()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from agents.checks import MOST_SEED
 from agents.cli.options import examples
 from agents.cli.output import say, say_address, say_table, stopped_quietly
-from agents.config import MOST_SEED
 
 if TYPE_CHECKING:
     from asyncio import Event

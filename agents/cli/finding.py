@@ -20,7 +20,7 @@ from agents.cli.options import (
     examples,
 )
 from agents.cli.output import print_json, say, say_aside, say_table
-from agents.cli.progress import under_way
+from agents.cli.progress import may_move, under_way
 
 if TYPE_CHECKING:
     from agents.finding.choose import Ranking
@@ -36,7 +36,7 @@ __all__ = ["register"]
 SHOWN_SKIPPED = 5  # lines of a catalogue that are no cards
 
 PromptOrNone = Annotated[
-    str | None, typer.Argument(metavar="[PROMPT]", help="A file that holds the prompt, or - for standard input.")
+    str | None, typer.Argument(metavar="PROMPT", help="A file that holds the prompt, or - for standard input.")
 ]
 RefreshOption = Annotated[
     bool, typer.Option("--refresh", help="First build the large catalogue from the hub, or renew what has changed.")
@@ -106,7 +106,8 @@ def models(
         language=_wanted(language, spec.language), licences=tuple(licence) if licence else None,
         max_bytes=int(max_gb * 1e9), memory=machine_memory(), has_labels=answers_with_labels(spec),
     )  # fmt: skip
-    ranking = found_models(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
+    with under_way("searching the catalogue"):
+        ranking = found_models(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
     _show(model_table(ranking, top=top), ranking, title="base models", json=json)
 
 
@@ -146,7 +147,8 @@ def datasets(
     cards = load_datasets(catalogue)
     _tell_skipped(cards)
     wishes = Wishes(language=_wanted(language, spec.language), licences=tuple(licence) if licence else None)
-    ranking = found_datasets(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
+    with under_way("searching the catalogue"):
+        ranking = found_datasets(queries, wishes, catalogue=cards, encoder=_encoder(encoder))
     _show(dataset_table(ranking, top=top), ranking, title="data sets", json=json)
 
 
@@ -175,7 +177,7 @@ def _wanted(told: str | None, spoken: str) -> str | None:
 
 
 def _queries(
-    prompt: str, thing: Thing, *, flags: Mapping[str, str | None], config: Path | None, hypotheses: int
+    prompt: str, thing: Thing, *, flags: Mapping[str, object], config: Path | None, hypotheses: int
 ) -> tuple[Sequence[str], Spec]:
     """What is searched with, the prompt's own words or what a teacher makes of them; and the prompt as it is read."""
     from agents.cli.prompt_files import read_prompt
@@ -221,14 +223,14 @@ def _refreshed(what: str, per_task: int) -> Refreshed:
         say_aside(f"stopped: what was fetched is kept, and smelt {what} --refresh {goes_on}")
         raise
     finally:
-        if sys.stderr.isatty():
+        if may_move():
             sys.stderr.write("\n")
 
 
 def _progress(hub: Hub, what: str) -> Callable[[str], None]:
     """One line that is written over on a terminal; in a log only what begins anew."""
     say_aside(f"{what} of {hub.endpoint}: stop it when you like (Ctrl-C), what was fetched is kept")
-    if sys.stderr.isatty():
+    if may_move():
         return _over
     last = ""
 

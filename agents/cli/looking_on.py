@@ -93,7 +93,9 @@ def _watch_lines(folder: RunFolder, state: RunState) -> RunState:
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the runs lie (runs).")] = Path("runs"),
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", show_default=False, help="Where the runs lie (runs).")
+    ] = Path("runs"),
     json: JsonOption = False,
 ) -> None:
     """List runs with their state, spend and score."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agents.checks import places
 from agents.cli.options import (
+    FLEET,
     FOUND,
     MAKING,
     OUTPUT,
@@ -20,6 +22,7 @@ from agents.cli.options import (
     ConcurrencyOption,
     DialectOption,
     FallbackOption,
+    GpusOption,
     InsecureHttpOption,
     JsonOption,
     ModelOption,
@@ -28,8 +31,10 @@ from agents.cli.options import (
     PriceOutOption,
     PromptArgument,
     QuietOption,
+    RayOption,
     RpmOption,
     TpmOption,
+    WorkersOption,
     examples,
     taking,
 )
@@ -97,7 +102,7 @@ INPUTS = {
 LABELLING = {name: MAKING[name] for name in ("votes", "judge", "seed", "instruction_language")}
 
 
-@taking(PROMPT_OR_RUN, TEACHER, MAKING, FOUND, STUDENT, PACE, OUTPUT)
+@taking(PROMPT_OR_RUN, TEACHER, MAKING, FOUND, STUDENT, PACE, FLEET, OUTPUT)
 def run(*, prompt: str | None, earlier: Path | None, **told: Any) -> int:
     """Turn a prompt into a data set, a student and a report."""
     from engine.errors import UserError
@@ -111,13 +116,13 @@ def run(*, prompt: str | None, earlier: Path | None, **told: Any) -> int:
     return _continue(earlier, **told)
 
 
-@taking(PROMPT, TEACHER, MAKING, FOUND, PACE, OUTPUT)
+@taking(PROMPT, TEACHER, MAKING, FOUND, PACE, FLEET, OUTPUT)
 def generate(**told: Any) -> int:
     """Make the data set only. Inputs are labelled by vote, filtered, split and written as parquet."""
     return _make(**told, train=False)
 
 
-@taking(PROMPT, INPUTS, TEACHER, LABELLING, PACE, OUTPUT)
+@taking(PROMPT, INPUTS, TEACHER, LABELLING, PACE, FLEET, OUTPUT)
 def annotate(**told: Any) -> int:
     """Label your own inputs by vote. Rows without a label are listed, each with its reason."""
     return _make(**told, train=False)
@@ -218,6 +223,9 @@ def resume(
     concurrency: ConcurrencyOption = None,
     price_in: PriceInOption = None,
     price_out: PriceOutOption = None,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
+    gpus: GpusOption = None,
     reparse: Annotated[
         bool, typer.Option("--reparse", help="Only read the stored replies again; nothing more is paid.")
     ] = False,
@@ -233,9 +241,9 @@ def resume(
     from engine.errors import UserError
 
     told = {
-        "model": model, "fallback": _models(fallback) if fallback else None, "base_url": base_url, "dialect": dialect,
-        "insecure_http": insecure_http, "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in,
-        "price_out": price_out,
+        "model": model, "fallback": _models(fallback) if fallback else None, "base_url": places(base_url),
+        "dialect": dialect, "insecure_http": insecure_http, "rpm": rpm, "tpm": tpm, "concurrency": concurrency,
+        "price_in": price_in, "price_out": price_out, "ray": ray, "workers": workers, "gpus": gpus,
     }  # fmt: skip
     changes = {name: value for name, value in told.items() if value is not None}
     if reparse and (budget is not None or changes):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 __all__ = [
+    "FLEET",
     "FOUND",
     "MAKING",
     "OUTPUT",
@@ -32,6 +33,7 @@ __all__ = [
     "ExamplesOption",
     "FallbackOption",
     "FoundShareOption",
+    "GpusOption",
     "HedgeOption",
     "InsecureHttpOption",
     "InstructionLanguageOption",
@@ -45,6 +47,7 @@ __all__ = [
     "PriceOutOption",
     "PromptArgument",
     "QuietOption",
+    "RayOption",
     "RowsPerDatasetOption",
     "RpmOption",
     "SeedOption",
@@ -56,6 +59,7 @@ __all__ = [
     "TrialOption",
     "TuneOption",
     "VotesOption",
+    "WorkersOption",
     "YesOption",
     "examples",
     "taking",
@@ -77,7 +81,10 @@ FallbackOption = Annotated[
     typer.Option(metavar="PROVIDER/NAME", help="Who is asked when the model has no credit or is out; may be repeated."),
 ]
 BaseUrlOption = Annotated[
-    str | None, typer.Option(metavar="URL", help="Another endpoint in the provider's dialect, with its /v1.")
+    list[str] | None,
+    typer.Option(
+        metavar="URL", help="Another endpoint in the provider's dialect, with its /v1; several of one model share it."
+    ),
 ]
 DialectOption = Annotated[
     str | None,
@@ -143,6 +150,21 @@ BatchOption = Annotated[
 DeadlineOption = Annotated[
     float | None, typer.Option(metavar="SECONDS", help="Stop asking after so long, as Ctrl-C would; resume goes on.")
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[HOST:PORT]",
+        help="Have the machines of a Ray cluster ask; without an address one is started here. none: this process.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Processes that ask with --ray (one a machine; here one a processor but one)."),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(metavar="SHARE", help="Of graphics cards for each worker, with --ray and local/NAME: 1, 0.5, 2 (1)."),
+]
 PriceInOption = Annotated[
     str | None, typer.Option(metavar="USD", help="Price of a million input tokens, when Smelt does not know it.")
 ]
@@ -168,7 +190,9 @@ PresetOption = Annotated[
 DeviceOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="auto, cpu, cuda or mps; auto takes a graphics card if there is one.")
 ]
-TrainSecondsOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="How long training may take (150).")]
+TrainSecondsOption = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="How long training may take (150); judging comes on top.")
+]
 ThreadsOption = Annotated[int | None, typer.Option(metavar="N", help="Threads for training; chosen when not told.")]
 AnswerThreadsOption = Annotated[
     int | None,
@@ -247,6 +271,7 @@ PACE: Group = {
     "price_in": PriceInOption,
     "price_out": PriceOutOption,
 }
+FLEET: Group = {"ray": RayOption, "workers": WorkersOption, "gpus": GpusOption}
 OUTPUT: Group = {
     "config": ConfigOption,
     "out": OutOption,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,8 +171,7 @@ def _stream(
     if form == "parquet" or (file == STREAM and form != "jsonl"):
         raise UserError(f"--format {form}: lines that come and go one by one are jsonl; name files for {form}")
     if file == STREAM:
-        lines = io.TextIOWrapper(sys.stdin.buffer, encoding=_encoding(), errors="replace", newline="\n")
-        pairs = pairs_in(lines, column=input_column, parts=_parts(folder), columns=columns)
+        pairs = pairs_in(_lines_in(), column=input_column, parts=_parts(folder), columns=columns)
     else:
         inputs = examine(Path(file), column=input_column, parts=_parts(folder)).inputs
         own = columns_in(inputs)
@@ -188,12 +188,24 @@ def _stream(
     sys.stdout.buffer.flush()
 
 
-def _encoding() -> str:
-    """How standard input is encoded, by its byte order mark if it begins with one."""
-    from engine.text import encoding_of
+def _lines_in() -> Iterator[str]:
+    """The lines of standard input, by its byte order mark; that one holds bytes that are no text is said once."""
+    from engine.text import encoding_of, writable
 
     stream = sys.stdin.buffer
-    return encoding_of(stream.peek(4)) if isinstance(stream, io.BufferedReader) else "utf-8-sig"
+    encoding = encoding_of(stream.peek(4)) if isinstance(stream, io.BufferedReader) else "utf-8-sig"
+    # As half surrogate pairs such bytes can be told from a character that stood there.
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    was_told = False
+    for number, line in enumerate(io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="\n"), start=1):
+        text = line if line.isascii() else writable(line)
+        if text != line and not was_told:
+            say_aside(
+                f"standard input, line {number}: is not UTF-8 text; what cannot be read becomes U+FFFD, there and in "
+                "other lines (iconv -f latin1 -t utf-8 mends it)"
+            )
+            was_told = True
+        yield text
 
 
 def _tell(tally: Tally, out: Path | None, *, guarded: int, seconds: float, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -14,27 +15,38 @@ from agents.cli.output import say_aside
 if TYPE_CHECKING:
     from engine.events import Event, Listener
 
-__all__ = ["finished", "under_way"]
+__all__ = ["finished", "may_move", "under_way"]
 
 Advance = Callable[[int], None]
 
-LINE_S = 30.0  # between two lines where there is no terminal; whatever is shorter leaves none in a log
+LINE_S = 30.0  # between two lines where none moves; whatever is shorter leaves none in a log
+FIRST_LINE_S = 2.0  # on a terminal that wants plain lines: somebody waits there
 
 
 @contextmanager
 def under_way(what: str, *, total: int | None = None, shown: bool = True, line_s: float = LINE_S) -> Iterator[Advance]:
     """Show `what` while the block lasts, and how much of `total` is done: call what is yielded with how many more.
 
-    On a terminal a line that moves, on standard error; elsewhere a line every `line_s` seconds. Not `shown`: nothing.
+    On a terminal a line that moves, on standard error; elsewhere, and where plain lines are wanted, a line every
+    `line_s` seconds. Not `shown`: nothing.
     """
     if not shown:
         yield lambda _: None
-    elif sys.stderr.isatty():
+    elif may_move():
         with _bar(what, total) as advance:
             yield advance
     else:
-        with _lines(what, total, line_s) as advance:
+        first_s = min(line_s, FIRST_LINE_S) if sys.stderr.isatty() else line_s
+        with _lines(what, total, first_s=first_s, line_s=line_s) as advance:
             yield advance
+
+
+def may_move() -> bool:
+    """Whether a line on standard error may be drawn over: on a terminal that can, where nobody wants plain lines."""
+    from engine.dashboard.live import PLAIN_VARIABLE
+
+    is_plain = os.environ.get(PLAIN_VARIABLE, "") not in ("", "0") or os.environ.get("TERM") in ("dumb", "unknown")
+    return sys.stderr.isatty() and not is_plain
 
 
 def finished(advance: Advance) -> Listener:
@@ -57,16 +69,16 @@ def _bar(what: str, total: int | None) -> Iterator[Advance]:
 
     said = TextColumn("{task.description}", markup=False)
     counted: list[ProgressColumn] = [BarColumn(), MofNCompleteColumn(), Remaining()]
-    bar = Progress(
-        SpinnerColumn(), said, *(counted if total else [Elapsed()]), console=Console(stderr=True), transient=True
-    )
+    columns = (SpinnerColumn(), said, *(counted if total else [Elapsed()]))
+    # What is said meanwhile stands above the line; what goes to a file still goes there.
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
     with bar:
         task = bar.add_task(what, total=total)
         yield lambda more: bar.advance(task, more)
 
 
 @contextmanager
-def _lines(what: str, total: int | None, line_s: float) -> Iterator[Advance]:
+def _lines(what: str, total: int | None, *, first_s: float, line_s: float) -> Iterator[Advance]:
     over, done, began = threading.Event(), 0, time.monotonic()
 
     def advance(more: int) -> None:
@@ -74,7 +86,9 @@ def _lines(what: str, total: int | None, line_s: float) -> Iterator[Advance]:
         done += more
 
     def tell() -> None:
-        while not over.wait(line_s):
+        wait_s = first_s
+        while not over.wait(wait_s):
+            wait_s = line_s
             so_far = f", {done:,} of {total:,}" if total else ""
             say_aside(f"{what}{so_far}, {time.monotonic() - began:.0f} s")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +23,9 @@ FORMS = ("html", "json", "md")
 
 def register(app: typer.Typer) -> None:
     app.command(epilog=examples("smelt report runs/dates", "smelt report runs/dates --format md > report.md"))(report)
-    app.command(epilog=examples("smelt compare runs/dates runs/dates-2", "smelt compare runs/* --json"))(compare)
+    app.command(epilog=examples("smelt compare runs/dates runs/dates-2", "smelt compare runs/* --out compared.html"))(
+        compare
+    )
 
 
 def report(
@@ -75,22 +77,39 @@ def _print(path: Path) -> None:
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Folders of runs of one task.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs of one task.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also as a page: one HTML file that needs no network.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Set runs side by side. Settings that differ, money, time, rows, scores; students by a paired test."""
+    import dataclasses
+
     from agents.reporting.comparing import compared
 
     readable, left_out = _readable(runs)
     comparison = compared(readable, left_out=left_out)
     for line in left_out:
         say_aside(f"left out: {line}")
+    table = {**dataclasses.asdict(comparison), "told": comparison.told()}
+    if out is not None:
+        _write_page(table, out)
     if json:
-        import dataclasses
-
-        print_json(dataclasses.asdict(comparison))
+        print_json(table)
         return
     _say(comparison)
+
+
+def _write_page(table: Mapping[str, object], out: Path) -> None:
+    from agents.reporting.page import render_html
+    from agents.run_folder import write_whole
+    from engine.errors import UserError
+
+    if out.suffix != ".html":  # a page is written anew each time, and nothing else is to be lost by a slip
+        raise UserError(f"--out {out}: is a page; give it a name that ends in .html")
+    write_whole(out, render_html(table, template="compare.html").encode("utf-8", "replace"))
+    say_aside(f"page: {out}")
 
 
 def _readable(paths: Sequence[Path]) -> tuple[list[Compared], list[str]]:
@@ -122,10 +141,8 @@ def _say(comparison: Comparison) -> None:
     ):  # fmt: skip
         say_table(title, [_row(line, comparison.runs) for line in lines])
         say("")
-    for paired in comparison.paired:
-        say(paired.told(comparison.runs[0]))
-    if not comparison.paired:
-        say("No two students were judged by the same rows: give both runs the same --test FILE.")
+    for sentence in comparison.told():
+        say(sentence)
 
 
 def _row(line: Line, runs: Sequence[str]) -> dict[str, str]:

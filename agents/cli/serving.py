@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.checks import places
 from agents.cli.options import (
     AnswerThreadsOption,
     BaseUrlOption,
@@ -102,8 +103,8 @@ def serve(
     from engine.serving import FromStudent, Metrics
 
     told: dict[str, object] = {
-        "budget": budget, "base_url": base_url, "dialect": dialect, "insecure_http": insecure_http or None, "rpm": rpm,
-        "tpm": tpm, "concurrency": concurrency, "price_in": price_in, "price_out": price_out,
+        "budget": budget, "base_url": places(base_url), "dialect": dialect, "insecure_http": insecure_http or None,
+        "rpm": rpm, "tpm": tpm, "concurrency": concurrency, "price_in": price_in, "price_out": price_out,
     }  # fmt: skip
     _check_belongs(fallback, {**told, "precision": precision, "confidence": confidence})
     door = _door(key, host=host, no_key=no_key)

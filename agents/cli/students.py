@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agents.checks import MOST_SEED
 from agents.cli.judged import say_findings
 from agents.cli.options import BaseOption, DeviceOption, JsonOption, PresetOption, ThreadsOption, TuneOption, examples
 from agents.cli.output import say, say_aside
 from agents.cli.progress import under_way
-from agents.config import MOST_SEED, RANGES
 
 if TYPE_CHECKING:
     from agents.evaluate import Origin
@@ -42,7 +43,7 @@ def train(
     ] = "auto",
     base: BaseOption = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to put it (students/NAME).")] = None,
-    seconds: Annotated[float, typer.Option(help="How long training may take.", min=1)] = 150.0,
+    seconds: Annotated[float, typer.Option(help="How long training may take; judging comes on top.", min=1)] = 150.0,
     test: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Labelled rows to judge by, which are not learnt from (a tenth of DATA)."),
@@ -52,6 +53,15 @@ def train(
     preset: PresetOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Learn in so many processes together, each on a graphics card or cores of its own.",
+            min=1,
+            max=64,
+        ),
+    ] = 1,
     memory: Annotated[
         bool, typer.Option("--memory/--no-memory", help="tiny alone: keep the rows in its folder where they help it.")
     ] = True,
@@ -59,6 +69,7 @@ def train(
 ) -> None:
     """Train a student on labelled rows. A tenth of them chooses the best moment, another judges it."""
     from agents.checks import within
+    from agents.config import RANGES
     from agents.run_folder import RunFolder, free_name
     from agents.students.model_card import write_model_card
     from agents.students.shares import shared_out
@@ -67,6 +78,8 @@ def train(
     from engine.errors import UserError
 
     within("tune", tune, *RANGES["tune"])
+    if training.follows():  # somebody else has started several of us, and one alone speaks and writes
+        json = True
     shares, remarks = shared_out(data, test, seed=seed)
     folder = out or free_name(Path("students"), data.stem)
     if RunFolder(folder.resolve().parent).manifest.is_file():
@@ -81,19 +94,24 @@ def train(
     how: dict[str, Any] = {"seed": seed, "threads": threads, "preset": preset or "own", "device": device or "auto"}
     if tune is not None:
         choice, seconds = _tuned(choice, shares, count=tune, seconds=seconds, how=how, quiet=json)
-    trained = training.train(
-        choice.family,
-        shares.train,
-        shares.validation,
-        folder,
-        base=choice.checkpoint,
-        time_limit_s=seconds,
-        dials=choice.dials,
-        remember=memory,
-        on_progress=None if json else _say_progress,
-        on_note=None if json else say,
-        **how,
-    )
+    trained: Student | None = None
+    with under_way(f"training {choice.family}", shown=not json), suppress(training.Followed):
+        trained = training.train(
+            choice.family,
+            shares.train,
+            shares.validation,
+            folder,
+            base=choice.checkpoint,
+            time_limit_s=seconds,
+            dials=choice.dials,
+            remember=memory,
+            processes=None if training.is_launched() else processes,
+            on_progress=None if json else _say_progress,
+            on_note=None if json else say,
+            **how,
+        )
+    if trained is None:
+        return
     write_model_card(folder)
     _judge(trained, folder, shares, on="held_back" if test is None else "test", seed=seed, json=json)
 

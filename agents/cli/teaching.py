@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.checks import MOST_SEED
 from agents.cli.options import JsonOption, QuietOption, ThreadsOption, examples
 from agents.cli.output import print_json, say, say_aside, say_facts, say_table
-from agents.config import MOST_SEED
+from agents.cli.progress import under_way
 
 if TYPE_CHECKING:
     from agents.records import Pair, Spec
@@ -90,7 +91,8 @@ def teach(
     spec = None if prompt is None else parse(read_prompt(prompt).text)
     folder = out or free_name(Path("teachers"), data.stem)
     material = _material(data, spec, inputs=inputs, test=test, seed=seed)
-    report = tune_and_judge(folder, material, wish, tell=_silent if quiet else say_aside if json else say)
+    with under_way("teaching", shown=not quiet):
+        report = tune_and_judge(folder, material, wish, tell=_silent if quiet else say_aside if json else say)
     if json:
         print_json(report.as_table())
         return
@@ -130,7 +132,7 @@ def _material(data: Path, spec: Spec | None, *, inputs: Path | None, test: Path 
     from agents.students.shares import split_off
     from agents.teaching.teach import Material
 
-    shares = split_off(read_rows(data), seed=seed)
+    shares = split_off(read_rows(data), seed=seed, named=data)
     train, validation, judged_by = map(_pairs, (shares.train, shares.validation, shares.test))
     if test is not None:
         train, judged_by = (*train, *judged_by), read_rows(test)

@@ -14,18 +14,16 @@ from agents.annotating.annotation_report import AnnotationReport
 from agents.cli.output import print_json, say, say_aside
 from agents.config import Configuration
 from agents.controls import RunControls
-from agents.finding.found.stage import STAGE as FINDING
-from agents.finding.found.stage import is_wanted
 from agents.listeners import announced
-from agents.models import models_told
-from agents.pipeline import STAGES, run
+from agents.models import keys_told, models_told
+from agents.pipeline import run, stages_of
 from agents.reporting.outlook import OutOfMoney
 from agents.reporting.report import Report, as_json
 from agents.run_folder import Reread, RunFolder
 from agents.stages import Ended
 from engine import Engine
 from engine.dashboard import Dashboard
-from engine.errors import BudgetReached, Interrupted, LimitReached, ProviderRefused, SmeltError
+from engine.errors import AuthenticationRefused, BudgetReached, Interrupted, LimitReached, ProviderRefused, SmeltError
 
 __all__ = ["watched_run"]
 
@@ -64,13 +62,12 @@ def _shown_run(
         controls.take(engine)
 
     labels_only = configuration.inputs is not None
-    stages = [stage for stage in STAGES if stage != FINDING or is_wanted(configuration)]
     with Dashboard(
         events,
         title=folder.path.name,
         model=models_told(configuration),
         simulated=any(each.model.startswith("simulated/") for each in configuration.everyone),
-        stages=annotation.STAGES if labels_only else stages,
+        stages=annotation.STAGES if labels_only else stages_of(configuration),
         statistics=lambda: engines[0].statistics() if engines else None,
         console=console,
         quiet=quiet,
@@ -116,4 +113,6 @@ def _way_on(error: SmeltError, folder: RunFolder) -> str:
         return f"; to go on with more: {resume} --budget USD"
     if isinstance(error, LimitReached):
         return f"; to go on then: {resume}"
+    if isinstance(error, AuthenticationRefused) and (keys := keys_told(folder.configuration())):
+        return f"; the key is looked for in {keys}; when that is mended: {resume}"
     return f"; to go on: {resume}" if isinstance(error, Interrupted) else f"; when that is mended: {resume}"

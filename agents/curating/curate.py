@@ -1,7 +1,8 @@
 """Rows that exist become data one can trust: looked at one by one, then against each other, then by their balance.
 
-In three passes, and one more where a judge is asked, each over what the last one left, from disk to disk: what is held
-in memory is a few hundred bytes a row that is kept. The rows come out in the order in which they came in.
+In some passes over the rows, which lie on disk meanwhile; what is held in memory is some forty bytes a row. The work
+of a pass is on parts of the rows, which any process may do (`agents.curating.work`), and what follows from all of it is
+decided here. The rows come out in the order in which they came in.
 """
 
 from __future__ import annotations
@@ -10,28 +11,32 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
-
-import orjson
+from typing import TYPE_CHECKING, Any
 
 from agents.curating.curate_judge import Judging
 from agents.curating.curated import Curated, Writer
+from agents.curating.fates import Fates, conflicting, first_of_each, gathered
+from agents.curating.spool import Part, read_back, spooled, unspooled
+from agents.curating.work import Alone, Chosen, Coding, Each, Pairing, Signing, as_told, in_turn
 from agents.filtering.balance import caps_of, surplus
-from agents.filtering.code_check import Kind, check_code
-from agents.filtering.conflicts import Answers, digest
-from agents.filtering.filter import Candidate, Finding, Known, judge_row, make_known, same_text
+from agents.filtering.code_check import Kind
+from agents.filtering.filter import Finding, make_known
 from agents.filtering.survey import SAMPLE, Distinct, Survey, key_of, survey
 from agents.judging.rubric import refusal_of
 from agents.reading.roles import Roles, Row, find_roles, row_of
 from agents.reading.sources import Broken, Found, Record, read_source
 from agents.records import Pair, Spec
+from engine.banded import Bands, Pairs, sifted
 from engine.duplicates import LIKENESS, NearDuplicates
 from engine.errors import UserError
+from engine.signatures import BANDS
+
+if TYPE_CHECKING:
+    from agents.curating.fates import Mask, Numbers
 
 __all__ = ["NO_PROMPT", "Wanted", "curate"]
 
-BLOCK = 1024  # rows at a time
 NO_PROMPT = Spec(instruction="")
 
 
@@ -62,16 +67,18 @@ class Wanted:
     seed: int = 0
 
 
-def curate(sources: Sequence[str], wanted: Wanted, folder: Path) -> Curated:
+def curate(sources: Sequence[str], wanted: Wanted, folder: Path, *, each: Each = in_turn) -> Curated:
     """Judge the rows of all sources and write what is kept and what is not, with the reasons, into a folder.
 
-    The files are there whole or not at all. Raises UserError when a source cannot be read, has no such columns, or when
-    there is no row at all.
+    The files are there whole or not at all. `each` does the work on parts of the rows, here or elsewhere; whoever does
+    it, the same comes out. Raises UserError when a source cannot be read, has no such columns, or when there is no row
+    at all.
     """
-    passes = _Passes(wanted)
+    passes = _Passes(wanted, each)
     with Writer(folder, seed=wanted.seed, is_judged=wanted.judge is not None) as writer:
-        first = passes.alone(_records(sources), writer)
-        second = passes.together(_spooled(first, writer.scratch / "alone"), writer)
+        parts = passes.read(_records(sources), writer)
+        fates = passes.fates(parts, writer)
+        second = passes.kept(parts, fates, writer)
         for row in passes.balanced(passes.judged(second, writer), writer):
             writer.keep(row)
         return writer.finish(spec=wanted.spec, anchors=wanted.anchors, roles=passes.roles, found=passes.survey)
@@ -85,44 +92,39 @@ def _records(sources: Sequence[str]) -> Iterator[Record]:
 class _Passes:
     """What is known while the rows go by."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, each: Each) -> None:
         self._wanted = wanted
-        self._answers = Answers()
+        self._each = each
+        self._broken: dict[int, str] = {}  # by their numbers among all, what is wrong with the lines that are no rows
+        self._against: Any = ()  # of each row, what speaks against it alone
         self.roles: dict[str, Roles] = {}
         self.survey = Survey()
 
-    # -- first: each row alone
+    # -- first: what there is
 
-    def alone(self, records: Iterable[Record], writer: Writer) -> Iterator[Row]:
-        """The rows that have nothing wrong in themselves."""
-        rows = self._rows(records, writer)
-        sample = list(islice(rows, SAMPLE))
-        if not sample and not writer.tally.rejected:
+    def read(self, records: Iterable[Record], writer: Writer) -> list[Part]:
+        """All rows, on disk; a line that is none has its place among them."""
+        sample = list[Row]()
+        parts = spooled(self._rows(records, writer, sample), writer.scratch / "read")
+        if not parts:
             raise UserError("there are no rows to curate: the files are empty")
         wanted = self._wanted
         self.survey = survey(
             sample, wanted.spec, extractive=wanted.extractive, distinct=wanted.distinct, language=wanted.language
         )
-        known = self._known()
-        for row in chain(sample, rows):
-            candidate = Candidate(input=row.input, output=row.output, context=row.context)
-            finding = judge_row(candidate, known)
-            if finding is not None:
-                writer.reject(row, finding)
-                continue
-            if row.output is not None:
-                self._answers.add(_whole(row), row.output)
-            yield row
+        return parts
 
-    def _rows(self, records: Iterable[Record], writer: Writer) -> Iterator[Row]:
+    def _rows(self, records: Iterable[Record], writer: Writer, sample: list[Row]) -> Iterator[Row]:
         for number, record in enumerate(records, start=1):
             made = self._row(record, number) if isinstance(record, Found) else record
             if isinstance(made, Broken):
-                row = Row(number, made.source, made.line, "", None, None)
-                writer.reject(row, Finding("unreadable", made.problem))
-            else:
-                writer.tally.read(made)
-                yield made
+                self._broken[number - 1] = made.problem
+                yield Row(number, made.source, made.line, "", None, None)
+                continue
+            writer.tally.read(made)
+            if len(sample) < SAMPLE:
+                sample.append(made)
+            yield made
 
     def _row(self, found: Found, number: int) -> Row | Broken:
         if found.source not in self.roles:
@@ -132,10 +134,26 @@ class _Passes:
             )
         return row_of(found, self.roles[found.source], number=number)
 
-    def _known(self) -> Known:
-        known = make_known(self._wanted.spec, withheld=[pair.input for pair in self._wanted.anchors])
-        found = self.survey
-        return dataclasses.replace(
+    # -- second: each row alone, and then all against each other
+
+    def fates(self, parts: Sequence[Part], writer: Writer) -> Fates:
+        """What becomes of each row."""
+        facts = gathered(self._each(self._alone(), parts), rows=parts[-1].end)
+        for row, problem in self._broken.items():
+            facts["against"][row] = as_told(Finding("unreadable", problem))
+        self._against = facts["against"]
+        conflicts = conflicting(facts)
+        self._check_code(parts, ~self._against.astype(bool) & ~conflicts)
+        fates = Fates.of(facts, conflicts=conflicts)
+        fresh = fates.repeat(first_of_each(facts["key"], fates.kept))
+        fates.nearly(*self._near(parts, fresh, writer.scratch / "bands"))
+        return fates
+
+    def _alone(self) -> Alone:
+        """How a row is judged by itself, and against those that it must be kept apart from."""
+        wanted, found = self._wanted, self.survey
+        known = make_known(wanted.spec, withheld=[pair.input for pair in wanted.anchors])
+        known = dataclasses.replace(
             known,
             longest_input=max(known.longest_input, found.longest),
             longest_output=max(known.longest_output, found.longest),
@@ -143,36 +161,41 @@ class _Passes:
             fields=found.fields,
             language=found.language,
         )
+        apart = NearDuplicates(likeness=wanted.likeness)
+        pairs = (*wanted.spec.demonstrations, *wanted.anchors)
+        shown = [Row(0, "", 0, pair.input, pair.output, None) for pair in pairs]
+        apart.sift([key_of(row, found) for row in (*shown, *wanted.apart)])
+        return Alone(known, found, apart)
 
-    # -- second: the rows against each other
+    def _check_code(self, parts: Sequence[Part], wanted: Mask) -> None:
+        if self._wanted.code is not None and wanted.any():
+            found = self._each(Coding(self._wanted.code), _chosen(parts, wanted))
+            self._against[wanted] = gathered(found, rows=int(wanted.sum()))["against"]
 
-    def together(self, rows: Iterable[Row], writer: Writer) -> Iterator[Row]:
-        """The rows that neither contradict nor repeat another, nor a row that they must be kept apart from."""
-        losers = self._answers.losers()
-        kept = _Kept(self._wanted, self.survey)
-        for block in _blocks(rows):
-            agreed = []
-            for row in block:
-                winner = losers.get(digest(_whole(row)))
-                if winner is None or row.output is None or digest(same_text(row.output)) == winner:
-                    agreed.append(row)
-                else:
-                    writer.reject(row, Finding("conflict", "the same input has another answer, more often or shorter"))
-            agreed = self._with_sound_code(agreed, writer)
-            for row, finding in zip(agreed, kept.judge(agreed), strict=True):
+    def _near(self, parts: Sequence[Part], fresh: Mask, folder: Path) -> tuple[Numbers, Numbers]:
+        """The rows among the fresh ones that nearly repeat another, and the one that each repeats."""
+        import numpy as np
+
+        rows = np.flatnonzero(fresh)
+        bands = Bands.create(folder, texts=len(rows))
+        at = 0
+        for piece in self._each(Signing(self.survey, self._wanted.likeness), _chosen(parts, fresh)):
+            bands.put(at, piece["short"], piece["needed"], piece["keys"])
+            at += len(piece["short"])
+        pieces = self._each(Pairing(bands), range(BANDS))
+        near = sifted([Pairs(piece["texts"], piece["others"]) for piece in pieces], texts=len(rows))
+        texts = np.flatnonzero(near >= 0)
+        return rows[texts], rows[near[texts]]
+
+    def kept(self, parts: Sequence[Part], fates: Fates, writer: Writer) -> Iterator[Row]:
+        """The rows that nothing speaks against."""
+        repeats = "the question of" if self.survey.distinct == "question" else "the input of"
+        for part in parts:
+            for row, finding in zip(part, fates.findings(part, self._against, repeats=repeats), strict=True):
                 if finding is None:
                     yield row
                 else:
                     writer.reject(row, finding)
-
-    def _with_sound_code(self, rows: list[Row], writer: Writer) -> list[Row]:
-        if self._wanted.code is None:
-            return rows
-        problems = check_code([row.output or "" for row in rows], self._wanted.code)
-        for row, problem in zip(rows, problems, strict=True):
-            if problem is not None:
-                writer.reject(row, Finding("code", problem))
-        return [row for row, problem in zip(rows, problems, strict=True) if problem is None]
 
     # -- third, where a judge is wanted: what it says
 
@@ -182,8 +205,8 @@ class _Passes:
             yield from rows
             return
         spool = writer.scratch / "judged"
-        writer.judging = self._wanted.judge(_spooled(rows, spool))
-        for row in _unspooled(spool):
+        writer.judging = self._wanted.judge(read_back(rows, spool))
+        for row in unspooled(spool):
             finding = refusal_of(writer.judging.verdicts.get(row.number))
             if finding is None:
                 yield row
@@ -199,10 +222,10 @@ class _Passes:
             return
         counts: Counter[str] = Counter()
         spool = writer.scratch / "together"
-        again = _spooled(_counted(rows, counts), spool)
+        again = read_back(_counted(rows, counts), spool)
         anchors = [pair.output for pair in (*self._wanted.spec.demonstrations, *self._wanted.anchors)]
         caps = caps_of(counts, anchors=anchors, factor=self._wanted.balance)
-        over = surplus(_unspooled(spool), caps, counts, seed=self._wanted.seed)
+        over = surplus(unspooled(spool), caps, counts, seed=self._wanted.seed)
         for row in again:
             if row.number in over:
                 label = row.output or ""
@@ -217,69 +240,7 @@ def _counted(rows: Iterable[Row], counts: Counter[str]) -> Iterator[Row]:
         yield row
 
 
-class _Kept:
-    """What was kept so far, as further rows are compared with it."""
-
-    def __init__(self, wanted: Wanted, found: Survey) -> None:
-        self._survey = found
-        self._texts: dict[int, int] = {}  # of a text, by its digest: the row that stands for it
-        self._near = NearDuplicates(likeness=wanted.likeness)
-        self._numbers: list[int] = []  # of the rows by their number in `_near`
-        self._apart = NearDuplicates(likeness=wanted.likeness)
-        pairs = (*wanted.spec.demonstrations, *wanted.anchors)
-        shown = [Row(0, "", 0, pair.input, pair.output, None) for pair in pairs]
-        self._apart.sift([key_of(row, found) for row in (*shown, *wanted.apart)])
-
-    def judge(self, rows: Sequence[Row]) -> list[Finding | None]:
-        """What speaks against each row; those that nothing speaks against are kept."""
-        keys = [key_of(row, self._survey) for row in rows]
-        found = [None if other is None else _LEAK for other in self._apart.find(keys)]
-        fresh: list[int] = []
-        for at, (row, key) in enumerate(zip(rows, keys, strict=True)):
-            if found[at] is None:
-                number = self._texts.setdefault(digest(same_text(key)), row.number)
-                if number != row.number:
-                    found[at] = self._repeats(number)
-                else:
-                    fresh.append(at)
-        kinds = [same_text(rows[at].output or "") for at in fresh]
-        for at, other in zip(fresh, self._near.sift([keys[at] for at in fresh], kinds=kinds), strict=True):
-            self._numbers.append(rows[at].number)
-            if other is not None:
-                found[at] = Finding("duplicate", f"nearly row {self._numbers[other]}")
-                self._texts[digest(same_text(keys[at]))] = self._numbers[other]
-        return found
-
-    def _repeats(self, number: int) -> Finding:
-        what = "the question of" if self._survey.distinct == "question" else "the input of"
-        return Finding("duplicate", f"{what} row {number}")
-
-
-_LEAK = Finding("leak", "nearly a demonstration, an anchor or a row to be kept apart from")
-
-
-def _whole(row: Row) -> str:
-    return same_text(row.input if row.context is None else f"{row.input}\n{row.context}")
-
-
-def _blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    several = iter(rows)
-    while block := list(islice(several, BLOCK)):
-        yield block
-
-
-# -- from one pass to the next
-
-
-def _spooled(rows: Iterable[Row], path: Path) -> Iterator[Row]:
-    """The same rows, all of which have gone by before the first comes out."""
-    with path.open("wb") as file:
-        for row in rows:
-            file.write(orjson.dumps(dataclasses.astuple(row), option=orjson.OPT_APPEND_NEWLINE))
-    return _unspooled(path)
-
-
-def _unspooled(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for line in file:
-            yield Row(*orjson.loads(line))
+def _chosen(parts: Sequence[Part], wanted: Mask) -> list[Chosen]:
+    """The rows that are wanted, by the parts that have any."""
+    chosen = [Chosen(part, wanted[part.first : part.end]) for part in parts]
+    return [each for each in chosen if each.mask.any()]

@@ -25,6 +25,7 @@ from agents.filtering.variety import Variety, variety_of
 from agents.judging.judging import JudgeFacts
 from agents.reading.roles import Roles, Row
 from agents.records import Pair, Spec
+from agents.reporting.lengths import Lengths, lengths_counted
 from agents.reporting.page import render_html
 from agents.reporting.report import as_json
 from agents.reporting.shown import LONGEST_COMPARED, MOST_ANSWERS, SAMPLED, SHOWN, Sample, Shown, count, cut
@@ -40,11 +41,11 @@ SCRATCH = "new"  # in the name of the folder that they are written in until all 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer and how many rows have it: of those read, of those kept, of the anchors."""
+    """An answer and how many rows have it: of those that are kept, of those read, of the anchors."""
 
     answer: str
+    rows: int
     read: int
-    kept: int
     anchors: int
 
 
@@ -63,6 +64,8 @@ class Curated:
     variety_kept: Variety
     rows: Sequence[Shown]
     rejects: Sequence[Shown]
+    input_lengths: Lengths
+    output_lengths: Lengths
     judge: JudgeFacts | None = None
 
 
@@ -76,6 +79,8 @@ class Tally:
     rejected: Counter[str] = field(default_factory=Counter)
     answers_read: Counter[str] = field(default_factory=Counter)
     answers_kept: Counter[str] = field(default_factory=Counter)
+    input_sizes: Counter[int] = field(default_factory=Counter)  # in characters, of the rows that are kept
+    output_sizes: Counter[int] = field(default_factory=Counter)
     inputs_read: Sample[str] = field(init=False)
     inputs_kept: Sample[str] = field(init=False)
     rows: Sample[Shown] = field(init=False)
@@ -97,6 +102,8 @@ class Tally:
         self.inputs_kept.add(row.number, row.input[:LONGEST_COMPARED])
         self.rows.add(row.number, _shown(row))
         _count(self.answers_kept, row)
+        self.input_sizes[len(row.input)] += 1
+        self.output_sizes[len(row.output or "")] += 1
 
     def reject(self, row: Row, finding: Finding) -> None:
         self.rejected[finding.reason] += 1
@@ -272,6 +279,8 @@ def _curated(
         variety_kept=variety_of(tally.inputs_kept.things()),
         rows=tally.rows.things(),
         rejects=tally.rejects.things(),
+        input_lengths=lengths_counted(tally.input_sizes),
+        output_lengths=lengths_counted(tally.output_sizes),
     )
 
 
@@ -289,7 +298,7 @@ def _balance(tally: Tally, anchors: Counter[str]) -> list[Answer]:
     """The most frequent answers, and every one that an anchor has; all of them where they are labels."""
     names = [name for name, _ in tally.answers_read.most_common(SHOWN if _is_text(tally) else MOST_LABELS)]
     return [
-        Answer(answer=cut(name), read=tally.answers_read[name], kept=tally.answers_kept[name], anchors=anchors[name])
+        Answer(answer=cut(name), rows=tally.answers_kept[name], read=tally.answers_read[name], anchors=anchors[name])
         for name in dict.fromkeys([*names, *([] if _is_text(tally) else anchors)])
     ]
 

@@ -118,7 +118,7 @@ def estimate_of(sounding: Sounding, folder: RunFolder, configuration: Configurat
     cap = None if configuration.budget is None else float(configuration.budget)
     within = expected(paths, policy, gates, cap_usd=cap, seed=configuration.seed, least_usd=spent)
     needed = rounded_up(free.usd.high / USABLE)
-    budgets = round_budgets(free.usd.middle, own=configuration.budget)
+    budgets = round_budgets(free.usd.middle, own=configuration.budget, paid=spent)
     is_free = not free.usd.high
     return Estimate(
         name=folder.path.resolve().name,
@@ -182,8 +182,8 @@ def is_here(configuration: Configuration) -> bool:
     """Whether the model runs on this machine: then more at once makes each of them slower."""
     if configuration.model.startswith("local/"):
         return True
-    place = configuration.base_url or ""
-    return any(f"//{host}" in place for host in ("localhost", "127.", "[::1]", "0.0.0.0"))  # noqa: S104  # an address that is compared
+    places = " ".join(configuration.base_urls)
+    return any(f"//{host}" in places for host in ("localhost", "127.", "[::1]", "0.0.0.0"))  # noqa: S104  # an address that is compared
 
 
 def _at_once(sounding: Sounding) -> float:
@@ -218,9 +218,9 @@ def notes_of(configuration: Configuration, limits: Limits, *, simulated: bool, c
     return notes
 
 
-def round_budgets(usd: float, *, own: str | None) -> list[float]:
-    """Budgets around what the whole takes, as people write them, and the one that was given."""
-    around = {float(rounded_up(usd * times)) for times in TIMES if usd > 0}
+def round_budgets(usd: float, *, own: str | None, paid: float) -> list[float]:
+    """Budgets around what the whole takes, as people write them, and the one that was given; none that is gone."""
+    around = {float(rounded_up(usd * times)) for times in TIMES if usd > 0 and usd * times > paid}
     given = {float(own)} if own is not None and usd > 0 and 0.02 * usd <= float(own) <= 4 * usd else set()
     return sorted(around | given)
 

@@ -18,9 +18,10 @@ from agents.estimating.heard import Answered, Tried
 from agents.estimating.novelty import Urns, draw_urns
 from agents.estimating.policy import Policy, Rationed, Sizes, share_of
 from agents.estimating.prices import Tariff, tariff_of
-from agents.estimating.rates import LABELLING, Numbers, Rates, Sums, later_calls, rates_of
+from agents.estimating.rates import Numbers, Rates, Sums, later_calls, rates_of
 from agents.estimating.votes import DISPUTED, Aiming, Ballots
 from agents.making.worth import FLOOR, WINDOW
+from agents.voting.ballots import LABELLING
 
 __all__ = ["DRAWS", "Paths", "foretell"]
 

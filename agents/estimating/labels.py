@@ -15,6 +15,7 @@ import numpy as np
 
 from agents.annotating.annotation import examined_inputs, reach_of, voting_of
 from agents.annotating.labelling import (
+    BLOCK,
     Labelled,
     Unlabelled,
     digest_of,
@@ -110,7 +111,7 @@ async def _sound(
         spec = await translated(engine, spec, configuration.instruction_language, folder.spec, events=events)
         judge = await seat_judge(spec, configuration, engine, given=(), events=events)
         listening, before = Listening(engine, clock), whole_of_tags(engine)
-        events.emit(StageStarted(STAGE, None, "rows"))
+        events.emit(StageStarted(STAGE, min(BLOCK * blocks, examined.rows), "rows"))
 
         def take(row: Labelled | Unlabelled) -> None:
             ended.append(row)
@@ -197,7 +198,7 @@ def _estimate(
         np.ones(DRAWS) if budget is None else np.clip((float(budget) * USABLE - spent) / np.maximum(more, 1e-12), 0, 1)
     )
     needed = between(usd).high
-    budgets = round_budgets(between(usd).middle, own=budget)
+    budgets = round_budgets(between(usd).middle, own=budget, paid=spent)
     texts = sum(row.asked > 0 for row in sounded.ended)
     return Estimate(
         name=folder.path.resolve().name,

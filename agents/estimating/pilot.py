@@ -75,12 +75,12 @@ class Sounding:
 
 
 def capped(configuration: Configuration, pilot_usd: str | None) -> Configuration:
-    """The configuration for the pilot: its own cap, a tenth of the run's unless it is said, and no batches."""
+    """The configuration for the pilot, which this process asks: its own cap, a tenth of the run's unless it is said."""
     budget = configuration.budget
     if pilot_usd is None and budget is not None:
         pilot_usd = f"{Decimal(budget) * SHARE:f}"
     cap = pilot_usd if budget is None or pilot_usd is None else f"{min(Decimal(pilot_usd), Decimal(budget)):f}"
-    return replace(configuration, budget=cap, batch=False)
+    return replace(configuration, budget=cap, batch=False, ray=None, workers=None, gpus=None)
 
 
 async def sound_rows(

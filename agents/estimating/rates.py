@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.estimating.heard import Answered, Tried
+from agents.voting.ballots import LABELLING
 
-__all__ = ["LABELLING", "Numbers", "Rates", "Sums", "later_calls", "rates_of"]
+__all__ = ["Numbers", "Rates", "Sums", "later_calls", "rates_of"]
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
 
-LABELLING = "annotate"
 DOUBT = 0.2  # of a draft, that the next is lost where none was so far
 SCATTER_MOST = 8.0
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from agents.asks import Asks, coldest
+from agents.asks import Asks, capabilities_of, coldest
 from agents.evaluate.costs import TeacherCosts
 from agents.records import Spec
 from agents.voting.annotate import Voting, annotate_all
+from agents.voting.ballots import LABELLING
 from engine.errors import SmeltError
 from engine.messages import Reply, Request
+from engine.providers import Capabilities
 
 __all__ = ["Answered", "answers_of"]
-
-LABELLING = "annotate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,9 @@ class _Metered:
         reply = await self.asks.ask(request)
         self.replies.append(reply)
         return reply
+
+    def capabilities_of(self, tag: str) -> Capabilities | None:
+        return capabilities_of(self.asks, tag)
 
 
 async def answers_of(

@@ -13,6 +13,7 @@ from pathlib import Path
 from agents.evaluate.judgement import Origin, Sample
 from agents.run_folder import write_whole
 from engine.errors import UserError
+from engine.text import writable
 
 __all__ = ["judged_rows", "keep_judged"]
 
@@ -28,9 +29,9 @@ def keep_judged(path: Path, judged: Mapping[Origin, Sequence[Sample]]) -> None:
     table = pa.table(
         {
             "on": pa.array([origin for origin, _ in rows], pa.string()),
-            "input": pa.array([_storable(sample.input) for _, sample in rows], pa.string()),
-            "wanted": pa.array([_storable(sample.wanted) for _, sample in rows], pa.string()),
-            "got": pa.array([_storable(sample.got) for _, sample in rows], pa.string()),
+            "input": pa.array([writable(sample.input) for _, sample in rows], pa.string()),
+            "wanted": pa.array([writable(sample.wanted) for _, sample in rows], pa.string()),
+            "got": pa.array([writable(sample.got) for _, sample in rows], pa.string()),
             "confidence": pa.array([sample.confidence for _, sample in rows], pa.float64()),
             "right": pa.array([sample.right for _, sample in rows], pa.bool_()),
         }
@@ -57,8 +58,3 @@ def judged_rows(path: Path) -> dict[str, list[Sample]]:
         told = Sample(row["input"], row["wanted"], row["got"], row["confidence"], row["right"])
         judged.setdefault(str(row["on"]), []).append(told)
     return judged
-
-
-def _storable(text: str) -> str:
-    """Without halves of characters, which no file can hold."""
-    return text.encode("utf-8", "replace").decode()

@@ -8,6 +8,7 @@ from statistics import median
 
 from agents.evaluate.costs import TeacherCosts
 from agents.records import Example, Spec
+from agents.voting.ballots import LABELLING
 from agents.voting.vote import normaliser
 from engine.errors import JournalUnusable
 from engine.journal import latencies, peek
@@ -17,8 +18,6 @@ __all__ = ["ONE_LABEL", "single_labels", "teacher_costs"]
 
 ONE_LABEL = "teacher, one label"
 """The teacher's first vote. On rows that its own votes have labelled it is held against itself: agreement, no truth."""
-
-LABELLING = "annotate"  # the tag of the requests for votes
 
 
 def single_labels(spec: Spec, examples: Sequence[Example]) -> Mapping[str, str]:

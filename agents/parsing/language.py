@@ -61,10 +61,18 @@ _STOP_WORDS = {
     "id": "yang dan di itu dengan untuk tidak ini dari dalam akan pada juga ke adalah atau saya",
     "vi": "và của là có không cho được trong một những người này với các để",
 }
-_LANGUAGES_OF = {
-    word: [language for language, words in _STOP_WORDS.items() if word in words.split()]
-    for word in {word for words in _STOP_WORDS.values() for word in words.split()}
-}
+
+
+def _by_word(words_of: Mapping[str, str]) -> dict[str, list[str]]:
+    """The languages of each word."""
+    languages_of: dict[str, list[str]] = {}
+    for language, words in words_of.items():
+        for word in dict.fromkeys(words.split()):
+            languages_of.setdefault(word, []).append(language)
+    return languages_of
+
+
+_LANGUAGES_OF = _by_word(_STOP_WORDS)
 _LETTERS_OF = {
     char: language
     for language, chars in {

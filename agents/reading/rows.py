@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -237,12 +238,20 @@ def _table(path: Path, lines: Iterable[str], *, delimiter: str) -> Iterator[Reco
     csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
     try:
+        _check_columns(path, reader.fieldnames or ())
         for row in reader:
             if None in row:
                 raise UserError(f"{path}, line {reader.line_num}: has more fields than the header; quote the text")
             yield f"line {reader.line_num}", row
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: is not valid CSV: {error}") from error
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    """Raise UserError for two columns of one name: the second would take the first one's place, without a word."""
+    twice = next((name for name, count in Counter(names).items() if count > 1 and name.strip()), None)
+    if twice is not None:
+        raise UserError(f"{path}: has two columns named {twice!r:.60}; rename one")
 
 
 def _read_parquet(path: Path) -> Iterator[Record]:

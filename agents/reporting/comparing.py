@@ -73,7 +73,10 @@ class Paired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The runs by name, and what there is to say of them; `left_out` says why of each that is not among them."""
+    """The runs by name, and what there is to say of them; `left_out` says why of each that is not among them.
+
+    `judgements` are the main scores in numbers: for each set of rows those of the runs, in the form of `report.json`.
+    """
 
     runs: tuple[str, ...]
     settings: tuple[Line, ...]
@@ -81,7 +84,14 @@ class Comparison:
     data: tuple[Line, ...]
     scores: tuple[Line, ...]
     paired: tuple[Paired, ...]
+    judgements: tuple[Mapping[str, Any], ...] = ()
     left_out: tuple[str, ...] = ()
+
+    def told(self) -> list[str]:
+        """Whose student does better, in sentences."""
+        if not self.paired:
+            return ["No two students were judged by the same rows: give both runs the same --test FILE."]
+        return [paired.told(self.runs[0]) for paired in self.paired]
 
 
 def read_run(path: Path) -> Compared:
@@ -112,6 +122,7 @@ def compared(runs: Sequence[Compared], *, left_out: Sequence[str] = ()) -> Compa
         data=tuple(_data([report["data"] for report in reports])),
         scores=tuple(_scores(reports)),
         paired=tuple(_paired(runs, named)),
+        judgements=tuple(_side_by_side(reports, named)),
         left_out=tuple(left_out),
     )
 
@@ -172,6 +183,20 @@ def _scores(reports: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     for on in ("test", "synthetic", "demonstrations"):
         if any(on in places for places in by_place):
             yield Line(CALLED[on], tuple(_score(places.get(on)) for places in by_place))
+
+
+def _side_by_side(reports: Sequence[Mapping[str, Any]], named: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The scores of the runs that have one on the same kind of rows, as a report has a student's and its rivals'."""
+    for on in ("test", "synthetic"):
+        judged = [
+            {"name": name, "scores": each["student"]["scores"][:1], "is_baseline": False}
+            for name, report in zip(named, reports, strict=True)
+            for each in report["judgements"]
+            if each["on"] == on
+        ]
+        metrics = {each["scores"][0]["metric"] for each in judged}
+        if len(judged) > 1 and len(metrics) == 1:
+            yield {"on": on, "student": judged[0], "baselines": judged[1:]}
 
 
 def _score(judgement: Mapping[str, Any] | None) -> str:

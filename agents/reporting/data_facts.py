@@ -147,8 +147,8 @@ def data_facts(
         judge=judge,
         origins=dict(Counter(example.provenance.origin for example in examples)),
         sources=tuple(source.told() for source in found.sources),
-        input_lengths=lengths_of([example.input for example in examples]),
-        output_lengths=lengths_of([example.output for example in examples]),
+        input_lengths=lengths_of(example.input for example in examples),
+        output_lengths=lengths_of(example.output for example in examples),
     )
 
 

@@ -90,7 +90,6 @@ def _trl(handed: Handed) -> Mapping[str, Mapping[str, object]]:
             "dataset_name": "data",
             "dataset_train_split": "train",
             **validation,
-            "output_dir": "model",
             "max_length": handed.longest,
             "completion_only_loss": True,
             "use_peft": True,
@@ -98,16 +97,24 @@ def _trl(handed: Handed) -> Mapping[str, Mapping[str, object]]:
             "lora_alpha": ALPHA,
             "lora_dropout": DROPOUT,
             "lora_target_modules": "all-linear",
-            "num_train_epochs": PASSES,
-            "per_device_train_batch_size": TOGETHER,
-            "gradient_accumulation_steps": STEPS_TOGETHER,
-            "learning_rate": RATE,
-            "lr_scheduler_type": "cosine",
-            "save_strategy": "epoch",
-            "logging_steps": 10,
-            "report_to": "none",
-            "seed": handed.seed,
+            **_trainer(handed),
         }
+    }
+
+
+def _trainer(handed: Handed) -> Mapping[str, object]:
+    """What transformers' Trainer is told, on which both stand."""
+    return {
+        "output_dir": "model",
+        "num_train_epochs": PASSES,
+        "per_device_train_batch_size": TOGETHER,
+        "gradient_accumulation_steps": STEPS_TOGETHER,
+        "learning_rate": RATE,
+        "lr_scheduler_type": "cosine",
+        "save_strategy": "epoch",
+        "logging_steps": 10,
+        "report_to": "none",
+        "seed": handed.seed,
     }
 
 
@@ -188,16 +195,7 @@ def _llamafactory(handed: Handed) -> Mapping[str, Mapping[str, object]]:
             **validation,
             **({} if template is None else {"template": template}),
             "cutoff_len": handed.longest,
-            "output_dir": "model",
-            "num_train_epochs": PASSES,
-            "per_device_train_batch_size": TOGETHER,
-            "gradient_accumulation_steps": STEPS_TOGETHER,
-            "learning_rate": RATE,
-            "lr_scheduler_type": "cosine",
-            "save_strategy": "epoch",
-            "logging_steps": 10,
-            "report_to": "none",
-            "seed": handed.seed,
+            **_trainer(handed),
         },
     }
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.evaluate.judgement import CALLED
+from agents.reporting.stage_lines import StageLine, stage_lines
+from engine.dashboard.binding import named
 from engine.text import visible
 
 __all__ = ["TRUST", "as_code", "as_text", "render_markdown"]
@@ -52,7 +54,7 @@ def render_markdown(report: Mapping[str, Any]) -> str:
         parts += [*_student(report), *_data(report)]
     else:
         parts += [*_inputs(report["inputs"])]
-    parts += [*_money(report), *_time(report.get("pace"))]
+    parts += [*_money(report), *_stages(report)]
     if report.get("training"):
         parts += ["## How to use it", as_code(f"smelt chat {report['folder']}\nsmelt serve {report['folder']}")]
     return "\n\n".join(parts) + "\n"
@@ -155,7 +157,7 @@ def _balance(facts: Mapping[str, Any], rows: int) -> Iterator[str]:
 
 def _money(report: Mapping[str, Any]) -> Iterator[str]:
     money = report["money"]
-    yield "## The money"
+    yield "## Money and time"
     rows = [
         ["charged", f"{money['charged']} of a cap of {money['cap']}"],
         ["of it assumed", money["assumed"]],
@@ -166,13 +168,20 @@ def _money(report: Mapping[str, Any]) -> Iterator[str]:
     yield _table(["simulated prices" if report["simulated"] else "", ""], rows)
 
 
-def _time(pace: Mapping[str, Any] | None) -> Iterator[str]:
-    if pace and pace["stages"]:
-        yield "## The time"
-        yield _table(["stage", "seconds"], ([name, f"{seconds:,.1f}"] for name, seconds in pace["stages"].items()))
-        if bound := pace["bound"]:
-            most = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in list(bound.items())[:3])
-            yield f"What held the next request up: {as_text(most)}."
+def _stages(report: Mapping[str, Any]) -> Iterator[str]:
+    """What each stage took and cost, and what held the requests up."""
+    pace = report.get("pace")
+    if lines := stage_lines(report["money"], pace):
+        yield _table(["stage", "seconds", "calls", "charged", "of it assumed"], map(_stage, lines))
+    if pace and (bound := pace["bound"]):
+        most = ", ".join(f"{named(name)} {seconds:,.0f} s" for name, seconds in list(bound.items())[:3])
+        yield f"What held the next request up: {as_text(most)}."
+
+
+def _stage(line: StageLine) -> list[str]:
+    within = f"within {line.within}" if line.within else ""
+    took = within if line.seconds is None else f"{line.seconds:,.1f}"
+    return [line.stage, took, "" if line.calls is None else f"{line.calls:,}", line.charged, line.assumed]
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agents.config import SPENDING_STAGES
 from agents.reporting.outlook import Outlook, OutOfMoney
 from engine import Statistics
 from engine.budget import Share
-from engine.prices import dollars, in_full
+from engine.journal import Totals
+from engine.prices import PICO_PER_USD, dollars, in_full
 from engine.statistics import ModelStatistics
 
-__all__ = ["Money", "money_of"]
+__all__ = ["NOTHING", "UNSAID", "Money", "StageMoney", "by_stage", "money_of"]
 
 NOTHING = dollars(0)
+UNSAID = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageMoney:
+    """What one stage was charged, by this process and all before it, for so many `calls`: failed ones count too.
+
+    `charged` is what `usd` is in numbers. `at_most` and `kept` are its part of the budget, "-" where it has none.
+    """
+
+    stage: str
+    calls: int = 0
+    charged: str = NOTHING
+    assumed: str = NOTHING
+    usd: float = 0.0
+    at_most: str = UNSAID
+    kept: str = UNSAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +41,7 @@ class Money:
 
     `saved_by_journal` is what asking again would have cost, `saved_by_sampling` what prompts would have that were paid
     once for several completions, `saved_by_cache` what the provider's cache made cheaper: `cached_share` of the input.
-    `stages` have parts of the budget, `models` were asked, if several. `outlook` says what more money would bring.
+    `stages` are those that asked, `models` were asked, if several. `outlook` says what more money would bring.
     """
 
     cap: str
@@ -35,7 +54,7 @@ class Money:
     per_accepted: str
     requests: int
     from_journal: int
-    stages: tuple[Mapping[str, str], ...] = ()
+    stages: tuple[StageMoney, ...] = ()
     models: tuple[Mapping[str, str], ...] = ()
     outlook: Outlook | None = None
     saved_by_cache: str = NOTHING
@@ -59,22 +78,43 @@ def money_of(figures: Statistics, *, accepted: int, error: Exception | None = No
         saved_by_sampling=dollars(figures.saved_by_sampling),
         saved_by_cache=dollars(figures.saved_by_cache),
         cached_share=round(figures.cached_share, 4),
-        per_accepted=dollars(charged // accepted) if accepted else "-",
+        per_accepted=dollars(charged // accepted) if accepted else UNSAID,
         requests=figures.requests,
         from_journal=figures.from_journal,
-        stages=tuple(_stage(name, share) for name, share in figures.shares.items()),
+        stages=tuple(_part(name, share) for name, share in figures.shares.items()),
         models=tuple(_model(each) for each in figures.by_model) if len(figures.by_model) > 1 else (),
         outlook=error.outlook if isinstance(error, OutOfMoney) else None,
     )
 
 
-def _stage(name: str, share: Share) -> dict[str, str]:
-    return {
-        "stage": name,
-        "charged": dollars(share.charged),
-        "at_most": "-" if share.at_most is None else dollars(share.at_most),
-        "kept": dollars(share.kept) if share.kept else "-",
-    }
+def by_stage(money: Money, totals: Mapping[str, Totals]) -> Money:
+    """The same with what each stage came to, which the journal knows once all is written down."""
+    parts = {each.stage: each for each in money.stages}
+    known = {*totals, *parts}
+    names = [*(name for name in SPENDING_STAGES if name in known), *sorted(known - {*SPENDING_STAGES})]
+    return replace(money, stages=tuple(_charged(parts.get(name) or StageMoney(stage=name), totals) for name in names))
+
+
+def _charged(part: StageMoney, totals: Mapping[str, Totals]) -> StageMoney:
+    if (total := totals.get(part.stage)) is None:
+        return part
+    charged = total.spent + total.assumed
+    return replace(
+        part,
+        calls=total.attempts,
+        charged=dollars(charged),
+        assumed=dollars(total.assumed),
+        usd=round(charged / PICO_PER_USD, 9),
+    )
+
+
+def _part(name: str, share: Share) -> StageMoney:
+    """What a stage may take of the budget."""
+    return StageMoney(
+        stage=name,
+        at_most=UNSAID if share.at_most is None else dollars(share.at_most),
+        kept=dollars(share.kept) if share.kept else UNSAID,
+    )
 
 
 def _model(figures: ModelStatistics) -> dict[str, str]:

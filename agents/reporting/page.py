@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.reporting.charts import Chart, charts_of
 from agents.reporting.drawing import Draw, drawer, harmless
+from agents.reporting.stage_lines import stage_lines
+from engine.dashboard.binding import named
 from engine.text import visible
 
 if TYPE_CHECKING:
@@ -31,12 +33,14 @@ class Plot:
 
 
 def render_html(report: Mapping[str, object], *, template: str = "report.html", draw: Draw | None = None) -> str:
-    """The page, from what `report.json` holds; without anything to draw with, tables stand where charts would.
+    """The page, from what `report.json` or a comparison holds; with nothing to draw with, tables stand in for charts.
 
     Charts are drawn by what is installed, unless `draw` is given.
     """
     seen = shown(report)
-    return _environment().get_template(template).render(seen, plots=_plots(charts_of(seen), draw or drawer()))
+    stages = stage_lines(seen["money"], seen.get("pace")) if "money" in seen else ()
+    plots = _plots(charts_of(seen), draw or drawer())
+    return _environment().get_template(template).render(seen, plots=plots, stages=stages)
 
 
 @cache
@@ -46,7 +50,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(percent=_percent)
+    environment.filters.update(percent=_percent, named=named)
     return environment
 
 

@@ -48,7 +48,7 @@ __all__ = [
     "write_report",
 ]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from agents.records import Spec
 from agents.run_folder import RunFolder
 from agents.students.task import Task
 from agents.succession import succeeded
-from agents.voting.ballots import Annotation, Ballot, Call, Voting, annotation_of, ballots_of
+from agents.voting.ballots import LABELLING, Annotation, Ballot, Call, Voting, annotation_of, ballots_of
 from engine.attempt import reply_of
 from engine.errors import RequestFailed, UserError
 from engine.journal import read
@@ -24,10 +24,7 @@ from engine.messages import Outcome, RawReply, Request, asked_of
 from engine.prices import PICO_PER_USD
 from engine.providers.former import Former
 
-__all__ = ["TAG", "begin_serving", "check_is_run", "served_annotations", "served_folder"]
-
-TAG = "annotate"
-"""What a teacher is asked in a student's place is a label for an input, and asked just so."""
+__all__ = ["begin_serving", "check_is_run", "served_annotations", "served_folder"]
 
 
 def served_folder(student: Path) -> RunFolder:
@@ -79,14 +76,14 @@ def served_annotations(folder: RunFolder, spec: Spec) -> list[Annotation]:
         return []
     ballots: dict[str, list[Ballot]] = {}
     for entry in read(folder.journal):
-        if entry.tag == TAG and entry.answers and entry.raw is not None and entry.request is not None:
+        if entry.tag == LABELLING and entry.answers and entry.raw is not None and entry.request is not None:
             for text, ballot in _votes(entry.request, entry.raw, spec, cost_usd=(entry.cost or 0) / PICO_PER_USD):
                 ballots.setdefault(text, []).append(ballot)
     return [annotation_of(spec, text, cast, Voting(votes=len(cast))) for text, cast in ballots.items()]
 
 
 def _votes(sent: bytes, raw: RawReply, spec: Spec, *, cost_usd: float) -> Iterator[tuple[str, Ballot]]:
-    request = Request.from_canonical(sent, tag=TAG)
+    request = Request.from_canonical(sent, tag=LABELLING)
     try:
         reading = Former(asked_of(sent)).read(request, raw)
     except RequestFailed:  # paid for and of no use: that is what the journal says of it, too

@@ -16,9 +16,8 @@ from typing import Literal
 from agents.asks import coldest
 from agents.filtering.filter import Candidate, judge_label, make_known
 from agents.records import Spec
-from agents.served.folder import TAG
 from agents.voting.annotate import Voting, annotate
-from agents.voting.ballots import Annotation
+from agents.voting.ballots import LABELLING, Annotation
 from engine import Engine
 from engine.clock import Clock, SystemClock
 from engine.errors import BudgetReached, ProviderRefused, SmeltError
@@ -45,16 +44,23 @@ class Labelled:
 class Patience:
     """Whether to ask at all: after `most` failures in a row, or one that speaks for all, only now and then for a while.
 
+    Each question of these that is in vain, too, doubles the wait for the next: what fails may be charged, and a day of
+    failures every quarter of a minute would have eaten the budget.
+
     patience = Patience()
     patience.notify_failure(now=0.0, refused=True)
     patience.is_worth_asking(now=1.0)    # False
     patience.is_worth_asking(now=60.0)   # True, for this one; the next has to wait for what comes of it
     """
 
-    def __init__(self, *, most: int = 3, pause_s: float = 15.0, long_pause_s: float = 60.0) -> None:
+    def __init__(
+        self, *, most: int = 3, pause_s: float = 15.0, long_pause_s: float = 60.0, longest_s: float = 900.0
+    ) -> None:
         self._most = most
         self._pause_s = pause_s
         self._long_pause_s = long_pause_s
+        self._longest_s = longest_s
+        self._is_trying = False  # whether the last question was one of those now and then
         self._failures = 0
         self._ask_at = -math.inf
         self._pause = 0.0
@@ -70,17 +76,19 @@ class Patience:
         if now < self._ask_at:
             return False
         self._ask_at = now + self._pause
+        self._is_trying = True
         return True
 
     def notify_answer(self) -> None:
-        self._failures, self._pause = 0, 0.0
+        self._failures, self._pause, self._is_trying = 0, 0.0, False
 
     def notify_failure(self, *, now: float, refused: bool = False) -> None:
         """There was no answer; `refused` when there would be none for any other question either."""
         self._failures += 1
         if refused or self._failures >= self._most:
-            self._pause = self._long_pause_s if refused else self._pause_s
-            self._ask_at = now + self._pause
+            twice = 2 * self._pause if self._is_trying else self._pause
+            self._pause = min(self._longest_s, max(twice, self._long_pause_s if refused else self._pause_s))
+            self._ask_at, self._is_trying = now + self._pause, False
 
 
 class Teacher:
@@ -158,7 +166,7 @@ class Teacher:
         return Labelled(output=vote.winner, model=vote.models[0], simulated=self._engine.simulated)
 
     def _voting(self) -> Voting:
-        cold = coldest(self._engine, tag=TAG)
+        cold = coldest(self._engine, tag=LABELLING)
         several = None if cold is None else VOTING_TEMPERATURE
         return Voting(votes=self._votes, temperature=cold if self._votes == 1 else several)
 

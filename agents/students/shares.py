@@ -42,7 +42,7 @@ def shared_out(data: Path, test: Path | None, *, seed: int) -> tuple[Shares, lis
     """
     rows = read_rows(data)
     if test is None:
-        return _teaching(split_off(rows, seed=seed), rows, data), oddities(rows)
+        return _teaching(split_off(rows, seed=seed, named=data), rows, data), oddities(rows)
     judging = read_rows(test)
     apart = apart_from(rows, judging)
     if not apart:
@@ -50,7 +50,7 @@ def shared_out(data: Path, test: Path | None, *, seed: int) -> tuple[Shares, lis
     left_out = len(rows) - len(apart)
     count = "1 row is" if left_out == 1 else f"{left_out:,} rows are"
     remarks = [f"{count} left out: nearly a row of {test}"] if left_out else []
-    shares = _teaching(split_off(apart, seed=seed, judged=False), apart, data)
+    shares = _teaching(split_off(apart, seed=seed, judged=False, named=data), apart, data)
     return replace(shares, test=tuple(Row(pair.input, pair.output) for pair in judging)), [*remarks, *oddities(apart)]
 
 
@@ -63,23 +63,26 @@ def _teaching(shares: Shares, rows: Sequence[Pair], data: Path) -> Shares:
         raise UserError(
             f"{data}: all {len(rows):,} rows have the output {_short(*outputs)}: add rows with another answer"
         )
+    left = f"all {len(shares.train):,} rows that are left to learn from have"
+    if len(shares.train) == 1:
+        left = "the only row that is left to learn from has"
     raise UserError(
-        f"{data}: all {len(shares.train):,} rows that are left to learn from have the output {_short(*outputs)}; the "
-        "others are kept aside to choose and to judge by: add rows with another answer"
+        f"{data}: {left} the output {_short(*outputs)}; the others are kept aside to choose and to judge by: add rows "
+        "with another answer"
     )
 
 
-def split_off(rows: Sequence[Pair], *, seed: int, judged: bool = True) -> Shares:
+def split_off(rows: Sequence[Pair], *, seed: int, judged: bool = True, named: Path | str = "the rows") -> Shares:
     """Shares of the rows by chance, a tenth of the inputs at least for each of two; a near copy follows its original.
 
-    Where others judge (not `judged`), there is no share for that. Raises UserError where there are not enough different
-    inputs, one for each share.
+    Where others judge (not `judged`), there is no share for that. Raises UserError, in which the rows are `named` so,
+    where there are not enough different inputs, one for each share.
     """
     inputs = sorted({pair.input for pair in rows}, key=lambda text: _lot(text, seed=seed))
     shares = 2 + judged
     if len(inputs) < shares:
         count = "1 different input is" if len(inputs) == 1 else f"{len(inputs)} different inputs are"
-        raise UserError(f"{count} too few to learn from some and to judge by others; give more rows")
+        raise UserError(f"{named}: {count} too few to learn from some and to judge by others; give more rows")
     test, validation = _drawn(inputs, judged=judged)
     kept = test | validation
     return Shares(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agents.annotating.labelling import Labelled, Unlabelled, label_inputs
 from agents.chance import chance
+from agents.evaluate import rows_of
 from agents.interrupts import drained_by_signals
 from agents.making.synthesis import Settings
 from agents.making.synthesize import synthesize
@@ -19,7 +20,7 @@ from agents.reading.inputs import InputRow
 from agents.records import Pair, Spec
 from agents.run_folder import write_whole
 from agents.teaching.requests import Told, annotating, told
-from agents.teaching.table import Cell
+from agents.teaching.table import OF_ALL, OF_REAL_ROWS, Cell
 from agents.voting.annotate import Voting
 from engine import Engine
 from engine.errors import UserError
@@ -113,7 +114,6 @@ class Course:
     def _tuned(self) -> float | None:
         """How long it took, in seconds; None where it was there already."""
         from engine.providers.local.codec import Codec, read_tokenizer
-        from engine.training import Row
         from engine.training.lesson import Lesson
         from engine.training.tuning import tune
 
@@ -124,7 +124,7 @@ class Course:
         how.tell(f"a teacher is tuned on {level.labels} real labels")
         codec = Codec(read_tokenizer(how.source))
         lesson = Lesson(
-            rows=tuple(Row(row.input, row.output) for row in level.real),
+            rows=rows_of(level.real),
             seed=how.seed,
             time_limit_s=how.seconds,
             base=str(how.source),
@@ -187,12 +187,12 @@ class Course:
     def _students(self, asked: _Asked) -> list[Cell]:
         real, how = list(self.level.real), self.conditions
         made = [*asked.annotated, *asked.generated]
-        arms = {"student of real rows": real}
+        arms = {OF_REAL_ROWS: real}
         if how.examples:
             arms |= {
                 "student of annotated rows": asked.annotated,
                 "student of generated rows": asked.generated,
-                "student of all of these": [*real, *made],
+                OF_ALL: [*real, *made],
             }
         if how.mixes:
             chance(how.seed, "mix").shuffle(made)
@@ -205,22 +205,20 @@ class Course:
 
     def _majority(self, real: Sequence[Pair]) -> Cell:
         from engine.baselines import Majority
-        from engine.training import Row
 
-        rival = Majority.of([Row(row.input, row.output) for row in real])
+        rival = Majority.of(rows_of(real))
         return self._judged("the most frequent label", len(real), [rival.output] * len(self.conditions.test))
 
     def _student(self, who: str, rows: Sequence[Pair]) -> Cell:
-        from engine.training import Row, read_card, train
+        from engine.training import read_card, train
 
         how, level = self.conditions, self.level
-        validation = [Row(row.input, row.output) for row in level.validation]
         with tempfile.TemporaryDirectory() as place:
             try:
                 student = train(
                     how.student,
-                    [Row(row.input, row.output) for row in rows],
-                    validation,
+                    rows_of(rows),
+                    rows_of(level.validation),
                     Path(place) / "student",
                     seed=how.seed,
                     time_limit_s=how.seconds,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from engine.evaluation import Score
 from engine.text import visible
 
-__all__ = ["Cell", "TeachReport", "lines_of", "page_of"]
+__all__ = ["OF_ALL", "OF_REAL_ROWS", "Cell", "TeachReport", "lines_of", "page_of", "warnings_of"]
+
+OF_REAL_ROWS: Final = "student of real rows"
+OF_ALL: Final = "student of all of these"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,23 @@ class TeachReport:
     def as_table(self) -> dict[str, object]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+def warnings_of(cells: Sequence[Cell]) -> list[str]:
+    """A line where what the teacher made has clearly done harm, on the most labels that tell of both students."""
+    by_who = {(cell.who, cell.labels): cell.scores[0] for cell in cells if cell.scores}
+    for labels in sorted({cell.labels for cell in cells}, reverse=True):
+        alone, together = by_who.get((OF_REAL_ROWS, labels)), by_who.get((OF_ALL, labels))
+        if alone is not None and together is not None:
+            return [_harm(labels, alone, together)] if alone.low > together.high else []
+    return []
+
+
+def _harm(labels: int, alone: Score, together: Score) -> str:
+    return (
+        f"This teacher makes students worse: {alone.metric} {alone.figure} of {labels:,} real labels alone, "
+        f"{together.figure} with what it made. A larger model or more labels may do better; until then leave it out."
+    )
 
 
 def lines_of(report: TeachReport) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from agents.records import Pair, Spec
 from agents.run_folder import write_whole
 from agents.teaching.course import Conditions, Course, Level, Tell
 from agents.teaching.requests import in_turn, spec_for
-from agents.teaching.table import Cell, TeachReport, page_of
+from agents.teaching.table import Cell, TeachReport, page_of, warnings_of
 from agents.voting.vote import fits_spec, normaliser
 from engine.errors import UserError
 
@@ -142,6 +142,7 @@ def _report(folder: Path, wish: Wish, conditions: Conditions, cells: Sequence[Ce
         notes.append(f"Of {given:,} test rows, {len(conditions.test):,} were drawn to judge by.")
     if conditions.examples and not any(cell.rows for cell in cells if "annotated" in cell.who):
         notes.append("No inputs were left to be labelled: give some with --inputs, or hold labels back with --sweep.")
+    notes += warnings_of(cells)
     return TeachReport(
         model=wish.model,
         teacher=str(folder / "teacher"),

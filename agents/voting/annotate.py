@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from agents.asks import Asks, all_of, attempt
+from agents.asks import Asks, all_of, attempt, takes_choices
 from agents.records import Spec
 from agents.voting.ballots import (
+    LABELLING,
     Annotation,
     Ballot,
     Call,
@@ -38,17 +39,22 @@ async def annotate(asks: Asks, spec: Spec, text: str, voting: Voting) -> Annotat
     third is asked when the first two differ. A vote that fails is not asked again; when fewer than half of those asked
     for could be counted, there is no vote.
     """
-    (annotation,) = await _Block(asks, spec, [text], voting).annotate()
+    (annotation,) = await _Block(asks, spec, [text], _held(asks, voting)).annotate()
     return annotation
 
 
 async def annotate_all(asks: Asks, spec: Spec, texts: Sequence[str], voting: Voting) -> tuple[Annotation, ...]:
     """Label inputs at the same time; the annotations come in the order of the inputs, whoever was first."""
+    voting = _held(asks, voting)
     size = CALLS_A_BLOCK * voting.together
     pieces = (texts[start : start + size] for start in range(0, len(texts), size))
     blocks = [block for piece in pieces for block in _blocks(asks, spec, piece, voting)]
     annotated = await all_of(block.annotate() for block in blocks)
     return tuple(annotation for annotations in annotated for annotation in annotations)
+
+
+def _held(asks: Asks, voting: Voting) -> Voting:
+    return replace(voting, held=takes_choices(asks, tag=LABELLING))
 
 
 def _blocks(asks: Asks, spec: Spec, texts: Sequence[str], voting: Voting) -> list[_Block]:

@@ -14,12 +14,13 @@ from agents.parsing.language import language_name
 from agents.prompts import fill
 from agents.records import Pair, RejectReason, Spec, Vote
 from agents.voting.lists import numbered, read_labels
-from agents.voting.vote import Aim, lasting, normaliser, tally, votes_to_ask
+from agents.voting.vote import Aim, known_answers, lasting, normaliser, tally, votes_to_ask
 from engine.batching import Choice, items_that_pay, merged
 from engine.errors import ContentFiltered, DeadlineExceeded, ProviderUnavailable, RequestFailed, SmeltError, UserError
 from engine.messages import FinishReason, Message, Outcome, Request
 
 __all__ = [
+    "LABELLING",
     "Annotation",
     "Ballot",
     "Call",
@@ -35,8 +36,12 @@ __all__ = [
     "vote_requests",
 ]
 
+LABELLING = "annotate"
+"""The tag of the requests for votes."""
+
 LEAST_LABEL_TOKENS = 32
 UNKNOWN_LABEL_TOKENS = 512  # no demonstration says how long an answer is
+MOST_CHOICES = 1000  # labels that a model is held to
 PACKING_TOKENS = 8  # of a label in a list: its number, quotation marks, a line break
 MOST_TOKENS_TOGETHER = 2048  # of the inputs, and of the answers, that share a call
 BYTES_A_TOKEN = 4
@@ -50,7 +55,8 @@ class Voting:
     paid once for all of them. With `sampled`, the votes of a round are the n completions of one request. They then
     share their demonstrations and their company, and err together more often. `weights` say what a model's vote counts
     for where several label, at most 1, which is what those count for that are not named. `aim` is what the inputs were
-    written for, where that is as good as a vote.
+    written for, where that is as good as a vote. `held` says that whoever labels can be held to the task's labels, so
+    that an input that is labelled alone gets one of them.
     """
 
     votes: int = 3
@@ -61,6 +67,7 @@ class Voting:
     sampled: bool = False
     weights: Mapping[str, float] = field(default_factory=dict)
     aim: Aim | None = None
+    held: bool = False
 
     def __post_init__(self) -> None:
         for model, weight in self.weights.items():
@@ -315,10 +322,17 @@ def _request(spec: Spec, texts: Sequence[str], voting: Voting, *, vote: int) -> 
         messages=messages,
         max_tokens=LEAST_LABEL_TOKENS + len(texts) * (_label_tokens(spec) + (0 if alone else PACKING_TOKENS)),
         temperature=voting.temperature,
-        tag="annotate",
+        tag=LABELLING,
         sample=vote,
+        choices=_choices(spec) if alone and voting.held else (),
         stable=len(messages[0].content),  # the demonstrations after it are drawn anew for every vote
     )
+
+
+def _choices(spec: Spec) -> tuple[str, ...]:
+    """The answers there are; none where they are not a closed set, too many, or one of them is to say nothing."""
+    known = known_answers(spec)
+    return known if spec.labels and all(known) and len(known) <= MOST_CHOICES else ()
 
 
 def _conversation(spec: Spec, shown: Sequence[Pair], text: str) -> tuple[Message, ...]:

@@ -19,7 +19,19 @@ from agents.parsing.json_shape import fits
 from agents.records import Spec, Vote
 from engine.patterns import matches
 
-__all__ = ["SURE", "Aim", "Aims", "Trust", "confidence", "fits_spec", "lasting", "normaliser", "tally", "votes_to_ask"]
+__all__ = [
+    "SURE",
+    "Aim",
+    "Aims",
+    "Trust",
+    "confidence",
+    "fits_spec",
+    "known_answers",
+    "lasting",
+    "normaliser",
+    "tally",
+    "votes_to_ask",
+]
 
 SURE = 0.95
 """So likely must a leader be the majority for no more votes to be asked (Aggarwal et al. 2023)."""
@@ -36,7 +48,7 @@ def normaliser(spec: Spec) -> Callable[[str], str]:
 
     The plainest form that fits wins; where none fits, or nothing says what fits, only blanks are taken off.
     """
-    by_folded = {label.casefold(): label for label in reversed(_known_answers(spec))}
+    by_folded = {label.casefold(): label for label in reversed(known_answers(spec))}
 
     def normalise(reply: str) -> str:
         text = reply.strip()
@@ -56,7 +68,7 @@ def fits_spec(label: str, spec: Spec) -> bool:
     Without a label set, a pattern and a schema everything fits. Raises UserError for a pattern that is no regular
     expression, or that cannot be looked for in bounded time.
     """
-    if label in _known_answers(spec):
+    if label in known_answers(spec):
         return True
     if spec.labels:
         return False
@@ -65,7 +77,8 @@ def fits_spec(label: str, spec: Spec) -> bool:
     return spec.output_pattern is None or matches(spec.output_pattern, label)
 
 
-def _known_answers(spec: Spec) -> tuple[str, ...]:
+def known_answers(spec: Spec) -> tuple[str, ...]:
+    """The labels and the empty answer, as far as there are any: with labels, every right answer is one of these."""
     return spec.labels if spec.empty_answer is None else (*spec.labels, spec.empty_answer)
 
 

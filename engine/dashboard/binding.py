@@ -15,8 +15,10 @@ from engine.dashboard.view import View
 from engine.statistics import Statistics
 from engine.throttle import Limits
 
-__all__ = ["Bound", "Situation", "bound_by", "situation_of", "use_of"]
+__all__ = ["Bound", "Situation", "bound_by", "named", "situation_of", "use_of"]
 
+IDLE: Final = frozenset(("CPU", "lack of work"))  # what binds where nobody asks
+IDLE_LOOKS: Final = 2  # in a row, a second apart; between two calls there may be such a moment
 UNUSED: Final = 0.7  # a limit that binds, and of which less than this is used, counts more than what comes back
 
 
@@ -71,6 +73,16 @@ KNOWN: Final[Mapping[str, Bound]] = {
 }
 
 
+SLOTS: Final = "bound by calls in flight"
+TEACHER: Final = "bound by the teacher's time"
+
+
+def named(binding: str) -> str:
+    """What held something up, as a person says it: "requests a minute", "the teacher's time". Unknown ones stay."""
+    known = {name: bound.what for name, bound in KNOWN.items()} | {"concurrency": SLOTS, "lack of work": TEACHER}
+    return known.get(binding, binding).removeprefix("bound by ")
+
+
 def bound_by(now: Situation) -> Bound:
     """What binds now. There are four cases:
 
@@ -80,27 +92,28 @@ def bound_by(now: Situation) -> Bound:
     4. nothing is out: the stage works on this computer.
     """
     is_out = now.in_flight > 0 or now.waiting > 0
-    if not is_out and now.stage and now.binding in ("CPU", "lack of work"):
+    if not is_out and now.stage and now.binding in IDLE:
         return Bound(f"{now.stage} works on this computer", "", "nobody is asked meanwhile")
     if (known := KNOWN.get(now.binding)) is not None:
         return known._replace(why=_used(now) or known.why)
     if now.binding == "concurrency":
-        return Bound(
-            f"bound by calls in flight ({now.allowed:,})", "", "--concurrency sets them; else they grow while it pays"
-        )
+        return Bound(f"{SLOTS} ({now.allowed:,})", "", "--concurrency sets them; else they grow while it pays")
     if is_out:
         why = f"{now.in_flight:,} in flight" + (f", {now.latency_s:.1f} s each" if now.latency_s else "")
-        return Bound("bound by the teacher's time", why, "no limit is in the way; a faster model would help")
+        return Bound(TEACHER, why, "no limit is in the way; a faster model would help")
     return Bound("nothing waits")
 
 
 def situation_of(view: View, figures: Statistics | None) -> Situation:
-    """How things stand in a view: what has bound most in the last seconds counts, as it changes from call to call."""
+    """How things stand in a view: what has bound most in the last seconds counts, as it changes from call to call.
+
+    But where nobody asks any more, what bound before does not.
+    """
     stage = "" if view.current is None else view.current.name
     if figures is None:
         return Situation(binding="lack of work", stage=stage)
     return Situation(
-        binding=view.traffic.usual_binding() or figures.binding,
+        binding=_binding(view, figures),
         stage=stage,
         in_flight=figures.in_flight,
         waiting=figures.waiting,
@@ -110,12 +123,27 @@ def situation_of(view: View, figures: Statistics | None) -> Situation:
     )
 
 
+def _binding(view: View, figures: Statistics) -> str:
+    if figures.binding == "pause" or _is_idle(view, figures):
+        return figures.binding
+    return view.traffic.usual_binding() or figures.binding
+
+
+def _is_idle(view: View, figures: Statistics) -> bool:
+    """Whether nothing was asked for the last seconds."""
+    latest = list(view.traffic.bindings)[-IDLE_LOOKS:]
+    return not figures.in_flight and not figures.waiting and {*latest, figures.binding} <= IDLE
+
+
 def _used(now: Situation) -> str:
     if now.binding not in now.use:
         return ""
     share, limit = now.use[now.binding]
     told = f"{share:.0%} of {limit:,.0f}".replace("%", " %")
-    return f"{told} come back; it counts what answers may have" if share < UNUSED and "tokens" in now.binding else told
+    if share >= UNUSED:
+        return told
+    # Of tokens less comes back than was set aside; of requests it was less of late: it has just begun, or gone on.
+    return f"{told} come back; it counts what answers may have" if "tokens" in now.binding else f"{limit:,.0f} at most"
 
 
 def use_of(limits: Limits, rates: Rates) -> dict[str, tuple[float, float]]:

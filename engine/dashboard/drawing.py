@@ -125,6 +125,7 @@ def _body(view: View, figures: Statistics | None, inner: int, room: int, asides:
         *_ranked(sections.money_lines(view, figures, inner) if figures is not None else [], (0, 4, 6)),
         *_ranked(sections.call_lines(view, figures, inner), (3, 4, 2)),
         *(Ranked(5, each) for each in (sections.models_line(figures.by_model) if figures is not None else [])),
+        *(Ranked(6, each) for each in (sections.worker_lines(figures.workers, inner) if figures is not None else [])),
         *_ranked(sections.binding_lines(view, figures, inner), (0, 4)),
     ]
     has_rows = bool(view.examples or view.notes)

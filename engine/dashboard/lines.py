@@ -80,14 +80,13 @@ class PlainLines:
 
 def standing_told(view: View, figures: Statistics | None) -> str:
     """How a run stands, in a line: the stage at work, the rows, the money, and what binds."""
-    parts = [_rejected(view), _spent(figures)]
+    rows, parts = f"{count(view.accepted)} rows accepted", [_rejected(view), _spent(figures)]
     if (stage := view.current) is None:
-        parts = [f"{count(view.accepted)} rows accepted", *parts]
-        return ", ".join(part for part in parts if part)
-    parts = [_so_far(stage), *parts]
+        return ", ".join(part for part in (rows, *parts) if part)
+    parts = [_so_far(stage) or (rows if view.accepted else ""), *parts]
     if not view.is_over:
         parts = [parts[0], _left(stage, view.now_s), *parts[1:], bound_by(situation_of(view, figures)).told()]
-    return f"{clean(stage.name, 40)}: {', '.join(part for part in parts if part)}"
+    return f"{clean(stage.name, 40)}{_after(': ', ', '.join(part for part in parts if part))}"
 
 
 def _started(stage: Stage) -> str:
@@ -96,6 +95,8 @@ def _started(stage: Stage) -> str:
 
 
 def _so_far(stage: Stage) -> str:
+    if not stage.total and not stage.done:
+        return ""  # it does not count
     whole = f" of {count(stage.total)}" if stage.total else ""
     return f"{count(stage.done)}{whole}{_after(' ', clean(stage.unit, 16))}"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 import time
 from collections import deque
@@ -17,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from engine.clock import Clock, SystemClock
@@ -25,7 +24,7 @@ from engine.dashboard.keys import Controls
 from engine.dashboard.notebook import Notebook, notebook_here
 from engine.dashboard.pacing import Pace
 from engine.dashboard.surfaces import Log, Look, Painted, Surface
-from engine.dashboard.view import View, is_drawn
+from engine.dashboard.view import DRAWN, View
 from engine.events import Event, Events
 from engine.statistics import Statistics
 
@@ -36,7 +35,7 @@ __all__ = ["Dashboard", "chosen_surface"]
 
 RECORD_EVERY_S: Final = 1.0
 PLAIN_VARIABLE: Final = "SMELT_PLAIN"
-MOST_NEWS: Final = 4096  # events that wait to be taken note of: a picture may be long in coming, memory is not to grow
+MOST_NEWS: Final = 512  # events that wait to be noted: memory is not to grow, and what is new is still cached
 
 logger = logging.getLogger("engine.dashboard")
 
@@ -80,6 +79,7 @@ class Dashboard:
         self._record = record
         self._within = within
         self._surface = surface
+        self._log: Log | None = None
         self._make: Callable[[], Surface | None] = lambda: (
             None if quiet else surface or chosen_surface(console, plain=plain, controls=controls)
         )
@@ -95,14 +95,14 @@ class Dashboard:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="dashboard", daemon=True)
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
         self._surface = self._make()
+        self._log = self._surface if isinstance(self._surface, Log) else None
         if self._surface is None and self._record is None:
             return self
         self._safely(self._begin)
-        self._unsubscribe = self._events.subscribe(self._notice)
+        self._unsubscribe = self._events.subscribe(self._notice, kinds=DRAWN)
         self._thread.start()
         return self
 
@@ -127,12 +127,9 @@ class Dashboard:
     def _begin(self) -> None:
         if self._surface is not None:
             self._surface.begin(self.view, self._say)
-            self._listen_for_stops()
 
     def _notice(self, event: Event) -> None:
-        if not is_drawn(event):
-            return
-        self._news.append(event)
+        self._news.append(event)  # what follows is asked some three times for each request, so it is little
         # An engine is not made to be read by another thread while it works, so its figures are taken in its own: at
         # the first event after each frame.
         if self._figures_are_old:
@@ -140,22 +137,22 @@ class Dashboard:
         if len(self._news) >= MOST_NEWS:
             with self._lock:
                 self._take_news()
-        if isinstance(self._surface, Log) and self._surface.may_tell(event):
+        if self._log is not None and self._log.may_tell(event):
             with self._lock:
                 self._catch_up()
-                self._surface.notice(event, self.view, self._look)
+                self._log.notice(event, self.view, self._look)
 
     def _catch_up(self) -> float:
         """Take note of what has happened, and of the time, which is returned; the lock is held, so that they agree."""
         now = self._clock.monotonic()
         self._safely(self._take_news, even_if_broken=True)
-        self.view.tick(now)
+        self.view.tick(now, paused=self._figures is not None and self._figures.binding == "pause")
         return now
 
     def _take_news(self) -> None:
-        news, view = self._news, self.view
-        while news:
-            view.apply(news.popleft())
+        """More may come meanwhile, from the run's thread: these wait."""
+        news = self._news
+        self.view.apply_all([news.popleft() for _ in range(len(news))])
 
     def _renew_figures(self) -> None:
         if self._figures_are_old:
@@ -168,7 +165,6 @@ class Dashboard:
         self._figures_cost_s = time.thread_time() - began
 
     def _end(self) -> None:
-        self._ignore_stops()
         with self._lock:
             self._catch_up()
             self.view.is_over = True
@@ -215,8 +211,8 @@ class Dashboard:
         if self._within is not None:
             try:
                 self._within(self._renew_figures)
-            except RuntimeError:  # its loop is closed: the engine has done its work
-                self._within = None
+            except RuntimeError:  # its loop is closed: the engine has done its work, and can be read from here
+                self._renew_figures()
 
     def _notice_binding(self, now: float) -> None:
         """Once a second."""
@@ -267,21 +263,6 @@ class Dashboard:
                 with suppress(OSError, ValueError):  # the terminal may be what is gone
                     self._surface.release()
             logger.exception("the live view failed; the run goes on")
-
-    def _listen_for_stops(self) -> None:
-        """Ctrl-Z gives the terminal back first; in the foreground again, the picture comes back."""
-        if isinstance(self._surface, Painted) and threading.current_thread() is threading.main_thread():
-            self._before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._on_stop)
-
-    def _ignore_stops(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # as it was
-        self._before.clear()
-
-    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        if self._surface is not None:
-            self._surface.suspend()
-        os.kill(os.getpid(), signal.SIGSTOP)  # goes on here once it is continued
 
 
 def chosen_surface(

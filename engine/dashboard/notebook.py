@@ -48,9 +48,6 @@ class Notebook:
     def wake(self) -> None:
         self._woken.set()
 
-    def suspend(self) -> None:
-        """A notebook is in nobody's way."""
-
     def release(self) -> None:
         """Nothing was taken."""
 
@@ -62,7 +59,9 @@ def as_html(picture: RenderableType) -> str:
     """The picture as a page shows it; whatever stands in it is text there too."""
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), record=True, width=WIDTH, height=HEIGHT, force_terminal=True)
+    console = Console(  # that knows of no notebook: it would show each picture by itself, one below the other
+        file=io.StringIO(), record=True, width=WIDTH, height=HEIGHT, force_terminal=True, force_jupyter=False
+    )
     console.print(picture)
     return console.export_html(inline_styles=True, code_format=FORMAT)
 

@@ -1,6 +1,7 @@
 """The lines of the picture, each about one thing: pure.
 
 A line takes the longest way of saying it that fits. All text is drawn as it is, never as markup, and cleaned first.
+Words are in the terminal's own ink, since yellow and green can hardly be read on white; bars and marks have colours.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from engine.dashboard.words import (
 )
 from engine.events import RowAccepted
 from engine.prices import dollars, in_full
-from engine.statistics import ModelStatistics, Statistics
+from engine.statistics import ModelStatistics, Statistics, WorkerStatistics
 from engine.text import clean
 
 __all__ = [
@@ -47,15 +48,18 @@ __all__ = [
     "title",
     "weight_lines",
     "weights_line",
+    "worker_lines",
 ]
 
 LABEL = 9  # cells of the names on the left
 LONGEST = 400  # characters of any one text: more than the widest terminal shows
 LEAST_BAR, LEAST_SPARK = 8, 6
 MOST_SPARK = 60
+MOST_WORKERS = 6  # that have a line each
 MARKS: Mapping[str, tuple[str, str]] = {
-    "done": ("✓", "green"), "now": ("●", "bold cyan"), "to come": ("○", "dim"),
+    "done": ("✓", "green"), "now": ("●", "cyan"), "to come": ("○", "dim"),
 }  # fmt: skip
+INK: Mapping[str, str] = {"now": "bold", "to come": "dim"}
 
 
 def line(label: str, content: Text | str = "") -> Text:
@@ -71,21 +75,21 @@ def title(view: View, inner: int) -> Text:
     """Which run it is and who teaches; that a teacher is simulated before its name, which may be long."""
     told = Text(clean(view.title, max(8, min(40, inner // 3))), style="not dim bold")
     if view.simulated:
-        told.append("  ").append(" simulated teacher ", style="not dim bold reverse yellow")
-    return told.append("  ").append(clean(view.model, 60), style="not dim cyan")
+        told.append("  ").append(" simulated teacher ", style="not dim bold reverse")
+    return told.append("  ").append(clean(view.model, 60), style="not dim")
 
 
 def stage_line(stages: Sequence[Stage], inner: int) -> Text:
     """All stages with their marks; where they do not fit, the one at work and how many are done."""
     told = Text("  ").join(
-        Text(f"{MARKS[each.state][0]} {clean(each.name, 20)}", style=MARKS[each.state][1]) for each in stages
+        Text.assemble(MARKS[each.state], (f" {clean(each.name, 20)}", INK.get(each.state, ""))) for each in stages
     )
     if told.cell_len <= inner:
         return told
     done = sum(each.state == "done" for each in stages)
     now = next((each for each in reversed(stages) if each.state == "now"), None)
     name = "" if now is None else f"● {clean(now.name, 20)}, "
-    return Text(f"{name}{done} of {len(stages)} stages done", style="bold cyan")
+    return Text(f"{name}{done} of {len(stages)} stages done", style="bold")
 
 
 def progress_line(view: View, inner: int) -> list[Text]:
@@ -142,9 +146,9 @@ def charts(curves: Mapping[str, Curve], cells: int, room: int) -> list[Text]:
     height = min(8, room // len(curves) - 1)
     lines = []
     for name, curve in curves.items():
-        lines += [line(name if at == 0 else "", row) for at, row in enumerate(chart(curve.values, cells, height))]
+        lines += [line("", row) for row in chart(curve.values, cells, height)]
         ends = f"{_told(curve, curve.values[0])} at first, {_value(curve)} now" if curve.values else _value(curve)
-        lines.append(line("", Text(ends, style="dim")))
+        lines.append(line("", Text.assemble((clean(name, 30), "bold"), (f" {ends}", "dim"))))
     return lines
 
 
@@ -195,12 +199,12 @@ def rows_line(view: View, inner: int) -> Text:
     if len(told) > inner - LABEL:
         told = f"{count(view.accepted)} kept, {count(view.rejected.total())} not"
     reasons = f": {rejections(view.rejected)}" if view.rejected else ""
-    return line("rows", Text.assemble((told, "green"), (reasons, "dim")))
+    return line("rows", Text.assemble(told, (reasons, "dim")))
 
 
 def money_lines(view: View, figures: Statistics, inner: int) -> list[Text]:
     """What is gone and what is set aside; what a row costs and all will; what stages have of it and what was saved."""
-    row, forecast = per_row(view, figures), forecast_told(view.current, figures)
+    row, forecast = per_row(view, figures), forecast_told(view, figures)
     price = [f"{dollars(row)} a row"] if row is not None else []
     price += [forecast] if forecast else []
     beside = [text for text in (shares_told(figures), savings_told(figures)) if text]
@@ -266,8 +270,10 @@ def _calls(view: View, figures: Statistics | None, cells: int) -> str:
     traffic = view.traffic
     in_flight = ""
     if figures is not None:
+        alone, batched = figures.in_flight - figures.in_batches, figures.in_batches
         is_free = figures.binding == "lack of work"  # then it does not matter how many there might be
-        in_flight = f"{count(figures.in_flight)}{'' if is_free else f' of {count(figures.allowed)}'} in flight, "
+        in_flight = f"{count(alone)}{'' if is_free else f' of {count(figures.allowed)}'} in flight, "
+        in_flight += f"{count(batched)} in batches, " if batched else ""
     half, most = traffic.latency(0.5), traffic.latency(0.95)
     took = "" if half is None or most is None else f"p50 {half:.2g} s, p95 {most:.2g} s, "
     retried = f"{count(traffic.retries)} retried, "
@@ -303,6 +309,27 @@ def models_line(models: Sequence[ModelStatistics]) -> list[Text]:
     return [line("models", Text(", ".join(told)))] if len(models) > 1 else []
 
 
+def worker_lines(workers: Sequence[WorkerStatistics], inner: int) -> list[Text]:
+    """A line for each worker of a fleet that is there, the busiest first; how many there are, and have gone."""
+    there = sorted((each for each in workers if each.standing != "gone"), key=lambda each: -each.requests_a_minute)
+    if not workers:
+        return []
+    gone = len(workers) - len(there)
+    told = f"{count(len(there))}{f', {count(gone)} gone' if gone else ''}"
+    more = len(there) - MOST_WORKERS
+    beyond = [line("", Text(f"and {count(more)} more", style="dim"))] if more > 0 else []
+    return [line("workers", told), *(_worker_line(each, inner) for each in there[:MOST_WORKERS]), *beyond]
+
+
+def _worker_line(worker: WorkerStatistics, inner: int) -> Text:
+    standing = "" if worker.standing == "asking" else f"{worker.standing}, "
+    rate = f"{standing}{count(worker.requests_a_minute)} a minute, {count(worker.in_flight)} in flight"
+    money = f"{dollars(worker.cost)} spent"
+    place = clean(worker.node, 60)
+    words = fitting(inner - LABEL, f"{rate}, {money}, on {place}", f"{rate}, {money}", rate)
+    return line(worker.name, Text(words, style="dim"))
+
+
 def examples(rows: Sequence[RowAccepted], inner: int, *, label: str) -> list[Text]:
     """Rows as input and answer, a line each."""
     inputs = [Text(clean(row.input, LONGEST)) for row in rows]
@@ -311,15 +338,12 @@ def examples(rows: Sequence[RowAccepted], inner: int, *, label: str) -> list[Tex
     lines = []
     for name, given, row in zip(_labels(label), inputs, rows, strict=False):
         given.truncate(width, overflow="ellipsis", pad=True)
-        lines.append(line(name, Text.assemble(given, (" → ", "dim"), (clean(row.output, LONGEST), "green"))))
+        lines.append(line(name, Text.assemble(given, (" → ", "dim"), (clean(row.output, LONGEST), "bold"))))
     return lines
 
 
 def notes(texts: Sequence[str]) -> list[Text]:
-    return [
-        line(label, Text(clean(text, LONGEST), style="yellow"))
-        for label, text in zip(_labels("notes"), texts, strict=False)
-    ]
+    return [line(label, clean(text, LONGEST)) for label, text in zip(_labels("notes"), texts, strict=False)]
 
 
 def _labels(first: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from engine.dashboard.keys import Command, Controls, Keyboard, Presses
 from engine.dashboard.lines import PlainLines
 from engine.dashboard.pacing import SHORTEST_S
 from engine.dashboard.screen import Aside, Screen, descriptor_of
+from engine.dashboard.signals import Signals
 from engine.dashboard.view import View
 from engine.events import Event, RowAccepted
 from engine.statistics import Statistics
@@ -54,10 +55,6 @@ class Surface(Protocol):
 
     def wake(self) -> None: ...
 
-    def suspend(self) -> None:
-        """Give the terminal back for now."""
-        ...
-
     def release(self) -> None:
         """Give back the terminal and what others print: nothing more will be shown before the end."""
         ...
@@ -83,11 +80,14 @@ class Painted:
         self._chance = Random(0)
         self._streams: list[tuple[str, Aside]] = []
         self._waker = os.pipe()
+        os.set_blocking(self._waker[0], False)
+        self._signals = Signals(suspend=self._suspend, wake=self.wake)
 
     def begin(self, view: View, say: Callable[[str], None]) -> None:  # noqa: ARG002  # drawn with the first frame
         terminal, keys = descriptor_of(self._console.file), descriptor_of(sys.stdin)
         if terminal is None:
             return
+        self._signals.begin()
         if keys is not None:
             self._keyboard = Keyboard(keys)
             self._keyboard.begin()
@@ -99,10 +99,14 @@ class Painted:
                 setattr(sys, name, aside)
 
     def wait(self, seconds: float, view: View, lock: threading.Lock) -> None:
+        commands: list[Command] = []
         if self._keyboard is None:
             _wait_for(self._waker[0], seconds)
-            return
-        for command in self._keyboard.wait(seconds, waker=self._waker[0]):
+        else:
+            commands = self._keyboard.wait(seconds, waker=self._waker[0])
+        with suppress(BlockingIOError):  # nobody woke us
+            os.read(self._waker[0], 4096)
+        for command in commands:
             self._obey(command, view, lock)
 
     def show(self, view: View, figures: Statistics | None, lock: threading.Lock) -> None:
@@ -127,11 +131,6 @@ class Painted:
         with suppress(OSError):
             os.write(self._waker[1], b".")
 
-    def suspend(self) -> None:
-        self._screen.leave()
-        if self._keyboard is not None:
-            self._keyboard.end()
-
     def end(self, view: View, figures: Statistics | None) -> None:
         from engine.dashboard.drawing import Asides, render
 
@@ -140,6 +139,7 @@ class Painted:
             last = Asides(state=self._asides.state)
             self._screen.leave(render(view, figures, width=width, height=max(1, height - 1), asides=last))
         finally:
+            self._signals.end()
             self.release()
             for descriptor in self._waker:
                 os.close(descriptor)
@@ -154,6 +154,12 @@ class Painted:
                 setattr(sys, name, aside._stream)  # noqa: SLF001  # put back what was there
                 aside.end()
             self._streams.clear()
+
+    def _suspend(self) -> None:
+        """Give the terminal back for now; it is taken again with the next picture."""
+        self._screen.leave()
+        if self._keyboard is not None:
+            self._keyboard.end()
 
     # -- keys
 
@@ -234,9 +240,6 @@ class Log:
 
     def wake(self) -> None:
         self._woken.set()
-
-    def suspend(self) -> None:
-        """Lines are in nobody's way."""
 
     def release(self) -> None:
         """Nothing was taken."""

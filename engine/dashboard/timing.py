@@ -50,12 +50,17 @@ class Track:
             self.points = self.points[::2]
             self.every_s *= 2
 
+    def rest(self, seconds: float) -> None:
+        """Time that passed while nothing was to be done says nothing of the pace: it is left out."""
+        self.points = [Point(point.at + seconds, point.done) for point in self.points]
+
 
 def time_left(points: Sequence[Point], *, total: float) -> Left | None:
     """How long it still takes until `total` is done, at the pace so far; None while there is no pace.
 
     The pace of each stretch between two points varies; what is still to come will vary as much, and the pace so far is
     not known better than that either. Rows that come one by one vary by chance alone; that much is always allowed for.
+    Where it may take twice as long it may take half as long: what is left is never nothing.
     """
     gains = list(_gains(points))
     elapsed, gained = sum(s for s, _ in gains), sum(g for _, g in gains)
@@ -66,7 +71,7 @@ def time_left(points: Sequence[Point], *, total: float) -> Left | None:
     if len(gains) < FEW:
         return Left(middle / DOUBTFUL, middle, middle * DOUBTFUL)
     spread = NINETY * math.sqrt(_variance(gains, pace) * (middle + middle * middle / elapsed)) / pace
-    return Left(max(0.0, middle - spread), middle, middle + spread)
+    return Left(middle * middle / (middle + spread) if middle else 0.0, middle, middle + spread)
 
 
 def _gains(points: Sequence[Point]) -> Iterator[tuple[float, float]]:

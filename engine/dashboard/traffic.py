@@ -60,14 +60,13 @@ class Traffic:
     bindings: deque[str] = field(default_factory=lambda: deque(maxlen=BINDINGS_KEPT))
     bound_s: Counter[str] = field(default_factory=Counter)  # for how many seconds in all, by what bound
 
-    def apply_reply(self, event: ReplyReceived) -> None:
-        if event.from_journal:
-            self.from_journal += 1
-            return
-        self.replies += 1
-        self.input_tokens += event.input_tokens
-        self.output_tokens += event.output_tokens
-        self.latencies.append(event.latency_s)
+    def apply_replies(self, events: Sequence[ReplyReceived]) -> None:
+        fresh = [event for event in events if not event.from_journal]
+        self.from_journal += len(events) - len(fresh)
+        self.replies += len(fresh)
+        self.input_tokens += sum([event.input_tokens for event in fresh])
+        self.output_tokens += sum([event.output_tokens for event in fresh])
+        self.latencies.extend([event.latency_s for event in fresh[-LATENCIES_KEPT:]])
 
     def apply_failure(self, event: AttemptFailed) -> None:
         self.retries += event.delay_s is not None
@@ -103,9 +102,13 @@ class Traffic:
         )
 
     def usual_binding(self) -> str | None:
-        """What has bound most of late; of equals the latest. Looked at once, it may be anything."""
-        often = Counter(self.bindings)
-        return max(reversed(self.bindings), key=lambda each: often[each], default=None)
+        """What has bound most of late; of equals the latest. Looked at once, it may be anything.
+
+        But for a pause: whoever wants one, or no more of it, wants it now.
+        """
+        late = [binding for binding in self.bindings if binding != "pause"]
+        often = Counter(late)
+        return max(reversed(late), key=lambda each: often[each], default=None)
 
     def latency(self, share: float) -> float | None:
         """In seconds, of the latest replies."""

@@ -6,7 +6,7 @@ Holds no clock, no terminal and no colours. The same events and ticks always mak
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Literal
@@ -29,7 +29,7 @@ from engine.events import (
     Weighed,
 )
 
-__all__ = ["Curve", "Stage", "View", "Weights", "is_drawn"]
+__all__ = ["DRAWN", "Curve", "Stage", "View", "Weights"]
 
 EXAMPLES_KEPT = 40
 NOTES_KEPT = 12
@@ -132,11 +132,22 @@ class View:
         if (take := _TAKES.get(type(event))) is not None:
             take(self, event)
 
-    def tick(self, now: float) -> None:
-        """Take note of the time, in seconds; rates and times left follow from it."""
+    def apply_all(self, events: Collection[Event]) -> None:
+        """Take note of many at once: the same as one by one, but those of single requests, most of all, are counted."""
+        kinds = list(map(type, events))
+        self.traffic.sent += kinds.count(RequestSent)
+        self.traffic.apply_replies([event for event in events if type(event) is ReplyReceived])
+        for kind, event in zip(kinds, events, strict=True):
+            if kind not in _COUNTED:
+                _TAKES[kind](self, event)
+
+    def tick(self, now: float, *, paused: bool = False) -> None:
+        """Take note of the time, in seconds; rates and times left follow from it. A pause slows nothing down."""
         self.began_s = now if self.began_s is None else self.began_s
-        self.now_s = now
+        passed, self.now_s = now - self.now_s, now
         if (stage := self.current) is not None:
+            if paused:
+                stage.track.rest(passed)
             stage.track.note(now, stage.done)
         self.traffic.tick(now)
 
@@ -150,7 +161,7 @@ class View:
 
 
 def _take_reply(view: View, event: ReplyReceived) -> None:
-    view.traffic.apply_reply(event)
+    view.traffic.apply_replies([event])
 
 
 def _take_sending(view: View, _event: RequestSent) -> None:
@@ -226,7 +237,7 @@ _TAKES: Final[dict[type[Event], Callable[[View, Any], None]]] = {
     StageFinished: _take_finish,
 }
 
+_COUNTED: Final = frozenset({ReplyReceived, RequestSent})
 
-def is_drawn(event: Event) -> bool:
-    """Whether a view takes any note of such an event."""
-    return type(event) in _TAKES
+DRAWN: Final[Collection[type[Event]]] = _TAKES.keys()
+"""Of which events a view takes any note."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.dashboard.timing import Left
-from engine.dashboard.view import Stage, View
+from engine.dashboard.view import View
 from engine.prices import dollars
 from engine.statistics import Statistics
 from engine.text import clean
@@ -56,10 +56,15 @@ def per_row(view: View, figures: Statistics) -> int | None:
     return charged // view.accepted if view.accepted and charged else None
 
 
-def forecast_told(stage: Stage | None, figures: Statistics) -> str:
-    """What the whole stage will have cost at this rate: "about $0.38 for all rows", or where the cap ends it."""
-    charged = figures.spent + figures.assumed
-    if stage is None or not stage.total or not charged or not 0 < stage.done < stage.total:
+def forecast_told(view: View, figures: Statistics) -> str:
+    """What all rows will have cost at this rate: "about $0.38 for all rows", or where the cap ends it.
+
+    Nothing in a stage that brings no rows, such as a training.
+    """
+    charged, stage = figures.spent + figures.assumed, view.current
+    if stage is None or stage.name != view.rows_of or not stage.total or not charged:
+        return ""
+    if not 0 < stage.done < stage.total:
         return ""
     whole, unit = charged * stage.total // stage.done, clean(stage.unit, 16) or "of it"
     if figures.cap is not None and whole > figures.cap:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 from engine.journal.batches import BEGUN, note_row
-from engine.journal.records import Counts, Entry, OpenBatch, Rows, Stored, noted, packed, worth
+from engine.journal.merging import Closed, copied
+from engine.journal.records import Counts, Entry, OpenBatch, Rows, Stored, Totals, noted, packed, worth
 from engine.journal.store import Store
 from engine.journal.writer import Writer
 from engine.messages import RawReply
@@ -143,6 +145,41 @@ class Journal:
         else:
             self.spent += cost
         await self._until_durable(written)
+
+    async def absorb(self, path: Path) -> Mapping[str, Totals]:
+        """Take in all of another journal, that of a process which is gone; what that had in flight is assumed.
+
+        Done again, or after it was cut off, it takes in what it has not yet. Gives what the other one came to, by tag.
+        Raises JournalUnusable when that cannot be read, or somebody is writing it.
+        """
+        with contextlib.closing(Closed.open(path)) as other:
+            done = self._store.merged(other.name)
+            for piece in other.pieces(after=done):
+                done += len(piece)
+                await self._take_in(piece, merged=(other.name, done))
+            return other.counts().by_tag
+
+    async def _take_in(self, piece: Sequence[Entry], *, merged: tuple[str, int]) -> None:
+        """Entries of another journal as rows of this one. All of them are durable on return, or none is."""
+        rows = [copied(next(self._numbers), entry) for entry in piece]
+        for each in rows:
+            self._put(each, None)
+        # Rows that are put without an await between them are committed together.
+        await self._write(Rows(merged=merged))
+        for each, entry in zip(rows, piece, strict=True):
+            self._notice(each, entry)
+
+    def _notice(self, rows: Rows, entry: Entry) -> None:
+        if rows.intent is None or rows.charge is None:
+            raise AssertionError("unreachable")
+        attempt, *_ = rows.intent
+        self._store.keys.add(entry.key, attempt)
+        if rows.charge[3]:
+            self._store.keys.notify_reply(attempt)
+        if entry.assumed:
+            self.assumed += entry.cost or 0
+        else:
+            self.spent += entry.cost or 0
 
     def counts(self) -> Counts:
         """The journal in figures; reads it whole."""

@@ -109,7 +109,7 @@ def entries(database: sqlite3.Connection, name: object) -> Iterator[Entry]:
                 cost=cost,
                 assumed=bool(assumed),
                 raw=None if worth is None else reply_in(reply, name),
-                answers=worth == Worth.ANSWER,
+                worth=None if worth is None else Worth(worth),
             )
         after = rows[-1][0]
 

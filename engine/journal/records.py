@@ -17,6 +17,7 @@ __all__ = [
     "Counts",
     "Entry",
     "Line",
+    "MergedRow",
     "NoteRow",
     "OpenBatch",
     "Rows",
@@ -62,7 +63,12 @@ class Entry:
     cost: int | None
     assumed: bool
     raw: RawReply | None
-    answers: bool  # the reply is the answer to its question
+    worth: Worth | None  # of the reply
+
+    @property
+    def answers(self) -> bool:
+        """Whether the reply is the answer to its question."""
+        return self.worth == Worth.ANSWER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +139,9 @@ ReplyRow: TypeAlias = tuple[int, int, bytes, bytes, float, int]  # attempt, then
 NoteRow: TypeAlias = tuple[int, str, str, bytes, int]  # number, batch, kind, what is told, checksum
 
 
+MergedRow: TypeAlias = tuple[str, int]  # another journal's name, how many of its attempts are here
+
+
 class Rows(NamedTuple):
     """What must become durable together."""
 
@@ -141,6 +150,7 @@ class Rows(NamedTuple):
     charge: ChargeRow | None = None
     reply: ReplyRow | None = None
     note: NoteRow | None = None
+    merged: MergedRow | None = None
 
 
 class Sums(NamedTuple):

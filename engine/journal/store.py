@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from engine.errors import JournalUnusable
+from engine.errors import JournalInUse, JournalUnusable
 from engine.journal.batches import in_batches, last_note, open_batches
 from engine.journal.faults import told
 from engine.journal.looks import IN_FLIGHT, counts, entries, name_of, reply_in
@@ -108,6 +108,7 @@ class Store:
                 insert(database, "charge", charges)
                 insert(database, "reply", [rows.reply for rows in batch if rows.reply])
                 insert(database, "batch", [rows.note for rows in batch if rows.note])
+                insert(database, "merged", [rows.merged for rows in batch if rows.merged])
                 database.execute(_TOTAL, sums)
             self._sums = sums
             self._set_mark()
@@ -141,6 +142,19 @@ class Store:
     def open_batches(self) -> list[OpenBatch]:
         with told(self.name):
             return open_batches(self._reading, self.name)
+
+    @property
+    def marked_name(self) -> str:
+        """What tells this journal from every other."""
+        return self._marked_name
+
+    def merged(self, name: str) -> int:
+        """How many attempts of another journal are here."""
+        with told(self.name):
+            (most,) = self._reading.execute(
+                "SELECT COALESCE(MAX(attempts), 0) FROM merged WHERE name = ?", (name,)
+            ).fetchone()
+        return int(most)
 
     def finish(self) -> None:
         """No more will be written. What is in the log is durable already, so a failure here loses nothing."""
@@ -189,6 +203,6 @@ def _locked_mark(path: Path) -> Mark:
     try:
         return Mark(mark_path(path))
     except BlockingIOError:
-        raise JournalUnusable(
+        raise JournalInUse(
             f"the journal {path} is in use: wait for the run that holds it, or use another folder"
         ) from None

@@ -38,6 +38,7 @@ CREATE TABLE total (commits INTEGER NOT NULL, attempts INTEGER NOT NULL, spent I
 CREATE TABLE batch (note INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, told BLOB NOT NULL,
     checksum INTEGER NOT NULL
 );
+CREATE TABLE merged (name TEXT NOT NULL, attempts INTEGER NOT NULL); -- of another journal so many are here; the most
 CREATE TABLE name (name TEXT NOT NULL); -- tells this journal from every other; stands in its mark, too
 INSERT INTO total VALUES (0, 0, 0, 0, zeroblob(32), 0);
 INSERT INTO name VALUES (hex(randomblob(8)));
@@ -46,12 +47,15 @@ PRAGMA user_version = 3;
 COMMIT;
 """
 
-# Journals of this version that were made before there were batches lack this table, and nothing else.
-_BATCHES: Final = """
+# Journals of this version that were made before there were batches, or several journals of a run, lack these tables.
+_LATER: Final = (
+    """
 CREATE TABLE IF NOT EXISTS batch (note INTEGER PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, told BLOB NOT NULL,
     checksum INTEGER NOT NULL
 )
-"""
+""",
+    "CREATE TABLE IF NOT EXISTS merged (name TEXT NOT NULL, attempts INTEGER NOT NULL)",
+)
 
 # Of 4, 8 and 16 KiB, measured: a page costs a system call or two, and a commit writes one of each table at least.
 _PAGE_BYTES: Final = 8192
@@ -87,7 +91,8 @@ def prepare(database: sqlite3.Connection, path: Path) -> None:
     if is_fresh:
         make(database)
     else:
-        database.execute(_BATCHES)
+        for table in _LATER:
+            database.execute(table)
 
 
 def is_new(database: sqlite3.Connection, path: Path) -> bool:

@@ -53,6 +53,7 @@ def write(student: Path, into: Path, *, int8: bool, opset: int) -> None:
         "end": model.config.eos_token_id,
         "longest_input": card.sizes["longest_input"],
         "longest_output": card.sizes["longest_output"],
+        "beginnings": card.sizes.get("beginnings", 1),  # of which an older card says nothing
         **({"first_mark": VOCABULARY, "marks": shorthand_in(student).texts} if reads_bytes else {}),
     }
     (into / "onnx.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

@@ -24,6 +24,7 @@ class Capabilities:
     stop: bool = True
     schema: bool = True  # without it the engine tells the schema in words
     most_stops: int | None = None  # None: any number
+    choices: bool = False  # whether a model can be held to some texts
 
     def objection(self, request: Request) -> str | None:
         """What this request asks that the endpoint cannot do, in words; None when it can do all of it."""
@@ -33,7 +34,7 @@ class Capabilities:
             return f"the temperature must be at most {self.max_temperature:g} here (got {request.temperature:g})"
         if self.stop and self.most_stops is not None and len(request.stop) > self.most_stops:
             return f"at most {self.most_stops} stop sequences may be sent here (got {len(request.stop)})"
-        can_all = self.n and self.seed and self.stop and self.schema
+        can_all = self.n and self.seed and self.stop and self.schema and (self.choices or not request.choices)
         return None if can_all else self._missing(request)
 
     def shared_with(self, other: Capabilities) -> Capabilities:
@@ -47,11 +48,12 @@ class Capabilities:
             stop=self.stop and other.stop,
             schema=self.schema and other.schema,
             most_stops=min(stops, default=None),
+            choices=self.choices and other.choices,
         )
 
     def _missing(self, request: Request) -> str | None:
         asked = {"n": request.n > 1, "seed": request.seed is not None, "stop": bool(request.stop)}
-        asked["schema"] = request.schema is not None
+        asked |= {"schema": request.schema is not None, "choices": bool(request.choices)}
         missing = [name for name, is_asked in asked.items() if is_asked and not getattr(self, name)]
         return f"this endpoint knows no {' and no '.join(missing)}" if missing else None
 

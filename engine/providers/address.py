@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from engine.errors import UserError
 
-__all__ = ["Address"]
+__all__ = ["Address", "Somewhere", "each_of"]
 
 _PLACE = re.compile(r"(?:\[[^\[\]]+\]|[^\[\]:\\]+)(?::\d*)?")  # what urlsplit takes beyond it, nobody connects to
 
@@ -59,6 +61,17 @@ class Address:
 
     def __str__(self) -> str:
         return self.url
+
+
+Somewhere: TypeAlias = str | Address | Sequence[str | Address]
+"""A base URL, or several of servers that serve the same model."""
+
+
+def each_of(given: Somewhere | None) -> tuple[str | Address, ...]:
+    """Each base URL that was given: one, several, or none."""
+    if isinstance(given, str | Address):
+        return (given,)
+    return tuple(given or ())
 
 
 def _split(text: str) -> SplitResult:

@@ -12,7 +12,7 @@ from engine.errors import UnknownPrice, UserError
 from engine.messages import RawReply, Request
 from engine.prices import Amount, Price, lookup
 from engine.providers import Capabilities, Provider
-from engine.providers.address import Address
+from engine.providers.address import Somewhere
 from engine.providers.batches import BatchEndpoint
 from engine.providers.foreign import decode
 from engine.providers.profile import Profile, profiles
@@ -57,13 +57,15 @@ class Model:
 
         Model("anthropic/claude-haiku-4-5", limits=Limits(rpm=1000))
         Model("openai/qwen3", base_url="http://localhost:8000/v1", price=FREE)
+        Model("openai/qwen3", base_url=["http://localhost:8000/v1", "http://localhost:8001/v1"], price=FREE)
 
     What is left out means the same as for an Engine: the provider's own address, the key from the environment, the
-    price of the table, limits and concurrency found out.
+    price of the table, limits and concurrency found out. At several addresses stands the same model: limits and
+    concurrency are those of all of them together.
     """
 
     name: str | Provider
-    base_url: str | Address | None = field(default=None, kw_only=True)
+    base_url: Somewhere | None = field(default=None, kw_only=True)
     api_key: str | None = field(default=None, kw_only=True, repr=False)
     dialect: str | Profile | None = field(default=None, kw_only=True)
     price: Price | None = field(default=None, kw_only=True)

@@ -6,14 +6,14 @@ Nothing is sent here, and nothing fetched but a model that is named `local/hub:.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.clock import Clock
 from engine.errors import UserError
 from engine.providers import Provider
-from engine.providers.address import Address
+from engine.providers.address import Address, Somewhere, each_of
 from engine.providers.anthropic import OFFICIAL_DOMAIN as ANTHROPIC_DOMAIN
 from engine.providers.anthropic import OFFICIAL_URL as ANTHROPIC_URL
 from engine.providers.anthropic import Anthropic
@@ -23,6 +23,7 @@ from engine.providers.openai import OFFICIAL_DOMAIN as OPENAI_DOMAIN
 from engine.providers.openai import OFFICIAL_URL as OPENAI_URL
 from engine.providers.openai import OpenAI
 from engine.providers.profile import Profile, profile_named, recognised
+from engine.providers.several import Several
 from engine.providers.simulated import Simulated, World
 from engine.text import meant
 
@@ -47,7 +48,7 @@ class _Settings:
 def resolve(
     model: str,
     *,
-    base_url: str | Address | None = None,
+    base_url: Somewhere | None = None,
     api_key: str | None = None,
     clock: Clock,
     seed: int = 0,
@@ -58,7 +59,8 @@ def resolve(
 
     The key comes from the variable of the service that stands there (GROQ_API_KEY, say), else from OPENAI_API_KEY or
     ANTHROPIC_API_KEY, unless given; only the official hosts insist on one. `dialect` is what stands there, by name or
-    as a profile; without one it is what the address is known by. `seed` is the simulated world's, or the chance of a
+    as a profile; without one it is what the address is known by. Of several addresses, which must serve the same model,
+    the first says what stands at all of them. `seed` is the simulated world's, or the chance of a
     model in this process. No other variable is read but by the clients behind sdk/...: what is asked goes where
     `base_url` says, or to the official host. Raises UserError for anything that cannot be meant.
     """
@@ -70,9 +72,12 @@ def resolve(
     if provider not in _MAKERS:
         raise UserError(f"model {model!r}: no provider {provider!r}{_alternatives(provider, list(_MAKERS))}")
     profile = profile_named(dialect) if isinstance(dialect, str) else dialect
-    settings = _Settings(base_url=base_url, api_key=api_key, clock=clock, seed=seed, dialect=profile)
+    first, *others = each_of(base_url) or (None,)
+    settings = _Settings(base_url=first, api_key=api_key, clock=clock, seed=seed, dialect=profile)
     if profile is not None and profile.api != provider:
         raise UserError(f"the dialect {profile.name!r} is one of {profile.api}/NAME (got {model!r})")
+    if others:
+        return _several(provider, name, settings, others)
     return _MAKERS[provider](name, settings)
 
 
@@ -90,18 +95,30 @@ def world_named(name: str, *, seed: int) -> World:
     return make(seed=seed)
 
 
-def _openai(name: str, settings: _Settings) -> Provider:
+def _openai(name: str, settings: _Settings) -> OpenAI:
     address, profile = _place(settings, official=OPENAI_URL, api="openai")
     variables = (profile.key, "OPENAI_API_KEY")
     key = _key(settings, variables=variables, needed=address.within(OPENAI_DOMAIN), model=f"openai/{name}")
     return OpenAI(name, base_url=address, api_key=key, clock=settings.clock, profile=profile)
 
 
-def _anthropic(name: str, settings: _Settings) -> Provider:
+def _anthropic(name: str, settings: _Settings) -> Anthropic:
     address, profile = _place(settings, official=ANTHROPIC_URL, api="anthropic")
     variables = (profile.key, "ANTHROPIC_API_KEY")
     key = _key(settings, variables=variables, needed=address.within(ANTHROPIC_DOMAIN), model=f"anthropic/{name}")
     return Anthropic(name, base_url=address, api_key=key, clock=settings.clock, profile=profile)
+
+
+def _several(provider: str, name: str, settings: _Settings, others: Sequence[str | Address | None]) -> Several:
+    if provider not in {"openai", "anthropic"}:
+        raise UserError(
+            f"model '{provider}/{name}': several base URLs are for servers that are asked as openai/NAME or "
+            "anthropic/NAME; name one, or none"
+        )
+    make = _openai if provider == "openai" else _anthropic
+    first = make(name, settings)
+    alike = replace(settings, dialect=first.profile)
+    return Several([first, *(make(name, replace(alike, base_url=other)) for other in others)])
 
 
 def _place(settings: _Settings, *, official: str, api: Api) -> tuple[Address, Profile]:

@@ -5,7 +5,8 @@ Here no variable changes where a prompt goes. Some are set for other programs, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,12 +15,16 @@ from engine.providers.anthropic import OFFICIAL_URL as ANTHROPIC_URL
 from engine.providers.openai import OFFICIAL_URL as OPENAI_URL
 from engine.providers.profile import Profile, recognised
 
-__all__ = ["Variable", "target_told", "variables_set"]
+__all__ = ["Variable", "key_variables", "target_told", "variables_set"]
 
 _OFFICIAL: Final = {"openai": OPENAI_URL, "anthropic": ANTHROPIC_URL}
+_KEYS: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 
 _CLIENTS: Final = "not read, but by the official clients behind sdk/...; use --base-url"
 _PROXIES: Final = "not read when a model is asked; the model hub's client and sdk/... go through it"
+_NO_PROXY: Final = "is no proxy address, so the model hub is not asked; unset it, or write http://host:port"
+_UNREADABLE: Final = "cannot be read, so every server is refused for its certificate; unset it, or name what is there"
+_CERTIFICATES: Final = "read: servers that the certificates there vouch for are trusted, and no others"
 _STEERING: Final[Mapping[str, str]] = {
     "OPENAI_BASE_URL": _CLIENTS,
     "OPENAI_API_BASE": "not read; use --base-url",
@@ -29,43 +34,74 @@ _STEERING: Final[Mapping[str, str]] = {
     "HTTPS_PROXY": _PROXIES,
     "ALL_PROXY": _PROXIES,
     "HF_ENDPOINT": "read by the model hub's client: models and data sets come from there",
-    "SSL_CERT_FILE": "read: it says whom to trust",
-    "SSL_CERT_DIR": "read: it says whom to trust",
-    "SSLKEYLOGFILE": "read: whoever has that file can read what is sent",
+    "SSL_CERT_FILE": _CERTIFICATES,
+    "SSL_CERT_DIR": _CERTIFICATES,
+    "SSLKEYLOGFILE": "read: whoever has that file can read what is sent; unset it unless that is meant",
 }
 
 
 class Variable(NamedTuple):
-    """One that is set: where it leads, without what may be secret in it, and who goes there."""
+    """One that is set: where it leads, without what may be secret in it, who goes there, and what is wrong with it."""
 
     name: str
     leads_to: str
     read_by: str
-    is_usable: bool = True  # False: it names no proxy that anybody could go through
+    problem: str = ""  # with the way out
+
+    @property
+    def surprises(self) -> bool:
+        """Whether it does another thing here than whoever set it may expect."""
+        return bool(self.problem) or self.read_by != _CERTIFICATES
 
     def __str__(self) -> str:
-        return f"{self.name} is set to {self.leads_to} ({self.read_by})"
+        return f"{self.name} is set to {self.leads_to} ({self.problem or self.read_by})"
 
 
 def variables_set(environment: Mapping[str, str]) -> list[Variable]:
-    """Those that are set, in either case, as proxies may be written."""
-    names = [(name, read_by) for known, read_by in _STEERING.items() for name in (known, known.lower())]
-    return [
-        Variable(name, _place(value), read_by, read_by != _PROXIES or _is_proxy(value))
-        for name, read_by in names
-        if (value := environment.get(name))
+    """Those that are set; proxies may be written in either case."""
+    names = [
+        (name, read_by)
+        for known, read_by in _STEERING.items()
+        for name in ((known, known.lower()) if read_by == _PROXIES else (known,))
     ]
+    return [_variable(name, value, read_by) for name, read_by in names if (value := environment.get(name))]
 
 
-def target_told(model: str, *, base_url: Address | None, profile: Profile | None) -> str | None:
+def _variable(name: str, value: str, read_by: str) -> Variable:
+    if read_by == _CERTIFICATES:
+        problem = "" if any(os.access(place, os.R_OK) for place in value.split(os.pathsep)) else _UNREADABLE
+        return Variable(name, value, read_by, problem)
+    return Variable(name, _place(value), read_by, _NO_PROXY if read_by == _PROXIES and not _is_proxy(value) else "")
+
+
+def target_told(model: str, *, base_urls: Sequence[Address], profile: Profile | None) -> str | None:
     """Where a model is asked, and as what; None when it answers in this process or knows its address itself."""
     provider, _, _ = model.partition("/")
     if provider not in _OFFICIAL:
         return None
-    address = base_url or Address.of(_OFFICIAL[provider])
-    stands = profile or recognised(address, api="openai" if provider == "openai" else "anthropic")
-    readable = "" if address.loopback or address.url.startswith("https") else " (plain http: others can read it)"
-    return f"{model} is asked at {address}{readable}, as {stands.told()}"
+    addresses = base_urls or [Address.of(_OFFICIAL[provider])]
+    stands = profile or _standing(provider, addresses[0])
+    told = " and ".join(f"{address}{_readable(address)}" for address in addresses)
+    which = f" (whichever of the {len(addresses)} is least loaded)" if len(addresses) > 1 else ""
+    return f"{model} is asked at {told}{which}, as {stands.told()}"
+
+
+def key_variables(model: str, *, base_urls: Sequence[Address], profile: Profile | None) -> tuple[str, ...]:
+    """Where its key is looked for, in this order; nowhere for one that has none, or a client of its own."""
+    provider, _, _ = model.partition("/")
+    if provider not in _OFFICIAL:
+        return ()
+    stands = profile or _standing(provider, base_urls[0] if base_urls else Address.of(_OFFICIAL[provider]))
+    return tuple(dict.fromkeys(filter(None, (stands.key, _KEYS[provider]))))
+
+
+def _standing(provider: str, address: Address) -> Profile:
+    return recognised(address, api="openai" if provider == "openai" else "anthropic")
+
+
+def _readable(address: Address) -> str:
+    is_safe = address.loopback or address.url.startswith("https")
+    return "" if is_safe else " (plain http: others can read it)"
 
 
 def _is_proxy(value: str) -> bool:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.throttle.governor import Governor
-from engine.throttle.limits import DAY_S, MINUTE_S
+from engine.throttle.limits import DAILY_REQUESTS, DAY_S, MINUTE_S, REQUESTS
 
-__all__ = ["BURST_OF_REQUESTS_S", "BURST_S", "STEADY", "WINDOW_S", "Bucket"]
+__all__ = ["BURST_OF_REQUESTS_S", "BURST_S", "STEADY", "WINDOW_S", "Bucket", "bucket_of"]
 
 BURST_S: Final = 1.0  # lost time is made up for by so much; providers that count in short windows use a second
 # Of requests less: what once left together would, since no second may hold too many, leave together each second.
@@ -44,7 +44,7 @@ SCARCITY_S = 5.0  # so long an observation of it holds
 class Bucket:
     """How one limit is used. Rates are in units a second; `limit` is a period's worth, None while nobody knows it.
 
-    `full_rate` is what the limit allows; a day's allowance is not paced, only counted.
+    `full_rate` is what the limit allows us; a day's allowance is not paced, only counted.
     """
 
     limit: float | None
@@ -59,6 +59,7 @@ class Bucket:
     taken_at: float = -math.inf
     slowed_at: float = -math.inf
     burst_s: float = BURST_S
+    part: float = 1.0  # of the limit, where it is known what others use of it
     full_rate: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +76,7 @@ class Bucket:
 
     def _set_limit(self, limit: float | None) -> None:
         self.limit = limit
-        steady = 1.0 if self.is_daily else STEADY
+        steady = 1.0 if self.is_daily else STEADY * self.part
         self.full_rate = math.inf if limit is None else limit / self.period_s * steady
 
     def rate(self, now: float) -> float:
@@ -147,6 +148,12 @@ class Bucket:
         self._set_limit(limit)
         if self.arrival is not None and self.arrival > now and before < math.inf:
             self.arrival = now + (self.arrival - now) * before / self.rate(now)
+
+    def take_part(self, part: float, *, now: float) -> None:
+        """From now on so much of the limit is ours; of a day's allowance all of it stays so."""
+        self.part = part
+        if self.limit is not None and not self.is_daily:
+            self.adopt(self.limit, now=now)
 
     def approach(self, limit: float, *, now: float, used: float) -> None:
         """Adopt a limit from headers; a higher one than before is gone up to, not jumped to."""
@@ -239,3 +246,10 @@ class Bucket:
         governor, ceiling = self.governor, STEADY * admitted
         if governor is not None and 0 < ceiling < governor.ceiling:
             self.governor = Governor(ceiling, KEPT * ceiling, now, governor.recover_s, governor.probe_s)
+
+
+def bucket_of(i: int, *, limit: float | None = None, told: bool = False, part: float = 1.0) -> Bucket:
+    """The bucket of the dimension at a place."""
+    if i >= DAILY_REQUESTS:
+        return Bucket(limit=limit, told=told, period_s=DAY_S, burst_s=DAY_S)
+    return Bucket(limit=limit, told=told, burst_s=BURST_OF_REQUESTS_S if i == REQUESTS else BURST_S, part=part)

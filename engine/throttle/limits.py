@@ -8,7 +8,20 @@ from typing import Final, NamedTuple
 
 from engine.errors import UserError
 
-__all__ = ["DAY_S", "DIMENSIONS", "MINUTE_S", "Demand", "Limits", "strictest"]
+__all__ = [
+    "DAILY_REQUESTS",
+    "DAILY_TOKENS",
+    "DAY_S",
+    "DIMENSIONS",
+    "INPUT",
+    "MINUTE_S",
+    "OUTPUT",
+    "REQUESTS",
+    "Demand",
+    "Limits",
+    "cost_of",
+    "strictest",
+]
 
 MINUTE_S: Final = 60.0
 DAY_S: Final = 86_400.0
@@ -17,6 +30,9 @@ LARGEST: Final = 1e15  # a larger one is none, and arithmetic with it would fail
 
 DIMENSIONS: Final = ("requests", "tokens", "input tokens", "output tokens", "requests per day", "tokens per day")
 """In the order of the fields of `Limits`. What does not say otherwise is per minute."""
+
+REQUESTS, INPUT, OUTPUT, DAILY_REQUESTS, DAILY_TOKENS = 0, 2, 3, 4, 5
+"""The places of some of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +82,13 @@ class Demand(NamedTuple):
     tokens: float
     input_tokens: float
     output_tokens: float
+
+
+def cost_of(i: int, demand: Demand) -> float:
+    """What a request takes of the dimension at a place."""
+    if i < DAILY_REQUESTS:
+        return demand[i]
+    return demand.requests if i == DAILY_REQUESTS else demand.input_tokens + demand.output_tokens
 
 
 def strictest(told: Iterable[Limits]) -> Limits:

@@ -14,14 +14,25 @@ from itertools import takewhile
 from typing import Final, NamedTuple
 
 from engine.headers import LimitHint, limit_hints
-from engine.throttle.bucket import BURST_OF_REQUESTS_S, BURST_S, WINDOW_S, Bucket
-from engine.throttle.limits import DAY_S, DIMENSIONS, MINUTE_S, Demand, Limits
+from engine.throttle.bucket import BURST_OF_REQUESTS_S, WINDOW_S, Bucket, bucket_of
+from engine.throttle.limits import (
+    DAILY_REQUESTS,
+    DAILY_TOKENS,
+    DAY_S,
+    DIMENSIONS,
+    INPUT,
+    MINUTE_S,
+    OUTPUT,
+    REQUESTS,
+    Demand,
+    Limits,
+    cost_of,
+)  # fmt: skip
 from engine.throttle.luck import FASTER, Luck
 from engine.throttle.windows import ROUNDED_S, Windows
 
 __all__ = ["Pace"]
 
-REQUESTS, INPUT, OUTPUT, DAILY_REQUESTS, DAILY_TOKENS = 0, 2, 3, 4, 5
 DAILY: Final = {REQUESTS: DAILY_REQUESTS, 1: DAILY_TOKENS}
 
 REMEMBERED_S: Final = 3.0  # at least: windows, and the time that a refusal takes to come back
@@ -55,6 +66,7 @@ class Pace:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._buckets: dict[int, Bucket] = {}
+        self._part = 1.0
         self._held_until = -math.inf
         self._is_resting = False  # nothing has left since
         self._answered_at = -math.inf  # of what was answered, when the last left
@@ -88,10 +100,26 @@ class Pace:
                 if bucket is not None and bucket.told:
                     del self._buckets[i]
             elif bucket is None or bucket.is_of_seconds:
-                self._buckets[i] = _bucket(i, limit=value, told=True)
+                self._buckets[i] = bucket_of(i, limit=value, told=True, part=self._part)
             else:
                 bucket.adopt(value, now=now)
                 bucket.told = True
+
+    def take_part(self, part: float, *, now: float) -> None:
+        """From now on so much of every limit a minute, above 0 and at most 1, is ours: others have the rest of it.
+
+        A day's allowance is not divided.
+        """
+        if not 0 < part <= 1:
+            raise ValueError(f"a part must lie above 0 and be at most 1 (got {part})")
+        self._part = part
+        for bucket in self._buckets.values():
+            bucket.take_part(part, now=now)
+
+    def use(self, *, now: float) -> float:
+        """How much of the limit a minute that is used most was used of late, 0 to 1; 0 where none is known."""
+        known = [(i, bucket.limit / bucket.period_s) for i, bucket in self._known() if bucket.limit is not None]
+        return max((self._rate_of(i, now) / rate for i, rate in known if i < DAILY_REQUESTS), default=0.0)
 
     @property
     def limits(self) -> Limits:
@@ -116,7 +144,7 @@ class Pace:
         """The earliest moment at which the demand may be taken; in the past when it may be taken now."""
         ready = self._held_until
         for i, bucket in self._buckets.items():
-            at = bucket.ready_at(_cost(i, demand), now=now)
+            at = bucket.ready_at(cost_of(i, demand), now=now)
             if at > ready:
                 ready = at
         requests = self._buckets.get(REQUESTS)
@@ -130,7 +158,7 @@ class Pace:
         until = self._held_until
         for i, bucket in self._buckets.items():
             if bucket.is_daily and not bucket.told:
-                until = max(until, bucket.ready_at(_cost(i, demand), now=now))
+                until = max(until, bucket.ready_at(cost_of(i, demand), now=now))
         return until
 
     def _window_opens_at(self, requests: Bucket, now: float) -> float:
@@ -141,7 +169,7 @@ class Pace:
 
     def binding(self, demand: Demand, *, now: float) -> str:
         """What the demand would wait for longest: a dimension, or `provider weather` while it asked us to wait."""
-        waits = {i: bucket.ready_at(_cost(i, demand), now=now) for i, bucket in self._known()}
+        waits = {i: bucket.ready_at(cost_of(i, demand), now=now) for i, bucket in self._known()}
         longest = max(waits, key=lambda i: waits[i], default=None)
         return "provider weather" if longest is None or self._held_until > now else DIMENSIONS[longest]
 
@@ -151,7 +179,7 @@ class Pace:
         Only of tokens: half a request a minute is one in two minutes.
         """
         for i, bucket in self._buckets.items():
-            cost = _cost(i, demand)
+            cost = cost_of(i, demand)
             if bucket.limit is not None and cost > max(bucket.limit, demand.requests):
                 name, per = DIMENSIONS[i], "" if bucket.is_daily else " per minute"
                 need = f"needs about {cost:.0f} {name} but the limit is {bucket.limit:g} {name}{per}"
@@ -163,7 +191,7 @@ class Pace:
             self._end_rest(now)
         due = self._due_at(now)
         for i, bucket in self._buckets.items():
-            bucket.take(_cost(i, demand), now=now, due=due)
+            bucket.take(cost_of(i, demand), now=now, due=due)
         self._sent.append(Sent(now, demand))
         self._count += 1
         self._began_at = min(self._began_at, now)
@@ -185,7 +213,7 @@ class Pace:
     def give_back(self, demand: Demand, *, taken_at: float, now: float) -> None:
         """The request was not sent after all."""
         for i, bucket in self._buckets.items():
-            bucket.give_back(_cost(i, demand), now=now)
+            bucket.give_back(cost_of(i, demand), now=now)
         with suppress(ValueError):  # so long ago that it is forgotten
             self._sent.remove(Sent(taken_at, demand))
 
@@ -228,7 +256,7 @@ class Pace:
         self._read_at = now
         for hint in limit_hints(headers, now=wall):
             self._heard_from = sent_at
-            if served is None or _cost(DIMENSIONS.index(hint.dimension), served) <= hint.limit:
+            if served is None or cost_of(DIMENSIONS.index(hint.dimension), served) <= hint.limit:
                 self._hear(hint, age_s=now - sent_at, now=now)  # else more than the limit was let in: it is none
 
     def _hear(self, hint: LimitHint, *, age_s: float, now: float) -> None:
@@ -237,7 +265,7 @@ class Pace:
             return
         bucket = self._buckets.get(i)
         if bucket is None:
-            bucket = self._buckets[i] = _bucket(i)
+            bucket = self._buckets[i] = bucket_of(i, part=self._part)
         if not bucket.told and bucket.limit != hint.limit:
             bucket.approach(hint.limit, now=now, used=self._rate_of(i, now))
         bucket.is_sure = bucket.is_sure or hint.period_s == bucket.period_s
@@ -273,7 +301,9 @@ class Pace:
         if known is not None and known.is_of_seconds and (known.limit, known.period_s) == (hint.limit, period_s):
             return
         if i == REQUESTS:
-            self._buckets[i] = Bucket(limit=hint.limit, told=False, period_s=period_s, burst_s=BURST_OF_REQUESTS_S)
+            self._buckets[i] = Bucket(
+                limit=hint.limit, told=False, period_s=period_s, burst_s=BURST_OF_REQUESTS_S, part=self._part
+            )
             self._buckets[i].take(1.0, now=now)  # nothing is saved up
         elif known is not None and known.limit is not None:
             del self._buckets[i]
@@ -326,7 +356,7 @@ class Pace:
         if use.get(i, 0.0) < BINDING:
             i = REQUESTS
         if i not in self._buckets:
-            self._buckets[i] = _bucket(i)
+            self._buckets[i] = bucket_of(i, part=self._part)
         return i
 
     def _slow_down(self, i: int, demand: Demand, *, sent_at: float, now: float) -> None:
@@ -341,7 +371,7 @@ class Pace:
                 admitted = self._rate_of(i, now) * WINDOW_S / seconds
             admitted /= 1.0 - self._luck.share  # so much must leave for it
             is_slow, before = bucket.is_slow(sent_at), bucket.governor
-            has_slowed = bucket.slow_down(admitted, cost=_cost(i, demand), age_s=now - sent_at, now=now)
+            has_slowed = bucket.slow_down(admitted, cost=cost_of(i, demand), age_s=now - sent_at, now=now)
             if not has_slowed and self._luck.is_in_a_row:
                 bucket.deepen(admitted, now=now)
             kept = 1.0 if before is None or bucket.governor is None else bucket.governor.ceiling / before.ceiling
@@ -370,7 +400,7 @@ class Pace:
         """
         since = self._evidence_since(until)
         left, refused = (
-            sum(_cost(i, one.demand) for one in which if since <= one.at <= until)
+            sum(cost_of(i, one.demand) for one in which if since <= one.at <= until)
             for which in (self._sent, self._refused)
         )
         return max(0.0, left - refused) / (until - since)
@@ -381,15 +411,3 @@ class Pace:
 
     def _known(self) -> Iterator[tuple[int, Bucket]]:
         return iter(sorted(self._buckets.items(), key=lambda item: item[0]))
-
-
-def _bucket(i: int, *, limit: float | None = None, told: bool = False) -> Bucket:
-    if i >= DAILY_REQUESTS:
-        return Bucket(limit=limit, told=told, period_s=DAY_S, burst_s=DAY_S)
-    return Bucket(limit=limit, told=told, burst_s=BURST_OF_REQUESTS_S if i == REQUESTS else BURST_S)
-
-
-def _cost(i: int, demand: Demand) -> float:
-    if i < DAILY_REQUESTS:
-        return demand[i]
-    return demand.requests if i == DAILY_REQUESTS else demand.input_tokens + demand.output_tokens

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from operator import ne
 from pathlib import Path
 from typing import Protocol
@@ -15,23 +16,29 @@ from engine.errors import MissingExtra, UserError
 from engine.text import meant, writable
 from engine.training import causal, classifier, embedding, linear, seq2seq, tiny
 from engine.training.bookmark import clear_beside
+from engine.training.company import company, follows, is_launched, launched
 from engine.training.folder import Card, read_card
 from engine.training.lesson import Lesson
 from engine.training.pickles import check_weights
 from engine.training.student import OnProgress, Prediction, Progress, Row, Student
-from engine.training.threads import spin_briefly, use_threads
+from engine.training.team import Followed, Team
+from engine.training.threads import free_threads, spin_briefly, use_threads
 
 __all__ = [
     "FAMILIES",
     "Card",
+    "Followed",
     "OnProgress",
     "Prediction",
     "Progress",
     "Row",
     "Student",
+    "follows",
+    "is_launched",
     "load",
     "load_packages",
     "read_card",
+    "taught_by",
     "train",
     "use_threads",
 ]
@@ -73,6 +80,7 @@ def train(
     dials: Mapping[str, float] | None = None,
     whole: bool = False,
     remember: bool = True,
+    processes: int | None = 1,
     task: Mapping[str, object] | None = None,
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -86,18 +94,23 @@ def train(
     as many as are free). `weights` say how much each row counts. `preset` is "own" or "paper" (see
     `engine.training.recipe`), `device` one of torch's, or "auto" for a graphics card where there is one; `dials` turn
     the family's recipe (see `engine.training.dials`). Without `remember`, `tiny` keeps no rows as a memory, where it
-    otherwise does if that helps. `task` is kept in `student.json` as it is. `on_note` is told in a line what users
-    ought to know.
+    otherwise does if that helps. `processes` compute each step together, each on its part of the threads or on a
+    graphics card of its own; families that need no more than seconds learn in one. With None it is those that
+    accelerate, torchrun or Ray Train has started, this process among them: each of them must call this, and it ends
+    with Followed in those that do not lead. `task` is kept in `student.json` as it is. `on_note` is told in a line what
+    users ought to know.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
     folder beside `folder`, with `.part` after its name.
 
-    The same rows, seed and number of threads give the same student on the same machine while no time limit binds.
+    The same rows, seed and number of threads and processes give the same student on the same machine while no time
+    limit binds.
 
     Raises UserError for rows that cannot teach anything, MissingExtra without the packages it takes, and
     TrainingDiverged when the loss is no longer a number.
     """
     spin_briefly()
+    _check_learns_together(family, processes=processes)
     taken, looked_at = tuple(map(_writable, rows)), tuple(map(_writable, validation))
     lesson = Lesson(
         rows=taken,
@@ -122,10 +135,22 @@ def train(
         rows_hold = "1 row holds" if changed == 1 else f"{changed:,} rows hold"
         lesson.note(f"{rows_hold} half a surrogate pair, which no file can: U+FFFD stands in its place")
     load_packages(family)
-    with _packages_needed_for("training a student"):
-        _family(family).train(lesson, folder)
+    if processes is None:
+        with launched() as team:
+            _check_leads(family, team)
+            taught_by(family, replace(lesson, team=team), folder)
+    elif processes > 1:
+        _teach_together(family, lesson, folder, processes=processes)
+    else:
+        taught_by(family, lesson, folder)
     clear_beside(folder)  # perhaps of another family, whose training was killed
     return load(folder)
+
+
+def taught_by(family: str, lesson: Lesson, folder: Path) -> None:
+    """Have a family teach a lesson, alone or as one of a team. Raises what `train` does."""
+    with _packages_needed_for("training a student"):
+        _family(family).train(lesson, folder)
 
 
 def load(folder: Path) -> Student:
@@ -158,6 +183,25 @@ def load_packages(family: str | None = None) -> None:
 
             del torch, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
     del sklearn
+
+
+def _check_learns_together(family: str, *, processes: int | None) -> None:
+    """Raise UserError where several processes are wanted and there is nothing to share out."""
+    if processes is not None and processes > 1 and _family(family) in (linear, embedding):
+        raise UserError(f"--processes: {family!r} learns in seconds, in one process; leave it out")
+
+
+def _check_leads(family: str, team: Team) -> None:
+    """Of a family that learns in one process the leader learns; the others have nothing to do."""
+    if not team.leads and _family(family) in (linear, embedding):
+        raise Followed
+
+
+def _teach_together(family: str, lesson: Lesson, folder: Path, *, processes: int) -> None:
+    threads = max(1, (lesson.threads or free_threads()) // processes)
+    lesson = replace(lesson, threads=threads)
+    with company(lesson, family=family, folder=folder, processes=processes) as together:
+        taught_by(family, together, folder)
 
 
 def _writable(row: Row) -> Row:

@@ -144,6 +144,7 @@ def _name_of(lesson: Lesson, recipe: object) -> str:
         digest.update(f"{package} {version(package)}\n".encode())
     conditions = (lesson.seed, lesson.time_limit_s, lesson.base, lesson.threads, lesson.preset, lesson.device)
     digest.update(repr((recipe, *conditions, lesson.weights, sorted(lesson.dials.items()))).encode())
+    digest.update(f"{lesson.team.size} processes\n".encode() if lesson.team.size > 1 else b"")
     for row in (*lesson.rows, None, *lesson.validation):
         digest.update(repr(row).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -18,13 +18,13 @@ from engine.text import writable
 from engine.training.bookmark import Bookmark
 from engine.training.continuing import write_on
 from engine.training.decoder_only import Loaded, Turn, base_model, keep_model, opened, teach
-from engine.training.drawing import several
+from engine.training.drawing import Writer, prediction_of
 from engine.training.fitting import drawn
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, Written, likeliest
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
-from engine.training.spelt import Spelt, pieces_by
+from engine.training.spelt import pieces_by
 from engine.training.student import Prediction, Row
 from engine.training.taught import Taught, short_enough
 from engine.training.threads import free_threads, torch_threads
@@ -92,7 +92,7 @@ class Frame:
         return pieces_by(self.read, tokens)
 
 
-class Causal:
+class Causal(Writer):
     """A student that goes on writing after its input."""
 
     family = FAMILY
@@ -103,30 +103,14 @@ class Causal:
         self._longest_output = longest_output
         self._threads = 1
 
-    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
-        """Answer. Confidence is the probability of just these words; an input that is too long is marked cut."""
-        return self._answers(inputs, choose=likeliest)
-
-    def sample(
-        self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
-    ) -> list[list[Prediction]]:
-        """Answers drawn token by token. The place of an input tells its draws from those of another just like it."""
-        return several(self._answers, inputs, n=n, temperature=temperature, seed=seed, top_p=top_p)
-
     def _answers(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]:
-        if not inputs:
-            return []
         prompts = [self._frame.prompt(text) for text in inputs]
         with torch_threads(self._threads):
             written = _written(self._loaded, prompts, longest=self._longest_output, choose=choose)
-        return [self._prediction(one, prompt) for one, prompt in zip(written, prompts, strict=True)]
-
-    def _prediction(self, written: Written, prompt: Prompt) -> Prediction:
-        output = self._frame.read(written.tokens)
-        if prompt.is_cut:
-            return Prediction(output, 0.0, cut=True)
-        spelt = Spelt(written.tokens, written.log_probabilities, self._frame.pieces)
-        return Prediction(output, min(1.0, written.probability), spelt=spelt)
+        return [
+            prediction_of(one, self._frame.read(one.tokens), pieces=self._frame.pieces, was_cut=prompt.is_cut)
+            for one, prompt in zip(written, prompts, strict=True)
+        ]
 
     def __repr__(self) -> str:
         return f"<Causal: {self._loaded.model.num_parameters():,} parameters>"

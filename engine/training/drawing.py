@@ -1,4 +1,4 @@
-"""Tokens drawn by chance: what a student that writes chooses by when it is to answer in several ways.
+"""Students that write: the best answer, or several with tokens drawn by chance.
 
 Each row draws from numbers of its own, so an answer depends on its input, its seed and its place, and on nothing that
 happens to be computed beside it.
@@ -6,32 +6,49 @@ happens to be computed beside it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
-from engine.training.greedy import Chooser
+from engine.training.greedy import Chooser, Written, likeliest
+from engine.training.spelt import Pieces, Spelt
 from engine.training.student import Prediction
 
-__all__ = ["drawn_by", "several"]
+__all__ = ["Writer", "drawn_by", "prediction_of"]
 
 LEAST = 1e-5  # of a temperature and of a share: in single precision much less is nothing, and divides by nothing
 
 
-class Answers(Protocol):
-    """A student's answers, each token taken as `choose` says."""
+class Writer(ABC):
+    """A student that writes its answers token by token."""
 
-    def __call__(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]: ...
+    @abstractmethod
+    def _answers(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]:
+        """An answer to each input, each token taken as `choose` says."""
+
+    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+        """Answer. Confidence is the probability of just these words; an input that is too long is marked cut."""
+        return self._answers(inputs, choose=likeliest) if inputs else []
+
+    def sample(
+        self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
+    ) -> list[list[Prediction]]:
+        """Answers drawn token by token. The place of an input tells its draws from those of another just like it."""
+        chances = [Random(f"{seed} {place} {draw}") for place in range(len(inputs)) for draw in range(n)]
+        repeated = [text for text in inputs for _ in range(n)]
+        choose = drawn_by(chances, temperature=temperature, top_p=top_p)
+        told = self._answers(repeated, choose=choose) if inputs else []
+        return [told[start : start + n] for start in range(0, len(told), n)]
 
 
-def several(
-    answers: Answers, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float
-) -> list[list[Prediction]]:
-    """`n` answers to each input. The place of an input tells its draws from those of another just like it."""
-    chances = [Random(f"{seed} {place} {draw}") for place in range(len(inputs)) for draw in range(n)]
-    repeated = [text for text in inputs for _ in range(n)]
-    told = answers(repeated, choose=drawn_by(chances, temperature=temperature, top_p=top_p))
-    return [told[start : start + n] for start in range(0, len(told), n)]
+def prediction_of(written: Written, output: str, *, pieces: Pieces, was_cut: bool) -> Prediction:
+    """What was written, as `output` reads it. Of an input that was cut nobody can be sure."""
+    if was_cut:
+        return Prediction(output, 0.0, cut=True)
+    return Prediction(
+        output, min(1.0, written.probability), spelt=Spelt(written.tokens, written.log_probabilities, pieces)
+    )
 
 
 def drawn_by(chances: Sequence[Random], *, temperature: float, top_p: float = 1.0) -> Chooser:

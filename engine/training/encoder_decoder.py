@@ -15,13 +15,13 @@ from typing import Any, Protocol
 from engine.errors import UserError
 from engine.silence import without_bars
 from engine.training.bookmark import Bookmark
-from engine.training.drawing import several
+from engine.training.drawing import Writer, prediction_of
 from engine.training.fitting import Batch, drawn, fit, own_loss
 from engine.training.folder import Card, new_folder, read_card, write_card
-from engine.training.greedy import Chooser, Written, likeliest, padded, write
+from engine.training.greedy import Chooser, likeliest, padded, write
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe, fitted_to
-from engine.training.spelt import Spelt
+from engine.training.searching import search
 from engine.training.student import Prediction, Row
 from engine.training.taught import Taught, short_enough
 from engine.training.threads import torch_threads
@@ -71,45 +71,36 @@ class Pair:
         return len(self.output) * (1.0 if self.weight is None else self.weight)
 
 
-class EncoderDecoder:
-    """A student that writes its answer token by token."""
+class EncoderDecoder(Writer):
+    """A student that reads its input whole, and writes. It reads inputs twice as long as any that it learnt from.
 
-    def __init__(self, *, family: str, model: Any, codec: Codec, longest_input: int, longest_output: int) -> None:
+    Its best answer is the likeliest that so many beginnings of one lead to.
+    """
+
+    def __init__(
+        self, *, family: str, model: Any, codec: Codec, longest_input: int, longest_output: int, beginnings: int = 1
+    ) -> None:
         self.family = family
         self._model = model
         self._codec = codec
         self._longest_input = longest_input
         self._longest_output = longest_output
+        self._beginnings = beginnings
         self._threads = 1
 
-    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
-        """Answer. An input longer than any seen in training, by a good margin, is read up to there and marked cut."""
-        return self._answers(inputs, choose=likeliest)
-
-    def sample(
-        self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
-    ) -> list[list[Prediction]]:
-        """Answers drawn token by token. The place of an input tells its draws from those of another just like it."""
-        return several(self._answers, inputs, n=n, temperature=temperature, seed=seed, top_p=top_p)
-
     def _answers(self, inputs: Sequence[str], *, choose: Chooser) -> list[Prediction]:
-        if not inputs:
-            return []
         whole = [self._codec.encode(text) for text in inputs]
         rows = [cut(tokens, self._longest_input) for tokens in whole]
         with torch_threads(self._threads):
-            written = write(self._model, rows, longest=self._longest_output, choose=choose)
+            if choose is likeliest:
+                written = search(self._model, rows, longest=self._longest_output, beginnings=self._beginnings)
+            else:
+                written = write(self._model, rows, longest=self._longest_output, choose=choose)
+        codec, longest = self._codec, self._longest_input
         return [
-            self._prediction(one, was_cut=len(tokens) > self._longest_input)
+            prediction_of(one, codec.decode(one.tokens), pieces=codec.pieces, was_cut=len(tokens) > longest)
             for one, tokens in zip(written, whole, strict=True)
         ]
-
-    def _prediction(self, written: Written, *, was_cut: bool) -> Prediction:
-        output = self._codec.decode(written.tokens)
-        if was_cut:
-            return Prediction(output, 0.0, cut=True)
-        spelt = Spelt(written.tokens, written.log_probabilities, self._codec.pieces)
-        return Prediction(output, min(1.0, written.probability), spelt=spelt)
 
     def __repr__(self) -> str:
         return f"<EncoderDecoder {self.family}: {self._model.num_parameters():,} parameters>"
@@ -121,9 +112,17 @@ def cut(tokens: list[int], longest: int) -> list[int]:
 
 
 def teach(
-    model: Any, codec: Codec, lesson: Lesson, *, recipe: Recipe, threads: int, started: float, bookmark: Bookmark
+    model: Any,
+    codec: Codec,
+    lesson: Lesson,
+    *,
+    recipe: Recipe,
+    threads: int,
+    started: float,
+    bookmark: Bookmark,
+    beginnings: int = 1,
 ) -> Taught:
-    """Teach `model` in place; it ends as it was at its best moment on the validation rows.
+    """Teach `model` in place; it ends as it was at its best moment on the validation rows, answered as it will answer.
 
     `started` is when the caller began (`time.monotonic`): the time limit counts from there, and from where an earlier
     process that left a bookmark had come to.
@@ -135,7 +134,10 @@ def teach(
     recipe = fitted_to(recipe, tokens=fmean(len(pair.input) + len(pair.output) for pair in pairs))
 
     def look() -> float:
-        return _exact(model, codec, looked_at, longest_input=recipe.longest_input, longest_output=longest_output)
+        inputs = [cut(codec.encode(row.input), recipe.longest_input) for row in looked_at]
+        written = search(model, inputs, longest=longest_output, beginnings=beginnings)
+        right = sum(codec.decode(one.tokens) == row.output for one, row in zip(written, looked_at, strict=True))
+        return right / len(looked_at)
 
     fitted = fit(
         model,
@@ -176,12 +178,6 @@ def _prepare(lesson: Lesson, codec: Codec, *, recipe: Recipe) -> tuple[list[Pair
     return [replace(pair, input=cut(pair.input, recipe.longest_input)) for pair in short], too_long
 
 
-def _exact(model: Any, codec: Codec, rows: Sequence[Row], *, longest_input: int, longest_output: int) -> float:
-    inputs = [cut(codec.encode(row.input), longest_input) for row in rows]
-    written = write(model, inputs, longest=longest_output)
-    return sum(codec.decode(one.tokens) == row.output for one, row in zip(written, rows, strict=True)) / len(rows)
-
-
 def collated(pairs: Sequence[Pair], *, pad: int) -> dict[str, Any]:
     """Pairs as one batch; with `weights` where they have any."""
     import torch
@@ -208,7 +204,7 @@ def weighted_loss(model: Any, batch: Batch) -> Any:
     return (losses * counts).sum() / counts.sum()
 
 
-def student_of(model: Any, codec: Codec, taught: Taught, *, family: str) -> EncoderDecoder:
+def student_of(model: Any, codec: Codec, taught: Taught, *, family: str, beginnings: int = 1) -> EncoderDecoder:
     """What was taught, as `restore` will bring it back."""
     return EncoderDecoder(
         family=family,
@@ -216,6 +212,7 @@ def student_of(model: Any, codec: Codec, taught: Taught, *, family: str) -> Enco
         codec=codec,
         longest_input=taught.longest_input,
         longest_output=taught.longest_output,
+        beginnings=beginnings,
     )
 
 
@@ -229,6 +226,7 @@ def keep(
     folder: Path,
     base: str | None = None,
     memory: Memory | None = None,
+    beginnings: int = 1,
 ) -> None:
     """Write the student's folder: loadable by itself, and by transformers' Auto classes."""
     with new_folder(folder) as draft, without_bars():
@@ -238,6 +236,7 @@ def keep(
             "parameters": model.num_parameters(),
             "longest_input": taught.longest_input,
             "longest_output": taught.longest_output,
+            "beginnings": beginnings,
         }
         if memory is not None:
             memory.keep(draft)
@@ -266,6 +265,7 @@ def restore(folder: Path, codec: Callable[[], Codec]) -> EncoderDecoder:
             codec=codec(),
             longest_input=int(str(card.sizes["longest_input"])),
             longest_output=int(str(card.sizes["longest_output"])),
+            beginnings=int(str(card.sizes.get("beginnings", 1))),  # of which an older card says nothing
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise UserError(f"{folder} is a damaged student: train it again ({type(error).__name__})") from error

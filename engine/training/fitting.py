@@ -27,6 +27,7 @@ from engine.training.order import Lengths, presented
 from engine.training.recipe import Recipe
 from engine.training.state import Tensors, bring_back, bring_back_chance, learning
 from engine.training.student import Row
+from engine.training.team import Followed
 from engine.training.threads import torch_threads
 from engine.training.watch import STEPS_BETWEEN_REPORTS, Watch
 
@@ -97,6 +98,9 @@ def fit(
     `started` is when the caller began (`time.monotonic`): the time limit counts from there, and from where an earlier
     process that left `bookmark` had come to; the caller drops it when the student is kept.
 
+    Of several processes that learn together each computes its part of every step, and the gradients are added up: the
+    same steps as of one process, up to rounding and dropout. In those that follow it ends with Followed.
+
     Raises TrainingDiverged when the loss is no number, UserError when one row alone does not fit into memory.
     """
     recipe = lesson.applied(recipe)
@@ -109,12 +113,16 @@ def fit(
     watch = Watch(course=course, model=model, look=look, lesson=lesson, started=started, bookmark=bookmark)
     sizes = [lengths(example) for example in examples]
     with torch_threads(threads), _in_training(model, machine, seed=lesson.seed):
-        loop = _Loop(model, machine=machine, recipe=recipe, watch=watch, collate=collate, mass=mass, loss=loss)
+        loop = _Loop(
+            model, machine=machine, recipe=recipe, watch=watch, collate=collate, mass=mass, loss=loss, lesson=lesson
+        )
         loop.begin(watch.go_on())
         for rows in presented(sizes, batch=batch, seed=lesson.seed, first=watch.step):
-            if watch.step >= steps or course.over:
+            if not loop.goes_on(steps):
                 break
             loop.step([examples[row] for row in rows], [max(sizes[row]) for row in rows])
+        if not lesson.team.leads:
+            raise Followed
         loop.tell_loss()
         watch.finish()
     return Fitted(
@@ -145,9 +153,13 @@ class _Loop:
         collate: Callable[[Sequence[Any]], Batch],
         mass: Callable[[Any], float],
         loss: Loss,
+        lesson: Lesson,
     ) -> None:
         import torch
 
+        self._team = lesson.team
+        self._seed = lesson.seed
+        self._share = 0.0  # of the peak learning rate, at this step
         self.room = Room(gib=machine.free_gib)
         self._model = model
         self._machine = machine
@@ -168,20 +180,32 @@ class _Loop:
         if left:
             bring_back(self._model, self._optimizer, left)
             bring_back_chance(left)
+        self._team.begin(self._weights, step=self._watch.step)
+
+    def goes_on(self, steps: int) -> bool:
+        """Whether there is another step, by the leader's word."""
+        watch, recipe = self._watch, self._recipe
+        is_over = watch.step >= steps or watch.course.over
+        share = learning_rate(watch.course.fraction, warm_up=recipe.warm_up, decay=recipe.decay)
+        told = self._team.heed(None if is_over else share)
+        self._share = told or 0.0
+        return told is not None
 
     def step(self, examples: Sequence[Any], lengths: Sequence[int]) -> None:
         import torch
 
-        recipe, watch = self._recipe, self._watch
-        share = learning_rate(watch.course.fraction, warm_up=recipe.warm_up, decay=recipe.decay)
         for group in self._optimizer.param_groups:
-            group["lr"] = recipe.peak_learning_rate * share
-        self._losses.append(self._gradients(examples, lengths))
+            group["lr"] = self._recipe.peak_learning_rate * self._share
+        self._losses.append(self._gradients_of_all(examples, lengths))
         self._scaler.unscale_(self._optimizer)
         torch.nn.utils.clip_grad_norm_(self._weights, MOST_NORM)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad()
+        watch = self._watch
+        if not self._team.leads:
+            watch.step += 1
+            return
         watch.step_done(watch.step + 1)
         if watch.step == 1 or watch.step % STEPS_BETWEEN_REPORTS == 0:
             self.tell_loss()
@@ -195,19 +219,33 @@ class _Loop:
             self._watch.loss_seen(float(torch.stack(self._losses).mean()))
             self._losses.clear()
 
-    def _gradients(self, examples: Sequence[Any], lengths: Sequence[int]) -> Any:
-        """The gradients and the loss of a step, begun anew with smaller parts for as long as memory runs out."""
+    def _gradients_of_all(self, examples: Sequence[Any], lengths: Sequence[int]) -> Any:
+        """The gradients and the loss of a step, whoever computes which part of it."""
+        whole = sum(map(self._mass, examples))
+        if self._team.size == 1:
+            return self._gradients(examples, lengths, whole=whole)
+        import torch
+
+        torch.manual_seed((self._seed * 1_000_003 + self._watch.step) * self._team.size + self._team.rank)
+        own, their_lengths = self._team.own(examples, lengths)
+        loss = self._gradients(own, their_lengths, whole=whole) if own else torch.zeros((), device=self._machine.device)
+        for weight in self._weights:
+            weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+        self._team.add_up([*(weight.grad for weight in self._weights), loss])
+        return loss
+
+    def _gradients(self, examples: Sequence[Any], lengths: Sequence[int], *, whole: float) -> Any:
+        """The gradients and the loss of some rows, begun anew with smaller parts for as long as memory runs out."""
         while True:
             try:
-                return self._gradients_of(parts(examples, lengths, room=self.room))
+                return self._gradients_of(parts(examples, lengths, room=self.room), whole=whole)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
             # Not before the exception is gone, which holds on to what was computed.
             self._make_room(len(examples), longest=max(lengths))
 
-    def _gradients_of(self, some: Sequence[Sequence[Any]]) -> Any:
-        whole = sum(self._mass(example) for part in some for example in part)
+    def _gradients_of(self, some: Sequence[Sequence[Any]], *, whole: float) -> Any:
         total: Any = 0.0
         for part in some:
             share = sum(map(self._mass, part)) / whole

@@ -147,6 +147,8 @@ def write_card(folder: Path, card: Card) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    for weights in folder.rglob("*.safetensors"):  # they are made readable by their owner alone: others may serve
+        weights.chmod(draft.stat().st_mode)
     draft.replace(folder / CARD)
 
 

@@ -8,22 +8,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.training.choice import Choice
-from engine.training.stepwise import Stepped, means, stepwise
+from engine.training.stepwise import Stepped, stepwise
 from engine.training.student import Prediction
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ALTERNATIVES", "Head", "choice_kept", "keep_choice"]
+__all__ = ["ALTERNATIVES", "MOST_FITTED", "Head", "choice_kept", "keep_choice"]
 
 ALTERNATIVES: Final = 20
 
-# Products of a number and a weight in one look at all rows, of which a fit takes a hundred or so. Beyond, dense numbers
-# have the mean of each label's rows stand in for what would be fitted, and sparse ones are fitted step by step.
+# Products of a number and a weight in one look at all rows, of which a fit takes a hundred or so. Beyond, weights are
+# fitted step by step.
 MOST_PRODUCTS: Final = 3_000_000_000
 MOST_SPARSE_PRODUCTS: Final = 500_000_000  # they take ten times as long: this is a minute or so
-PRODUCTS_A_SECOND: Final = 10_000_000  # sparse ones in a fit, of those in one look
+PRODUCTS_A_SECOND: Final = 60_000_000  # in a fit, of those in one look
+SPARSE_PRODUCTS_A_SECOND: Final = 10_000_000
 MOST_FITTED: Final = 6_000_000  # weights: two hundred bytes each while they are fitted
 
 MOST_ITERATIONS: Final = 500
@@ -65,8 +66,8 @@ class Head:
         what tells them apart would be too little for weights that are held small. `counts` say how much each row
         counts; None: all alike.
 
-        Where labels are so many that it would take gigabytes, or longer than `seconds`, something cheaper is done, and
-        `note` is told so: sparse features are fitted step by step, for `seconds` at most, and dense ones not at all.
+        Where labels are so many that it would take gigabytes, or longer than `seconds` (and a second), they are fitted
+        step by step, for `seconds` at most, and `note` is told so.
         """
         if _is_dense(features):
             middle, spread = _middle(features)
@@ -92,10 +93,7 @@ class Head:
             rows = [{place[label] for label in choice.parts(output)} for output in outputs]
             return cls(choice, *_fit_each(features, rows, labels=len(place), strength=strength, counts=counts))
         wanted = [place[output] for output in outputs]
-        if _is_dense(features) and features.size * len(place) > MOST_PRODUCTS:
-            note(f"{len(place):,} labels are too many to be fitted: the nearest mean of a label's rows is answered")
-            return cls(choice, *means(features, wanted, labels=len(place), counts=counts))
-        if not _is_dense(features) and _is_dear(features, labels=len(place), seconds=seconds):
+        if _is_dear(features, labels=len(place), seconds=seconds):
             until = None if seconds is None else time.monotonic() + seconds
             stepped = stepwise(features, wanted, labels=len(place), counts=counts, until=until)
             note(_told(stepped, labels=len(place)))
@@ -226,9 +224,12 @@ def _regression(features: Any, wanted: Any, *, strength: float, counts: Sequence
 
 
 def _is_dear(features: Any, *, labels: int, seconds: float | None) -> bool:
-    """Whether a regression over sparse features would take gigabytes, or too long."""
-    most = MOST_SPARSE_PRODUCTS if seconds is None else min(MOST_SPARSE_PRODUCTS, seconds * PRODUCTS_A_SECOND)
-    return bool(features.shape[1] * labels > MOST_FITTED or features.nnz * labels > most)
+    """Whether a regression would take gigabytes, or too long."""
+    most, pace = MOST_SPARSE_PRODUCTS, SPARSE_PRODUCTS_A_SECOND
+    if _is_dense(features):
+        most, pace = MOST_PRODUCTS, PRODUCTS_A_SECOND
+    bearable = most if seconds is None else min(most, max(1.0, seconds) * pace)
+    return bool(features.shape[1] * labels > MOST_FITTED or features.size * labels > bearable)
 
 
 def _told(stepped: Stepped, *, labels: int) -> str:

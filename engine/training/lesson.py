@@ -12,6 +12,7 @@ from engine.training.dials import Dials, adjusted, checked_dials
 from engine.training.machine import DEVICES
 from engine.training.recipe import PRESETS, Recipe, preset
 from engine.training.student import OnProgress, Row
+from engine.training.team import ALONE, Team
 
 __all__ = ["Lesson"]
 
@@ -39,6 +40,7 @@ class Lesson:
     task: Mapping[str, object] = field(default_factory=dict)
     on_progress: OnProgress | None = None
     on_note: Callable[[str], None] | None = None  # told what the user ought to know, in a line each
+    team: Team = ALONE  # the processes that learn it together
 
     def __post_init__(self) -> None:
         if len(self.rows) < 2:

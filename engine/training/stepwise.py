@@ -51,7 +51,7 @@ def stepwise(
     until: float | None = None,
     now: Callable[[], float] = time.monotonic,
 ) -> Stepped:
-    """Fit weights to sparse `features`, a row for each of `wanted`, which are numbers below `labels`.
+    """Fit weights to `features`, sparse or dense, a row for each of `wanted`, which are numbers below `labels`.
 
     What is made small is the mean loss of a softmax over all labels. `counts` say how much each row counts. No step
     begins after `until`; the learning rate comes down to nothing by then, or by the last step. The same rows give the
@@ -104,15 +104,14 @@ class _State:
     def step(self, some: Any, wanted: NDArray[Any], counts: NDArray[np.float32], *, rate: float) -> None:
         import numpy as np
 
-        terms = np.unique(some.indices)
-        some = some[:, terms]
+        terms, some, across = _touched(some)
         slope = some @ self.weights[terms] + self.bias
         slope -= slope.max(axis=1, keepdims=True)
         np.exp(slope, out=slope)
         slope /= slope.sum(axis=1, keepdims=True)
         slope[np.arange(len(wanted)), wanted] -= 1  # from here on how the loss changes with each score
         slope *= counts[:, None]
-        change = some.T.tocsr() @ slope
+        change = across @ slope
         self._moved[terms] += np.einsum("ij,ij->i", change, change)
         change *= (rate / np.sqrt(self._moved[terms]))[:, None]
         self.weights[terms] -= change
@@ -121,10 +120,21 @@ class _State:
         self.bias -= np.float32(rate / np.sqrt(self._moved_bias)) * of_bias
 
 
+def _touched(some: Any) -> tuple[Any, Any, Any]:
+    """Which terms some rows have, all of them where rows are dense; the rows in these alone; and the same, turned."""
+    import numpy as np
+
+    if isinstance(some, np.ndarray):
+        return slice(None), some, some.T
+    terms = np.unique(some.indices)
+    some = some[:, terms]
+    return terms, some, some.T.tocsr()
+
+
 def _steps(features: Any, labels: int) -> int:
     """Some passes over all rows, or as many steps as are not too dear."""
     a_pass = int(-(-features.shape[0] // ROWS))
-    return max(1, min(PASSES * a_pass, round(MOST_PRODUCTS / max(1, int(features.nnz) * labels) * a_pass)))
+    return max(1, min(PASSES * a_pass, round(MOST_PRODUCTS / max(1, int(features.size) * labels) * a_pass)))
 
 
 def _presented(rows: int, *, steps: int) -> Any:

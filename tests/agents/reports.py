@@ -25,7 +25,7 @@ from agents.making.truth import LabelAccuracy
 from agents.reading.documents import Coverage
 from agents.records import Pair, Spec
 from agents.reporting.data_facts import Answer, AxisRows, DataFacts, Stretch
-from agents.reporting.money import Money
+from agents.reporting.money import Money, StageMoney
 from agents.reporting.outlook import Outlook
 from agents.reporting.pace import Moment, Pace
 from agents.reporting.page import render_html
@@ -50,7 +50,10 @@ MONEY = Money(
     per_accepted="$0.0125",
     requests=310,
     from_journal=4,
-    stages=({"stage": "generate", "charged": "$0.50", "at_most": "$3.50", "kept": "-"},),
+    stages=(
+        StageMoney(stage="generate", calls=60, charged="$0.50", usd=0.5, at_most="$3.50"),
+        StageMoney(stage="annotate", calls=250, charged="$0.7500", assumed="$0.0100", usd=0.75, kept="$0.20"),
+    ),
     outlook=Outlook(usd="0.40", rows=1200, low=1100, high=1300, budget="5.40"),
 )
 DATA = DataFacts(

@@ -16,7 +16,8 @@ from agents.voting.ballots import Ballot, next_calls
 from engine.errors import BudgetReached, ContentFiltered, ProviderRefused, ProviderUnavailable, SmeltError
 from engine.fakes import virtual_time
 from engine.messages import FinishReason, Reply, Request, Usage
-from tests.agents.voters import DEMONSTRATIONS, SPEC, TEXTS, Labels, labels_of, winners
+from engine.providers import Capabilities
+from tests.agents.voters import DEMONSTRATIONS, SPEC, TEXTS, Labels, is_shared, labels_of, winners
 
 VOTING = Voting()
 Answer = str | SmeltError | tuple[str, FinishReason]
@@ -161,6 +162,35 @@ def test_annotations_come_in_the_order_of_the_inputs() -> None:
     annotations = virtual_time.run(annotate_all(Votes("a", "b", "b", latency=5.0), SPEC, inputs, VOTING))
 
     assert [annotation.input for annotation in annotations] == inputs
+
+
+class Held(Labels):
+    """Its model can be held to some texts."""
+
+    def capabilities_of(self, tag: str) -> Capabilities:
+        return Capabilities(choices=tag == "annotate")
+
+
+@pytest.mark.parametrize(
+    ("spec", "choices"),
+    [
+        pytest.param(replace(SPEC, labels=("a", "b")), ("a", "b", "N/A"), id="labels and the empty answer"),
+        pytest.param(replace(SPEC, labels=("a", "b"), empty_answer=""), (), id="silence is an answer"),
+        pytest.param(SPEC, (), id="texts"),
+        pytest.param(replace(SPEC, labels=tuple(map(str, range(1000)))), (), id="too many"),
+    ],
+)
+def test_whoever_can_be_held_to_the_labels_is(spec: Spec, choices: tuple[str, ...]) -> None:
+    """But not where several inputs share a call, nor where nobody says that it can be."""
+    held, free = Held(), Labels()
+
+    asyncio.run(annotate(held, spec, "an input", Voting(votes=1)))
+    asyncio.run(annotate(free, spec, "an input", Voting(votes=1)))
+    asyncio.run(annotate_all(held, spec, TEXTS, Voting(votes=1, together=8)))
+
+    assert held.asked[0].choices == choices
+    assert [request.choices for request in held.asked if is_shared(request)] == [()]
+    assert [request.choices for request in free.asked] == [()]
 
 
 def test_the_normaliser_of_the_task_is_what_votes_are_counted_by() -> None:

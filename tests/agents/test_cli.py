@@ -70,9 +70,9 @@ def everything_wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("other-run", "torn-run", "part-report", "odd-report"):
         RunFolder(folder / name).begin(prompt="Route messages.", configuration=other)
     (folder / "torn-run" / "prompt.md").write_bytes(b"\x80\xff\x00")
-    (folder / "part-report" / "report.json").write_text('{"schema": 4}')
+    (folder / "part-report" / "report.json").write_text('{"schema": 5}')
     odd = dict.fromkeys((field.name for field in dataclasses.fields(Report)), 3)
-    (folder / "odd-report" / "report.json").write_text(json.dumps({"schema": 4, **odd}))
+    (folder / "odd-report" / "report.json").write_text(json.dumps({"schema": 5, **odd}))
     return folder
 
 

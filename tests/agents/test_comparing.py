@@ -15,11 +15,12 @@ from agents.config import Configuration
 from agents.evaluate import Sample
 from agents.evaluate.judged_rows import judged_rows, keep_judged
 from agents.records import Spec
+from agents.reporting.charts import charts_of
 from agents.reporting.comparing import Compared, Line, compared, is_of_another_task
 from agents.reporting.report import as_json
 from agents.run_folder import RunFolder
 from engine.errors import UserError
-from tests.agents.reports import report
+from tests.agents.reports import Skeleton, report
 
 
 def samples(right: int, *, of: int = 100, first: int = 0) -> list[Sample]:
@@ -101,7 +102,7 @@ def test_every_judged_row_is_kept_with_its_answer(tmp_path: Path) -> None:
 
     kept = judged_rows(tmp_path / "judged.parquet")
 
-    assert kept == {"test": [dataclasses.replace(rows[0], input="in?")], "synthetic": samples(1, of=2)}
+    assert kept == {"test": [dataclasses.replace(rows[0], input="in\ufffd")], "synthetic": samples(1, of=2)}
     assert judged_rows(tmp_path / "none.parquet") == {}
     (tmp_path / "judged.parquet").write_bytes(b"torn")
     with pytest.raises(UserError, match=r"judged\.parquet: cannot be read .* smelt resume"):
@@ -158,3 +159,26 @@ def test_a_report_can_be_had_as_a_text(
 ) -> None:
     assert smelt("report", folder_of(tmp_path / "one"), "--format", form) == 0
     assert capfdbinary.readouterr().out.startswith(begins)
+
+
+def test_a_page_says_the_same_and_names_are_text_on_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = folder_of(tmp_path / "<b>one", examples=200), folder_of(tmp_path / "two", right=90, examples=400)
+    page = tmp_path / "compared.html"
+
+    code, refused = smelt("compare", first, second, "--out", page), smelt("compare", first, second, "--out", first)
+    told = capsys.readouterr()
+    seen = Skeleton(page.read_text(encoding="utf-8"))
+
+    assert (code, refused) == (0, 2)
+    assert "give it a name that ends in .html" in told.err
+    assert "On 100 given test rows, two is clearly better than <b>one" in " ".join(seen.text.split())
+    assert "examples200400" in seen.text
+    assert "b" not in {tag for tag, _ in seen.elements}
+
+
+def test_scores_stand_in_one_chart_by_run() -> None:
+    told = dataclasses.asdict(compared([run("a", right=50), run("b", right=90)]))
+
+    charts = charts_of(told)
+
+    assert charts["scores-test"].about.startswith("exact match with 95 % intervals: a 0.80 (0.75 to 0.85); b 0.80")

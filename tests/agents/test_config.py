@@ -261,9 +261,24 @@ def test_a_dialect_that_cannot_be_meant_is_refused_in_one_line(tmp_path: Path, t
     assert "\n" not in str(caught.value)
 
 
+def test_several_addresses_are_a_list_and_one_in_a_list_is_that_one(tmp_path: Path) -> None:
+    urls = ("http://localhost:8000/v1", "http://localhost:8001/v1")
+    (tmp_path / "c.toml").write_text(f'model = "openai/m"\nbase_url = {list(urls)}\n', encoding="utf-8")
+    known = resolve(file=tmp_path / "c.toml", flags={})
+    (tmp_path / "again.toml").write_text(tomlkit.dumps(as_table(known)), encoding="utf-8")
+
+    assert known.base_url == known.base_urls == urls
+    assert [str(each) for each in known.endpoints] == list(urls)
+    assert resolve(file=tmp_path / "again.toml", flags={}) == known
+    assert resolve(file=tmp_path / "c.toml", flags={"base_url": [urls[1]]}).base_url == urls[1]
+    (tmp_path / "c.toml").write_text("base_url = [5]", encoding="utf-8")
+    with pytest.raises(UserError, match=r"'base_url' must be a name or a list of names \(got \[5\]\)"):
+        resolve(file=tmp_path / "c.toml", flags={})
+
+
 def test_plain_http_beyond_this_machine_has_an_option_of_its_own() -> None:
     far = {"model": "openai/m", "base_url": "http://llm.example.org/v1"}
 
     with pytest.raises(UserError, match="--insecure-http"):
-        _ = Configuration(**far).endpoint  # type: ignore[arg-type]
-    assert str(Configuration(**far, insecure_http=True).endpoint) == far["base_url"]  # type: ignore[arg-type]
+        _ = Configuration(**far).endpoints  # type: ignore[arg-type]
+    assert [str(each) for each in Configuration(**far, insecure_http=True).endpoints] == [far["base_url"]]  # type: ignore[arg-type]

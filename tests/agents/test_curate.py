@@ -20,6 +20,7 @@ from agents.filtering.survey import survey
 from agents.parsing.derive import held_to
 from agents.reading.roles import Row
 from agents.records import Pair, Spec
+from agents.reporting.charts import charts_of
 from engine.errors import UserError
 from engine.training.folder import draft_of
 from tests.agents.commands import in_its_own_process, in_this_process
@@ -232,6 +233,7 @@ def test_the_files_are_those_of_the_guide_and_load(tmp_path: Path) -> None:
     assert (report["read"], report["kept"], report["rejected"]) == (GOOD + 1, GOOD, {"empty": 1})
     assert len(report["rows"]) == 20
     assert report["rejects"][0]["reason"] == "empty"
+    assert {"balance", "rejected", "input-lengths"} <= charts_of(report).keys()
 
 
 def test_the_same_rows_and_seed_give_the_same_bytes(tmp_path: Path) -> None:

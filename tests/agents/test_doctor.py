@@ -115,6 +115,20 @@ def test_everything_worth_knowing_is_said_and_no_key_is_shown(monkeypatch: pytes
     assert KEY not in repr(findings)
 
 
+def test_the_key_of_another_service_is_found_with_the_words_to_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GROQ_API_KEY", KEY)
+
+    findings = examine()
+
+    (found,) = [finding for finding in findings if finding.what == "GROQ_API_KEY"]
+    assert found.detail == "Groq can be asked at its URL (api.groq.com): --model openai/NAME --base-url URL"
+    assert found.ask in next_steps(findings)[0]
+    assert KEY not in repr(findings)
+    assert "TOGETHER_API_KEY" not in {finding.what for finding in findings}
+
+
 def test_as_json_it_is_one_object() -> None:
     stream = io.BytesIO()
 

@@ -196,8 +196,9 @@ def test_limits_and_slots_make_a_run_longer() -> None:
 def test_amounts_and_times_are_written_as_people_do() -> None:
     assert [rounded_up(usd) for usd in (0.0, 0.0312, 3.1, 12.01, 187.0)] == ["0", "0.032", "3.1", "13", "190"]
     assert [time_told(seconds) for seconds in (8, 240, 9000, 300_000)] == ["8 s", "4 min", "2.5 h", "3.5 days"]
-    assert round_budgets(1.0, own="5") == [0.25, 0.5, 1.0, 2.0]
-    assert 3.0 in round_budgets(1.0, own="3")
+    assert round_budgets(1.0, own="5", paid=0.1) == [0.25, 0.5, 1.0, 2.0]
+    assert round_budgets(1.0, own="5", paid=0.6) == [1.0, 2.0]
+    assert 3.0 in round_budgets(1.0, own="3", paid=0.1)
 
 
 @pytest.mark.long

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from agents.cli.exporting import line_of
 from engine import Request
 from engine.journal import Entry, Journal
+from engine.journal.records import Worth
 from engine.messages import RawReply
 from tests.agents.commands import in_this_process as smelt
 
@@ -31,7 +32,7 @@ def raw(body: bytes, *, status: int = 200) -> RawReply:
 
 def entry(body: bytes, *, sent: bytes | None = SENT) -> Entry:
     return Entry(
-        attempt=1, key=KEY, tag="t", request=sent, bound=9, cost=5, assumed=False, raw=raw(body), answers=True
+        attempt=1, key=KEY, tag="t", request=sent, bound=9, cost=5, assumed=False, raw=raw(body), worth=Worth.ANSWER
     )  # fmt: skip
 
 

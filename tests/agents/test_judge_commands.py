@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ def rows_file(folder: Path, count: int = 4) -> Path:
 def table(path: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     return rows
+
+
+def stage_on_the_page(run: Path, stage: str) -> list[str]:
+    """The cells of a stage's line under "What each stage cost and took", as they are read."""
+    page = (run / "report.html").read_text(encoding="utf-8").partition("What each stage cost and took")[2]
+    [line] = re.findall(rf"<tr><td>{stage}</td>.*</tr>", page)
+    return re.findall(r"<td[^>]*>([^<]*)</td>", line)
 
 
 def second_refused(rows: Iterable[Row]) -> Judging:
@@ -133,7 +141,9 @@ def test_a_run_with_a_judge_reports_what_it_refused_and_asks_nobody_twice(tmp_pa
     assert judge["calibration"]["threshold"] > 0
     assert sum(judge["ruled"]["refused"].values()) == one["data"]["rejected"]["judge"]
     assert any("A judge was asked about" in sentence for sentence in one["details"])
-    assert "of it for the judge" in (run / "report.html").read_text(encoding="utf-8")
+    _, within, calls, charged, *_ = stage_on_the_page(run, "judge")
+    assert (within, int(calls) > 0) == ("within generate", True)
+    assert charged == judge["charged"]
     kept = table(run / "data" / "train.parquet")
     assert all(row["judge_score"] >= judge["calibration"]["threshold"] for row in kept if row["judge_score"])
 
@@ -148,7 +158,9 @@ def test_labels_of_ones_own_inputs_are_judged_too(tmp_path: Path) -> None:
     assert ran.code == 0
     assert report["inputs"]["unlabelled"]["judge"] == sum(report["inputs"]["judge"]["ruled"]["refused"].values())
     assert {row["judge_score"] for row in table(run / "data" / "labelled.parquet")} <= {3, 4, 5, None}
-    assert "of it for the judge" in (run / "report.html").read_text(encoding="utf-8")
+    _, within, calls, charged, *_ = stage_on_the_page(run, "judge")
+    assert (within, int(calls) > 0) == ("within annotate", True)
+    assert charged == report["inputs"]["judge"]["charged"]
 
 
 @pytest.mark.slow

@@ -119,6 +119,16 @@ def test_the_money_of_a_dead_run_is_what_its_journal_says(tmp_path: Path) -> Non
     assert state.figures.in_flight == 0
 
 
+def test_a_run_that_was_killed_once_its_report_was_written_has_come_to_its_end(tmp_path: Path) -> None:
+    folder = left(tmp_path / "dates")
+    folder.report_json.write_text(json.dumps(REPORT), encoding="utf-8")
+
+    standing = look_at(folder).standing
+    os.utime(folder.report_json, (1e9, 1e9))  # then it is of an earlier process
+
+    assert (standing, look_at(folder).standing) == ("finished", "dead")
+
+
 def test_a_run_that_stopped_in_order_is_not_called_dead(tmp_path: Path) -> None:
     folder = left(tmp_path / "dates", over=True)
     asyncio.run(ask_once(folder))

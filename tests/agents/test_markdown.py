@@ -80,5 +80,6 @@ def test_it_says_what_the_page_says() -> None:
 
     for line in ("**✓ Fit for use.** It does well.", "**simulated teacher**", "- Mind the gap.", "- Show more.",
                  "| tiny | 0.800 (0.750 to 0.850) |", "| charged | \\$1.2500 of a cap of \\$5.00 |",
-                 "| generate | 200.0 |", "smelt serve runs/cities"):  # fmt: skip
+                 "| generate | 200.0 |", "held the next request up: requests a minute 150 s, money 20 s.",
+                 "smelt serve runs/cities"):  # fmt: skip
         assert line in told, line

@@ -50,7 +50,7 @@ def test_a_list_of_teachers_is_a_model_and_its_fallback(tmp_path: Path) -> None:
     first, second = configuration.order
     assert (first.model, first.rpm) == ("simulated/dates", 100)
     assert (second.model, second.rpm, second.price) == ("openai/qwen3", 600, FREE)
-    assert str(second.endpoint) == "http://localhost:8000/v1"
+    assert [str(each) for each in second.endpoints] == ["http://localhost:8000/v1"]
 
 
 def test_each_role_has_its_models_with_what_is_said_of_them_and_nothing_of_the_teachers(tmp_path: Path) -> None:

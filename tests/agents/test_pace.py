@@ -16,7 +16,7 @@ from engine.events import Events
 DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
 PROMPT = DATES.read_text(encoding="utf-8")
 CONFIGURATION = Configuration(model="simulated/dates", budget="5", examples=5, train=False)
-FASTER = replace(CONFIGURATION, rpm=3000, tpm=10**7, concurrency=40, hedge=True, deadline=7200.0)
+FASTER = replace(CONFIGURATION, rpm=3000, tpm=10**7, concurrency=40, hedge=True, deadline=7200.0, ray="none")
 
 
 def begun(path: Path, configuration: Configuration) -> RunFolder:

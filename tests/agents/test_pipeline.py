@@ -10,7 +10,7 @@ import pytest
 
 from agents.config import Configuration
 from agents.parsing.specs import read_spec, write_spec
-from agents.pipeline import look_around, run
+from agents.pipeline import look_around, run, stages_of
 from agents.records import Spec
 from agents.reporting.money import money_of
 from agents.run_folder import RunFolder
@@ -128,3 +128,10 @@ def test_the_first_line_of_a_run_says_whom_it_asks_and_what_might_lead_elsewhere
     assert isinstance(told, Noted)
     assert told.text.startswith("openai/m is asked at http://localhost:11434/v1, as Ollama")
     assert "OPENAI_BASE_URL is set to https://gateway.example (not read" in told.text
+
+
+def test_a_run_has_the_stages_that_its_settings_need() -> None:
+    data_only, whole = Configuration(train=False), Configuration(catalogue="tables")
+
+    assert stages_of(data_only) == ["parse", "retrieve", "generate", "collect", "report"]
+    assert stages_of(whole)[2:] == ["transform", "generate", "collect", "train", "evaluate", "report"]

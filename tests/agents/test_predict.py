@@ -335,6 +335,24 @@ def test_a_stream_is_read_by_its_byte_order_mark(student: Path, monkeypatch: pyt
 
 
 @pytest.mark.long
+def test_a_stream_that_is_no_utf_8_is_answered_and_said_to_be_none_once(
+    student: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO(b"good day \xef\xbf\xbd\ngood d\xe5y\ns\xe9e you\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(raw)))
+
+    ran = smelt("predict", student, "-")
+
+    assert [json.loads(line)["input"] for line in ran.out.splitlines()] == [
+        "good day \ufffd",
+        "good d\ufffdy",
+        "s\ufffde you",
+    ]
+    assert ran.err.count("is not UTF-8 text") == 1
+    assert "line 2" in ran.err
+
+
+@pytest.mark.long
 def test_a_precision_is_a_threshold_where_it_was_measured(student: Path, tmp_path: Path) -> None:
     source = written(tmp_path / "in.csv", [{"text": "good day"}])
     own = shutil.copytree(student, tmp_path / "student")

@@ -49,6 +49,37 @@ def test_on_a_terminal_it_is_drawn_as_data_and_gone_afterwards(monkeypatch: pyte
     assert drawn.endswith("\x1b[2K") or drawn.rstrip().endswith("\x1b[2K") or "\x1b[2K" in drawn.rpartition("3/3")[2]
 
 
+@pytest.mark.parametrize(("name", "value"), [("SMELT_PLAIN", "1"), ("TERM", "dumb")])
+def test_where_plain_lines_are_wanted_nothing_is_drawn_over(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv(name, value)
+
+    with under_way("reading", line_s=0.001):
+        end = time.monotonic() + 5
+        while "reading" not in terminal.getvalue() and time.monotonic() < end:
+            time.sleep(0.001)
+
+    assert terminal.getvalue().startswith("reading, 0 s\n")
+    assert "\x1b" not in terminal.getvalue()
+
+
+def test_what_is_said_meanwhile_goes_where_it_was_meant_to_go(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Standard output may be a file while standard error is the terminal that something moves on."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+
+    with under_way("reading"):
+        print("a row")
+
+    assert capsys.readouterr().out == "a row\n"
+
+
 def test_quiet_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -261,11 +261,19 @@ def test_the_page_keeps_the_kinds_of_money_apart() -> None:
         "of it spent$1.2400",
         "of it assumed$0.0100",
         "still reserved$0.00",
-        "of it for generate$0.50of $3.50 at most",
         "saved by the journal$0.0300",
         "saved by n-sampling$0.0400",
     ):
         assert line in text
+
+
+def test_the_page_says_what_each_stage_cost_and_took() -> None:
+    text = Skeleton(page_of(report())).text
+
+    assert (
+        "generate200.060$0.50$3.50 at most\nannotatewithin generate250$0.7500$0.0100$0.20 kept for it\ntrain90.0"
+        in text
+    )
 
 
 def told_of(*judgements: Judgement, spec: Spec = SPEC, simulated: bool = False) -> str:

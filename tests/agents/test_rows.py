@@ -142,6 +142,9 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path)
         pytest.param("rows.csv", b"input,output\na,b\n\xe9,c\n", "line 3.*UTF-8", id="latin-1"),
         pytest.param("rows.csv", b"input,output\na,b,c\n", "line 2.*more fields", id="too many fields"),
         pytest.param("rows.csv", b"input,output\na\n", "line 2.*'output'", id="too few fields"),
+        pytest.param(
+            "rows.csv", b"input,output,input\na,b,c\n", "two columns named 'input'; rename", id="a column twice"
+        ),
         pytest.param("rows.csv", b'input,output\n"a,b\n', "not valid CSV", id="open quotation mark"),
         pytest.param("rows.parquet", b"PAR1", "not a parquet file", id="no parquet"),
     ],

@@ -216,6 +216,24 @@ def test_patience_asks_at_most_once_a_pause_while_all_fails_and_always_after_an_
             last_asked = now
 
 
+def test_each_try_in_vain_doubles_the_wait_for_the_next_and_those_under_way_before_do_not() -> None:
+    patience, now, waits = Patience(most=3, pause_s=15, longest_s=100), 0.0, list[float]()
+    for _ in range(40):  # a burst that was under way when all began to fail
+        patience.notify_failure(now=now)
+    for _ in range(5):
+        waits.append(next(s for s in range(200) if patience.is_worth_asking(now=now + s)))
+        now += waits[-1]
+        patience.notify_failure(now=now)
+
+    patience.notify_answer()
+    for _ in range(3):
+        patience.notify_failure(now=now)
+
+    assert waits == [15, 30, 60, 100, 100]
+    assert not patience.is_worth_asking(now=now + 14)
+    assert patience.is_worth_asking(now=now + 15)
+
+
 def test_a_spec_with_a_pattern_is_held_to_it() -> None:
     dated = replace(SPEC, kind="text", labels=(), output_pattern=r"\d{4}-\d\d-\d\d")
 

@@ -48,6 +48,15 @@ def test_the_same_model_elsewhere_is_another_too() -> None:
     assert models_told(now) == "openai/a"
 
 
+def test_a_server_more_behind_the_first_is_no_other_teacher() -> None:
+    more = ("http://127.0.0.1:1/v1", "http://127.0.0.1:3/v1")
+
+    now = succeeded(BEGUN, {"base_url": more}, asked=[BEFORE])
+
+    assert (now.base_url, now.price, now.rpm, now.formers) == (more, BEGUN.price, 600, None)
+    assert succeeded(now, {"base_url": more[::-1]}, asked=[BEFORE]).price is None
+
+
 def test_another_pace_is_no_other_teacher() -> None:
     now = succeeded(BEGUN, {"rpm": 60}, asked=[BEFORE])
 

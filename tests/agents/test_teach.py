@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.parsing.specs import read_spec
-from agents.teaching.table import Cell, TeachReport, lines_of, page_of
+from agents.teaching.table import OF_ALL, OF_REAL_ROWS, Cell, TeachReport, lines_of, page_of, warnings_of
 from engine.evaluation import Score
 from engine.fakes.checkpoints import TEMPLATE, save_causal, save_seq2seq
 from tests.agents.commands import Ran
@@ -62,6 +62,26 @@ def test_the_page_says_how_the_teacher_is_used_and_no_cell_breaks_its_table() ->
     assert len({line.count("|") for line in table}) == 1
     assert "smelt run t/spec.json --model local/t/teacher" in page
     assert "Something to know." in page
+
+
+def of(who: str, accuracy: float) -> Cell:
+    return Cell(
+        who=who, labels=50, rows=50, scores=(Score("accuracy", accuracy, accuracy - 0.05, accuracy + 0.05, 200),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("together", "warned"),
+    [pytest.param(0.44, True, id="worse"), pytest.param(0.85, False, id="hardly to be told apart")],
+)
+def test_a_teacher_that_does_harm_is_said_to(together: float, warned: bool) -> None:
+    told = warnings_of([of(OF_REAL_ROWS, 0.92), SCORED, of(OF_ALL, together)])
+
+    assert [line.startswith("This teacher makes students worse") for line in told] == [True] * warned
+
+
+def test_of_a_student_that_could_not_be_trained_nothing_is_said() -> None:
+    assert warnings_of([of(OF_REAL_ROWS, 0.92), Cell(who=OF_ALL, labels=50, rows=1, why="not trained: 1 row")]) == []
 
 
 # -- the command
@@ -148,6 +168,8 @@ def test_a_course_ends_with_a_teacher_and_a_table(taught: tuple[Ran, list[object
     assert all((count, name) in who for count in (16, 32) for name in (*students, "student of all of these"))
     assert all(score["rows"] == told["test_rows"] for cell in judged for score in cell["scores"])
     assert all(cell["scores"] or cell["why"].startswith("not trained") for cell in told["cells"])
+    if importlib.util.find_spec("llguidance"):  # a model that has read nothing answers with labels, too
+        assert all(cell["unanswered"] == 0 for cell in told["cells"])
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
         path.name for path in (folder / "teacher").iterdir()
     }

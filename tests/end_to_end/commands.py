@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from engine.prices import Price
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer
 from tests import nursery
+from tests.warm import Started, environment_now, nest, started
 
 ROOT = Path(__file__).parents[2]
 DATES = ROOT / "agents" / "demo" / "dates"
@@ -91,9 +92,11 @@ class Ended:
         return table
 
 
-async def start(*words: object, key: str | None = None) -> Process:
-    """`python -m agents WORDS`, in the clone, with no key in its environment but this one, if it is given."""
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+async def start(*words: object, key: str | None = None) -> Started:
+    """`smelt WORDS`, in the clone, with no key in its environment but this one, if it is given."""
+    if key is None and (forks := nest()):
+        return await started(forks, [str(word) for word in words], cwd=ROOT)
+    environment = environment_now()
     if key is not None:
         environment["OPENAI_API_KEY"] = key
     return await asyncio.create_subprocess_exec(
@@ -109,7 +112,7 @@ async def start(*words: object, key: str | None = None) -> Process:
     )
 
 
-async def ended(process: Process) -> Ended:
+async def ended(process: Started) -> Ended:
     async with asyncio.timeout(120):
         out, err = await process.communicate()
     assert process.returncode is not None
@@ -146,7 +149,7 @@ async def teacher(world: Watched, *, latency_scale: float = 0.1) -> AsyncIterato
         yield fake
 
 
-def signal_to(process: Process, number: signal.Signals) -> None:
+def signal_to(process: Started, number: signal.Signals) -> None:
     """As from another terminal: also to a process that is just ending.
 
     `Process.send_signal` looks first whether it has ended, and may so take its status away from asyncio, which then

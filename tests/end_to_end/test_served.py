@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from agents.records import Spec
 from agents.run_folder import RunFolder
 from agents.served.folder import served_annotations
 from tests.end_to_end.commands import Ended, Watched, ended, smelt, start, teacher
+from tests.warm import Started
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def inputs() -> list[str]:
     return [pair.input for pair in held_out(_MESSAGES, count=400 + ASKED)[400:]]
 
 
-async def address_of(process: Process) -> str:
+async def address_of(process: Started) -> str:
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
     found = re.search(r"http://\S+/v1", line)

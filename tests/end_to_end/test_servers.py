@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from asyncio.subprocess import Process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.end_to_end.commands import INTENTS, Ended, ended, signal_to, smelt, start
+from tests.warm import Started
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-async def address_of(process: Process) -> str:
+async def address_of(process: Started) -> str:
     """What a server says first: where it is."""
     assert process.stdout is not None
     async with asyncio.timeout(60):
@@ -27,7 +27,7 @@ async def address_of(process: Process) -> str:
     return next(word for word in line.split() if word.startswith("http://"))
 
 
-async def told_to_stop(process: Process, number: signal.Signals = signal.SIGINT) -> Ended:
+async def told_to_stop(process: Started, number: signal.Signals = signal.SIGINT) -> Ended:
     signal_to(process, number)
     return await ended(process)
 

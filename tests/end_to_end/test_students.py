@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import signal
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from tests.end_to_end.commands import DATES, INTENTS, Ended, Watched, ended, smelt, start, teacher
+from tests.end_to_end.commands import INTENTS, Ended, Watched, ended, smelt, start, teacher
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"
 
@@ -62,31 +64,64 @@ def test_the_parts_of_a_run_can_be_had_one_by_one(routed: tuple[Path, Ended], tm
     assert trained.table()["student"]
 
 
-def test_a_run_that_is_killed_while_it_trains_trains_when_it_is_resumed(tmp_path: Path) -> None:
-    """The student `tiny`, for a few seconds: too few to learn dates, enough to be kept, judged and reported."""
-    run = tmp_path / "run"
-    world = Watched("dates")
+def test_a_run_that_is_killed_in_each_of_its_last_stages_ends_as_one_that_never_was(tmp_path: Path) -> None:
+    """The student's bytes and the report, but for what tells the time; and nothing is asked again."""
+    worlds = {name: Watched("intents") for name in ("whole", "killed")}
+    runs = {name: tmp_path / name / "run" for name in worlds}
 
-    async def kill_in_training() -> tuple[int, Ended, int]:
-        async with teacher(world, latency_scale=0) as fake:
-            process = await start(
-                "run", DATES / "prompt.md", "--model", "openai/dates", "--base-url", fake.url, "--price-in", "0.25",
-                "--price-out", "2", "--budget", "5", "--examples", 120, "--student", "tiny", "--train-seconds", "8",
-                "--threads", 1, "--out", run,
-            )  # fmt: skip
-            assert process.stdout is not None
-            async for line in process.stdout:
-                if line.startswith(b"train: started"):
-                    process.kill()
-            asked = world.asked.total()
-            await ended(process)
-            return asked, await smelt("resume", run, "--json"), world.asked.total()
+    def begin(name: str, url: str) -> tuple[object, ...]:
+        return (
+            "run", INTENTS / "prompt.md", "--model", "openai/intents", "--base-url", url, "--price-in", "0.25",
+            "--price-out", "2", "--budget", "5", "--examples", 150, "--student", "linear", "--out", runs[name],
+        )  # fmt: skip
 
-    asked, resumed, asked_in_all = asyncio.run(kill_in_training())
-    report = resumed.table()
+    async def whole() -> Ended:
+        async with teacher(worlds["whole"], latency_scale=0) as fake:
+            return await smelt(*begin("whole", fake.url))
 
-    assert resumed.code == 0
-    assert resumed.out.count("\n") == 1
-    assert asked_in_all == asked
-    assert report["training"]["family"] == "tiny"  # type: ignore[index]
-    assert {path.name for path in (run / "student").iterdir()} >= {"student.json", "model.safetensors", "config.json"}
+    async def killed() -> Ended:
+        async with teacher(worlds["killed"], latency_scale=0) as fake:
+            await killed_at(b"train: started", *begin("killed", fake.url))
+            for moment in (b"evaluate: started", b"report: started"):
+                await killed_at(moment, "resume", runs["killed"])
+            return await smelt("resume", runs["killed"])
+
+    ends = [asyncio.run(way()) for way in (whole, killed)]
+
+    assert [each.code for each in ends] == [0, 0]
+    assert worlds["killed"].asked == worlds["whole"].asked
+    assert student_in(runs["killed"]) == student_in(runs["whole"])
+    assert timeless(runs["killed"]) == timeless(runs["whole"])
+    assert {path.name for path in runs["killed"].iterdir()} == {path.name for path in runs["whole"].iterdir()}
+
+
+async def killed_at(moment: bytes, *words: object) -> None:
+    """A command that is killed as soon as it says this."""
+    process = await start(*words)
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if line.startswith(moment):
+            process.kill()
+    assert (await ended(process)).code == -signal.SIGKILL
+
+
+def student_in(run: Path) -> dict[str, bytes]:
+    folder = run / "student"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+TIMES = ("seconds", "_s", "pace", "path", "folder", "requests", "from_journal", "saved_by_journal")
+TIME_TOLD = re.compile(r"[\d.,]+ (ms|s|min)\b")
+
+
+def timeless(run: Path) -> object:
+    """The report without what tells the time, the place, or who answered now: the journal's answers are no requests."""
+
+    def without(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: without(each) for name, each in value.items() if not name.endswith(TIMES)}
+        if isinstance(value, list):
+            return [without(each) for each in value]
+        return TIME_TOLD.sub("", value.replace(str(run), "RUN")) if isinstance(value, str) else value
+
+    return without(json.loads((run / "report.json").read_text()))

@@ -79,23 +79,6 @@ def test_very_many_labels_are_learnt_within_the_time(tmp_path: Path, labels: int
     assert [line[: len(said)] for line in told] == ([said] if said else [])
 
 
-def test_labels_too_many_for_dense_vectors_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numpy as np
-
-    from engine.training import head
-    from engine.training.choice import choice_of
-
-    monkeypatch.setattr(head, "MOST_PRODUCTS", 10)
-    told: list[str] = []
-
-    fitted = head.Head.fitted(
-        np.eye(3, dtype=np.float32), ["a", "b", "c"], choice=choice_of(["a", "b", "c"]), strength=1, note=told.append
-    )
-
-    assert [each.output for each in fitted.answer(np.eye(3, dtype=np.float32))] == ["a", "b", "c"]
-    assert told == ["3 labels are too many to be fitted: the nearest mean of a label's rows is answered"]
-
-
 # -- rows that are odd, for every family
 
 
@@ -173,6 +156,7 @@ def test_numbers_that_are_none_end_a_training_in_one_line(
         taught(family, ROWS, tmp_path / "student", base=base)
 
     assert "\n" not in str(refused.value)
+    assert refused.value.exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["base"]
 
 

@@ -361,3 +361,16 @@ def test_only_what_would_not_fit_at_its_least_is_refused(least: int, is_hopeless
 
     [end] = virtual_time.run(scenario())
     assert isinstance(end, BudgetReached) == is_hopeless
+
+
+def test_part_of_a_reservation_is_one_of_its_own_and_the_sum_stays_the_same() -> None:
+    ledger = Ledger(CAP)
+    whole = ledger.adopt(100, stage="generate")
+
+    piece = ledger.part(whole, 30)
+    assert (whole.amount, piece.amount, ledger.reserved, ledger.in_flight) == (70, 30, 100, 2)
+    ledger.settle(piece, 20)
+    ledger.release(whole)
+    assert (ledger.spent, ledger.reserved) == (20, 0)
+    with pytest.raises(ValueError, match="no part"):
+        ledger.part(whole, 1)

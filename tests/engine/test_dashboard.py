@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from rich.cells import cell_len
 
 from engine.budget import Share
 from engine.dashboard.drawing import render
-from engine.dashboard.lines import PlainLines
+from engine.dashboard.lines import PlainLines, standing_told
 from engine.dashboard.view import View
 from engine.dashboard.words import clock_time, rejections
 from engine.events import (
@@ -21,6 +22,7 @@ from engine.events import (
     Measured,
     Noted,
     ReplyReceived,
+    RequestSent,
     RowAccepted,
     RowRejected,
     StageFinished,
@@ -28,7 +30,7 @@ from engine.events import (
     StageStarted,
     Weighed,
 )
-from engine.statistics import ModelStatistics, Statistics
+from engine.statistics import ModelStatistics, Statistics, WorkerStatistics
 from engine.text import clean
 from tests.engine.pictures import CENT, HOSTILE, STAGES, Screenful, figures
 
@@ -169,6 +171,39 @@ def test_of_several_models_each_has_its_figures_and_says_if_it_is_not_asked() ->
     assert "models" not in alone
 
 
+def test_of_a_fleet_each_worker_has_a_line_and_those_who_are_gone_are_counted() -> None:
+    def worker(number: int, standing: str, *, rate: float) -> WorkerStatistics:
+        return WorkerStatistics(
+            name=f"w{number:04d}", node="[b]host", standing=standing, replies=9, in_flight=number, waiting=0,
+            requests_a_minute=rate, cost=number * CENT,
+        )  # fmt: skip
+
+    fleet = (worker(1, "asking", rate=60), worker(2, "alone", rate=1200), worker(3, "gone", rate=0))
+    lines = drawn(view_after(), width=100, shown=figures(workers=fleet))
+
+    [at] = [at for at, line in enumerate(lines) if "workers  2, 1 gone" in line]
+    assert "w0002    alone, 1,200 a minute, 2 in flight, $0.02 spent, on [b]host" in lines[at + 1]
+    assert "w0001    60 a minute, 1 in flight, $0.01 spent" in lines[at + 2]
+    many = tuple(worker(number, "asking", rate=number) for number in range(40))
+    assert any("and 34 more" in line for line in drawn(view_after(), width=100, shown=figures(workers=many)))
+
+
+def test_what_is_out_in_batches_is_told_apart_from_what_is_in_flight() -> None:
+    told = "\n".join(drawn(busy_view(), shown=figures(binding="batches", in_batches=5)))
+
+    assert "2 of 64 in flight, 5 in batches" in told
+
+
+def test_what_all_rows_will_cost_is_told_while_they_are_made_and_not_of_a_training() -> None:
+    view = busy_view()
+    making = "\n".join(drawn(view))
+    for event in (StageFinished("generate"), StageStarted("train", total=100), StageProgressed("train", 10)):
+        view.apply(event)
+
+    assert "the cap ends it at about 625 rows" in making
+    assert "ends it at" not in "\n".join(drawn(view))
+
+
 def test_without_statistics_there_is_no_money_line() -> None:
     screen = Screenful()
     screen.console().print(render(view_after(), None, width=80, height=24))
@@ -187,6 +222,34 @@ def test_time_left_follows_the_pace_of_the_stage() -> None:
     left = view.stage("generate").left(15.0)
     assert left is not None
     assert left.middle == 40.0
+
+
+def test_a_pause_takes_nothing_from_the_pace() -> None:
+    view = View.of(STAGES, title="t", model="m", simulated=False)
+    view.apply(StageStarted("generate", total=100))
+    view.tick(5.0)
+    view.apply(StageProgressed("generate", 10))
+    view.tick(15.0)
+    before = view.stage("generate").left(15.0)
+
+    for now in (16.0, 40.0, 75.0):
+        view.tick(now, paused=True)
+
+    left = view.stage("generate").left(75.0)
+    assert left is not None
+    assert before is not None
+    assert left.middle == before.middle == 90.0
+
+
+@pytest.mark.parametrize(("over", "told"), [(True, "report: 1 rows accepted, $0.05 spent"), (False, "a second key")])
+def test_a_stage_that_counts_nothing_is_told_without_a_number(over: bool, told: str) -> None:
+    view = view_after(RowAccepted("in", "out"), StageStarted("report"))
+    view.is_over = over
+
+    line = standing_told(view, replace(figures(binding="requests"), spent=5 * CENT, assumed=0, cap=None))
+
+    assert line.startswith("report: 1 rows accepted, $0.05 spent")
+    assert told in line
 
 
 @pytest.mark.parametrize(
@@ -270,6 +333,25 @@ def events_of_any_kind() -> Iterator[st.SearchStrategy[Event]]:
     yield st.builds(Measured, words, words, st.floats(allow_nan=False, allow_infinity=False, width=32), st.booleans())
     part = st.tuples(words, number, st.floats(0, 1e6))
     yield st.builds(Weighed, words, words, st.lists(part, max_size=3).map(tuple))
+
+
+def wire_events() -> Iterator[st.SearchStrategy[Event]]:
+    number, seconds = st.integers(0, 1000), st.floats(0, 60)
+    yield st.builds(RequestSent, st.just("t"))
+    yield st.builds(ReplyReceived, st.just("t"), st.just(1), number, number, seconds, from_journal=st.booleans())
+    yield st.builds(AttemptFailed, st.just("t"), st.sampled_from(["rate", "server"]), st.none() | seconds)
+
+
+@settings(max_examples=60, deadline=None)
+@given(events=st.lists(st.one_of(*events_of_any_kind(), *wire_events()), max_size=40))
+def test_many_at_once_are_taken_note_of_as_one_by_one(events: list[Event]) -> None:
+    at_once, one_by_one = view_after(), view_after()
+
+    at_once.apply_all(events)
+    for event in events:
+        one_by_one.apply(event)
+
+    assert at_once == one_by_one
 
 
 @settings(max_examples=60, deadline=None)

@@ -146,6 +146,17 @@ def test_where_time_is_short_a_row_of_each_answer_is_read_and_the_rest_is_left_o
     assert {label for label, _ in student.predict(["?"])[0].alternatives} == {"delivery", "refund", "other"}
 
 
+@pytest.mark.long
+def test_where_time_is_short_every_answer_was_seen_however_many_there_are(base: Path, tmp_path: Path) -> None:
+    rows = [Row(f"item {number}", f"label {number % 600}") for number in range(1300)]
+
+    student = train("embedding", rows, [], tmp_path / "student", base=str(base), threads=1, time_limit_s=1e-6)
+
+    card = read_card(tmp_path / "student")
+    assert (card.sizes["labels"], card.metrics["rows_left_out"]) == (600, 1300 - 1024)
+    assert all(0 < one.confidence <= 1 for one in student.predict(["item 599", "item 3"]))
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
     ("base_name", "says"),

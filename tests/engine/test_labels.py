@@ -169,6 +169,21 @@ def test_many_labels_are_fitted_to_the_end() -> None:
     assert sum(one.output == label for one, label in zip(answers, labels, strict=True)) > 990
 
 
+def test_dense_numbers_go_by_steps_where_a_regression_would_not_end_in_time_and_it_is_said() -> None:
+    chance, told = np.random.default_rng(0), list[str]()
+    labels = tuple(f"{number:03}" for number in range(800))
+    centres = chance.normal(size=(800, 48)).astype(np.float32)
+    rows = np.repeat(centres, 2, axis=0) + chance.normal(0, 0.3, (1600, 48)).astype(np.float32)
+    outputs = [label for label in labels for _ in range(2)]
+
+    fitted = Head.fitted(rows, outputs, choice=Choice(labels=labels), strength=30, seconds=1.0, note=told.append)
+
+    assert len(told) == 1
+    assert "step by step" in told[0]
+    answers = fitted.answer(centres)
+    assert sum(one.output == label for one, label in zip(answers, labels, strict=True)) > 780
+
+
 def test_a_label_that_every_row_has_is_always_answered(tmp_path: Path) -> None:
     rows = [Row(f"late {n}", '["all", "late"]') for n in range(5)] + [Row(f"paid {n}", '["all"]') for n in range(5)]
 

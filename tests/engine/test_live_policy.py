@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dashboard.binding import Situation, bound_by, use_of
+from engine.dashboard.binding import Situation, bound_by, named, situation_of, use_of
 from engine.dashboard.keys import Presses, pressed
 from engine.dashboard.pacing import LONGEST_S, SHORTEST_S, TIMES, Pace, pause_after
 from engine.dashboard.timing import Point, Track, percentile, time_left
 from engine.dashboard.traffic import Rates, Traffic
-from engine.dashboard.view import POINTS_KEPT, Curve
-from engine.events import AttemptFailed
+from engine.dashboard.view import POINTS_KEPT, Curve, View
+from engine.events import AttemptFailed, StageStarted
 from engine.throttle import Limits
+from tests.engine.pictures import figures
 
 gains = st.lists(st.integers(0, 50), min_size=1, max_size=60)
 
@@ -159,6 +162,12 @@ def test_there_is_always_something_to_say_of_what_binds(
             id="limit-that-counts-otherwise",
         ),
         pytest.param(
+            Situation(binding="requests", use={"requests": (0.15, 200.0)}, in_flight=2),
+            "bound by requests a minute (200 at most): a second key, a higher tier or --batch would help, and more "
+            "rows in a call",
+            id="limit-after-a-pause",
+        ),
+        pytest.param(
             Situation(binding="lack of work", in_flight=12, latency_s=1.24, stage="generate"),
             "bound by the teacher's time (12 in flight, 1.2 s each): no limit is in the way; a faster model would help",
             id="lag",
@@ -179,6 +188,14 @@ def test_what_binds_in_words(now: Situation, told: str) -> None:
     assert bound_by(now).told() == told
 
 
+def test_what_bound_has_the_same_name_afterwards_as_in_the_live_view() -> None:
+    live = Situation(binding="lack of work", in_flight=1), Situation(binding="concurrency", allowed=8)
+    assert [named(now.binding) in bound_by(now).told() for now in live] == [True, True]
+    assert [named(each) for each in ("requests", "lack of work", "<b>")] == [
+        "requests a minute", "the teacher's time", "<b>"
+    ]  # fmt: skip
+
+
 def test_use_is_of_the_limits_that_are_known() -> None:
     rates = Rates(sent=50.0, input_tokens=600.0, output_tokens=400.0)
 
@@ -193,6 +210,29 @@ def test_what_binds_is_what_bound_most_of_late() -> None:
 
     assert traffic.usual_binding() == "requests"
     assert traffic.bound_s == {"CPU": 1.0, "requests": 2.0, "lack of work": 1.0}
+
+
+def test_a_pause_is_told_as_soon_as_it_begins_and_no_longer_than_it_lasts() -> None:
+    view = View.of((), title="t", model="m", simulated=True)
+    for binding in ("requests", *["pause"] * 8):
+        view.traffic.notice_binding(binding, seconds=1.0)
+
+    assert situation_of(view, figures(binding="requests")).binding == "requests"
+    assert situation_of(view, figures(binding="pause")).binding == "pause"
+
+
+def test_what_bound_before_does_not_bind_once_nobody_asks() -> None:
+    view = View.of(("train",), title="t", model="m", simulated=True)
+    view.apply(StageStarted("train"))
+    for binding in ("requests",) * 8 + ("CPU",):
+        view.traffic.notice_binding(binding, seconds=1.0)
+    asking, over = figures(binding="CPU"), replace(figures(binding="CPU"), in_flight=0)
+
+    before = situation_of(view, over).binding
+    view.traffic.notice_binding("CPU", seconds=1.0)
+
+    assert (before, situation_of(view, asking).binding) == ("requests", "requests")
+    assert bound_by(situation_of(view, over)).what == "train works on this computer"
 
 
 def test_seconds_with_a_refusal_are_marked() -> None:

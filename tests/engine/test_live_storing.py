@@ -10,14 +10,17 @@ import pytest
 
 from engine.budget import Share
 from engine.dashboard.storing import SILENT_S, Process, Snapshot, load, save
-from engine.statistics import ModelStatistics
+from engine.statistics import ModelStatistics, WorkerStatistics
 from tests.engine.pictures import CENT, HOSTILE, figures
 from tests.engine.test_dashboard import busy_view, drawn
 
 
 def snapshot_of(text: str = "on May 5th", *, over: bool = False) -> Snapshot:
     model = ModelStatistics(model=text, endpoint=text, standing="asked", replies=1, from_journal=0, cost=5)
-    shown = figures(shares={"generate": Share(at_most=CENT)}, by_model=(model, model))
+    worker = WorkerStatistics(
+        name=text, node=text, standing="asking", replies=1, in_flight=2, waiting=3, requests_a_minute=4.5, cost=6
+    )
+    shown = figures(shares={"generate": Share(at_most=CENT)}, by_model=(model, model), workers=(worker,))
     return Snapshot(view=busy_view(text), figures=shown, at=1000.0, process=Process.this(), over=over)
 
 

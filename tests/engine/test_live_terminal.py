@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from rich.console import Console
 from engine.dashboard import Dashboard
 from engine.dashboard.drawing import Asides, render
 from engine.dashboard.screen import ENTER, LEAVE
+from engine.dashboard.surfaces import Painted
 from engine.events import Events, RowAccepted
 from tests.engine.pictures import STAGES, Screenful, figures
 from tests.engine.test_dashboard import busy_view
@@ -121,6 +123,34 @@ def test_colours_are_those_of_the_terminal_and_nothing_has_a_background() -> Non
     assert 33 in codes
 
 
+def test_words_are_in_the_ink_of_the_terminal() -> None:
+    """Yellow or green words can hardly be read on white; a bar or a mark can be seen."""
+    screen = Screenful(120, 40)
+    screen.console(color_system="standard", _environ={}).print(render(busy_view(), figures(), width=120, height=40))
+
+    for codes, text in re.findall(r"\x1b\[([0-9;]*)m([^\x1b]*)", screen.file.getvalue()):
+        if any(code in {"31", "32", "33", "34", "35", "36"} for code in codes.split(";")):
+            assert not re.search(r"\w", text), text
+
+
+def test_another_size_and_coming_back_wake_whoever_draws_and_those_who_listened_before_hear_of_it_too() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGWINCH, lambda number, _: heard.append(number))
+    try:
+        with terminal() as screen, open(screen.theirs, "w", encoding="utf-8", closefd=False) as file:
+            painted = Painted(Console(file=file, force_terminal=True, width=100, height=30, _environ={}))
+            painted.begin(busy_view(), lambda _: None)
+            signal.raise_signal(signal.SIGWINCH)
+            painted.wait(600.0, busy_view(), threading.Lock())  # is over at once, or the test hangs
+            painted.end(busy_view(), figures())
+        signal.raise_signal(signal.SIGWINCH)
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+    assert heard == [signal.SIGWINCH] * 2
+    assert signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL
+
+
 @pytest.mark.slow
 def test_a_run_that_is_interrupted_gives_the_terminal_back(tmp_path: Path) -> None:
     """kill -INT in its midst."""
@@ -128,7 +158,7 @@ def test_a_run_that_is_interrupted_gives_the_terminal_back(tmp_path: Path) -> No
         before = screen.settings()
         run = started(screen, "generate", "agents/demo/dates/prompt.md", "--model", "simulated/dates",
                       "--examples", "40000", "--out", tmp_path / "run")  # fmt: skip
-        screen.wait_for("● generate")
+        screen.wait_for("of 40,000")
         assert screen.settings() != before  # keys are read one by one
         run.send_signal(signal.SIGINT)
         code = ended(run, screen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
@@ -226,6 +226,27 @@ def test_events_do_not_pile_up_where_no_picture_can_be_shown_and_none_is_lost() 
     assert taken == 2 * MOST_NEWS
     assert dashboard.view.accepted == 2 * MOST_NEWS + 10
     assert dashboard.view.examples[-1].output == str(2 * MOST_NEWS + 9)
+
+
+def test_figures_are_fresh_once_the_engine_has_done_its_work_though_nothing_happens() -> None:
+    """A student is trained for minutes without an event: calls that were out before are not shown for so long."""
+    looked = threading.Event()
+    now = [figures(binding="requests")]
+
+    def look() -> Statistics:
+        if now[0].in_flight == 0:
+            looked.set()
+        return now[0]
+
+    def closed(_function: object) -> None:
+        now[0] = replace(now[0], in_flight=0, binding="lack of work")
+        raise RuntimeError("its loop is closed")
+
+    with Dashboard(
+        Events(), title="t", model="m", simulated=True, stages=STAGES, statistics=look,
+        surface=Notebook(lambda _html: None), within=closed,
+    ):  # fmt: skip
+        assert looked.wait(10)
 
 
 def test_after_the_block_nobody_listens() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -118,6 +119,37 @@ def test_without_the_library_a_schema_names_the_extra(
 
     with pytest.raises(MissingExtra, match=r"pip install 'smelt\[local\]'"):
         job_of(asked("x", schema=SCHEMA), models["causal"], seed=0)
+
+
+# -- choices
+
+CHOICES = ("order", "order_cheques", 'a "quoted" \\ label', "später", "\U0001f600 two\nlines")
+
+
+@WITH_SCHEMAS
+@KINDS
+def test_an_answer_is_one_of_its_choices_whole(models: dict[str, Model], kind: str) -> None:
+    """Also where one of them begins as another does, and whatever is in them."""
+    requests = [
+        asked(f"{number}", max_tokens=60, temperature=1.0, choices=CHOICES if number % 4 else ("no", "yes"))
+        for number in range(12)
+    ]
+
+    said = [texts[0] for texts in answered(models[kind], requests)]
+
+    assert {text for number, text in enumerate(said) if number % 4} <= set(CHOICES)
+    assert {text for number, text in enumerate(said) if not number % 4} <= {"no", "yes"}
+
+
+def test_a_model_is_held_to_choices_where_its_tokenizer_and_the_library_allow_it(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    assert Local(str(folders["causal"])).capabilities.choices == (importlib.util.find_spec("llguidance") is not None)
+
+    shutil.copytree(folders["causal"], tmp_path / "bytes")
+    (tmp_path / "bytes" / "tokenizer.json").unlink()
+
+    assert not Local(str(tmp_path / "bytes")).capabilities.choices
 
 
 # -- conversations

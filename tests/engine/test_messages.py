@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine import Message, Request, UserError
+from engine.messages import as_told
 
 HELLO = (Message("user", "hello"),)
 
@@ -43,6 +45,7 @@ def name(request: Request, *, asked_of: str = "m at url") -> bytes:
         {"schema": None},
         {"schema": {"a": 1, "b": 3}},
         {"sample": 1},
+        {"schema": None, "choices": ("a", "b")},
     ],
     ids=str,
 )
@@ -82,6 +85,9 @@ def test_what_shapes_no_answer_leaves_the_question_what_it_is(other: dict[str, A
         ({"schema": {"type": object()}}, "schema must be a JSON object"),
         ({"schema": ["a"]}, "schema must be a JSON object (got list)"),
         ({"schema": {"a": "\ud800"}}, "schema must be a JSON object"),
+        ({"choices": ("a", 3)}, "choices must be texts"),
+        ({"choices": ("a", "")}, "a choice must be a text with something in it"),
+        ({"choices": ("a",), "schema": {"a": 1}}, "give one of both"),
         ({"tag": None}, "tag must be a text (got NoneType)"),
     ],
 )
@@ -90,6 +96,19 @@ def test_a_field_that_cannot_be_meant_is_refused_at_once(fields: dict[str, Any],
         Request(**({"messages": HELLO} | fields))
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("choices", [(), ("yes", "no")], ids=["open", "closed"])
+def test_a_request_comes_back_from_its_canonical_form_and_one_without_choices_has_the_form_of_old(
+    choices: tuple[str, ...],
+) -> None:
+    request = Request.user("hello", max_tokens=5, stop=("END",), seed=3, sample=2)
+    request = replace(request, choices=choices)
+    canonical = request.canonical(asked_of="m at url")
+
+    assert Request.from_canonical(canonical, tag="") == request
+    assert as_told(canonical).get("choices", []) == list(choices)
+    assert len(json.loads(canonical)) == (10 if choices else 9)
 
 
 @pytest.mark.parametrize(("role", "content"), [("tool", "x"), ("user", None), ("user", b"x"), (None, "x")])

@@ -26,7 +26,6 @@ from engine.training.seed import (
     records,
     shaping,
 )
-from engine.training.seed.checking import Checked, check_table
 from engine.training.seed.material import Maker
 from engine.training.seed.numbering import in_words
 from engine.training.seed.pretraining import Plan
@@ -198,12 +197,6 @@ def test_the_learning_rate_is_level_and_then_comes_down() -> None:
     assert plan.learning_rate(9_000) == pytest.approx(0.5)
     assert plan.learning_rate(10_000) == 0
     assert Plan(steps=20_000).learning_rate(7_999) == plan.learning_rate(7_999)
-
-
-def test_a_table_of_a_check_ends_with_the_means() -> None:
-    table = check_table([Checked("one", 200, 0.1, 0.5), Checked("two", 200, 0.3, 0.7)])
-
-    assert table.splitlines()[-1].split() == ["mean", "0.200", "0.600"]
 
 
 def test_what_ships_is_what_its_card_says() -> None:

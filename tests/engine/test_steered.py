@@ -38,6 +38,19 @@ def test_a_pause_sends_nothing_more_and_what_is_in_flight_comes_home() -> None:
     virtual_time.run(main())
 
 
+def test_a_pause_is_told_where_nobody_stands_in_line_either() -> None:
+    """What gathers for a batch does not."""
+
+    async def main() -> None:
+        async with Engine(Scripted(), budget=GENEROUS) as engine:
+            engine.pause()
+            assert engine.statistics().binding == "pause"
+            engine.resume()
+            assert engine.statistics().binding == "lack of work"
+
+    virtual_time.run(main())
+
+
 def test_a_pause_ends_with_a_drain_too() -> None:
     async def main() -> None:
         provider = Scripted(latency_s=1.0)

@@ -32,11 +32,20 @@ def right(weights: np.ndarray, bias: np.ndarray) -> float:
     return float(((rows(other) @ weights.T + bias).argmax(axis=1) == other).mean())
 
 
-def test_steps_better_the_means_that_they_begin_with() -> None:
-    stepped = stepwise(FEATURES, WANTED.tolist(), labels=LABELS)
+@pytest.mark.parametrize("dense", [False, True], ids=["sparse", "dense"])
+def test_steps_better_the_means_that_they_begin_with(dense: bool) -> None:
+    features = FEATURES.toarray() if dense else FEATURES
+
+    stepped = stepwise(features, WANTED.tolist(), labels=LABELS)
 
     assert stepped.steps == stepped.planned
     assert right(stepped.weights, stepped.bias) > right(*means(FEATURES, WANTED.tolist(), labels=LABELS)) + 0.1
+
+
+def test_dense_rows_give_the_weights_of_sparse_ones() -> None:
+    sparse, dense = (stepwise(each, WANTED.tolist(), labels=LABELS) for each in (FEATURES, FEATURES.toarray()))
+
+    assert dense.weights == pytest.approx(sparse.weights, abs=1e-3)
 
 
 @pytest.mark.parametrize(("until", "steps"), [(-1.0, 0), (4.0, 3), (1e9, 16)], ids=["over", "short", "enough"])

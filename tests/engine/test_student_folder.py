@@ -39,6 +39,20 @@ def test_a_full_disk_is_one_line_and_leaves_the_older_student(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["student"]
 
 
+def test_whoever_may_read_one_file_of_a_student_may_read_its_weights(tmp_path: Path) -> None:
+    """They are trained by one user and served by another, as a container's."""
+    folder = tmp_path / "student"
+    with new_folder(folder) as draft:
+        (draft / "encoder").mkdir()
+        for weights in (draft / "model.safetensors", draft / "encoder" / "model.safetensors"):
+            weights.touch(mode=0o600)
+        write_card(draft, Card(family="linear"))
+
+    modes = {path.stat().st_mode for path in folder.rglob("*") if path.is_file()}
+    assert modes == {(folder / "student.json").stat().st_mode}
+    assert len(list(folder.rglob("*"))) == 4
+
+
 @pytest.mark.long
 def test_what_a_killed_process_left_is_cleared_and_what_another_writes_is_not(tmp_path: Path) -> None:
     program = "import os, pathlib, signal, sys; from engine.training.folder import draft_of\n"

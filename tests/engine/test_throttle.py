@@ -788,3 +788,30 @@ def test_what_is_not_used_is_not_tried() -> None:
         pace.take(ONE, now=2.0 + i / 5)  # five a second, for a hundred seconds
 
     assert flow(pace, begin=102.0, seconds=1.0) <= 100
+
+
+def test_a_part_of_the_limits_is_used_and_no_more_and_a_larger_one_from_when_it_is_ours() -> None:
+    pace, now, left = Pace(Limits(rpm=6000)), 0.0, [0, 0]
+    pace.take_part(0.25, now=now)
+    while now < 40.0:
+        if now >= 20.0 and pace._part < 0.5:
+            pace.take_part(0.5, now=now)
+        now = max(now, pace.ready_at(ONE, now=now))
+        pace.take(ONE, now=now)
+        left[now >= 20.0] += 1
+
+    assert left[0] == pytest.approx(0.25 * 2000 * STEADY, rel=0.02)
+    assert left[1] == pytest.approx(0.5 * 2000 * STEADY, rel=0.02)
+    assert pace.use(now=now) == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_part_holds_for_limits_that_are_learnt_later_but_says_nothing_of_what_one_request_may_need() -> None:
+    pace = Pace()
+    pace.take_part(0.1, now=0.0)
+    pace.tell(Limits(tpm=1000), now=0.0)
+
+    assert pace.never_fits(Demand(1, 500, 400, 100)) is None
+    assert pace.limits == Limits(tpm=1000)
+    assert pace._buckets[1].full_rate == pytest.approx(0.1 * 1000 / 60 * STEADY)
+    with pytest.raises(ValueError, match="a part"):
+        pace.take_part(0.0, now=0.0)

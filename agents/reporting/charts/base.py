@@ -27,7 +27,7 @@ CONFIG: Spec = {
     "axis": {
         "labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 12, "titleFontSize": 12,
         "titleFontWeight": "normal", "gridColor": "var(--line)", "domainColor": "var(--line)",
-        "tickColor": "var(--line)", "labelLimit": LABEL, "labelPadding": 7,
+        "tickColor": "var(--line)", "labelLimit": LABEL, "labelPadding": 7, "labelSeparation": 4,
     },
     "legend": {"labelColor": "currentColor", "titleColor": "currentColor", "labelFontSize": 12, "orient": "top"},
     "rule": {"color": "var(--bar)"},

@@ -13,14 +13,14 @@ MOST_BARS = 20
 
 
 def of_data(facts: Mapping[str, Any]) -> Iterator[tuple[str, Chart]]:
-    """The charts of a data set that was made, or of inputs that were labelled."""
-    rows = facts["accepted"] if "accepted" in facts else facts["labelled"]
+    """The charts of a data set that was made, of inputs that were labelled, or of rows that were curated."""
+    rows = next(facts[name] for name in ("accepted", "labelled", "kept") if name in facts)
     if facts["balance"] and rows:
         yield "balance", _balance(facts, rows)
     left_out = facts.get("rejected") or facts.get("unlabelled")
     if left_out:
         yield "rejected", _rejected(left_out)
-    if sum(facts["agreements"]):
+    if sum(facts.get("agreements") or ()):
         yield "agreement", _agreement(facts["agreements"])
     for what in ("input", "output"):
         if (lengths := facts.get(f"{what}_lengths")) and len(lengths["bins"]) > 1:

@@ -1,4 +1,4 @@
-"""The time of a run as charts: by stage, and minute by minute with what held it up."""
+"""The time and the money of a run as charts: by stage, and minute by minute with what held it up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.reporting.charts.base import Chart, bars, spec
+from engine.dashboard.binding import named
 
-__all__ = ["of_pace"]
+__all__ = ["of_money", "of_pace"]
+
+TEACHER = named("lack of work")
 
 # What holds a run up, by whose it is; each has its colour and, for who sees none, its place and its name.
 COLOURS = {
@@ -16,13 +19,22 @@ COLOURS = {
     "concurrency": "var(--bar)",
     "provider": "var(--soft)",
     "this machine": "var(--good)",
-    "nothing": "var(--faint)",
+    TEACHER: "var(--faint)",
 }
 KINDS = {
     "money": "money", "concurrency": "concurrency", "provider weather": "provider", "batches": "provider",
-    "straggler": "provider", "CPU": "this machine", "slow consumer": "this machine", "lack of work": "nothing",
-    "": "nothing",
+    "straggler": "provider", "CPU": "this machine", "slow consumer": "this machine",
+    "lack of work": TEACHER, "": TEACHER,
 }  # fmt: skip
+
+FAR = 10  # times as many as are in flight: a line up there would press these to the ground
+
+
+def of_money(money: Mapping[str, Any]) -> Iterator[tuple[str, Chart]]:
+    """Dollars by stage, where more than one was charged."""
+    charged = [{"name": each["stage"], "value": each["usd"]} for each in money["stages"] if each["usd"]]
+    if len(charged) > 1:
+        yield "stage-usd", bars("Cost by stage", charged, unit="USD", form="$~r")
 
 
 def of_pace(pace: Mapping[str, Any]) -> Iterator[tuple[str, Chart]]:
@@ -30,7 +42,7 @@ def of_pace(pace: Mapping[str, Any]) -> Iterator[tuple[str, Chart]]:
     stages = [{"name": name, "value": seconds} for name, seconds in pace["stages"].items() if seconds]
     if stages:
         yield "stage-seconds", bars("Time by stage", stages, unit="seconds")
-    bound = [{"name": name, "value": seconds} for name, seconds in pace["bound"].items()]
+    bound = [{"name": named(name), "value": seconds} for name, seconds in pace["bound"].items()]
     if bound:
         yield "bound", bars("What held the next request up", bound, unit="seconds")
     if len(pace["moments"]) > 1:
@@ -91,16 +103,17 @@ def _marks(up: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_flight(moments: Sequence[Mapping[str, Any]]) -> Chart:
-    """Calls in flight as an area, under the line of as many as were allowed."""
+    """Calls in flight as an area, under the line of as many as were allowed, unless that is far beyond them."""
     rows = [
         {"from": at, "in flight": each["in_flight"], "allowed": each["allowed"]}
         for at, each in zip(_ends(moments), moments, strict=True)
     ]
     up = {"type": "quantitative", "title": "calls", "axis": {"tickCount": 4}}
+    most, allowed = max(row["in flight"] for row in rows), max(row["allowed"] for row in rows)
+    is_near = allowed <= FAR * most
     return Chart(
-        "Calls in flight, under the line of those allowed",
-        f"At most {max(row['in flight'] for row in rows):,.1f} calls in flight in the mean of a moment, where at most "
-        f"{max(row['allowed'] for row in rows):,.0f} were allowed.",
+        "Calls in flight, " + ("under the line of those allowed" if is_near else f"of at most {allowed:,.0f}"),
+        f"At most {most:,.1f} calls in flight in the mean of a moment, where at most {allowed:,.0f} were allowed.",
         spec(
             rows,
             height=150,
@@ -110,13 +123,17 @@ def _in_flight(moments: Sequence[Mapping[str, Any]]) -> Chart:
                     "mark": {"type": "area", "color": "var(--fill)", "interpolate": "step-after"},
                     "encoding": {"y": {"field": "in flight", **up}},
                 },
-                {
-                    "mark": {"type": "line", "color": "var(--soft)", "interpolate": "step-after"},
-                    "encoding": {"y": {"field": "allowed", **up}},
-                },
+                *([_allowed(up)] if is_near else []),
             ],
         ),
     )
+
+
+def _allowed(up: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "mark": {"type": "line", "color": "var(--soft)", "interpolate": "step-after"},
+        "encoding": {"y": {"field": "allowed", **up}},
+    }
 
 
 def _ends(moments: Sequence[Mapping[str, Any]]) -> list[float]:

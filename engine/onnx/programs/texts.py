@@ -16,9 +16,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
+
+Scores = NDArray[Any]
 
 FIRST_BYTE = 3  # after the marks for padding, the end and the unknown
 
@@ -59,12 +63,13 @@ class Pieces:
 
 
 class Model:
-    """Reads a text whole, then writes the likeliest token, again and again, up to the end mark."""
+    """Reads a text whole, goes on from the likeliest beginnings of an answer, and takes the likeliest that ends."""
 
     def __init__(self, folder: Path | str = Path(__file__).parent) -> None:
         told = json.loads((Path(folder) / "onnx.json").read_text(encoding="utf-8"))
         self._start, self._end = told["start"], told["end"]
         self._longest_input, self._longest_output = told["longest_input"], told["longest_output"]
+        self._beginnings = told["beginnings"]
         pieces = Path(folder) / "tokenizer.json"
         self._codec: Pieces | Bytes
         if told["reads"] == "pieces":
@@ -86,17 +91,29 @@ class Model:
         read = np.array([[*whole[: self._longest_input - 1], whole[-1]] if is_cut else whole], np.int64)
         mask = np.ones_like(read)
         (hidden,) = self._encoder.run(["hidden"], {"input": read, "mask": mask})
-        written, log_probability = [self._start], 0.0
+        written, log_probability = self._likeliest(hidden, mask)
+        return self._codec.decode(written), 0.0 if is_cut else float(np.exp(log_probability))
+
+    def _likeliest(self, hidden: Scores, mask: Scores) -> tuple[list[int], float]:
+        """The tokens of the likeliest answer that was found to end, and the logarithm of how likely it is."""
+        beginnings, heads = [[self._start]], np.zeros(1)
+        best: tuple[list[int], float] = ([], -np.inf)
         for _ in range(self._longest_output + 1):  # the end mark is a token too
-            asked = {"written": np.array([written], np.int64), "hidden": hidden, "mask": mask}
-            (scores,) = self._decoder.run(["scores"], asked)
-            token = int(scores[0].argmax())
-            log_probability -= float(np.log(np.exp(scores[0] - scores[0][token]).sum()))
-            if token == self._end:
-                break
-            written.append(token)
-        answer = self._codec.decode(written[1 : self._longest_output + 1])
-        return answer, 0.0 if is_cut else float(np.exp(log_probability))
+            count = len(beginnings)
+            asked = {"written": np.array(beginnings, np.int64), "hidden": hidden.repeat(count, 0)}
+            (scores,) = self._decoder.run(["scores"], {**asked, "mask": mask.repeat(count, 0)})
+            top = scores.max(-1, keepdims=True)
+            told = scores - top - np.log(np.exp(scores - top).sum(-1, keepdims=True)) + heads[:, None]
+            ended = int(told[:, self._end].argmax())
+            if told[ended, self._end] > best[1]:
+                best = (beginnings[ended][1:], float(told[ended, self._end]))
+            told[:, self._end] = -np.inf
+            chosen = (-told).ravel().argsort(kind="stable")[: self._beginnings]
+            heads = told.ravel()[chosen]
+            if heads[0] <= best[1]:
+                break  # whatever is open only becomes less likely
+            beginnings = [[*beginnings[place // told.shape[1]], int(place % told.shape[1])] for place in chosen]
+        return best
 
 
 if __name__ == "__main__":

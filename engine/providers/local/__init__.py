@@ -55,7 +55,7 @@ class Local:
     def __init__(
         self, name: str, *, clock: Clock | None = None, seed: int = 0, rows: int = 64, dtype: str | None = None
     ) -> None:
-        if not all(importlib.util.find_spec(package) for package in _NEEDED):
+        if not all(map(_is_there, _NEEDED)):
             raise MissingExtra("local", needed_for="a model in this process")
         self._checkpoint: Checkpoint = find(name)
         self._clock = clock or SystemClock()
@@ -64,7 +64,9 @@ class Local:
         self._dtype = dtype
         self._worker: Worker | None = None  # while open
         self._deadlines = Deadlines()
-        self.capabilities = Capabilities()
+        # llguidance knows tokenizers by their file.
+        is_known = (self._checkpoint.folder / "tokenizer.json").is_file() and _is_there("llguidance")
+        self.capabilities = Capabilities(choices=is_known)
 
     @property
     def name(self) -> str:
@@ -147,6 +149,10 @@ class Local:
             self._worker = Worker(lambda: open_model(checkpoint, dtype=dtype), clock=self._clock, rows=self._rows)
             self._worker.start()
         return self._worker
+
+
+def _is_there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 async def begun(source: Future[None], *, steps: Callable[[], int], within: Callable[[], Scope]) -> None:

@@ -16,7 +16,7 @@ __all__ = ["job_of"]
 
 
 def job_of(request: Request, model: Model, *, seed: int) -> Job:
-    """A row for each completion. Raises RequestFailed, or MissingExtra for a schema, when there can be no answer."""
+    """A row for each completion. Raises RequestFailed, or MissingExtra for a form, when there can be no answer."""
     prompt = model.codec.encode(request.messages)
     most = _most(model, prompt=len(prompt), asked=request.max_tokens)
     temperature = model.default_temperature if request.temperature is None else request.temperature
@@ -37,8 +37,13 @@ def job_of(request: Request, model: Model, *, seed: int) -> Job:
 
 
 def _start(request: Request, model: Model, seed: int) -> tuple[Chance, Matcher | None]:
-    matcher = None if request.schema is None else model.grammars.matcher(request.schema)
-    return Chance(seed, device=model.device), matcher
+    return Chance(seed, device=model.device), _matcher(request, model)
+
+
+def _matcher(request: Request, model: Model) -> Matcher | None:
+    if request.choices:
+        return model.grammars.of_choices(request.choices)
+    return None if request.schema is None else model.grammars.of_schema(request.schema)
 
 
 def _most(model: Model, *, prompt: int, asked: int) -> int:

@@ -1,9 +1,9 @@
-"""Answers that keep to a JSON schema: which tokens may come next, from llguidance."""
+"""Answers that keep to a JSON schema, or are one of some texts: which tokens may come next, from llguidance."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -36,32 +36,34 @@ class Matcher:
 
 
 class Grammars:
-    """The grammars of schemas over one tokenizer. Made once: reading a vocabulary takes up to a second."""
+    """The grammars of answers over one tokenizer. Made once: reading a vocabulary takes up to a second."""
 
     def __init__(self, tokenizer: Any, *, vocabulary: int, ends: frozenset[int]) -> None:
         self._tokenizer = tokenizer
         self._vocabulary = vocabulary
         self._ends = ends
         self._lexicon: Any = None
-        self._grammar_of = lru_cache(maxsize=64)(self._grammar)
+        self._of_schema = lru_cache(maxsize=64)(_grammar_of_schema)
+        self._of_choices = lru_cache(maxsize=64)(_grammar_of_choices)
 
-    def matcher(self, schema: Mapping[str, object]) -> Matcher:
+    def of_schema(self, schema: Mapping[str, object]) -> Matcher:
         """At the beginning of an answer. Raises MissingExtra without the library, RequestRejected for its refusals."""
+        # The order of the keys is the order in which they are written, so it is kept.
+        return self._matcher(lambda: self._of_schema(json.dumps(schema)), what="the schema")
+
+    def of_choices(self, choices: Sequence[str]) -> Matcher:
+        """The same for an answer that is one of some texts."""
+        return self._matcher(lambda: self._of_choices(tuple(choices)), what="the choices")
+
+    def _matcher(self, grammar: Callable[[], str], *, what: str) -> Matcher:
         try:
             from llguidance import LLMatcher
         except ImportError:
-            raise MissingExtra("local", needed_for="a JSON schema with a local model") from None
-        # The order of the keys is the order in which they are written, so it is kept.
-        matcher = LLMatcher(self._lexicon_of_it(), self._grammar_of(json.dumps(schema)), log_level=0)
+            raise MissingExtra("local", needed_for="to hold a local model to a form of answers") from None
+        matcher = LLMatcher(self._lexicon_of_it(), grammar(), log_level=0)
         if matcher.is_error():
-            raise RequestRejected(f"the schema cannot be kept to: {clean(matcher.get_error(), LONGEST_REASON)}")
+            raise RequestRejected(f"{what} cannot be kept to: {clean(matcher.get_error(), LONGEST_REASON)}")
         return Matcher(matcher)
-
-    def _grammar(self, schema: str) -> str:
-        from llguidance import LLMatcher
-
-        # Without room for white space: a model that may write any number of blanks sometimes does.
-        return str(LLMatcher.grammar_from_json_schema(schema, overrides={"whitespace_flexible": False}))
 
     def _lexicon_of_it(self) -> Any:
         if self._lexicon is None:
@@ -71,5 +73,20 @@ class Grammars:
                 self._lexicon = from_tokenizer(self._tokenizer, n_vocab=self._vocabulary, eos_token=sorted(self._ends))
             except ValueError as error:
                 said = clean(str(error), LONGEST_REASON)
-                raise RequestRejected(f"no schema can be kept to with this model's tokenizer: {said}") from None
+                raise RequestRejected(f"no form can be kept to with this model's tokenizer: {said}") from None
         return self._lexicon
+
+
+def _grammar_of_schema(schema: str) -> str:
+    from llguidance import LLMatcher
+
+    # Without room for white space: a model that may write any number of blanks sometimes does.
+    return str(LLMatcher.grammar_from_json_schema(schema, overrides={"whitespace_flexible": False}))
+
+
+def _grammar_of_choices(choices: tuple[str, ...]) -> str:
+    """In Lark's notation, whose texts are written as JSON's."""
+    from llguidance import LLMatcher
+
+    written = (json.dumps(each, ensure_ascii=False) for each in choices)
+    return str(LLMatcher.grammar_from_lark(f"start: {' | '.join(written)}"))

@@ -1,4 +1,4 @@
-"""Make the seed: `python -m engine.training.seed --steps N --width W --out FOLDER [--check]`."""
+"""Make the seed: `python -m engine.training.seed --steps N --width W --out FOLDER`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from engine.training.seed.checking import check, check_table
 from engine.training.seed.pretraining import Plan, Told, pretrain
 from engine.training.seed.shipped import SHIPPED, SeedCard, keep_seed, read_seed_card
 from engine.training.seed.tasks import HELD_OUT, PROCEDURES, TASKS_OF_EACH
@@ -17,27 +16,16 @@ __all__: list[str] = []
 
 
 def main() -> None:
-    """Train, keep, and on wish check by procedures that were held out."""
+    """Train and keep."""
     chosen = _arguments()
-    if not chosen.only_check:
-        _make(chosen.out, _plan(chosen), minutes=chosen.minutes)
-    if chosen.check or chosen.only_check:
-        folder = chosen.out if (chosen.out / "seed.json").is_file() else SHIPPED
-        sys.stdout.write(check_table(check(folder, seconds=chosen.seconds, rows=tuple(chosen.rows))))
+    _make(chosen.out, _plan(chosen))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m engine.training.seed", description=__doc__)
     parser.add_argument("--steps", type=int, help="steps in all (as many as the one that ships took)")
     parser.add_argument("--width", type=int, help="width of the model (that of the one that ships)")
-    parser.add_argument(
-        "--minutes", type=float, help="stop after so many minutes; what comes of it is then no longer sure"
-    )
     parser.add_argument("--out", type=Path, default=Path("seed"), help="folder for weights, card and state")
-    parser.add_argument("--check", action="store_true", help="then measure it on procedures that it has not seen")
-    parser.add_argument("--only-check", action="store_true", help="measure the one in --out, or the one that ships")
-    parser.add_argument("--seconds", type=float, default=30, help="of a check: training time of each student")
-    parser.add_argument("--rows", type=int, nargs="+", default=[200, 1000], help="of a check: numbers of rows")
     return parser.parse_args()
 
 
@@ -53,10 +41,10 @@ def _plan(chosen: argparse.Namespace) -> Plan:
     return replace(plan, steps=chosen.steps or plan.steps, width=chosen.width or plan.width)
 
 
-def _make(folder: Path, plan: Plan, *, minutes: float | None) -> None:
+def _make(folder: Path, plan: Plan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model = new_model(seed=plan.seed, width=plan.width, dropout=0.0)
-    steps = pretrain(model, plan, folder=folder, minutes=minutes, tell=_tell)
+    steps = pretrain(model, plan, folder=folder, tell=_tell)
     card = SeedCard(
         steps=steps,
         width=plan.width,

@@ -43,20 +43,19 @@ class Plan:
     peak_learning_rate: float = 3e-3
     seed: int = 0
 
-    def learning_rate(self, step: int, *, time_left: float = 1.0) -> float:
+    def learning_rate(self, step: int) -> float:
         """The share of the peak: up, level for most of the way, then in a straight line down to nothing.
 
-        Level, so that a longer training goes the same way as a shorter one up to where that comes down. `time_left` is
-        a share too; whichever of steps and time is nearer to its end decides.
+        Level, so that a longer training goes the same way as a shorter one up to where that comes down.
         """
-        return min(1.0, (step + 1) / WARM_UP_STEPS, self._left(step, time_left) / COMING_DOWN)
+        return min(1.0, (step + 1) / WARM_UP_STEPS, self._left(step) / COMING_DOWN)
 
-    def is_level(self, step: int, *, time_left: float = 1.0) -> bool:
+    def is_level(self, step: int) -> bool:
         """Whether a longer training would stand at the same point."""
-        return self._left(step, time_left) >= COMING_DOWN
+        return self._left(step) >= COMING_DOWN
 
-    def _left(self, step: int, time_left: float) -> float:
-        return max(0.0, min((self.steps - step) / self.steps, time_left))
+    def _left(self, step: int) -> float:
+        return max(0.0, (self.steps - step) / self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +72,13 @@ def pretrain(
     plan: Plan,
     *,
     folder: Path | None = None,
-    minutes: float | None = None,
     between_states: int = STEPS_BETWEEN_STATES,
     tell: Callable[[Told], None],
 ) -> int:
     """Teach `model` in place, on one thread; gives the steps that were taken.
 
     In `folder` a state is kept now and then while the learning rate is level, and one that lies there is gone on from:
-    also by a plan of more steps, which ends as if it had gone all the way by itself. `minutes` ends it sooner, and what
-    comes of that depends on the machine.
+    also by a plan of more steps, which ends as if it had gone all the way by itself.
     """
     import torch
 
@@ -95,12 +92,8 @@ def pretrain(
     pupil.train()
     with torch_threads(1):
         for batch in _batches(plan, first=step):
-            seconds = time.monotonic() - started
-            time_left = 1.0 if minutes is None else 1 - seconds / (60 * minutes)
-            if time_left <= 0:
-                break
             for group in optimizer.param_groups:
-                group["lr"] = plan.peak_learning_rate * plan.learning_rate(step, time_left=time_left)
+                group["lr"] = plan.peak_learning_rate * plan.learning_rate(step)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 loss = pupil(batch)
             loss.backward()
@@ -110,9 +103,9 @@ def pretrain(
             step += 1
             losses += float(loss.detach())
             if step % between_states == 0:
-                tell(Told(step, losses / between_states, seconds))
+                tell(Told(step, losses / between_states, time.monotonic() - started))
                 losses = 0.0
-                if folder is not None and plan.is_level(step, time_left=time_left):
+                if folder is not None and plan.is_level(step):
                     _keep_state(pupil, optimizer, step, folder)
     return step
 

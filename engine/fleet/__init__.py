@@ -1,0 +1,16 @@
+"""Many workers as one engine: dealt requests, lent money and parts of the limits, on one machine or on many.
+
+shares          who may use how much of the limits: pure
+leases          who holds how much of the money: pure
+dealing         which request goes to whom: pure
+wire            what is told between them
+purse, worker   the side of a worker: an engine within what it was lent
+coordinator     lends parts of the limits
+hand, staff     the workers as the driver knows them
+assignments     requests under way
+fleet           the driver: an Engine like any other
+gathering       the journals that workers left
+links           what carries all this: `near` within one process, `on_ray` on a cluster
+"""
+
+from __future__ import annotations

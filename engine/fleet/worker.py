@@ -1,0 +1,345 @@
+"""A worker: an engine of its own, with a journal of its own, that asks what it is dealt within what it was lent.
+
+It knows no Ray: whatever carries it calls `tell`, `news` and `close`, and hands it somebody who lends parts of limits.
+A reply is durable in its journal before it is told of. Money comes with the requests; parts of the limits are lent for
+a few seconds at a time, and a worker that hears nothing of its lender lets what is out come home and sends no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from engine.clock import Clock, SystemClock
+from engine.core import Engine
+from engine.errors import SmeltError
+from engine.events import AttemptFailed, Event, Events, Noted, RequestSent
+from engine.fleet.purse import Purse
+from engine.fleet.shares import Loan, wanted_by
+from engine.fleet.wire import Ended, Failed, News, Order, packed_error, packed_reply, read_request
+from engine.journal import Journal
+from engine.ledger import Ledger
+from engine.messages import Outcome, Request
+from engine.throttle import DIMENSIONS, Pace
+
+__all__ = ["Lender", "Worker"]
+
+HEARTBEAT_S: Final = 0.5  # between two pieces of news while nothing happens
+LONGEST_CALL_S: Final = 2.0  # to the lender
+SOONEST_S: Final = 0.1  # between two reports to it
+LEAST_ROOM: Final = 48
+MOST_FAILED: Final = 200  # told one by one at a time
+
+
+class Lender(Protocol):
+    """Who lends parts of limits: the coordinator, as a worker reaches it. Raises ConnectionError when it is gone."""
+
+    async def lend(self, worker: str, holding: Sequence[float], wanted: Sequence[float]) -> Loan: ...
+
+
+class Hired(Engine):
+    """An engine that spends what it is lent, and uses the part of each limit that it is lent."""
+
+    purse: Purse
+
+    async def _books(self) -> tuple[Journal, Ledger]:
+        self.purse = Purse()
+        return await Journal.open(self._journal_path), self.purse
+
+    @property
+    def paces(self) -> list[Pace]:
+        """The limits of each account that is asked, once."""
+        return list({id(branch.admission.pace): branch.admission.pace for branch in self._routes.branches}.values())
+
+    @property
+    def knows_limits(self) -> bool:
+        """Whether there is anything to divide."""
+        return any(pace.knows_limits for pace in self.paces)
+
+    def is_short(self, pace: Pace) -> bool:
+        """Whether requests wait for a limit of this account, or may not leave before a part of it is lent."""
+        branches = [branch for branch in self._routes.branches if branch.admission.pace is pace]
+        bound = {branch.admission.binding for branch in branches} - {None}
+        return not bound.isdisjoint({*DIMENSIONS, "pause"})
+
+    def use(self, pace: Pace, part: float, *, now: float) -> None:
+        """From now on so much of this account's limits is ours; who waits for them may leave sooner."""
+        pace.take_part(part, now=now)
+        for branch in self._routes.branches:
+            if branch.admission.pace is pace:
+                branch.admission.wake()
+
+    def hold(self, pace: Pace, *, is_held: bool) -> None:
+        """Nothing of this account leaves, or it does again."""
+        for branch in self._routes.branches:
+            if branch.admission.pace is pace and branch.admission.is_held != is_held:
+                (branch.hold if is_held else branch.let_go)()
+
+    def standing(self) -> dict[str, Any]:
+        """What the driver counts as its own: what was asked of each model, by tag."""
+        branches = self._routes.branches
+        return {
+            "tallies": tuple({tag: astuple(tally) for tag, tally in branch.tallies.items()} for branch in branches),
+            "replies": tuple(each.replies for each in self._routes.by_model()),
+            "simulated": tuple(branch.is_simulated for branch in branches),
+        }
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has happened since the last news."""
+
+    ended: list[Ended] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)
+    failed: list[Failed] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Worker:
+    """Asks what it is told to. `hired` are the arguments of its engine, but for journal, clock and events."""
+
+    def __init__(
+        self,
+        name: str,
+        hired: Mapping[str, Any],
+        *,
+        journal: Path,
+        lender: Lender,
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self.journal = journal
+        self._clock = clock or SystemClock()
+        self._lender = lender
+        events = Events()
+        events.subscribe(self._notice)
+        self._engine = Hired(**hired, journal=journal, clock=self._clock, events=events)
+        self._queue: deque[tuple[int, Request]] = deque()
+        self._came = asyncio.Event()
+        self._numbers: dict[int, int] = {}  # of the requests that the engine has, by their identity
+        self._lent: dict[int, tuple[str, int]] = {}  # with which stage and how much money each came
+        self._needed: Counter[str] = Counter()
+        self._heard = _Heard()
+        self._told = asyncio.Event()  # there are news
+        self._parts: list[float] = []
+        self._lent_until = -math.inf
+        self._changed = asyncio.Event()
+        self._is_paused = False
+        self._is_alone = True
+        self._fault: BaseException | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __repr__(self) -> str:
+        return f"<Worker {self.name} [{len(self._queue)} not begun | {self._engine!r}]>"
+
+    # -- opening and closing
+
+    async def open(self) -> None:
+        """Begin to work. Raises SmeltError where that cannot be done here."""
+        await self._engine.__aenter__()
+        self._parts = [0.0] * len(self._engine.paces)
+        self._apply()
+        self._tasks = [asyncio.create_task(self._ask()), asyncio.create_task(self._borrow())]
+
+    async def close(self) -> News:
+        """Give up what is in flight and let go of the journal; the last news."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._engine.aclose()
+        return self._news()
+
+    # -- what the driver wants
+
+    def tell(self, order: Order) -> None:
+        """Do what an order says."""
+        purse = self._engine.purse
+        for number, packed, amount in order.asked:
+            request = read_request(packed)
+            self._lent[number] = request.tag, amount
+            self._needed[request.tag] += amount
+            purse.lend(amount, stage=request.tag)
+            self._queue.append((number, request))
+        for stage, amount in order.lent:
+            purse.lend(amount, stage=stage)
+        for stage, why in order.refused:
+            purse.refuse(stage, why)
+        if purse.waiting:  # the next may be short, too
+            self._told.set()
+        for number in order.dropped:
+            self._drop(number)
+        self._hand_back(order.hand_back)
+        if order.paused is not None:
+            self._is_paused = order.paused
+            self._apply()
+        if order.drained:
+            self._drain()
+        if self._queue:
+            self._came.set()
+            if min(self._parts, default=1.0) <= 0.0 and self._engine.knows_limits:
+                self._changed.set()
+
+    async def news(self, *, linger_s: float) -> News:
+        """What has happened since the last time: at once if much has, else after a moment. Raises what went wrong."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_S):
+                await self._told.wait()
+                await asyncio.sleep(linger_s)
+        if self._fault is not None:
+            raise self._fault
+        return self._news()
+
+    def _news(self) -> News:
+        heard, self._heard = self._heard, _Heard()
+        self._told.clear()
+        purse = self._engine.purse
+        unbegun = self._unbegun()
+        purse.give_back(self._needed, unbegun)
+        figures = self._engine.statistics()
+        limits = self._engine.paces[0].limits.by_name().values() if self._engine.paces else ()
+        return News(
+            ended=tuple(heard.ended),
+            money=purse.accounts(),
+            wants=purse.wants(unbegun),
+            room=max(LEAST_ROOM, 5 * figures.in_flight // 2),
+            unbegun=len(self._queue),
+            in_flight=figures.in_flight,
+            waiting=figures.waiting,
+            allowed=figures.allowed,
+            hedged=figures.hedged,
+            binding=figures.binding,
+            parts=tuple(self._parts),
+            limits=tuple(limits),
+            sent=dict(heard.sent),
+            failed=tuple(heard.failed),
+            notes=tuple(heard.notes),
+            is_alone=self._is_alone,
+            **self._engine.standing(),
+        )
+
+    def _unbegun(self) -> Counter[str]:
+        """The money of what was not begun with, by stage."""
+        amounts = Counter[str]()
+        for number, _ in self._queue:
+            stage, amount = self._lent[number]
+            amounts[stage] += amount
+        return amounts
+
+    # -- asking
+
+    async def _ask(self) -> None:
+        try:
+            async for outcome in self._engine.map(self._coming(), ordered=False):
+                self._take(outcome)
+        except Exception as error:  # noqa: BLE001 - a bug of ours, or a caller's provider: whoever asks for news hears it
+            self._fault = error
+            self._told.set()
+
+    async def _coming(self) -> AsyncIterator[Request]:
+        """What waits here, as the engine wants it; what it has not taken can be handed back."""
+        while True:
+            while not self._queue:
+                self._came.clear()
+                await self._came.wait()
+            number, request = self._queue.popleft()
+            self._numbers[id(request)] = number
+            yield request
+
+    def _take(self, outcome: Outcome) -> None:
+        number = self._numbers.pop(id(outcome.request))
+        if outcome.reply is not None:
+            self._end(Ended(number, reply=packed_reply(outcome.reply)))
+        else:
+            self._end(Ended(number, error=packed_error(outcome.error or SmeltError("it ended without a reply"))))
+
+    def _end(self, ended: Ended) -> None:
+        tag, amount = self._lent.pop(ended.number)
+        self._needed[tag] -= amount
+        if not self._lent and self._engine.knows_limits:  # what is lent for nothing is missing elsewhere
+            self._changed.set()
+        self._heard.ended.append(ended)
+        self._told.set()
+
+    def _hand_back(self, count: int) -> None:
+        """Part with the latest of what was not begun with."""
+        for _ in range(min(count, len(self._queue))):
+            number, _request = self._queue.pop()
+            self._end(Ended(number))
+
+    def _drop(self, number: int) -> None:
+        """Nobody wants it any more: what was not begun with is not begun with."""
+        if any(number == each for each, _ in self._queue):
+            self._queue = deque(each for each in self._queue if each[0] != number)
+            self._end(Ended(number))
+
+    def _drain(self) -> None:
+        self._hand_back(len(self._queue))
+        self._engine.drain()
+
+    # -- borrowing
+
+    async def _borrow(self) -> None:
+        """Report what is used and what could be, as often as the lender says; hold everything when it is gone."""
+        again_s = SOONEST_S
+        while True:
+            sent_at = self._clock.monotonic()
+            try:
+                async with asyncio.timeout(LONGEST_CALL_S):
+                    loan = await self._lender.lend(self.name, tuple(self._parts), self._wanted())
+            except (ConnectionError, TimeoutError):
+                pass  # another lender may come; what was lent runs out meanwhile
+            else:
+                # By when it was asked for: the lender counts from when it heard, which was later.
+                self._parts, self._lent_until, again_s = list(loan.parts), sent_at + loan.for_s, loan.again_s
+            self._apply()
+            await self._wait(again_s)
+
+    async def _wait(self, again_s: float) -> None:
+        """Until the next report is due, or what was lent runs out, or what there is to do has changed."""
+        now = self._clock.monotonic()
+        ends_in_s = self._lent_until - now
+        await asyncio.sleep(SOONEST_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(again_s, ends_in_s if ends_in_s > 0 else again_s) - SOONEST_S)):
+                await self._changed.wait()
+        self._changed.clear()
+
+    def _wanted(self) -> tuple[float, ...]:
+        now, wanted = self._clock.monotonic(), list[float]()
+        if not self._lent:
+            return (0.0,) * len(self._parts)
+        for pace, part in zip(self._engine.paces, self._parts, strict=True):
+            is_short = self._engine.is_short(pace)
+            wanted.append(wanted_by(part=part, use=pace.use(now=now), is_short=is_short))
+        return tuple(wanted)
+
+    def _apply(self) -> None:
+        """Use what is lent; what is not lent is held."""
+        now = self._clock.monotonic()
+        self._is_alone = now >= self._lent_until
+        if self._is_alone:
+            self._parts = [0.0] * len(self._parts)
+        for pace, part in zip(self._engine.paces, self._parts, strict=True):
+            if part > 0.0:
+                self._engine.use(pace, min(1.0, part), now=now)
+            has_nothing = part <= 0.0 and pace.knows_limits  # of what nobody knows nothing can be lent
+            self._engine.hold(pace, is_held=self._is_paused or self._is_alone or has_nothing)
+
+    # -- hearing
+
+    def _notice(self, event: Event) -> None:
+        match event:
+            case RequestSent():
+                self._heard.sent[event.tag] += 1
+            case AttemptFailed() if len(self._heard.failed) < MOST_FAILED:
+                told = Failed(event.tag, event.kind, event.delay_s, event.latency_s, event.model)
+                self._heard.failed.append(told)
+            case Noted():
+                self._heard.notes.append(event.text)
+                self._told.set()
