@@ -25,7 +25,7 @@ from engine.dashboard.notebook import Notebook, notebook_here
 from engine.dashboard.pacing import Pace
 from engine.dashboard.surfaces import Log, Look, Painted, Surface
 from engine.dashboard.view import DRAWN, View
-from engine.events import Event, Events
+from engine.events import Event, Events, RequestSent
 from engine.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Dashboard:
         self._lock = threading.Lock()  # held by whoever reads or changes the view: the run's thread rarely, this one's
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="dashboard", daemon=True)
-        self._unsubscribe: Callable[[], None] = lambda: None
+        self._subscriptions: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         self._surface = self._make()
@@ -102,14 +102,15 @@ class Dashboard:
         if self._surface is None and self._record is None:
             return self
         self._safely(self._begin)
-        self._unsubscribe = self._events.subscribe(self._notice, kinds=DRAWN)
+        self._subscribe()
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._unsubscribe()
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
         if not self._thread.is_alive() and self._surface is None and self._record is None:
             return
         try:
@@ -128,8 +129,13 @@ class Dashboard:
         if self._surface is not None:
             self._surface.begin(self.view, self._say)
 
+    def _subscribe(self) -> None:
+        """What each request begins with is put aside by the queue itself; its end looks after the queue."""
+        news = (self._news.append, {RequestSent}), (self._notice, DRAWN - {RequestSent})
+        self._subscriptions = [self._events.subscribe(listener, kinds=kinds) for listener, kinds in news]
+
     def _notice(self, event: Event) -> None:
-        self._news.append(event)  # what follows is asked some three times for each request, so it is little
+        self._news.append(event)  # what follows is asked some twice for each request, so it is little
         # An engine is not made to be read by another thread while it works, so its figures are taken in its own: at
         # the first event after each frame.
         if self._figures_are_old:

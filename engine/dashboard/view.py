@@ -239,5 +239,5 @@ _TAKES: Final[dict[type[Event], Callable[[View, Any], None]]] = {
 
 _COUNTED: Final = frozenset({ReplyReceived, RequestSent})
 
-DRAWN: Final[Collection[type[Event]]] = _TAKES.keys()
+DRAWN: Final[frozenset[type[Event]]] = frozenset(_TAKES)
 """Of which events a view takes any note."""
