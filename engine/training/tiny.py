@@ -21,7 +21,7 @@ from engine.training.recollection import Recollection
 from engine.training.seed.shipped import SHIPPED, plant, read_seed_card
 from engine.training.shorthand import Shorthand, shorthand_of
 from engine.training.spelling import END, PAD, SPECIAL, VOCABULARY, Bytes, shorthand_in
-from engine.training.student import Row, Student
+from engine.training.student import Student
 from engine.training.threads import free_threads
 
 __all__ = ["SCRATCH", "load", "new_model", "train"]
@@ -69,8 +69,7 @@ SEEDED = replace(RECIPE, fewest_steps=2000)
 # the demo's dates, four take 1.9 times as long as one.
 BEGINNINGS = 4
 
-WEIGHED = 100  # validation rows that a memory's weight is found on
-WEIGHING_SHARE = 0.03  # of the time, for answering them
+WEIGHING_SHARE = 0.05  # of the time, for answering the validation rows once more
 
 MOST_THREADS = 4  # its matrices are too small to share among more
 
@@ -94,7 +93,7 @@ def train(lesson: Lesson, folder: Path) -> None:
     memory = None
     if recollection is not None:
         writer = student_of(model, codec, taught, family=FAMILY, beginnings=BEGINNINGS)
-        memory = Recalling.where_it_helps(writer, recollection, _weighed(lesson))
+        memory = Recalling.where_it_helps(writer, recollection, drawn(lesson.validation, seed=lesson.seed))
     if memory is not None:
         taught = replace(taught, validation_exact_match=memory.right)
     keep(
@@ -121,10 +120,6 @@ def _recollection(lesson: Lesson) -> Recollection | None:
 def _less_weighing(lesson: Lesson) -> Lesson:
     limit = lesson.time_limit_s
     return lesson if limit is None else replace(lesson, time_limit_s=limit * (1 - WEIGHING_SHARE))
-
-
-def _weighed(lesson: Lesson) -> list[Row]:
-    return drawn(lesson.validation, seed=lesson.seed)[:WEIGHED]
 
 
 def new_model(*, seed: int, width: int = WIDTH, dropout: float | None = None) -> Any:
