@@ -6,9 +6,9 @@ What is decided without waiting is in `dealing` and `leases`; who the workers ar
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Final
 
 from engine.attempt import Question
@@ -62,8 +62,10 @@ class Assignments:
         self._dealer = Dealer(most=most)
         self._jobs: dict[int, _Job] = {}
         self._asking: dict[bytes, _Job] = {}
-        self._numbers = itertools.count(1)
+        self._numbers = count(1)
         self._answered = Keys()  # and by which worker, by its number
+        self._left: dict[int, bytes] = {}  # nobody waits for these any more, and a worker may be at them: their keys
+        self._left_with: dict[bytes, dict[int, Hand]] = {}
         self._everybody: dict[int, Hand] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._fault: Exception | None = None
@@ -92,9 +94,11 @@ class Assignments:
                 await asyncio.wait([twin.ended])
                 if not twin.ended.cancelled():
                     return _shared(twin.ended)
-            elif (last := self._who_answered(key)) is not None and last.is_gone:
+            elif (last := self._who_knows(key)) is not None and last.is_gone:
                 await last.taken_in.wait()  # then the journal of the run knows it, if anybody does
                 self._everybody.pop(last.number, None)
+                for number in self._left_with.pop(key, ()):
+                    del self._left[number]
             else:
                 return await self._ask(branches, request, key, to=None if last is None else last.name)
 
@@ -126,7 +130,7 @@ class Assignments:
         self._check()
         if job.ended.done():
             self._let_go(job)
-        elif again:
+        elif again and to is None:
             self._dealer.put_back([job.number])
         else:
             self._dealer.put(job.number, to=to)
@@ -145,13 +149,17 @@ class Assignments:
             self._ledger.release(reservation)
         worker = self._dealer.whose(job.number)
         if worker is not None:
-            self.hands[worker].drop(job.number)
+            hand = self.hands[worker]
+            self._left[job.number] = job.key
+            self._left_with.setdefault(job.key, {})[job.number] = hand
+            hand.drop(job.number)
         self._dealer.end(job.number)
 
-    def _who_answered(self, key: bytes) -> Hand | None:
-        """Who has answered this before: they have it in their journal."""
+    def _who_knows(self, key: bytes) -> Hand | None:
+        """Who has answered this before, and has it in their journal; or who may be at it still."""
         known = (self._everybody.get(number) for number in self._answered.attempts(key))
-        return next((hand for hand in known if hand is not None), None)
+        at_it = self._left_with.get(key, {}).values()
+        return next((hand for hand in chain(known, at_it) if hand is not None), None)
 
     # -- dealing
 
@@ -263,6 +271,7 @@ class Assignments:
 
     def _end(self, hand: Hand, ended: Ended) -> None:
         self._dealer.end(ended.number)
+        self._take_leave(hand, ended)
         job = self._jobs.get(ended.number)
         if job is None or job.ended.done():
             return
@@ -277,6 +286,16 @@ class Assignments:
             _fail(job, self.refusal.again())
         else:
             self._spawn(self._begin_again(job))
+
+    def _take_leave(self, hand: Hand, ended: Ended) -> None:
+        """What nobody waits for has ended, too: where it was answered it is known."""
+        if (key := self._left.pop(ended.number, None)) is None:
+            return
+        del self._left_with[key][ended.number]
+        if not self._left_with[key]:
+            del self._left_with[key]
+        if ended.reply is not None:
+            self._answered.add(key, hand.number)
 
     def _learn(self, job: _Job, reply: Reply) -> None:
         """How many tokens a request of its kind takes: where money is short, others are given no more."""
@@ -301,8 +320,9 @@ class Assignments:
             self._dealer.put_back([job.number])
             self._deal_soon()
         else:
+            last = self._who_knows(job.key)
             try:
-                await self._fund(job, again=True)
+                await self._fund(job, to=None if last is None or last.is_gone else last.name, again=True)
             except SmeltError as error:
                 _fail(job, error)
 

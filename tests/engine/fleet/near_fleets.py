@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from engine.messages import RawReply
 from engine.providers import AttemptTimedOut, Reading
 from tests.engine.asking import GENEROUS
 
-__all__ = ["Service", "fleet_of"]
+__all__ = ["Service", "fleet_of", "until"]
 
 
 @dataclass
@@ -77,3 +77,9 @@ def fleet_of(service: Service, near: Near | int, folder: Path, **rest: Any) -> t
     near = Near(near, hired_as=hired_as) if isinstance(near, int) else near
     settings = {"budget": GENEROUS} | rest
     return Fleet(service.provider("driver"), hiring=near, journal=folder / "journal.db", **settings), near
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    """Let the others go on until it is so."""
+    while not is_so():  # noqa: ASYNC110 - what is waited for here has no event
+        await asyncio.sleep(0.001)
