@@ -185,6 +185,10 @@ class Fleet(Engine):
         """What a worker may have spent, by stage."""
         return self._assignments.leases.at_stake(hand.name)
 
+    def refused(self, error: SmeltError) -> None:
+        """A worker is no good."""
+        self._emit(Noted(f"{error}; the others go on"))
+
     def gave_up(self, error: SmeltError) -> None:
         """Nothing more is asked, for this reason."""
         self._assignments.stop(error)

@@ -170,6 +170,7 @@ class OnRay:
         self._wanted_gpus = gpus
         self._gpus = gpus or 0.0
         self._machines = 1
+        self._there: frozenset[str] = frozenset()
         self._stack = ExitStack()
         self._ray: Any = None
         self._coordinator: Any = None
@@ -192,7 +193,7 @@ class OnRay:
         self._stack.enter_context(_silenced())
         if self._wanted_gpus is None:
             self._gpus = min(1.0, self._ray.cluster_resources().get("GPU", 0.0))
-        self._machines = self._count_machines()
+        self._look_around()
         actor = self._ray.remote(CoordinatorActor)
         self._coordinator = actor.options(num_cpus=0, max_restarts=-1).remote(accounts)
         await self._coordinator.begin.remote(self.wanted)
@@ -229,13 +230,12 @@ class OnRay:
         return _Link(self._ray, handle, node)
 
     async def wait_change(self) -> None:
-        """Until another number of machines is there."""
-        while True:
+        """Until other machines are there."""
+        before = self._there
+        while self._there == before:
             await asyncio.sleep(LOOK_EVERY_S)
-            if self._fixed is None and (machines := self._count_machines()) != self._machines:
-                self._machines = machines
-                self._coordinator.expect.remote(machines)
-                return
+            self._look_around()
+        self._coordinator.expect.remote(self.wanted)
 
     def notify_gone(self, name: str) -> None:
         self._at_work.discard(name)
@@ -291,9 +291,11 @@ class OnRay:
         finally:
             met.cancel()
 
-    def _count_machines(self) -> int:
-        there = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        return max(1, workers_on([each.get("GPU", 0.0) for each in there], gpus=self._gpus))
+    def _look_around(self) -> None:
+        """Which machines there are, and how many workers they have room for."""
+        there = [node for node in self._ray.nodes() if node["Alive"]]
+        self._there = frozenset(node["NodeID"] for node in there)
+        self._machines = max(1, workers_on([node["Resources"].get("GPU", 0.0) for node in there], gpus=self._gpus))
 
 
 class _Link:

@@ -23,6 +23,7 @@ __all__ = ["Owner", "Staff"]
 _T = TypeVar("_T")
 
 MOST_LOSSES: Final = 5  # one after the other, without an answer in between; those who go together are one
+AGAIN_S: Final = 10.0  # after one did not come to begin, while others are at work
 SILENT_S: Final = 60.0  # a worker that says nothing for so long, though it should twice a second, is taken for dead
 CLOSING_S: Final = 20.0  # that a worker may take to let go
 LEAST_LINGER_S: Final = 0.01
@@ -46,6 +47,10 @@ class Owner(Protocol):
 
     def at_stake(self, hand: Hand) -> Mapping[str, int]:
         """All that it may have spent, by stage, in pico-dollars."""
+        ...
+
+    def refused(self, error: SmeltError) -> None:
+        """Somebody who came is no good, for this reason; there are others."""
         ...
 
     def gave_up(self, error: SmeltError) -> None:
@@ -80,6 +85,8 @@ class Staff:
         self._come = 0  # or are about to
         self._at_hand = 0
         self._coming = 0
+        self._refused = 0  # places that stay empty until there are other machines
+        self._untold: list[SmeltError] = []  # why, as long as nobody is at work
         self._losses = 0
         self._last_come = 0  # the number of who came last before the last loss
         self._changed = asyncio.Event()
@@ -125,7 +132,7 @@ class Staff:
         try:
             while True:
                 self._changed.clear()
-                while self._at_hand + self._coming < self._hiring.wanted:
+                while self._at_hand + self._coming + self._refused < self._hiring.wanted:
                     self._coming += 1
                     self._spawn(self._hire())
                 await self._changed.wait()
@@ -135,6 +142,7 @@ class Staff:
     async def _watch(self) -> None:
         while True:
             await self._hiring.wait_change()
+            self._refused = 0  # who comes now may be another
             self._changed.set()
 
     async def _hire(self) -> None:
@@ -145,8 +153,10 @@ class Staff:
             link = await self._hiring.hire(Post(name=name, hired=self._hired, journal=journal, keys=self._keys))
         except WorkerGone as error:
             self._note_loss(number, why=str(error))
+            if self._at_hand:
+                await asyncio.sleep(AGAIN_S)
         except SmeltError as error:
-            self._give_up(error)
+            self._turn_away(error)
         else:
             hand = Hand(name, link, journal=journal, number=number)
             self.everybody.append(hand)
@@ -155,9 +165,24 @@ class Staff:
             self._attending[name] = self._spawn(self._attend(hand))
             if not self._first.done():
                 self._first.set_result(None)
+            self._tell_refused()
         finally:
             self._coming -= 1
             self._changed.set()
+
+    def _turn_away(self, error: SmeltError) -> None:
+        """Nobody else would do better there. The others go on; where there are none, and none are coming, it ends."""
+        self._refused += 1
+        self._untold.append(error)
+        if self._at_hand:
+            self._tell_refused()
+        elif self._coming == 1:  # this one
+            self._give_up(self._untold[0])
+
+    def _tell_refused(self) -> None:
+        for error in self._untold:
+            self._owner.refused(error)
+        self._untold.clear()
 
     def _note_loss(self, number: int, *, why: str) -> None:
         """A machine takes all its workers with it: only who came after a loss can be another one.

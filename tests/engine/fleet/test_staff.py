@@ -46,6 +46,7 @@ class Owner:
     def __init__(self) -> None:
         self.came: list[str] = []
         self.lost_for: dict[str, str] = {}
+        self.refusals: list[str] = []
         self.second = asyncio.Event()
 
     def joined(self, hand: Hand) -> None:
@@ -62,6 +63,9 @@ class Owner:
 
     def at_stake(self, hand: Hand) -> Mapping[str, int]:  # noqa: ARG002
         return {}
+
+    def refused(self, error: SmeltError) -> None:
+        self.refusals.append(str(error))
 
     def gave_up(self, error: SmeltError) -> None:
         raise error
