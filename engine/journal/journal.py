@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, Self
 
@@ -152,12 +152,29 @@ class Journal:
         Done again, or after it was cut off, it takes in what it has not yet. Gives what the other one came to, by tag.
         Raises JournalUnusable when that cannot be read, or somebody is writing it.
         """
-        with contextlib.closing(Closed.open(path)) as other:
+        async with Closed(path) as other:
             done = self._store.merged(other.name)
-            for piece in other.pieces(after=done):
+            async for piece in other.pieces(after=done):
                 done += len(piece)
                 await self._take_in(piece, merged=(other.name, done))
-            return other.counts().by_tag
+            return (await other.counts()).by_tag
+
+    async def write_off(self, name: str, amounts: Mapping[str, int]) -> None:
+        """Charge, as assumed, what another process may have spent whose journal nobody can read: so much, by tag.
+
+        Once for each `name`, however often it is done.
+        """
+        if self._store.merged(name):
+            return
+        for tag, amount in amounts.items():
+            attempt = next(self._numbers)
+            key = sha256(f"{name} {tag}".encode()).digest()
+            row = noted(attempt, key, tag=tag, bound=_checked(amount), request=None)
+            self._put(row._replace(charge=(attempt, amount, True, None)), None)
+            self._store.keys.add(key, attempt)
+            self.assumed += amount
+        # Rows that are put without an await between them are committed together.
+        await self._until_durable(self._write(Rows(merged=(name, 1))))
 
     async def _take_in(self, piece: Sequence[Entry], *, merged: tuple[str, int]) -> None:
         """Entries of another journal as rows of this one. All of them are durable on return, or none is."""
@@ -165,9 +182,10 @@ class Journal:
         for each in rows:
             self._put(each, None)
         # Rows that are put without an await between them are committed together.
-        await self._write(Rows(merged=merged))
-        for each, entry in zip(rows, piece, strict=True):
+        written = self._write(Rows(merged=merged))
+        for each, entry in zip(rows, piece, strict=True):  # now, since they are written even if nobody waits any more
             self._notice(each, entry)
+        await self._until_durable(written)
 
     def _notice(self, rows: Rows, entry: Entry) -> None:
         if rows.intent is None or rows.charge is None:

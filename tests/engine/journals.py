@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,3 +76,14 @@ def edit(path: Path, statement: str) -> None:
     with database:
         database.execute(statement)
     database.close()
+
+
+@contextmanager
+def held_up(path: Path) -> Iterator[None]:
+    """Within the block nobody can write the journal, and so nobody can charge what was in flight there."""
+    holder = sqlite3.connect(path, isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        holder.close()
