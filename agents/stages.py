@@ -49,7 +49,7 @@ async def asking(
     When the money ends the block, the error says what more of it would bring.
     """
     folder.check_journal()
-    await gather(folder.journal, folder.workers)
+    await gather(folder.journal, folder.workers, budget=configuration.cap)
     async with open_engine(folder, configuration, events=events) as engine:
         folder.keep(configuration)  # now that the journal is ours: nobody else is carrying the run
         on_engine(engine)

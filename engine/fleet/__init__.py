@@ -10,6 +10,7 @@ hand, staff     the workers as the driver knows them
 assignments     requests under way
 fleet           the driver: an Engine like any other
 gathering       the journals that workers left
+stakes          what each may have spent, for when its journal is lost
 links           what carries all this: `near` within one process, `on_ray` on a cluster
 """
 

@@ -89,7 +89,7 @@ class Fleet(Engine):
         return self
 
     async def _books(self) -> tuple[Journal, Ledger]:
-        await gather(self._path, self._path.parent / WORKERS)
+        await gather(self._path, self._path.parent / WORKERS, budget=self._budget)
         return await super()._books()
 
     async def aclose(self) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+from engine.budget import Budget
 from engine.errors import JournalInUse, JournalUnusable
+from engine.fleet.stakes import Stake
 from engine.journal import Journal, Totals
+from engine.prices import dollars
 
-__all__ = ["WORKERS", "all_taken_in", "gather", "is_written", "journals_left", "taken_in"]
+__all__ = ["WORKERS", "all_taken_in", "gather", "is_written", "journals_left", "taken_in", "written_off"]
 
 WORKERS: Final = "workers"
 """The folder beside a run's journal in which each worker has one of its own."""
@@ -42,27 +45,59 @@ def _folders(workers: Path) -> set[Path]:
     return {each for each in workers.iterdir() if each.is_dir()} if _is_there(workers) else set()
 
 
-async def gather(journal: Path, workers: Path) -> int:
+async def gather(journal: Path, workers: Path, *, budget: Budget | None) -> int:
     """Take what workers left into the journal of their run; how many journals there were.
 
     Nothing is done where there are none. Raises JournalUnusable when one of them cannot be read, or is in use still.
+    Where somebody has deleted it since, what its worker may have spent is charged, as assumed: more than the budget
+    had left it cannot be.
     """
     if not _is_there(workers):
         return 0
     async with await Journal.open(journal) as main:  # nobody else carries the run then
-        return await all_taken_in(main, workers)
+        return await all_taken_in(main, workers, budget=budget)
 
 
-async def all_taken_in(main: Journal, workers: Path, *, but: Collection[Path] = ()) -> int:
+async def all_taken_in(
+    main: Journal, workers: Path, *, budget: Budget | None = None, but: Collection[Path] = ()
+) -> int:
     """The same for a journal that is open; those that nobody can read stay where they are."""
     left = [path for path in journals_left(workers) if path not in but]
     for path in left:
-        await taken_in(main, path)
+        try:
+            await taken_in(main, path)
+        except JournalInUse:
+            raise
+        except JournalUnusable as error:
+            raise _with_a_way_out(error, path) from error
     for folder in _folders(workers) - {each.parent for each in but}:
-        shutil.rmtree(folder)
+        stake = Stake.in_folder(folder)
+        most = None if budget is None else max(0, budget.cap - main.spent - main.assumed)
+        await written_off(main, stake, stake.amounts, most=most)
     if not but and _is_there(workers):
         shutil.rmtree(workers)
     return len(left)
+
+
+async def written_off(main: Journal, stake: Stake, amounts: Mapping[str, int], *, most: int | None = None) -> None:
+    """Charge what nobody can find out any more, as assumed, at `most` in all; then its folder is removed."""
+    left, charged = most, dict[str, int]()
+    for stage, amount in amounts.items():
+        charged[stage] = amount if left is None else min(amount, left)
+        left = None if left is None else left - charged[stage]
+    if charged:
+        await main.write_off(stake.name, charged)
+    shutil.rmtree(stake.folder, ignore_errors=True)
+
+
+def _with_a_way_out(error: JournalUnusable, path: Path) -> JournalUnusable:
+    """What its worker may have spent is known, so the run can go on without what that has answered."""
+    most = dollars(sum(Stake.in_folder(path.parent).amounts.values()))
+    told = str(error).removesuffix(", or start a new run")
+    return JournalUnusable(
+        f"{told}, or delete it: then {most}, all that this worker may have spent, counts as spent, and what it has "
+        "answered is asked again"
+    )
 
 
 async def taken_in(main: Journal, path: Path) -> Mapping[str, Totals]:
@@ -81,5 +116,6 @@ async def taken_in(main: Journal, path: Path) -> Mapping[str, Totals]:
             if asyncio.get_running_loop().time() >= deadline:
                 raise
             await asyncio.sleep(AGAIN_S)
+    Stake(path.parent).forget()  # first: without a journal it would be charged
     shutil.rmtree(path.parent)
     return totals

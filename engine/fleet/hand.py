@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.fleet.links import Link
+from engine.fleet.stakes import Stake
 from engine.fleet.wire import Asked, News, Order
 from engine.statistics import WorkerStatistics
 
@@ -24,6 +25,7 @@ class Hand:
         self.link = link
         self.journal = journal
         self.number = number
+        self.stake = Stake(journal.parent)
         self.news = News()
         self.due = asyncio.Event()
         self.is_gone = False

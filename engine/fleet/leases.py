@@ -20,9 +20,10 @@ NOTHING = Account()
 
 @dataclass(slots=True)
 class _Lease:
-    """What one worker holds for one stage, and what it has told so far."""
+    """What one worker holds for one stage, and what it has told so far; `amount` is the sum of what it holds."""
 
     held: deque[Reservation] = field(default_factory=deque)
+    amount: int = 0
     told: Account = NOTHING
 
 
@@ -31,40 +32,40 @@ class Leases:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._leases: dict[tuple[str, str], _Lease] = {}
+        self._leases: dict[str, dict[str, _Lease]] = {}  # by worker and stage
 
     def __repr__(self) -> str:
-        workers = {worker for worker, _ in self._leases}
-        return f"<Leases [{self.held()} held by {len(workers)} workers]>"
+        return f"<Leases [{self.held()} held by {len(self._leases)} workers]>"
 
     def held(self, worker: str | None = None) -> int:
         """What a worker may still spend, in pico-dollars; or all of them."""
-        return sum(
-            sum(reservation.amount for reservation in lease.held)
-            for (name, _), lease in self._leases.items()
-            if worker in (None, name)
-        )
+        workers = self._leases if worker is None else (worker,)
+        return sum(lease.amount for name in workers for lease in self._leases.get(name, {}).values())
 
     def charged(self, worker: str) -> int:
         """What a worker has said that it spent, known or assumed."""
-        return sum(lease.told.spent + lease.told.assumed for (name, _), lease in self._leases.items() if name == worker)
+        return sum(lease.told.spent + lease.told.assumed for lease in self._leases.get(worker, {}).values())
 
     def at_stake(self, worker: str) -> dict[str, int]:
         """All that a worker may have spent, by stage: what it has told of, and what it holds."""
         return {
-            stage: lease.told.spent + lease.told.assumed + sum(reservation.amount for reservation in lease.held)
-            for (name, stage), lease in self._leases.items()
-            if name == worker
+            stage: lease.told.spent + lease.told.assumed + lease.amount
+            for stage, lease in self._leases.get(worker, {}).items()
         }
 
     def lend(self, worker: str, stage: str, reservation: Reservation) -> None:
         """The worker may spend what is set aside there."""
-        self._leases.setdefault((worker, stage), _Lease()).held.append(reservation)
+        if not reservation.amount:  # nothing that anybody has to account for
+            self._ledger.release(reservation)
+            return
+        lease = self._lease(worker, stage)
+        lease.held.append(reservation)
+        lease.amount += reservation.amount
 
     def settle(self, worker: str, told: Mapping[str, Account]) -> None:
         """What a worker has spent, assumed and given back so far, by stage: sums since it began, so none is lost."""
         for stage, account in told.items():
-            lease = self._leases.setdefault((worker, stage), _Lease())
+            lease = self._lease(worker, stage)
             before, lease.told = lease.told, account
             self._charge(lease, spent=account.spent - before.spent, assumed=account.assumed - before.assumed)
             for piece in self._drawn(lease, account.returned - before.returned):
@@ -76,12 +77,10 @@ class Leases:
         What it was not charged for is free again. Gives what it is charged beyond what it has told, by stage.
         """
         beyond: dict[str, int] = {}
-        for name, stage in [each for each in self._leases if each[0] == worker]:
-            lease = self._leases[name, stage]
+        for stage, lease in self._leases.get(worker, {}).items():
             if found is None:
-                beyond[stage] = sum(reservation.amount for reservation in lease.held)
+                beyond[stage] = lease.amount
                 self._charge(lease, spent=0, assumed=beyond[stage])
-                lease.held.clear()
                 continue
             account = found.get(stage, NOTHING)
             # An ending that was told as known may be written down as assumed, where its process died before it was.
@@ -89,8 +88,8 @@ class Leases:
             assumed = min(max(0, account.assumed - lease.told.assumed), max(0, charged))
             self._charge(lease, spent=max(0, charged) - assumed, assumed=assumed)
             beyond[stage] = max(0, charged)
-            while lease.held:
-                self._ledger.release(lease.held.popleft())
+            for piece in self._drawn(lease, lease.amount):
+                self._ledger.release(piece)
             lease.told = account
         return beyond
 
@@ -110,4 +109,8 @@ class Leases:
             piece = lease.held.popleft() if first.amount <= amount else self._ledger.part(first, amount)
             drawn.append(piece)
             amount -= piece.amount
+            lease.amount -= piece.amount
         return drawn
+
+    def _lease(self, worker: str, stage: str) -> _Lease:
+        return self._leases.setdefault(worker, {}).setdefault(stage, _Lease())

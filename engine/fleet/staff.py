@@ -6,13 +6,12 @@ What a dead one leaves is its journal, which is taken into the run's before anyt
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from engine.errors import JournalUnusable, SmeltError, WorkersLost
-from engine.fleet.gathering import all_taken_in, is_written, taken_in
+from engine.fleet.gathering import all_taken_in, is_written, taken_in, written_off
 from engine.fleet.hand import Hand
 from engine.fleet.links import Hiring, Post, WorkerGone
 from engine.fleet.wire import Account, News
@@ -227,8 +226,18 @@ class Staff:
     async def _command(self, hand: Hand) -> None:
         while True:
             await hand.due.wait()
-            await self._in_time(hand.link.tell(hand.order()))
+            order = hand.order()
+            await self._note_stake(hand)
+            await self._in_time(hand.link.tell(order))
             await asyncio.sleep(self._linger_s)
+
+    async def _note_stake(self, hand: Hand) -> None:
+        """Before it hears of more money: who finds its journal unreadable one day can say what it may have cost."""
+        if not hand.stake.covers(at_stake := self._owner.at_stake(hand)):
+            try:
+                await asyncio.to_thread(hand.stake.note, at_stake)
+            except OSError as error:
+                raise WorkerGone(f"{hand.stake.folder} cannot be written ({error.strerror})") from error
 
     async def _listen(self, hand: Hand) -> None:
         while True:
@@ -285,17 +294,10 @@ class Staff:
             found = {tag: Account(each.spent, each.assumed) for tag, each in totals.items()}
         except JournalUnusable as error:
             why = str(error)
-            if not is_written(hand.journal):
-                await self._charge(hand)
+            if not is_written(hand.journal):  # nobody can ever read what it spent
+                await written_off(self._journal, hand.stake, self._owner.at_stake(hand))
         hand.taken_in.set()
         self._owner.buried(hand, found, why=why)
-
-    async def _charge(self, hand: Hand) -> None:
-        """Nobody can ever read what it spent: all that it may have is written down as assumed, for later processes."""
-        for stage, amount in self._owner.at_stake(hand).items():
-            key = hashlib.sha256(f"{hand.journal} {stage}".encode()).digest()
-            attempt = await self._journal.intend(key, bound=amount, tag=stage)
-            await self._journal.settle(attempt, raw=None, cost=amount, assumed=True)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

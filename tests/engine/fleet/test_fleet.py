@@ -17,7 +17,8 @@ from engine.fleet.links import Post
 from engine.fleet.near import Near, NearLink
 from engine.journal import Journal, peek
 from tests.engine.asking import question, questions
-from tests.engine.fleet.near_fleets import Service, fleet_of
+from tests.engine.fleet.near_fleets import Service, fleet_of, until
+from tests.engine.journals import held_up
 
 PICO = 10**12
 
@@ -131,6 +132,25 @@ def test_the_cap_holds_and_is_used_whoever_spends(tmp_path: Path) -> None:
         assert all(isinstance(error, BudgetReached) for error in refused)
         assert service.billed <= charged <= cap
         assert charged >= 0.9 * cap
+
+    asyncio.run(main())
+
+
+def test_the_others_go_on_while_a_dead_workers_journal_is_read(tmp_path: Path) -> None:
+    """What was in flight there cannot be charged while somebody holds the file, so it is read for as long as that."""
+
+    async def main() -> None:
+        fleet, near = fleet_of(Service(), 2, tmp_path)
+        async with fleet:
+            dead = near.links["w0001"]
+            await dead.worker.close()
+            async with await Journal.open(dead.worker.journal) as left:
+                await left.intend(bytes(32), bound=0, tag="")
+            with held_up(dead.worker.journal):
+                await dead.die()
+                await until(lambda: "gone" in [each.standing for each in fleet.statistics().workers])
+                assert (await fleet.ask(question("meanwhile"))).text == "MEANWHILE"
+                assert dead.worker.journal.is_file()
 
     asyncio.run(main())
 
