@@ -7,11 +7,8 @@ a clock; the time is an argument. Who waits, and in which order, is `engine.admi
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from itertools import takewhile
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.headers import LimitHint, limit_hints
 from engine.throttle.bucket import BURST_OF_REQUESTS_S, WINDOW_S, Bucket, bucket_of
@@ -29,16 +26,13 @@ from engine.throttle.limits import (
     cost_of,
 )  # fmt: skip
 from engine.throttle.luck import FASTER, Luck
+from engine.throttle.recent import Recent
 from engine.throttle.windows import ROUNDED_S, Windows
 
 __all__ = ["Pace"]
 
 DAILY: Final = {REQUESTS: DAILY_REQUESTS, 1: DAILY_TOKENS}
 
-REMEMBERED_S: Final = 3.0  # at least: windows, and the time that a refusal takes to come back
-LONGEST_REMEMBERED_S: Final = 60.0
-REMEMBERED: Final = 32  # at least; at a few requests a minute a second holds none
-EVIDENCE: Final = 16  # requests from which a rate is read
 BINDING: Final = 0.7  # a limit that was used less than this was not the one that refused
 
 # Were everybody to wait for a second each time, a refusal in a thousand would cost a twentieth of a limit of a hundred
@@ -48,13 +42,6 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 TRIAL_S: Final = 2 * WINDOW_S  # what counts in seconds has counted one of them by then
 
 HEADERS_EVERY_S: Final = 0.02  # nothing is learnt from reading them more often
-
-
-class Sent(NamedTuple):
-    """What was let in, and when."""
-
-    at: float
-    demand: Demand
 
 
 class Pace:
@@ -71,13 +58,9 @@ class Pace:
         self._is_resting = False  # nothing has left since
         self._answered_at = -math.inf  # of what was answered, when the last left
         self._asked_at = math.inf  # what left then was asked to wait for so long
-        self._sent: deque[Sent] = deque()
-        self._remembered_s = REMEMBERED_S
-        self._refused: deque[Sent] = deque(maxlen=1024)
+        self._recent = Recent()
         self._cut_at = -math.inf  # what was let in before is no news any more
         self._luck = Luck()
-        self._count = 0  # of requests that were let in
-        self._began_at = math.inf  # the first was
         self._pause_s = FIRST_PAUSE_S  # after the next cut; longer while no answer comes between them
         self._windows = Windows()
         self._read_at = -math.inf  # headers were
@@ -119,7 +102,7 @@ class Pace:
     def use(self, *, now: float) -> float:
         """How much of the limit a minute that is used most was used of late, 0 to 1; 0 where none is known."""
         known = [(i, bucket.limit / bucket.period_s) for i, bucket in self._known() if bucket.limit is not None]
-        return max((self._rate_of(i, now) / rate for i, rate in known if i < DAILY_REQUESTS), default=0.0)
+        return max((self._recent.rate(i, now) / rate for i, rate in known if i < DAILY_REQUESTS), default=0.0)
 
     @property
     def limits(self) -> Limits:
@@ -163,9 +146,8 @@ class Pace:
 
     def _window_opens_at(self, requests: Bucket, now: float) -> float:
         count, seconds = requests.window(now)
-        if not 1 < count <= len(self._sent):
-            return -math.inf
-        return self._sent[-count].at + seconds
+        left_at = self._recent.left_at(count) if count > 1 else None
+        return -math.inf if left_at is None else left_at + seconds
 
     def binding(self, demand: Demand, *, now: float) -> str:
         """What the demand would wait for longest: a dimension, or `provider weather` while it asked us to wait."""
@@ -192,11 +174,7 @@ class Pace:
         due = self._due_at(now)
         for i, bucket in self._buckets.items():
             bucket.take(cost_of(i, demand), now=now, due=due)
-        self._sent.append(Sent(now, demand))
-        self._count += 1
-        self._began_at = min(self._began_at, now)
-        while self._sent[0].at < now - self._remembered_s and len(self._sent) > REMEMBERED:
-            self._sent.popleft()
+        self._recent.take(demand, now=now)
 
     def _due_at(self, now: float) -> float:
         """When a window let the next one leave; only governors want to know."""
@@ -214,8 +192,7 @@ class Pace:
         """The request was not sent after all."""
         for i, bucket in self._buckets.items():
             bucket.give_back(cost_of(i, demand), now=now)
-        with suppress(ValueError):  # so long ago that it is forgotten
-            self._sent.remove(Sent(taken_at, demand))
+        self._recent.give_back(demand, taken_at=taken_at)
 
     # -- what came of it
 
@@ -267,7 +244,7 @@ class Pace:
         if bucket is None:
             bucket = self._buckets[i] = bucket_of(i, part=self._part)
         if not bucket.told and bucket.limit != hint.limit:
-            bucket.approach(hint.limit, now=now, used=self._rate_of(i, now))
+            bucket.approach(hint.limit, now=now, used=self._recent.rate(i, now))
         bucket.is_sure = bucket.is_sure or hint.period_s == bucket.period_s
         if hint.remaining is not None:
             bucket.believe(limit=hint.limit, remaining=hint.remaining, reset_s=hint.reset_s, age_s=age_s, now=now)
@@ -318,18 +295,17 @@ class Pace:
 
     def notify_overload(self, demand: Demand, *, sent_at: float) -> None:
         """What was let in then was turned away for another reason: it tells nothing of how much is let in."""
-        self._refused.append(Sent(sent_at, demand))
+        self._recent.refuse(demand, sent_at=sent_at)
 
     def notify_refusal(self, demand: Demand, *, sent_at: float, now: float, delay_s: float | None) -> None:
         """What was let in then was refused for being too much; `delay_s` is what the provider asked to wait.
 
         All refusals of what was let in before we slowed down are one piece of news.
         """
-        self._refused.append(Sent(sent_at, demand))
-        # Behind a slow gateway refusals come late; what left before them must be known still.
-        self._remembered_s = max(self._remembered_s, min(LONGEST_REMEMBERED_S, REMEMBERED_S + 2 * (now - sent_at)))
+        self._recent.refuse(demand, sent_at=sent_at)
+        self._recent.reach_back(now - sent_at)
         if sent_at > self._cut_at:
-            news = self._luck.notify_refusal(self._number_of(sent_at), may_end=sent_at > self._cut_at + TRIAL_S)
+            news = self._luck.notify_refusal(self._recent.number_of(sent_at), may_end=sent_at > self._cut_at + TRIAL_S)
             if news == "luck":
                 return
             if news == "not too fast":
@@ -341,16 +317,12 @@ class Pace:
         if delay_s is not None and delay_s > ROUNDED_S:
             self.hold_until(now + delay_s, sent_at=sent_at)
 
-    def _number_of(self, sent_at: float) -> int:
-        """How many had been let in by then."""
-        return self._count - sum(1 for _ in takewhile(lambda one: one.at > sent_at, reversed(self._sent)))
-
     def _refuser(self, sent_at: float) -> int:
         """Of the known limits, the one that was used most has refused us; if none was, one that nobody told of.
 
         What was let in is judged as of `sent_at`: refusals come back at once, so of what left before it is known.
         """
-        rates = {i: self._rate_of(i, sent_at) for i, bucket in self._known() if not bucket.is_daily}
+        rates = {i: self._recent.rate(i, sent_at) for i, bucket in self._known() if not bucket.is_daily}
         use = {i: rate / self._buckets[i].full_rate for i, rate in rates.items()}
         i = max(use, key=lambda i: use[i], default=REQUESTS)
         if use.get(i, 0.0) < BINDING:
@@ -362,20 +334,20 @@ class Pace:
     def _slow_down(self, i: int, demand: Demand, *, sent_at: float, now: float) -> None:
         bucket = self._buckets[i]
         if self._luck.in_trial:
-            self._luck.notify_cut(self._count, is_slow=False, kept=1.0)
+            self._luck.notify_cut(self._recent.count, is_slow=False, kept=1.0)
             for _, each in self._known():
                 each.slow_again(now=now)
         else:
-            admitted = self._rate_of(i, sent_at) if self._was_let_in(self._cut_at, sent_at) else 0.0
-            if 0.0 < (seconds := now - self._began_at) < WINDOW_S:
-                admitted = self._rate_of(i, now) * WINDOW_S / seconds
+            admitted = self._recent.rate(i, sent_at) if self._recent.was_let_in(self._cut_at, sent_at) else 0.0
+            if 0.0 < (seconds := now - self._recent.began_at) < WINDOW_S:
+                admitted = self._recent.rate(i, now) * WINDOW_S / seconds
             admitted /= 1.0 - self._luck.share  # so much must leave for it
             is_slow, before = bucket.is_slow(sent_at), bucket.governor
             has_slowed = bucket.slow_down(admitted, cost=cost_of(i, demand), age_s=now - sent_at, now=now)
             if not has_slowed and self._luck.is_in_a_row:
                 bucket.deepen(admitted, now=now)
             kept = 1.0 if before is None or bucket.governor is None else bucket.governor.ceiling / before.ceiling
-            if has_slowed and self._luck.notify_cut(self._count, is_slow=is_slow, kept=kept) == "try faster":
+            if has_slowed and self._luck.notify_cut(self._recent.count, is_slow=is_slow, kept=kept) == "try faster":
                 self._speed_up(now)
                 return
         self._cut_at = now
@@ -388,26 +360,6 @@ class Pace:
         self._cut_at = now
         for _, bucket in self._known():
             bucket.speed_up(FASTER, now=now)
-
-    def _was_let_in(self, since: float, until: float) -> bool:
-        left, refused = (sum(since < one.at <= until for one in which) for which in (self._sent, self._refused))
-        return left > refused
-
-    def _rate_of(self, i: int, until: float) -> float:
-        """What was let in of late, in units a second.
-
-        Over a second at least, since less of a service that counts in seconds says nothing, and over some requests.
-        """
-        since = self._evidence_since(until)
-        left, refused = (
-            sum(cost_of(i, one.demand) for one in which if since <= one.at <= until)
-            for which in (self._sent, self._refused)
-        )
-        return max(0.0, left - refused) / (until - since)
-
-    def _evidence_since(self, until: float) -> float:
-        since = until - WINDOW_S
-        return min(since, self._sent[-EVIDENCE].at) if len(self._sent) >= EVIDENCE else since
 
     def _known(self) -> Iterator[tuple[int, Bucket]]:
         return iter(sorted(self._buckets.items(), key=lambda item: item[0]))
