@@ -29,12 +29,16 @@ class Ran:
 Smelt = Callable[..., Ran]
 
 
-def in_this_process(*words: object) -> Ran:
-    """`main` with its streams caught: quick, and with our own files under the eyes of the test."""
+def in_this_process(*words: object, given: bytes = b"") -> Ran:
+    """`main` with its streams caught: quick, and with our own files under the eyes of the test.
+
+    `given` is what it has to read on standard input.
+    """
     caught = io.BytesIO(), io.BytesIO()
     out, err = (io.TextIOWrapper(stream, encoding="utf-8", write_through=True) for stream in caught)
     with (
         signals_as_before(),
+        standard_input(given),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         pytest.raises(SystemExit) as ended,
@@ -42,6 +46,16 @@ def in_this_process(*words: object) -> Ran:
         main([str(word) for word in words])
     said, complained = (stream.getvalue().decode() for stream in caught)
     return Ran(int(str(ended.value.code)), said, complained)
+
+
+@contextlib.contextmanager
+def standard_input(given: bytes) -> Iterator[None]:
+    """These bytes to read there, as a pipe would have them, in the place of the terminal of whoever runs the tests."""
+    before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BufferedReader(io.BytesIO(given)))
+    try:
+        yield
+    finally:
+        sys.stdin = before
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import io
 import json
 import resource
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -311,12 +310,11 @@ def test_the_command_answers_a_file_beside_it(student: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.long
-def test_the_command_reads_and_writes_streams(student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_reads_and_writes_streams(student: Path, tmp_path: Path) -> None:
     source = written(tmp_path / "in.csv", [{"text": "good day"}])
     to_stream = smelt("predict", student, source, "--out", "-")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"see you\ngood day\n")))
 
-    through = smelt("predict", student, "-")
+    through = smelt("predict", student, "-", given=b"see you\ngood day\n")
 
     assert to_stream.out.splitlines()[0] == "text,prediction,confidence"
     assert [json.loads(line)["prediction"] for line in through.out.splitlines()] == ["bye", "hello"]
@@ -325,23 +323,17 @@ def test_the_command_reads_and_writes_streams(student: Path, tmp_path: Path, mon
 
 @pytest.mark.long
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_stream_is_read_by_its_byte_order_mark(student: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-    raw = io.BytesIO("good dåy\nsee you\n".encode(encoding))
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(raw)))
-
-    ran = smelt("predict", student, "-")
+def test_a_stream_is_read_by_its_byte_order_mark(student: Path, encoding: str) -> None:
+    ran = smelt("predict", student, "-", given="good dåy\nsee you\n".encode(encoding))
 
     assert [json.loads(line)["input"] for line in ran.out.splitlines()] == ["good dåy", "see you"]
 
 
 @pytest.mark.long
-def test_a_stream_that_is_no_utf_8_is_answered_and_said_to_be_none_once(
-    student: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    raw = io.BytesIO(b"good day \xef\xbf\xbd\ngood d\xe5y\ns\xe9e you\n")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(raw)))
+def test_a_stream_that_is_no_utf_8_is_answered_and_said_to_be_none_once(student: Path) -> None:
+    given = b"good day \xef\xbf\xbd\ngood d\xe5y\ns\xe9e you\n"
 
-    ran = smelt("predict", student, "-")
+    ran = smelt("predict", student, "-", given=given)
 
     assert [json.loads(line)["input"] for line in ran.out.splitlines()] == [
         "good day \ufffd",
