@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agents.config import Configuration
     from agents.curating.curate import Wanted
     from agents.curating.curated import Curated
+    from agents.curating.progress import Advance
     from agents.curating.work import Each
     from agents.records import Pair, Spec
 
@@ -133,17 +134,22 @@ JUDGE = {
 def curate(files: list[str], out: Path | None, ray: str | None, json: bool, quiet: bool, **told: Any) -> int:
     """Filter, de-duplicate and balance rows that exist already. What is left out has its reason beside it."""
     from agents.curating import curate as curating
+    from agents.curating.progress import unseen
     from agents.run_folder import free_name
     from engine.errors import UserError
 
     folder = out or free_name(Path("curated"), _stem(files[0]))
     wanted = _wanted(folder, **told)
-    with _hands(ray, folder) as each, under_way("looking through the rows", shown=not (json or quiet)):
-        came = curating.curate(files, wanted, folder, each=each)
+    with _hands(ray, folder) as each:
+        came = curating.curate(files, wanted, folder, each=each, showing=unseen if json or quiet else _shown)
     _tell(came, folder, json=json, quiet=quiet)
     if not came.kept:
         raise UserError(f"no row was kept; {folder / 'rejected.jsonl'} says why")
     return 0
+
+
+def _shown(what: str, total: int | None) -> AbstractContextManager[Advance]:
+    return under_way(what, total=total, unit="rows")
 
 
 def _hands(ray: str | None, folder: Path) -> AbstractContextManager[Each]:

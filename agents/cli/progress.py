@@ -24,8 +24,11 @@ FIRST_LINE_S = 2.0  # on a terminal that wants plain lines: somebody waits there
 
 
 @contextmanager
-def under_way(what: str, *, total: int | None = None, shown: bool = True, line_s: float = LINE_S) -> Iterator[Advance]:
-    """Show `what` while the block lasts, and how much of `total` is done: call what is yielded with how many more.
+def under_way(
+    what: str, *, total: int | None = None, unit: str = "", shown: bool = True, line_s: float = LINE_S
+) -> Iterator[Advance]:
+    """Show `what` while the block lasts, and how much is done, of `total` if it is known: call what is yielded with how
+    many more. `unit` is what is counted.
 
     On a terminal a line that moves, on standard error; elsewhere, and where plain lines are wanted, a line every
     `line_s` seconds. Not `shown`: nothing.
@@ -33,11 +36,11 @@ def under_way(what: str, *, total: int | None = None, shown: bool = True, line_s
     if not shown:
         yield lambda _: None
     elif may_move():
-        with _bar(what, total) as advance:
+        with _bar(what, total, unit) as advance:
             yield advance
     else:
         first_s = min(line_s, FIRST_LINE_S) if sys.stderr.isatty() else line_s
-        with _lines(what, total, first_s=first_s, line_s=line_s) as advance:
+        with _lines(what, total, unit, first_s=first_s, line_s=line_s) as advance:
             yield advance
 
 
@@ -61,24 +64,37 @@ def finished(advance: Advance) -> Listener:
 
 
 @contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Advance]:
+def _bar(what: str, total: int | None, unit: str) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining
 
-    said = TextColumn("{task.description}", markup=False)
-    counted: list[ProgressColumn] = [BarColumn(), MofNCompleteColumn(), Remaining()]
-    columns = (SpinnerColumn(), said, *(counted if total else [Elapsed()]))
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        bar.update(task, completed=done, so_far=_so_far(done, total, unit))
+
+    said, counted = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[so_far]}"))
+    columns: list[ProgressColumn] = [BarColumn(), counted, Remaining()] if total else [counted, Elapsed()]
     # What is said meanwhile stands above the line; what goes to a file still goes there.
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    bar = Progress(
+        SpinnerColumn(),
+        said,
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    )
     with bar:
-        task = bar.add_task(what, total=total)
-        yield lambda more: bar.advance(task, more)
+        task = bar.add_task(what, total=total, so_far=_so_far(0, total, unit))
+        yield advance
 
 
 @contextmanager
-def _lines(what: str, total: int | None, *, first_s: float, line_s: float) -> Iterator[Advance]:
+def _lines(what: str, total: int | None, unit: str, *, first_s: float, line_s: float) -> Iterator[Advance]:
     over, done, began = threading.Event(), 0, time.monotonic()
 
     def advance(more: int) -> None:
@@ -89,8 +105,8 @@ def _lines(what: str, total: int | None, *, first_s: float, line_s: float) -> It
         wait_s = first_s
         while not over.wait(wait_s):
             wait_s = line_s
-            so_far = f", {done:,} of {total:,}" if total else ""
-            say_aside(f"{what}{so_far}, {time.monotonic() - began:.0f} s")
+            so_far = _so_far(done, total, unit)
+            say_aside(", ".join(filter(None, (what, so_far, f"{time.monotonic() - began:.0f} s"))))
 
     teller = threading.Thread(target=tell, name="progress", daemon=True)
     teller.start()
@@ -99,3 +115,10 @@ def _lines(what: str, total: int | None, *, first_s: float, line_s: float) -> It
     finally:
         over.set()
         teller.join()
+
+
+def _so_far(done: int, total: int | None, unit: str) -> str:
+    """How much is done; nothing where nobody counts."""
+    if not total and not done:
+        return ""
+    return f"{done:,}{f' of {total:,}' if total else ''}{f' {unit}' if unit else ''}"

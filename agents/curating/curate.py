@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from agents.curating.curate_judge import Judging
 from agents.curating.curated import Curated, Writer
-from agents.curating.fates import Fates, conflicting, first_of_each, gathered
+from agents.curating.fates import Fates, conflicting, first_of_each, gathered, rows_in
+from agents.curating.progress import Advance, Showing, counted, unseen
 from agents.curating.spool import Part, read_back, spooled, unspooled
-from agents.curating.work import Alone, Chosen, Coding, Each, Pairing, Signing, as_told, in_turn
+from agents.curating.work import Alone, Chosen, Coding, Columns, Each, Pairing, Signing, as_told, in_turn
 from agents.filtering.balance import caps_of, surplus
 from agents.filtering.code_check import Kind
 from agents.filtering.filter import Finding, make_known
@@ -63,23 +64,26 @@ class Wanted:
     likeness: float = LIKENESS
     balance: float | None = None
     code: Kind | None = None
-    judge: Callable[[Iterable[Row]], Judging] | None = None
+    judge: Callable[[Iterable[Row], Advance], Judging] | None = None
     seed: int = 0
 
 
-def curate(sources: Sequence[str], wanted: Wanted, folder: Path, *, each: Each = in_turn) -> Curated:
+def curate(
+    sources: Sequence[str], wanted: Wanted, folder: Path, *, each: Each = in_turn, showing: Showing = unseen
+) -> Curated:
     """Judge the rows of all sources and write what is kept and what is not, with the reasons, into a folder.
 
     The files are there whole or not at all. `each` does the work on parts of the rows, here or elsewhere; whoever does
-    it, the same comes out. Raises UserError when a source cannot be read, has no such columns, or when there is no row
-    at all.
+    it, the same comes out. `showing` shows how far it is.
+
+    Raises UserError when a source cannot be read, has no such columns, or when there is no row at all.
     """
-    passes = _Passes(wanted, each)
+    passes = _Passes(wanted, each, showing)
     with Writer(folder, seed=wanted.seed, is_judged=wanted.judge is not None) as writer:
         parts = passes.read(_records(sources), writer)
         fates = passes.fates(parts, writer)
         second = passes.kept(parts, fates, writer)
-        for row in passes.balanced(passes.judged(second, writer), writer):
+        for row in passes.balanced(passes.judged(second, writer, count=int(fates.kept.sum())), writer):
             writer.keep(row)
         return writer.finish(spec=wanted.spec, anchors=wanted.anchors, roles=passes.roles, found=passes.survey)
 
@@ -92,9 +96,10 @@ def _records(sources: Sequence[str]) -> Iterator[Record]:
 class _Passes:
     """What is known while the rows go by."""
 
-    def __init__(self, wanted: Wanted, each: Each) -> None:
+    def __init__(self, wanted: Wanted, each: Each, showing: Showing) -> None:
         self._wanted = wanted
         self._each = each
+        self._showing = showing
         self._broken: dict[int, str] = {}  # by their numbers among all, what is wrong with the lines that are no rows
         self._against: Any = ()  # of each row, what speaks against it alone
         self.roles: dict[str, Roles] = {}
@@ -105,7 +110,8 @@ class _Passes:
     def read(self, records: Iterable[Record], writer: Writer) -> list[Part]:
         """All rows, on disk; a line that is none has its place among them."""
         sample = list[Row]()
-        parts = spooled(self._rows(records, writer, sample), writer.scratch / "read")
+        with self._showing("reading the rows", None) as advance:
+            parts = spooled(counted(self._rows(records, writer, sample), advance), writer.scratch / "read")
         if not parts:
             raise UserError("there are no rows to curate: the files are empty")
         wanted = self._wanted
@@ -138,7 +144,7 @@ class _Passes:
 
     def fates(self, parts: Sequence[Part], writer: Writer) -> Fates:
         """What becomes of each row."""
-        facts = gathered(self._each(self._alone(), parts), rows=parts[-1].end)
+        facts = self._done("looking at each row", self._alone(), parts, rows=parts[-1].end)
         for row, problem in self._broken.items():
             facts["against"][row] = as_told(Finding("unreadable", problem))
         self._against = facts["against"]
@@ -169,8 +175,10 @@ class _Passes:
 
     def _check_code(self, parts: Sequence[Part], wanted: Mask) -> None:
         if self._wanted.code is not None and wanted.any():
-            found = self._each(Coding(self._wanted.code), _chosen(parts, wanted))
-            self._against[wanted] = gathered(found, rows=int(wanted.sum()))["against"]
+            chosen, rows = _chosen(parts, wanted), int(wanted.sum())
+            self._against[wanted] = self._done("checking the code", Coding(self._wanted.code), chosen, rows=rows)[
+                "against"
+            ]
 
     def _near(self, parts: Sequence[Part], fresh: Mask, folder: Path) -> tuple[Numbers, Numbers]:
         """The rows among the fresh ones that nearly repeat another, and the one that each repeats."""
@@ -179,33 +187,44 @@ class _Passes:
         rows = np.flatnonzero(fresh)
         bands = Bands.create(folder, texts=len(rows))
         at = 0
-        for piece in self._each(Signing(self.survey, self._wanted.likeness), _chosen(parts, fresh)):
-            bands.put(at, piece["short"], piece["needed"], piece["keys"])
-            at += len(piece["short"])
-        pieces = self._each(Pairing(bands), range(BANDS))
-        near = sifted([Pairs(piece["texts"], piece["others"]) for piece in pieces], texts=len(rows))
+        with self._showing("reading what may be nearly alike", len(rows)) as advance:
+            for piece in self._each(Signing(self.survey, self._wanted.likeness), _chosen(parts, fresh)):
+                bands.put(at, piece["short"], piece["needed"], piece["keys"])
+                at += len(piece["short"])
+                advance(len(piece["short"]))
+        with self._showing("finding what is nearly alike", None):
+            pieces = self._each(Pairing(bands), range(BANDS))
+            near = sifted([Pairs(piece["texts"], piece["others"]) for piece in pieces], texts=len(rows))
         texts = np.flatnonzero(near >= 0)
         return rows[texts], rows[near[texts]]
 
     def kept(self, parts: Sequence[Part], fates: Fates, writer: Writer) -> Iterator[Row]:
         """The rows that nothing speaks against."""
         repeats = "the question of" if self.survey.distinct == "question" else "the input of"
-        for part in parts:
-            for row, finding in zip(part, fates.findings(part, self._against, repeats=repeats), strict=True):
-                if finding is None:
-                    yield row
-                else:
-                    writer.reject(row, finding)
+        with self._showing("writing what is kept and what is not", parts[-1].end) as advance:
+            for part in counted(parts, advance, rows=lambda part: part.rows):
+                for row, finding in zip(part, fates.findings(part, self._against, repeats=repeats), strict=True):
+                    if finding is None:
+                        yield row
+                    else:
+                        writer.reject(row, finding)
+
+    def _done(self, what: str, work: Callable[[Any], Columns], things: Sequence[Any], *, rows: int) -> dict[str, Any]:
+        """The columns that a kind of work gives of so many rows."""
+        with self._showing(what, rows) as advance:
+            return gathered(counted(self._each(work, things), advance, rows=rows_in), rows=rows)
 
     # -- third, where a judge is wanted: what it says
 
-    def judged(self, rows: Iterable[Row], writer: Writer) -> Iterator[Row]:
-        """The rows that the judge does not refuse."""
+    def judged(self, rows: Iterable[Row], writer: Writer, *, count: int) -> Iterator[Row]:
+        """The rows, so many of them, that the judge does not refuse."""
         if self._wanted.judge is None:
             yield from rows
             return
         spool = writer.scratch / "judged"
-        writer.judging = self._wanted.judge(read_back(rows, spool))
+        again = read_back(rows, spool)
+        with self._showing("asking the judge", count) as advance:
+            writer.judging = self._wanted.judge(again, advance)
         for row in unspooled(spool):
             finding = refusal_of(writer.judging.verdicts.get(row.number))
             if finding is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.config import Configuration
+from agents.curating.progress import Advance
 from agents.interrupts import drained_by_signals
 from agents.judging.judge import Judge, Judged, calibrate, verdicts
 from agents.judging.judging import JudgeFacts, Ruled, judge_facts, usable
@@ -49,14 +50,16 @@ def judge_of_rows(
     spec: Spec,
     anchors: tuple[Pair, ...],
     note: Callable[[str], None],
-) -> Callable[[Iterable[Row]], Judging]:
+) -> Callable[[Iterable[Row], Advance], Judging]:
     """Somebody who judges rows as the configuration says, tried first on the demonstrations and the anchors.
 
     Raises the SmeltError that ended it before all rows were asked about; BudgetReached says how to go on.
     """
 
-    def judge(rows: Iterable[Row]) -> Judging:
-        return asyncio.run(_judge(RunFolder(folder), configuration, rows, spec=spec, anchors=anchors, note=note))
+    def judge(rows: Iterable[Row], advance: Advance) -> Judging:
+        return asyncio.run(
+            _judge(RunFolder(folder), configuration, rows, spec=spec, anchors=anchors, note=note, advance=advance)
+        )
 
     return judge
 
@@ -69,6 +72,7 @@ async def _judge(
     spec: Spec,
     anchors: tuple[Pair, ...],
     note: Callable[[str], None],
+    advance: Advance,
 ) -> Judging:
     if (told := targets_told(configuration)) is not None:
         note(told)
@@ -77,7 +81,7 @@ async def _judge(
             with drained_by_signals(engine.drain):
                 judge = await calibrate(engine, spec, anchors, seed=configuration.seed)
                 note(judge.calibration.told())
-                found, ruled = await _all_of(rows, engine, judge)
+                found, ruled = await _all_of(rows, engine, judge, advance)
                 return Judging(found, judge_facts(judge, engine.statistics(), ruled))
     except BudgetReached as error:
         raise BudgetReached(
@@ -85,7 +89,9 @@ async def _judge(
         ) from error
 
 
-async def _all_of(rows: Iterable[Row], engine: Engine, judge: Judge) -> tuple[dict[int, Verdict], Ruled]:
+async def _all_of(
+    rows: Iterable[Row], engine: Engine, judge: Judge, advance: Advance
+) -> tuple[dict[int, Verdict], Ruled]:
     """The verdicts on all rows that have an answer, asked for in their order; none where the judge is not used."""
     found: dict[int, Verdict] = {}
     asked = 0
@@ -104,6 +110,7 @@ async def _all_of(rows: Iterable[Row], engine: Engine, judge: Judge) -> tuple[di
                 error = error or one.error
                 if one.verdict is not None:
                     found[row.number] = one.verdict
+            advance(len(block))
     if error is not None:
         raise error
     refused = [verdict for verdict in found.values() if verdict.refused]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Mask: TypeAlias = NDArray[np.bool_]
     Numbers: TypeAlias = NDArray[np.int64]
 
-__all__ = ["Fate", "Fates", "conflicting", "first_of_each", "gathered"]
+__all__ = ["Fate", "Fates", "conflicting", "first_of_each", "gathered", "rows_in"]
 
 
 class Fate(IntEnum):
@@ -100,7 +100,7 @@ def gathered(pieces: Iterator[Columns], *, rows: int) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     at = 0
     for piece in pieces:
-        length = max((len(values) for values in piece.values()), default=0)
+        length = rows_in(piece)
         for name, values in piece.items():
             if name not in columns:
                 columns[name] = np.empty((rows, *values.shape[1:]), values.dtype)
@@ -109,6 +109,10 @@ def gathered(pieces: Iterator[Columns], *, rows: int) -> dict[str, Any]:
     if at != rows:
         raise AssertionError(f"{at:,} rows came back of {rows:,}")
     return columns
+
+
+def rows_in(piece: Columns) -> int:
+    return max(map(len, piece.values()), default=0)
 
 
 def conflicting(facts: Mapping[str, Any]) -> Mask:

@@ -7,6 +7,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from agents.curating import spool
 from agents.curating.curate import Wanted, curate
 from agents.curating.on_ray import on_ray
+from agents.curating.progress import Advance
 from agents.curating.spool import Part, spooled
 from agents.curating.work import Columns, Each, in_turn
 from agents.reading.roles import Row
@@ -70,6 +72,25 @@ def test_the_same_comes_out_whoever_does_the_work(tmp_path: Path, monkeypatch: p
     assert curated(tmp_path / "elsewhere", source, by_others) == here
     reasons = json.loads((tmp_path / "here" / "report.json").read_text(encoding="utf-8"))["rejected"]
     assert {"unreadable", "empty", "refusal", "conflict", "duplicate"} <= reasons.keys()
+
+
+def test_whoever_waits_hears_how_many_of_how_many_are_done(tmp_path: Path) -> None:
+    """Each row once in each of the passes, and none of them twice."""
+    told: dict[str, list[int]] = {}
+    totals: dict[str, int | None] = {}
+
+    @contextmanager
+    def showing(what: str, total: int | None) -> Iterator[Advance]:
+        told[what], totals[what] = [], total
+        yield told[what].append
+
+    source = some_rows(tmp_path / "rows.jsonl", count=40)
+    came = curate([str(source)], Wanted(), tmp_path / "out", showing=showing)
+
+    done = {what: sum(more) for what, more in told.items()}
+    assert done["reading the rows"] == came.read
+    assert all(done[what] == total for what, total in totals.items() if total is not None)
+    assert [totals[what] for what in ("looking at each row", "writing what is kept and what is not")] == [came.read] * 2
 
 
 def test_rows_come_back_from_disk_as_they_were(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from agents.curating.curate import Wanted, curate
 from agents.curating.curate_judge import Judging
+from agents.curating.progress import Advance
 from agents.judging.calibration import too_few
 from agents.judging.judging import JudgeFacts, Ruled
 from agents.reading.roles import Row
@@ -51,7 +52,7 @@ def stage_on_the_page(run: Path, stage: str) -> list[str]:
     return re.findall(r"<td[^>]*>([^<]*)</td>", line)
 
 
-def second_refused(rows: Iterable[Row]) -> Judging:
+def second_refused(rows: Iterable[Row], _: Advance) -> Judging:
     """A judge that refuses the second row, and says nothing of the third."""
     found = {row.number: Verdict(1, "output", "no", refused=True) if row.number == 2 else Verdict(5) for row in rows}
     return Judging({number: verdict for number, verdict in found.items() if number != 3}, FACTS)
@@ -79,7 +80,7 @@ def test_a_judge_is_asked_only_about_rows_that_nothing_else_speaks_against(tmp_p
     path.write_text(path.read_text(encoding="utf-8") * 2, encoding="utf-8")
     asked: list[int] = []
 
-    def judge(rows: Iterable[Row]) -> Judging:
+    def judge(rows: Iterable[Row], _: Advance) -> Judging:
         asked.extend(row.number for row in rows)
         return Judging({}, FACTS)
 
@@ -91,7 +92,7 @@ def test_a_judge_is_asked_only_about_rows_that_nothing_else_speaks_against(tmp_p
 def test_when_the_money_ends_nothing_is_written_and_the_folder_can_be_used_again(tmp_path: Path) -> None:
     path, out = str(rows_file(tmp_path)), tmp_path / "out"
 
-    def broke(_: Iterable[Row]) -> Judging:
+    def broke(_: Iterable[Row], __: Advance) -> Judging:
         (out / "journal.db").write_bytes(b"what was paid for")
         raise BudgetReached("spent")
 

@@ -45,8 +45,26 @@ def test_on_a_terminal_it_is_drawn_as_data_and_gone_afterwards(monkeypatch: pyte
 
     drawn = terminal.getvalue()
     assert "reading [/bold] rows" in drawn
-    assert "3/3" in drawn
-    assert drawn.endswith("\x1b[2K") or drawn.rstrip().endswith("\x1b[2K") or "\x1b[2K" in drawn.rpartition("3/3")[2]
+    assert "3 of 3" in drawn
+    assert "\x1b[2K" in drawn.rpartition("3 of 3")[2]
+
+
+def test_what_has_no_total_is_counted_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with under_way("reading", unit="rows", line_s=0.001) as advance:
+        advance(12_345)
+        end = time.monotonic() + 5
+        while "12,345" not in (said := capsys.readouterr().err) and time.monotonic() < end:
+            time.sleep(0.001)
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with under_way("reading", unit="rows") as advance:
+        advance(12_345)
+
+    assert "reading, 12,345 rows, 0 s\n" in said
+    assert "12,345 rows" in terminal.getvalue()
 
 
 @pytest.mark.parametrize(("name", "value"), [("SMELT_PLAIN", "1"), ("TERM", "dumb")])
