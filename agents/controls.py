@@ -16,11 +16,13 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from agents.run_folder import Reread, RunFolder
 from engine import Engine
 from engine.errors import SmeltError
+from engine.events import Event, StageStarted
 from engine.prices import PICO_PER_USD, dollars, in_full
 
 __all__ = ["RunControls", "cap_above", "cap_below"]
 
 PATIENCE_S = 3.0  # the engine's thread may be busy for so long before whoever pressed a key is told so
+STOPS = "Ctrl-C stops at once, for smelt resume"
 NOBODY_ASKED = "nothing is being asked just now, so there is nothing to change"
 
 # Steps of a tenth to a twentieth of what there is: below 2, below 5 and below 10 of each power of ten.
@@ -34,6 +36,7 @@ class RunControls:
         self._folder = folder
         self._engine: Engine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stage = ""
         self._is_finishing = False
 
     def take(self, engine: Engine) -> None:
@@ -57,13 +60,38 @@ class RunControls:
     def lower_cap(self) -> str:
         return self._done(lambda engine: self._moved(engine, cap_below))
 
+    def notice(self, event: Event) -> None:
+        """Which stage has begun; a listener to StageStarted."""
+        if isinstance(event, StageStarted):
+            self._stage = event.stage
+
+    def is_enough(self) -> bool:
+        """Whether whoever watches wants what has been learnt by now."""
+        return self._is_finishing
+
+    def finishing(self) -> str:
+        if not self._is_over_with_asking:
+            return "finishes in order: what is in flight comes home, and smelt resume goes on"
+        if self._stage == "train":
+            return "ends the training, after a trial if there is one: the best student so far is judged and reported"
+        return f"changes nothing: what is left is short, and comes to its end by itself; {STOPS}"
+
     def finish(self) -> str:
-        """As the first Ctrl-C does; a second one is left to Ctrl-C itself."""
+        """While somebody is asked, as the first Ctrl-C does; a second one is left to Ctrl-C itself."""
         if self._is_finishing:
-            return "it finishes already; Ctrl-C stops at once"
-        self._is_finishing = True
-        os.kill(os.getpid(), signal.SIGINT)
-        return "finishing: what is in flight comes home; Ctrl-C stops at once"
+            return f"it finishes already; {STOPS}"
+        if not self._is_over_with_asking:
+            self._is_finishing = True
+            os.kill(os.getpid(), signal.SIGINT)
+            return f"finishing: what is in flight comes home; {STOPS}"
+        if self._stage == "train":
+            self._is_finishing = True
+            return f"the training ends: the best student so far is judged and reported; {STOPS}"
+        return f"what is left is short, and comes to its end by itself; {STOPS}"
+
+    @property
+    def _is_over_with_asking(self) -> bool:
+        return self._loop is not None and self._loop.is_closed()
 
     def _done(self, action: Callable[[Engine], str]) -> str:
         """What came of an action in the engine's thread."""

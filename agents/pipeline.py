@@ -8,7 +8,7 @@ was paid for comes from the journal, and ends in the same bytes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,9 +98,11 @@ def run(
     *,
     events: Events,
     on_engine: OnEngine = lambda _: None,
+    is_enough: Callable[[], bool] = lambda: False,
 ) -> Ended[Report]:
     """Carry a run through, or on from where it stopped, by the configuration in its folder unless another is given.
 
+    Once `is_enough` says yes, a training ends with what it has learnt by then.
     Raises SmeltError when there is nothing to show for it.
     """
     configuration = configuration or folder.configuration()
@@ -114,7 +116,7 @@ def run(
         split = collect_data(folder, configuration, made, events=events)
         if not made.synthesis.examples:
             raise nothing_made(folder, made.synthesis)
-        trained = train_on(folder, configuration, made, split, events=events)
+        trained = train_on(folder, configuration, made, split, is_enough=is_enough, events=events)
         found = judge(folder, configuration, made, split, trained, given=given, events=events)
         report = tell(folder, configuration, made, split, trained, found, given=given, pace=heard.pace(), events=events)
     return Ended(report, made.error)
@@ -264,7 +266,13 @@ def nothing_made(folder: RunFolder, synthesis: Synthesis) -> UserError:
 
 
 def train_on(
-    folder: RunFolder, configuration: Configuration, made: Made, split: Split, *, events: Events
+    folder: RunFolder,
+    configuration: Configuration,
+    made: Made,
+    split: Split,
+    *,
+    is_enough: Callable[[], bool],
+    events: Events,
 ) -> Trained | None:
     """Train the chosen student, if it is wanted and there are rows enough."""
     if not configuration.train:
@@ -294,6 +302,7 @@ def train_on(
         preset=configuration.preset,
         device=configuration.device,
         weights=vote_weights(split.train) if found.choice.family in LABELS_ALONE else None,
+        is_enough=is_enough,
         events=events,
     )
     trained = replace(trained, trial=found.trial, tuned=found.tuned)

@@ -24,6 +24,7 @@ from agents.stages import Ended
 from engine import Engine
 from engine.dashboard import Dashboard
 from engine.errors import AuthenticationRefused, BudgetReached, Interrupted, LimitReached, ProviderRefused, SmeltError
+from engine.events import StageStarted
 
 __all__ = ["watched_run"]
 
@@ -56,6 +57,7 @@ def _shown_run(
     events = announced()
     engines: list[Engine] = []
     controls = RunControls(folder)
+    events.subscribe(controls.notice, kinds=(StageStarted,))
 
     def take(engine: Engine) -> None:
         engines.append(engine)
@@ -78,7 +80,7 @@ def _shown_run(
     ):
         if labels_only:
             return annotate_file(folder, configuration, events=events, on_engine=take)
-        return run(folder, configuration, events=events, on_engine=take)
+        return run(folder, configuration, events=events, on_engine=take, is_enough=controls.is_enough)
 
 
 def _console(*, json: bool) -> Console:

@@ -98,8 +98,8 @@ def warnings(
     labels that the prompt does not have; `training` are the details of the student's.
     """
     found = [text for judgement in judgements for text in judgement.warnings()]
-    if hurried := _hurried(training):
-        found.append(hurried)
+    if cut := _cut_short(training):
+        found.append(cut)
     by_place = {judgement.on: judgement for judgement in judgements}
     found += of_the_scores(origins) if judgements else []
     if simulated:
@@ -124,10 +124,17 @@ def about_prompt(spec: Spec) -> list[str]:
     return ["The prompt has no demonstrations: the teacher had the instruction alone.", *open_ends]
 
 
-def _hurried(details: Mapping[str, object]) -> str | None:
-    """That the time limit came long before the end of the training, if it did."""
+def _cut_short(details: Mapping[str, object]) -> str | None:
+    """That somebody, or long before its end the time limit, ended the training, if so it was."""
     steps, planned = details.get("steps"), details.get("steps_planned")
-    if not isinstance(steps, int) or not isinstance(planned, int) or steps >= HARDLY_BEGUN * planned:
+    if not isinstance(steps, int) or not isinstance(planned, int):
+        return None
+    if details.get("ended_by") == "request":
+        return (
+            f"You ended the training after {steps:,} of {planned:,} steps. To have it whole, take the folder student "
+            "away: smelt resume trains it anew."
+        )
+    if steps >= HARDLY_BEGUN * planned:
         return None
     return (
         f"The time for training was over after {steps:,} of {planned:,} steps: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -60,9 +60,14 @@ def train_student(
     preset: str = "own",
     device: str = "auto",
     weights: Sequence[float] | None = None,
+    is_enough: Callable[[], bool] = lambda: False,
     events: Events,
 ) -> Trained:
-    """The student of `folder`. It is trained only if no student of the same rows and conditions is there already."""
+    """The student of `folder`. It is trained only if no student of the same rows and conditions is there already.
+
+    Once `is_enough` says yes, the training ends with the best that there is: a student like any other, which a later
+    start takes as it is.
+    """
     conditions = (seed, time_limit_s, preset, device, sorted(choice.dials.items()), weights)
     recipe = _recipe(choice, rows, conditions)
     if _is_done(folder, recipe):
@@ -87,6 +92,7 @@ def train_student(
             task={**as_table(task), "recipe": recipe},
             on_progress=lambda progress: _tell(progress, events=events),
             on_note=lambda text: events.emit(Noted(text)),
+            is_enough=is_enough,
         )
     if read_calibration(folder) is None:  # else of an earlier start, as the student itself
         calibrate_student(student, folder, validation, kind=task.spec.kind, form=task.spec.form)

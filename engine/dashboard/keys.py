@@ -20,10 +20,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "p": "pause", "r": "resume", "+": "raise", "=": "raise", "-": "lower", "s": "sample", "l": "latest",
     "\x1b": "latest", "q": "finish", "?": "help", "h": "help",
 }  # fmt: skip
-TWICE: Final[dict[Command, str]] = {
-    "raise": "+ once more raises the cap, for each further + as well",
-    "finish": "q once more finishes in order: what is in flight comes home, and smelt resume goes on",
-}
+TWICE: Final[frozenset[Command]] = frozenset({"raise", "finish"})
 SEQUENCE: Final = re.compile(r"\x1b(\[[0-9;?<]*[ -/]*[@-~]|O.|\][^\x07]*\x07)")
 
 
@@ -39,6 +36,10 @@ class Controls(Protocol):
     def lower_cap(self) -> str: ...
 
     def finish(self) -> str: ...
+
+    def finishing(self) -> str:
+        """What `finish` would do now, as the end of a sentence: "finishes in order: ..."."""
+        ...
 
 
 def pressed(text: str) -> list[Command]:
@@ -57,11 +58,11 @@ class Presses:
     armed: Command | None = None
     until_s: float = 0.0
 
-    def press(self, command: Command, *, now: float) -> Command | str:
-        """The command if it holds, else what to say to whoever pressed the key."""
+    def holds(self, command: Command, *, now: float) -> bool:
+        """Whether the command holds, or wants to be pressed once more."""
         is_armed = self.armed == command and now <= self.until_s
         self.armed, self.until_s = (command, now + AGAIN_S) if command in TWICE else (None, 0.0)
-        return TWICE[command] if command in TWICE and not is_armed else command
+        return is_armed or command not in TWICE
 
 
 class Keyboard:

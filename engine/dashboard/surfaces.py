@@ -32,6 +32,7 @@ Look = Callable[[], Statistics | None]
 
 TOLD_S: Final = 6.0  # what is said to a key stays for so long
 SAMPLED: Final = 40
+ONLY_LOOKS: Final = "this only looks on: p, r, + and - work where the run was started; q leaves"
 
 logger = logging.getLogger("engine.dashboard")
 
@@ -167,8 +168,10 @@ class Painted:
         if self._controls is None and command == "finish":
             self.is_left = True
             return
-        held = self._presses.press(command, now=time.monotonic())
-        match held:
+        if not self._presses.holds(command, now=time.monotonic()):
+            self._tell(self._asked_again(command))
+            return
+        match command:
             case "help":
                 self._asides = replace(self._asides, is_help=not self._asides.is_help)
             case "latest":
@@ -177,13 +180,19 @@ class Painted:
                 with lock:
                     self._asides = replace(self._asides, sample=self._drawn(view), is_help=False)
             case "pause" | "resume" | "raise" | "lower" | "finish":
-                self._tell(self._steer(held))
-            case _:
-                self._tell(held)
+                self._tell(self._steer(command))
+
+    def _asked_again(self, command: Command) -> str:
+        """What a second press of a key would do that wants to be pressed twice."""
+        if self._controls is None:
+            return ONLY_LOOKS
+        if command == "raise":
+            return "+ once more raises the cap, for each further + as well"
+        return f"q once more {self._controls.finishing()}"
 
     def _steer(self, command: Command) -> str:
         if self._controls is None:
-            return "this only looks on: p, r, + and - work where the run was started; q leaves"
+            return ONLY_LOOKS
         actions: dict[str, Callable[[], str]] = {
             "pause": self._controls.pause,
             "resume": self._controls.resume,

@@ -84,6 +84,7 @@ def train(
     task: Mapping[str, object] | None = None,
     on_progress: OnProgress | None = None,
     on_note: Callable[[str], None] | None = None,
+    is_enough: Callable[[], bool] = lambda: False,
 ) -> Student:
     """Make a student of `family` that gives each row's output for its input, and keep it in `folder`.
 
@@ -98,7 +99,8 @@ def train(
     graphics card of its own; families that need no more than seconds learn in one. With None it is those that
     accelerate, torchrun or Ray Train has started, this process among them: each of them must call this, and it ends
     with Followed in those that do not lead. `task` is kept in `student.json` as it is. `on_note` is told in a line what
-    users ought to know.
+    users ought to know. `is_enough` is asked before each step: once it says yes, families that learn in steps end with
+    the best that there is.
 
     A training that was killed goes on where it was when the same is asked again: what that takes lies meanwhile in a
     folder beside `folder`, with `.part` after its name.
@@ -128,6 +130,7 @@ def train(
         task=task or {},
         on_progress=on_progress,
         on_note=on_note,
+        is_enough=is_enough,
     )
     if base is not None and Path(base).expanduser().is_dir():
         check_weights(Path(base).expanduser())

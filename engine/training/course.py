@@ -38,7 +38,7 @@ def steps_for(rows: int, *, batch: int, fewest: int, passes: int, most_passes: i
     return min(max(fewest, passes * a_pass), most_passes * a_pass)
 
 
-EndedBy = Literal["steps", "time", "patience"]
+EndedBy = Literal["steps", "time", "patience", "request"]
 
 
 class Course:
@@ -47,7 +47,7 @@ class Course:
     The end is `steps` steps away, or `limit_s` seconds, whichever comes first: so the learning rate always comes down
     to nothing by the end, and a machine that turns slow half way takes fewer steps, not more time. Without a limit
     nothing here depends on seconds. With `patience` it is over too when so many looks in a row found nothing better
-    than an earlier one had, once anything at all was right.
+    than an earlier one had, once anything at all was right; and when somebody has asked for it.
     """
 
     def __init__(self, *, steps: int, limit_s: float | None = None, patience: int | None = None) -> None:
@@ -58,6 +58,7 @@ class Course:
         self._looked_s = 0.0
         self._longest_look_s = 0.0
         self._looks_taken = 0
+        self._was_asked_to_end = False
         self.fraction = 0.0
         self.best: float | None = None
 
@@ -83,7 +84,11 @@ class Course:
 
     @property
     def over(self) -> bool:
-        return self.fraction >= 1 or self.out_of_patience
+        return self.fraction >= 1 or self.out_of_patience or self._was_asked_to_end
+
+    def end(self) -> None:
+        """Somebody wants it to be over; no bookmark remembers that."""
+        self._was_asked_to_end = True
 
     @property
     def out_of_patience(self) -> bool:
@@ -93,7 +98,9 @@ class Course:
         """What brought it to its end after `step` steps."""
         if step >= self._steps:
             return "steps"
-        return "patience" if self.out_of_patience else "time"
+        if self.out_of_patience:
+            return "patience"
+        return "request" if self._was_asked_to_end and self.fraction < 1 else "time"
 
     def step_done(self, step: int, *, seconds: float) -> None:
         """`step` steps are done, `seconds` after the start."""

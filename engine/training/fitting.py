@@ -158,6 +158,7 @@ class _Loop:
         import torch
 
         self._team = lesson.team
+        self._is_enough = lesson.is_enough
         self._seed = lesson.seed
         self._share = 0.0  # of the peak learning rate, at this step
         self.room = Room(gib=machine.free_gib)
@@ -185,6 +186,8 @@ class _Loop:
     def goes_on(self, steps: int) -> bool:
         """Whether there is another step, by the leader's word."""
         watch, recipe = self._watch, self._recipe
+        if watch.step and self._is_enough():
+            watch.course.end()
         is_over = watch.step >= steps or watch.course.over
         share = learning_rate(watch.course.fraction, warm_up=recipe.warm_up, decay=recipe.decay)
         told = self._team.heed(None if is_over else share)

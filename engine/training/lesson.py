@@ -40,6 +40,7 @@ class Lesson:
     task: Mapping[str, object] = field(default_factory=dict)
     on_progress: OnProgress | None = None
     on_note: Callable[[str], None] | None = None  # told what the user ought to know, in a line each
+    is_enough: Callable[[], bool] = lambda: False  # whether somebody wants what has been learnt by now
     team: Team = ALONE  # the processes that learn it together
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from agents.controls import NOBODY_ASKED, RunControls, cap_above, cap_below
 from agents.run_folder import RunFolder
+from engine import Budget, Engine
+from engine.events import StageStarted
 from engine.prices import PICO_PER_USD
 
 CENT = PICO_PER_USD // 100
@@ -43,3 +46,36 @@ def test_without_an_engine_there_is_nothing_to_steer(tmp_path: Path) -> None:
     controls = RunControls(RunFolder(tmp_path))
 
     assert controls.pause() == controls.resume() == controls.raise_cap() == controls.lower_cap() == NOBODY_ASKED
+
+
+def after_asking(folder: Path) -> RunControls:
+    """The controls of a run whose teacher has been asked for everything."""
+    controls = RunControls(RunFolder(folder))
+
+    async def ask() -> None:
+        async with Engine("simulated/dates", budget=Budget(usd=1)) as engine:
+            controls.take(engine)
+            assert "what is in flight comes home" in controls.finishing()
+
+    asyncio.run(ask())
+    return controls
+
+
+def test_to_finish_in_a_training_is_to_have_what_it_has_learnt(tmp_path: Path) -> None:
+    controls = after_asking(tmp_path)
+    controls.notice(StageStarted("train"))
+
+    assert "the best student so far is judged and reported" in controls.finishing()
+    assert not controls.is_enough()
+    assert controls.finish().startswith("the training ends")
+    assert controls.is_enough()
+    assert controls.finish().startswith("it finishes already")
+
+
+def test_to_finish_what_is_nearly_over_changes_nothing(tmp_path: Path) -> None:
+    controls = after_asking(tmp_path)
+    controls.notice(StageStarted("evaluate"))
+
+    assert controls.finishing().startswith("changes nothing")
+    assert "comes to its end by itself" in controls.finish()
+    assert not controls.is_enough()

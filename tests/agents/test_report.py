@@ -340,6 +340,18 @@ def test_a_training_that_had_hardly_begun_is_named(details: dict[str, object], s
     assert ("The time for training was over after 508 of 4,000 steps" in "\n".join(told)) is said
 
 
+def test_a_training_that_somebody_ended_is_named_and_how_to_have_the_whole() -> None:
+    told = warnings(
+        judgements=BOTH,
+        spec=SPEC,
+        simulated=False,
+        training={"steps": 3000, "steps_planned": 4000, "ended_by": "request"},
+    )
+
+    assert "You ended the training after 3,000 of 4,000 steps" in "\n".join(told)
+    assert "smelt resume trains it anew" in "\n".join(told)
+
+
 def test_where_nothing_was_judged_there_is_no_score_to_warn_of() -> None:
     assert told_of() == ""
 

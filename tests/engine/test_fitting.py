@@ -212,6 +212,16 @@ def test_what_ended_a_course_is_told() -> None:
     assert course.ended_by(10) == "steps"
 
 
+def test_a_course_is_over_when_somebody_asks_for_it() -> None:
+    course = Course(steps=10)
+    course.step_done(3, seconds=1)
+    course.end()
+
+    assert course.over
+    assert not course.look_due(seconds=1)
+    assert (course.ended_by(3), course.ended_by(10)) == ("request", "steps")
+
+
 # -- lesson
 
 ROWS = tuple(Row(f"{number:03b}", str(number % 2)) for number in range(8)) * 4
@@ -350,6 +360,25 @@ def test_the_best_moment_is_kept_and_patience_ends_a_training(tmp_path: Path) ->
     assert (fitted.ended_by, fitted.steps) == ("patience", 16)
     assert fitted.validation_exact_match == 0.9
     assert weights_of(model) == seen[1]
+
+
+@pytest.mark.long
+def test_whoever_has_enough_gets_the_best_moment_so_far(tmp_path: Path) -> None:
+    """Not before the first step: there is nothing to keep then."""
+    model, scores, seen = bits(), iter([0.5, 0.9, 0.4, 0.3]), list[list[float]]()
+
+    def look() -> float:
+        seen.append(weights_of(model))
+        return next(scores)
+
+    enough = Lesson(rows=ROWS, is_enough=lambda: len(seen) == 3)
+    fitted = learn(model, tmp_path, look=look, lesson=enough)
+    at_once = learn(bits(), tmp_path, lesson=Lesson(rows=ROWS, is_enough=lambda: True))
+
+    assert (fitted.ended_by, fitted.steps, fitted.steps_planned) == ("request", 12, 40)
+    assert fitted.validation_exact_match == 0.9
+    assert weights_of(model) == seen[1]
+    assert (at_once.steps, at_once.ended_by) == (1, "request")
 
 
 @pytest.mark.long

@@ -292,11 +292,11 @@ def test_what_is_pressed(text: str, commands: list[str]) -> None:
 def test_what_spends_or_ends_wants_to_be_pressed_twice() -> None:
     presses = Presses()
 
-    assert presses.press("raise", now=0.0).startswith("+ once more")
-    assert presses.press("raise", now=1.0) == "raise"
-    assert presses.press("raise", now=2.0) == "raise"
-    assert presses.press("finish", now=3.0).startswith("q once more")
-    assert presses.press("pause", now=3.5) == "pause"
-    assert presses.press("finish", now=4.0).startswith("q once more")
-    assert presses.press("finish", now=9.5).startswith("q once more")
-    assert presses.press("lower", now=9.6) == "lower"
+    assert not presses.holds("raise", now=0.0)
+    assert presses.holds("raise", now=1.0)
+    assert presses.holds("raise", now=2.0)
+    assert not presses.holds("finish", now=3.0)
+    assert presses.holds("pause", now=3.5)
+    assert not presses.holds("finish", now=4.0)
+    assert not presses.holds("finish", now=9.5)
+    assert presses.holds("lower", now=9.6)
