@@ -299,7 +299,7 @@ MENDED_WITHOUT_THE_MARK = {
     "the log is deleted", "the log is cut short", "the log is cut to half", "the log is emptied", "the mark is zeroed",
     "the mark is cut short", "the journal is of another run",
 }  # fmt: skip
-# What nothing reads any more may be anything: the log's index is made anew, and a finished run reads few of its replies.
+# What nothing reads may be anything: the log's index is made anew, and a finished run reads few of its replies.
 MAY_DO_NO_HARM = {
     "the index of the log is flipped", "bits of the database are flipped", "a page of the database is zeroed",
 }  # fmt: skip
@@ -320,6 +320,7 @@ def test_files_that_are_not_whole_are_refused_in_one_line_or_do_no_harm(tmp_path
                 refused.add(name)
             else:
                 assert files_of(run) == killed.files, name
+                assert "the database" not in name or peek(run / BASE).attempts == asked, name
             if name in MENDED_WITHOUT_THE_MARK:
                 assert "delete" in ended.err, name
                 assert str(run / MARK) in ended.err, name
