@@ -47,13 +47,17 @@ class Course:
     The end is `steps` steps away, or `limit_s` seconds, whichever comes first: so the learning rate always comes down
     to nothing by the end, and a machine that turns slow half way takes fewer steps, not more time. Without a limit
     nothing here depends on seconds. With `patience` it is over too when so many looks in a row found nothing better
-    than an earlier one had, once anything at all was right; and when somebody has asked for it.
+    than an earlier one had, once anything at all was right; and when somebody has asked for it. A limit leaves room for
+    `last_looks` after the last step.
     """
 
-    def __init__(self, *, steps: int, limit_s: float | None = None, patience: int | None = None) -> None:
+    def __init__(
+        self, *, steps: int, limit_s: float | None = None, patience: int | None = None, last_looks: int = 1
+    ) -> None:
         self._steps = steps
         self._limit_s = limit_s
         self._patience = patience
+        self._last_looks = last_looks
         self._looks_in_vain = 0
         self._looked_s = 0.0
         self._longest_look_s = 0.0
@@ -106,7 +110,7 @@ class Course:
         """`step` steps are done, `seconds` after the start."""
         fraction = step / self._steps
         if self._limit_s is not None:
-            left_for_steps = self._limit_s * (1 - SAVING_SHARE) - 1.2 * self._longest_look_s
+            left_for_steps = self._limit_s * (1 - SAVING_SHARE) - 1.2 * self._last_looks * self._longest_look_s
             fraction = max(fraction, seconds / left_for_steps if left_for_steps > 0 else 1.0)
         self.fraction = max(self.fraction, min(1.0, fraction))
 

@@ -109,7 +109,9 @@ def fit(
     steps = steps_for(
         len(examples), batch=batch, fewest=recipe.fewest_steps, passes=recipe.passes, most_passes=recipe.most_passes
     )
-    course = Course(steps=steps, limit_s=lesson.time_limit_s, patience=recipe.patience)
+    course = Course(
+        steps=steps, limit_s=lesson.time_limit_s, patience=recipe.patience, last_looks=recipe.last_looks
+    )  # fmt: skip
     watch = Watch(course=course, model=model, look=look, lesson=lesson, started=started, bookmark=bookmark)
     sizes = [lengths(example) for example in examples]
     with torch_threads(threads), _in_training(model, machine, seed=lesson.seed):

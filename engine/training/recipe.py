@@ -28,6 +28,7 @@ class Recipe:
     warm_up: float = 0.05  # of the whole way
     decay: Decay = "cosine"
     patience: int | None = None  # looks without a better score after which it ends; None: never
+    last_looks: int = 1  # how often the validation rows are answered after the last step, for which a limit leaves room
 
 
 PRESETS = ("own", "paper")

@@ -69,8 +69,6 @@ SEEDED = replace(RECIPE, fewest_steps=2000)
 # the demo's dates, four take 1.9 times as long as one.
 BEGINNINGS = 4
 
-WEIGHING_SHARE = 0.05  # of the time, for answering the validation rows once more
-
 MOST_THREADS = 4  # its matrices are too small to share among more
 
 
@@ -87,8 +85,8 @@ def train(lesson: Lesson, folder: Path) -> None:
     bookmark = Bookmark.beside(folder, lesson, recipe=(recipe, base))  # another seed is another training
     recollection = _recollection(lesson)
     taught = teach(
-        model, codec, _less_weighing(lesson) if recollection else lesson, recipe=recipe, threads=threads,
-        started=started, bookmark=bookmark, beginnings=BEGINNINGS,
+        model, codec, lesson, recipe=recipe if recollection is None else replace(recipe, last_looks=2),
+        threads=threads, started=started, bookmark=bookmark, beginnings=BEGINNINGS,
     )  # fmt: skip
     memory = None
     if recollection is not None:
@@ -115,11 +113,6 @@ def _recollection(lesson: Lesson) -> Recollection | None:
         return Recollection.of(lesson.rows)
     except ValueError:
         return None
-
-
-def _less_weighing(lesson: Lesson) -> Lesson:
-    limit = lesson.time_limit_s
-    return lesson if limit is None else replace(lesson, time_limit_s=limit * (1 - WEIGHING_SHARE))
 
 
 def new_model(*, seed: int, width: int = WIDTH, dropout: float | None = None) -> Any:
