@@ -66,6 +66,11 @@ def _begin(ray: Any, address: str, settings: dict[str, Any]) -> None:
         Exception
     ) as error:  # Ray raises just this when a machine is too slow: whatever it is, its first line says what
         ray.shutdown()
+        if address == "auto" and isinstance(error, ConnectionError):
+            raise UserError(
+                "--ray auto: no Ray cluster runs on this machine; `ray start --head` starts one, and without an "
+                "address one is started here"
+            ) from error
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         where = "no cluster can be started on this machine" if address == HERE else "no Ray cluster can be used there"
         raise UserError(f"--ray {address}: {where}: {why}") from error

@@ -135,9 +135,11 @@ def curate(files: list[str], out: Path | None, ray: str | None, json: bool, quie
     """Filter, de-duplicate and balance rows that exist already. What is left out has its reason beside it."""
     from agents.curating import curate as curating
     from agents.curating.progress import unseen
+    from agents.reading.sources import check_sources
     from agents.run_folder import free_name
     from engine.errors import UserError
 
+    check_sources(files)
     folder = out or free_name(Path("curated"), _stem(files[0]))
     wanted = _wanted(folder, **told)
     with _hands(ray, folder) as each:

@@ -12,7 +12,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from engine.text import delimiter_of, encoding_of
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["ENDINGS", "Broken", "Found", "Record", "read_source"]
+__all__ = ["ENDINGS", "Broken", "Found", "Record", "check_sources", "read_source"]
 
 LONGEST_LINE = 16 << 20  # bytes of a row; a longer one is passed over without being held
 BATCH = 256  # rows of a parquet file at a time
@@ -68,6 +68,13 @@ def read_source(name: str, *, wanted: Callable[[Path], bool] = lambda _: True) -
     if path.is_dir():
         return _read_folder(path, wanted)
     return _read_file(path)
+
+
+def check_sources(names: Iterable[str]) -> None:
+    """Raise what reading them would begin with, before anything is made ready for it; of the hub nothing is asked."""
+    for name in names:
+        if not name.startswith(HUB):
+            next(iter(read_source(name)), None)
 
 
 def _read_folder(path: Path, wanted: Callable[[Path], bool]) -> Iterator[Record]:

@@ -24,6 +24,7 @@ from agents.reading.roles import Row
 from agents.records import Pair, Spec
 from engine.cluster import connected
 from engine.errors import MissingExtra, UserError
+from tests.agents.commands import in_this_process
 
 FILES = ("rows.parquet", "rows.jsonl", "rejected.parquet", "rejected.jsonl", "report.json", "report.html", "README.md")
 HAS_RAY = importlib.util.find_spec("ray") is not None
@@ -136,6 +137,33 @@ def test_a_wrong_address_is_said_in_a_line(address: str, says: str, monkeypatch:
 
     assert str(caught.value).startswith(says) or says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_where_no_cluster_runs_auto_says_so_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoneRuns:
+        @staticmethod
+        def is_initialized() -> bool:
+            return False
+
+        @staticmethod
+        def init(**_: object) -> None:
+            raise ConnectionError("Please specify the one to connect to by setting `--address` flag")
+
+        @staticmethod
+        def shutdown() -> None: ...
+
+    monkeypatch.setitem(sys.modules, "ray", NoneRuns())
+    with pytest.raises(UserError, match=r"^--ray auto: no Ray cluster runs on this machine; `ray start --head`"):
+        connected("auto").__enter__()
+
+
+def test_files_are_looked_for_before_a_cluster(tmp_path: Path) -> None:
+    ran = in_this_process("curate", tmp_path / "missing.jsonl", "--ray", "127.0.0.1:1")
+
+    assert (ran.code, ran.err) == (
+        2,
+        f"smelt: {tmp_path / 'missing.jsonl'}: cannot be read: No such file or directory\n",
+    )
 
 
 @pytest.mark.slow
