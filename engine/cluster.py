@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 from engine.errors import MissingExtra, UserError
@@ -22,6 +22,7 @@ HERE: Final = "local"
 OBJECTS: Final = 512 * 2**20  # bytes that results wait in, on a cluster of our own; what is more lies on disk
 SETTINGS: Final = 4  # the kind of a frame
 PATIENCE_S: Final = 3.0  # until an address that nobody listens at is said to be wrong
+TRIES: Final = 5  # to be let in where somebody listens, a second apart; Ray itself makes twenty
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def connected(address: str = HERE, *, cores: int | None = None) -> Iterator[Any]
     One that is already connected to stays so. `cores` are what a cluster of our own has; as many as this process may
     use when not said. Raises MissingExtra without Ray, and UserError where no cluster answers.
     """
-    ray = _ray()
+    ray = _ray(is_there=address != HERE)
     if ray.is_initialized():
         yield ray
         return
@@ -48,7 +49,9 @@ def connected(address: str = HERE, *, cores: int | None = None) -> Iterator[Any]
         ray.shutdown()
 
 
-def _ray() -> Any:
+def _ray(*, is_there: bool) -> Any:
+    if is_there:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", str(TRIES))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # it would warn of a change to come
     try:
@@ -61,11 +64,17 @@ def _ray() -> Any:
 
 def _begin(ray: Any, address: str, settings: dict[str, Any]) -> None:
     try:
-        ray.init(address=address, **settings)
+        with nullcontext() if address == HERE else _unheard():
+            ray.init(address=address, **settings)
     except (
         Exception
     ) as error:  # Ray raises just this when a machine is too slow: whatever it is, its first line says what
         ray.shutdown()
+        if "AuthenticationError" in f"{error!r} {error.__cause__}":
+            raise UserError(
+                f"--ray {address}: the cluster wants a token: set RAY_AUTH_MODE=token, and have its token in "
+                "~/.ray/auth_token or RAY_AUTH_TOKEN (`ray get-auth-token` on its head says it)"
+            ) from error
         if address == "auto" and isinstance(error, ConnectionError):
             raise UserError(
                 "--ray auto: no Ray cluster runs on this machine; `ray start --head` starts one, and without an "
@@ -74,6 +83,19 @@ def _begin(ray: Any, address: str, settings: dict[str, Any]) -> None:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         where = "no cluster can be started on this machine" if address == HERE else "no Ray cluster can be used there"
         raise UserError(f"--ray {address}: {where}: {why}") from error
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Within the block standard error is nobody's: what is not written in Python says there, each second, why not."""
+    kept, nobody = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nobody, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nobody)
 
 
 def _check_listens(address: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -139,22 +140,35 @@ def test_a_wrong_address_is_said_in_a_line(address: str, says: str, monkeypatch:
     assert "\n" not in str(caught.value)
 
 
-def test_where_no_cluster_runs_auto_says_so_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    class NoneRuns:
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        pytest.param("none", "no Ray cluster runs on this machine; `ray start --head` starts one", id="none runs"),
+        pytest.param(
+            "AuthenticationError: RPC error", "the cluster wants a token: set RAY_AUTH_MODE=token", id="no token"
+        ),
+    ],
+)
+def test_why_a_cluster_lets_nobody_in_is_said_in_our_words_and_in_a_line(
+    cause: str, told: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Closed:
         @staticmethod
         def is_initialized() -> bool:
             return False
 
         @staticmethod
         def init(**_: object) -> None:
-            raise ConnectionError("Please specify the one to connect to by setting `--address` flag")
+            os.write(2, b"gcs_client.cc:210: Failed\n")
+            raise ConnectionError("by setting `--address` flag") from RuntimeError(cause)
 
         @staticmethod
         def shutdown() -> None: ...
 
-    monkeypatch.setitem(sys.modules, "ray", NoneRuns())
-    with pytest.raises(UserError, match=r"^--ray auto: no Ray cluster runs on this machine; `ray start --head`"):
+    monkeypatch.setitem(sys.modules, "ray", Closed())
+    with pytest.raises(UserError, match=f"^--ray auto: {told}"):
         connected("auto").__enter__()
+    assert capfd.readouterr().err == ""
 
 
 def test_files_are_looked_for_before_a_cluster(tmp_path: Path) -> None:
