@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-from engine.fleet.shares import Loan, Shares, wanted_by
+from engine.fleet.shares import Loan, Shares, is_news, wanted_by
 from engine.throttle import Demand, Limits, Pace
 
 Regime = Literal["all", "a tenth", "deaths"]
@@ -57,7 +57,10 @@ class Worker:
     until: float = 0.0
     is_dead: bool = False
     sends_at: float = math.inf
-    reports_at: float = 0.0
+    looks_at: float = 0.0
+    reports_at: float = 0.0  # at the latest
+    look_s: float = 0.0
+    told: float = math.inf
 
 
 class Account:
@@ -89,8 +92,8 @@ class Account:
             elif worker.is_dead:
                 continue
             elif kind == "report":
-                if now >= worker.reports_at:  # else it was put off, or done sooner
-                    self._report(worker, now)
+                if now >= worker.looks_at:  # else it was put off, or done sooner
+                    self._look(worker, now)
             elif kind == "apply" and loan is not None:
                 self._apply(worker, loan, now, asked_at)
             else:
@@ -140,21 +143,33 @@ class Account:
 
     def _report_at(self, moment: float, worker: Worker) -> None:
         worker.reports_at = moment
+        self._look_at(moment, worker)
+
+    def _look_at(self, moment: float, worker: Worker) -> None:
+        worker.looks_at = moment
         self._at(moment, "report", worker)
 
-    def _report(self, worker: Worker, now: float) -> None:
+    def _look(self, worker: Worker, now: float) -> None:
+        """Report if that is due, or there is something new to say."""
         part = worker.part if now < worker.until else 0.0
         is_short = worker.is_busy and (part <= 0.0 or worker.pace.ready_at(ONE, now=now) > now)
         wanted = 0.0
         if worker.is_busy:
             wanted = wanted_by(part=part, use=worker.pace.use(now=now), is_short=is_short)
+        if now >= worker.reports_at or is_news((wanted,), told=(worker.told,)):
+            self._report(worker, part, wanted, now)
+        else:
+            self._look_at(min(worker.reports_at, now + worker.look_s), worker)
+
+    def _report(self, worker: Worker, part: float, wanted: float, now: float) -> None:
         heard = now + self._chance.uniform(*ONE_WAY_S)
         began = time.thread_time()
         loan = self._shares.report(str(worker.number), holding=(part,), wanted=(wanted,), now=heard)
         self.cpu_s += time.thread_time() - began
         self.reports += 1
         self._at(heard + self._chance.uniform(*ONE_WAY_S), "apply", worker, loan, now)
-        self._report_at(now + loan.again_s, worker)
+        worker.told, worker.look_s, worker.reports_at = wanted, loan.look_s, now + loan.again_s
+        self._look_at(now + min(loan.look_s, loan.again_s), worker)
 
     def _apply(self, worker: Worker, loan: Loan, now: float, asked_at: float) -> None:
         worker.part, worker.until = min(1.0, loan.parts[0]), asked_at + loan.for_s

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine.attempt import Question
 from engine.branch import Branch
@@ -30,6 +30,13 @@ RECALL_EVERY_S: Final = 0.25
 SHORTEST_LINE: Final = 64
 
 
+class _Way(NamedTuple):
+    """One who may answer, and what names the question to it: a digest, so it is found once."""
+
+    branch: Branch
+    key: bytes
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     """A request under way. `branch` is, of those who may answer, the one that costs most.
@@ -39,13 +46,16 @@ class _Job:
 
     number: int
     request: Request
-    key: bytes
-    branches: Sequence[Branch]
+    ways: Sequence[_Way]
     branch: Branch
     question: Question
     ended: asyncio.Future[Reply]
     reservation: Reservation | None = None
     deaths: int = 0
+
+    @property
+    def key(self) -> bytes:
+        return self.ways[0].key
 
 
 class Assignments:
@@ -86,9 +96,10 @@ class Assignments:
 
     async def answer(self, branches: Sequence[Branch], request: Request) -> Reply:
         """What the journal of the run knows, else what a worker answers; who asks the same meanwhile shares it."""
-        key = branches[0].key_of(request)
+        ways = [_Way(branch, branch.key_of(request)) for branch in branches]
+        key = ways[0].key
         while True:
-            if reply := _recalled(branches, request):
+            if reply := _recalled(ways, request):
                 return reply
             if (twin := self._asking.get(key)) is not None:
                 await asyncio.wait([twin.ended])
@@ -100,13 +111,13 @@ class Assignments:
                 for number in self._left_with.pop(key, ()):
                     del self._left[number]
             else:
-                return await self._ask(branches, request, key, to=None if last is None else last.name)
+                return await self._ask(ways, request, to=None if last is None else last.name)
 
-    async def _ask(self, branches: Sequence[Branch], request: Request, key: bytes, *, to: str | None) -> Reply:
-        branch, question = _dearest(branches, request)
+    async def _ask(self, ways: Sequence[_Way], request: Request, *, to: str | None) -> Reply:
+        branch, question = _dearest(ways, request)
         ended: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        job = _Job(next(self._numbers), request, key, branches, branch, question, ended)
-        self._jobs[job.number] = self._asking[key] = job
+        job = _Job(next(self._numbers), request, ways, branch, question, ended)
+        self._jobs[job.number] = self._asking[job.key] = job
         try:
             await self._fund(job, to=to)
             return await ended
@@ -116,7 +127,7 @@ class Assignments:
             ended.cancel()
             raise
         finally:
-            del self._jobs[job.number], self._asking[key]
+            del self._jobs[job.number], self._asking[job.key]
             self._let_go(job)
             if not ended.cancelled():
                 ended.exception()  # nobody else may be waiting for it, and then it is no loss
@@ -312,7 +323,7 @@ class Assignments:
         """With what was dealt and not answered: unless the journal knows it by now, it needs money again."""
         if job.ended.done():
             return
-        if reply := _recalled(job.branches, job.request):
+        if reply := _recalled(job.ways, job.request):
             job.ended.set_result(reply)
         elif job.deaths >= MOST_DEATHS:
             _fail(job, ProviderUnavailable(f"{job.deaths} workers died while they had this request"))
@@ -357,9 +368,9 @@ def _fail(job: _Job, error: Exception) -> None:
         job.ended.set_exception(error)
 
 
-def _recalled(branches: Sequence[Branch], request: Request) -> Reply | None:
+def _recalled(ways: Sequence[_Way], request: Request) -> Reply | None:
     """What the journal of the run knows: the answer of any who may be asked."""
-    return next(filter(None, (branch.recall(request, branch.key_of(request)) for branch in branches)), None)
+    return next(filter(None, (branch.recall(request, key) for branch, key in ways)), None)
 
 
 def _shared(ended: asyncio.Future[Reply]) -> Reply:
@@ -370,11 +381,11 @@ def _shared(ended: asyncio.Future[Reply]) -> Reply:
     return replace(ended.result(), cost_usd=0.0, from_journal=True)
 
 
-def _dearest(branches: Sequence[Branch], request: Request) -> tuple[Branch, Question]:
+def _dearest(ways: Sequence[_Way], request: Request) -> tuple[Branch, Question]:
     """Who of them costs most, and the question to them: whoever of them answers, there is money enough for it."""
     asked = []
-    for branch in branches:
+    for branch, key in ways:
         if branch.attempts is None:
             raise RuntimeError("the engine is not open: use `async with` around it")
-        asked.append((branch, branch.attempts.question(request, branch.key_of(request), branch.tally(request.tag))))
+        asked.append((branch, branch.attempts.question(request, key, branch.tally(request.tag))))
     return max(asked, key=lambda each: each[1].bound)

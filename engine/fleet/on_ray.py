@@ -195,7 +195,7 @@ class OnRay:
             self._gpus = min(1.0, self._ray.cluster_resources().get("GPU", 0.0))
         self._look_around()
         actor = self._ray.remote(CoordinatorActor)
-        self._coordinator = actor.options(num_cpus=0, max_restarts=-1).remote(accounts)
+        self._coordinator = actor.options(num_cpus=0, max_restarts=-1, enable_task_events=False).remote(accounts)
         await self._coordinator.begin.remote(self.wanted)
 
     async def hire(self, post: Post) -> _Link:
@@ -207,6 +207,7 @@ class OnRay:
             max_concurrency=CALLS_AT_ONCE,
             max_restarts=0,
             scheduling_strategy="SPREAD",
+            enable_task_events=False,
         )
         handle = actor.remote(post.name)
         try:

@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = ["LENT_S", "REPORT_S", "Loan", "Shares", "wanted_by", "water_level"]
+__all__ = ["LENT_S", "REPORT_S", "Loan", "Shares", "is_news", "wanted_by", "water_level"]
 
 REPORT_S: Final = 0.5
-"""Between two reports of a worker, where there are few."""
+"""Between two reports of a worker that has something new to say, where there are few."""
 
 REPORTS_A_SECOND: Final = 500.0  # of all workers together: more would keep the coordinator busy for nothing
 SOON: Final = 0.2  # of the usual time, after which a worker reports whose part is about to change
-LENT_FOR: Final = 6  # reports; some may be late
+CALM: Final = 4.0  # of the usual time, after which a worker reports that has nothing new to say
+LENT_FOR: Final = 9  # of the usual times; a report may be late, or lost
 LENT_S: Final = LENT_FOR * REPORT_S
 """How long a loan lasts at least."""
 
@@ -30,14 +31,19 @@ SPARE: Final = 1.02  # of what it uses, for one that could not
 LEAST_WANTED: Final = 0.02
 EXPECTED_S: Final = 10.0  # so long, those who are to come have their part
 KEPT: Final = 0.004  # of its part; so little less is not asked back, since to move it costs as much
+NEWS: Final = 0.1  # of what a worker could use; so much more or less is worth a report
 
 
 class Loan(NamedTuple):
-    """What a worker may use from now on: a part of each account, for so long; and when it is to report again."""
+    """What a worker may use from now on: a part of each account, for so long; and when it is to report again.
+
+    Sooner if it has something new to say, which it looks after every `look_s`.
+    """
 
     parts: tuple[float, ...]
     for_s: float
     again_s: float
+    look_s: float
 
 
 @dataclass(slots=True)
@@ -97,7 +103,7 @@ class Shares:
         worker.until = now + LENT_FOR * usual_s
         self._expires_at = min(self._expires_at, worker.until)
         is_settled = all(self._is_settled(worker, account, part) for account, part in enumerate(parts))
-        return Loan(parts, LENT_FOR * usual_s, usual_s if is_settled else SOON * usual_s)
+        return Loan(parts, LENT_FOR * usual_s, (CALM if is_settled else SOON) * usual_s, usual_s)
 
     def expect(self, workers: int, *, now: float) -> None:
         """So many workers there will be soon: those who are there leave their parts to those who are not yet."""
@@ -187,6 +193,11 @@ def wanted_by(*, part: float, use: float, is_short: bool) -> float:
     if is_short:
         return min(1.0, max(LEAST_WANTED, GROWTH * part))
     return min(1.0, SPARE * use)
+
+
+def is_news(wanted: Sequence[float], *, told: Sequence[float]) -> bool:
+    """Whether what a worker could use is worth a report, after it has told so much."""
+    return any(abs(now - before) > NEWS * before for now, before in zip(wanted, told, strict=True))
 
 
 def water_level(wanted: Sequence[float]) -> float:

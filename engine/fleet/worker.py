@@ -21,7 +21,7 @@ from engine.core import Engine
 from engine.errors import SmeltError
 from engine.events import AttemptFailed, Event, Events, Noted, RequestSent
 from engine.fleet.purse import Purse
-from engine.fleet.shares import Loan, wanted_by
+from engine.fleet.shares import REPORT_S, Loan, is_news, wanted_by
 from engine.fleet.wire import Ended, Failed, News, Order, packed_error, packed_reply, read_request
 from engine.journal import Journal
 from engine.ledger import Ledger
@@ -286,28 +286,28 @@ class Worker:
 
     async def _borrow(self) -> None:
         """Report what is used and what could be, as often as the lender says; hold everything when it is gone."""
-        again_s = SOONEST_S
         while True:
-            sent_at = self._clock.monotonic()
-            try:
+            sent_at, wanted = self._clock.monotonic(), self._wanted()
+            again_s = look_s = REPORT_S  # another lender may come; what was lent runs out meanwhile
+            with contextlib.suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(LONGEST_CALL_S):
-                    loan = await self._lender.lend(self.name, tuple(self._parts), self._wanted())
-            except (ConnectionError, TimeoutError):
-                pass  # another lender may come; what was lent runs out meanwhile
-            else:
+                    loan = await self._lender.lend(self.name, tuple(self._parts), wanted)
                 # By when it was asked for: the lender counts from when it heard, which was later.
-                self._parts, self._lent_until, again_s = list(loan.parts), sent_at + loan.for_s, loan.again_s
+                self._parts, self._lent_until = list(loan.parts), sent_at + loan.for_s
+                again_s, look_s = loan.again_s, loan.look_s
             self._apply()
-            await self._wait(again_s)
+            await self._wait(again_s, look_s=look_s, told=wanted)
 
-    async def _wait(self, again_s: float) -> None:
-        """Until the next report is due, or what was lent runs out, or what there is to do has changed."""
+    async def _wait(self, again_s: float, *, look_s: float, told: Sequence[float]) -> None:
+        """Until the next report is due, or what was lent runs out, or there is something new to say."""
         now = self._clock.monotonic()
-        ends_in_s = self._lent_until - now
+        due = min(now + again_s, self._lent_until if self._lent_until > now else math.inf)
         await asyncio.sleep(SOONEST_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(again_s, ends_in_s if ends_in_s > 0 else again_s) - SOONEST_S)):
-                await self._changed.wait()
+        while (left_s := due - self._clock.monotonic()) > 0 and not is_news(self._wanted(), told=told):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, look_s)):
+                    await self._changed.wait()
+                break
         self._changed.clear()
 
     def _wanted(self) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from random import Random
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.fleet.shares import LENT_S, Loan, Shares, wanted_by, water_level
+from engine.fleet.shares import LENT_S, Loan, Shares, is_news, wanted_by, water_level
 
 WORKERS = ("a", "b", "c", "d")
 
@@ -27,10 +28,12 @@ ACTIONS = st.lists(
 
 @dataclass
 class Worker:
-    """Uses what it was lent last, until that runs out."""
+    """Uses what it was lent last, until that runs out; says something new at once, and nothing new when it is due."""
 
     part: float = 0.0
     until: float = 0.0
+    due: float = 0.0
+    told: tuple[float, ...] = (math.inf,)
 
     def uses(self, now: float) -> float:
         return self.part if now < self.until else 0.0
@@ -83,19 +86,21 @@ def course(demands: list[float], *, seconds: float, chance: Random) -> tuple[flo
     shares, now = Shares(1, now=0.0, is_new=True), 0.0
     shares.expect(len(demands), now=now)
     workers = [Worker() for _ in demands]
-    due = [chance.random() / 2 for _ in demands]
+    looks = [chance.random() / 2 for _ in demands]
     used, measured = 0.0, 0.0
     while now < seconds:
-        i = min(range(len(due)), key=lambda i: due[i])
+        i = min(range(len(looks)), key=lambda i: looks[i])
         if now > seconds / 4:  # the beginning is for finding out
-            used += (due[i] - now) * sum(min(w.uses(now), d) for w, d in zip(workers, demands, strict=True))
-            measured += due[i] - now
-        now = due[i]
-        part = workers[i].uses(now)
+            used += (looks[i] - now) * sum(min(w.uses(now), d) for w, d in zip(workers, demands, strict=True))
+            measured += looks[i] - now
+        now = looks[i]
+        part, worker = workers[i].uses(now), workers[i]
         wanted = wanted_by(part=part, use=min(part, demands[i]), is_short=demands[i] > part)
-        loan = shares.report(str(i), holding=(part,), wanted=(wanted,), now=now)
-        workers[i].take(loan, asked_at=now)
-        due[i] = now + loan.again_s
+        if now >= worker.due or is_news((wanted,), told=worker.told):
+            loan = shares.report(str(i), holding=(part,), wanted=(wanted,), now=now)
+            worker.take(loan, asked_at=now)
+            worker.told, worker.due = (wanted,), now + loan.again_s
+        looks[i] = min(now + loan.look_s, worker.due)
     return used / measured, [worker.uses(now) for worker in workers]
 
 
@@ -159,10 +164,10 @@ def test_with_many_workers_each_reports_less_often_and_is_lent_for_longer() -> N
     shares = Shares(1, now=0.0, is_new=True)
     loans = [shares.report(str(i), holding=(0.0,), wanted=(0.001,), now=0.0) for i in range(1000)]
 
-    assert (loans[0].again_s, loans[0].for_s) == (0.5, 3.0)
-    assert loans[-1].for_s == 12.0
+    assert (loans[0].look_s, loans[0].again_s, loans[0].for_s) == (0.5, 2.0, 4.5)
+    assert (loans[-1].look_s, loans[-1].for_s) == (2.0, 18.0)
     again = [shares.report(str(i), holding=loans[i].parts, wanted=(0.001,), now=1.0) for i in range(1000)]
-    assert shares.report("0", holding=again[0].parts, wanted=(0.001,), now=2.0).again_s == 2.0
+    assert shares.report("0", holding=again[0].parts, wanted=(0.001,), now=2.0).again_s == 8.0
 
 
 def test_whoever_others_wait_for_reports_again_soon() -> None:
@@ -174,6 +179,20 @@ def test_whoever_others_wait_for_reports_again_soon() -> None:
 
     assert (waiting.parts, giving.parts) == ((0.0,), (0.5,))
     assert waiting.again_s == giving.again_s == 0.1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_new"),
+    [
+        pytest.param((0.2, 0.0), False, id="as before"),
+        pytest.param((0.21, 0.0), False, id="hardly more"),
+        pytest.param((0.4, 0.0), True, id="more"),
+        pytest.param((0.1, 0.0), True, id="less"),
+        pytest.param((0.2, 0.01), True, id="something of another account"),
+    ],
+)
+def test_only_a_change_of_what_is_wanted_is_worth_a_report(wanted: tuple[float, ...], is_new: bool) -> None:
+    assert is_news(wanted, told=(0.2, 0.0)) is is_new
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
