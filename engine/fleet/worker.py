@@ -288,9 +288,10 @@ class Worker:
         """Report what is used and what could be, as often as the lender says; hold everything when it is gone."""
         while True:
             sent_at, wanted = self._clock.monotonic(), self._wanted()
+            left_s = self._lent_until - sent_at
             again_s = look_s = REPORT_S  # another lender may come; what was lent runs out meanwhile
             with contextlib.suppress(ConnectionError, TimeoutError):
-                async with asyncio.timeout(LONGEST_CALL_S):
+                async with asyncio.timeout(min(LONGEST_CALL_S, left_s) if left_s > 0 else LONGEST_CALL_S):
                     loan = await self._lender.lend(self.name, tuple(self._parts), wanted)
                 # By when it was asked for: the lender counts from when it heard, which was later.
                 self._parts, self._lent_until = list(loan.parts), sent_at + loan.for_s
@@ -309,6 +310,7 @@ class Worker:
                     await self._changed.wait()
                 break
         self._changed.clear()
+        self._apply()
 
     def _wanted(self) -> tuple[float, ...]:
         now, wanted = self._clock.monotonic(), list[float]()

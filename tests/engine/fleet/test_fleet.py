@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from engine.events import Event, Noted, ReplyReceived, RequestSent
 from engine.fleet.fleet import Fleet
 from engine.fleet.links import Post
 from engine.fleet.near import Near, NearLink
+from engine.fleet.shares import Loan
 from engine.journal import Journal, peek
 from tests.engine.asking import question, questions
 from tests.engine.fleet.near_fleets import Service, fleet_of, until
@@ -238,6 +240,28 @@ def test_workers_without_a_coordinator_end_what_they_have_sent_and_send_no_more(
             assert service.asked["waits"] == 0
             await near.open(accounts=1)
             assert (await asked).text == "WAITS"
+
+    asyncio.run(main())
+
+
+def test_a_worker_whose_coordinator_hangs_sends_nothing_beyond_its_loan(tmp_path: Path) -> None:
+    class Hangs(Near):
+        async def lend(self, worker: str, holding: Sequence[float], wanted: Sequence[float]) -> Loan:
+            if any(holding):
+                await asyncio.get_running_loop().create_future()
+            return (await super().lend(worker, holding, wanted))._replace(for_s=0.2, again_s=0.1)
+
+    async def main() -> None:
+        service = Service()
+        near = Hangs(1, hired_as=lambda name, hired: {**hired, "model": service.provider(name)})
+        fleet, _ = fleet_of(service, near, tmp_path)
+        async with fleet:
+            await all_of(fleet, questions(1))
+            await asyncio.sleep(0.3)
+            asked = asyncio.create_task(fleet.ask(question("waits")))
+            await asyncio.sleep(0.05)
+            assert service.asked["waits"] == 0
+            assert (await asked).text == "WAITS"  # what it does not hold any more it asks for anew
 
     asyncio.run(main())
 
