@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,13 @@ def test_it_renders_without(changes: dict[str, Any]) -> None:
 def test_the_page_has_the_rounds_of_a_trial_where_there_was_one() -> None:
     assert "out: it broke" in Skeleton(page_of(report())).text
     assert "Students tried" not in page_of(report(choice=Choice("tiny", "why")))
+
+
+def test_what_may_be_wider_than_a_screen_can_be_moved_by_keys_and_has_a_name() -> None:
+    frames = re.findall(r'<div class="scroll"[^>]*>', render_html(as_json(report())))
+
+    assert len(frames) > 10
+    assert all(re.search(r'role="group" aria-label="[^"]+" tabindex="0"', frame) for frame in frames)
 
 
 def test_a_page_without_a_student_does_not_say_how_to_serve_one() -> None:

@@ -85,6 +85,9 @@ def test_it_fits_a_telephone_and_can_be_walked_through_by_keys(tmp_path: Path) -
     async def look() -> None:
         async with opened(path, width=360, mobile=True) as page:
             assert await page.value("document.documentElement.scrollWidth") <= 360
+            assert await page.value("[...document.querySelectorAll('table')].some(each => each.offsetWidth > 360)")
+            loose = "[...document.querySelectorAll('table')].filter(each => each.offsetWidth > 360 && !each.closest("
+            assert await page.value(f"{loose}'.scroll[tabindex=\"0\"][aria-label]:not([aria-label=\"\"])')).length") == 0
             levels = await page.value("[...document.querySelectorAll('h1, h2, h3, h4')].map(each => +each.tagName[1])")
             assert levels[0] == 1
             assert all(below <= above + 1 for above, below in pairwise(levels)), "no level is skipped"
@@ -94,6 +97,19 @@ def test_it_fits_a_telephone_and_can_be_walked_through_by_keys(tmp_path: Path) -
                 "[...document.querySelectorAll('svg')].every(each => each.querySelector('title').textContent.length)"
             )
             assert await page.value(named)
+
+    asyncio.run(look())
+
+
+@pytest.mark.usefixtures("drawn")
+def test_no_name_however_long_makes_the_page_itself_wider_than_a_telephone(tmp_path: Path) -> None:
+    table = told("W" * 300) | {"money": told()["money"]}  # sums are ours, and of no such length
+    path = written(tmp_path / "report.html", render_html(table))
+
+    async def look() -> None:
+        async with opened(path, width=390, mobile=True) as page:
+            await page.value("document.querySelectorAll('details').forEach(each => each.open = true)")
+            assert await page.value("document.documentElement.scrollWidth") <= 390
 
     asyncio.run(look())
 
