@@ -34,8 +34,12 @@ STAGES_BY_ORIGIN: Mapping[Origin, str] = {
     "served": "serve",
 }
 
-# The part of the rows that goes where.
-SHARES: Mapping[str, float] = {"test": 0.1, "validation": 0.1, "train": 0.8}
+# The part of the rows that goes where; who is named first has the first of rows that are not enough for all.
+SHARES: Mapping[str, float] = {"train": 0.8, "test": 0.1, "validation": 0.1}
+
+FEWEST_REQUESTS = 10  # fewer of them cannot be shared out in tenths
+
+ANY = None  # the stratum that every row is in
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,13 @@ def split_rows(examples: Sequence[Example], *, seed: int, stratum: Callable[[Exa
     """Share the rows out: stratified, and all rows that are alike on the same side.
 
     Alike are the rows of one request, or of one passage of a document, and those whose inputs are near-duplicates, and
-    so on from row to row; where the two together tie up more than half of all rows, near-duplicates alone. It depends
-    on the rows and the seed, not on their order. Parts are right to within the rows of one such
-    family; with three families or more no part is empty.
+    so on from row to row; where the two together tie up more than half of all rows, near-duplicates alone. Rows of a
+    stratum that has less than ten requests are not tied by these: a part would have many of its rows or none.
+
+    It depends on the rows and the seed, not on their order. Parts are right to within the rows of one such family. With
+    three families or more no part is empty, and none is without a stratum that has as many families of its own.
     """
-    parts = _share_out(_families(examples, seed=seed), stratum)
+    parts = _share_out(_families(examples, stratum, seed=seed), stratum)
     train, validation, test = (
         tuple(sorted(parts[name], key=lambda example: _order(seed, example.input, example.output)))
         for name in ("train", "validation", "test")
@@ -86,21 +92,28 @@ def split_rows(examples: Sequence[Example], *, seed: int, stratum: Callable[[Exa
     return Split(train, validation, test)
 
 
-def _families(examples: Sequence[Example], *, seed: int) -> list[list[Example]]:
+def _families(examples: Sequence[Example], stratum: Callable[[Example], str], *, seed: int) -> list[list[Example]]:
     """The rows that are alike together, in an order that only the seed and the content decide."""
     rows = sorted(examples, key=lambda row: _order(seed, row.input, row.output))
     near: list[Tie] = [("near", group) for group in groups([row.input for row in rows])]
-    siblings = list(map(_origin, rows))
+    siblings = _siblings(rows, list(map(stratum, rows)))
     families = _tied(rows, list(zip(siblings, near, strict=True)))
     if _is_heap(families) and not _is_heap(_tied(rows, [(tie,) for tie in siblings])):
         families = _tied(rows, [(tie,) for tie in near])
     return sorted(families, key=lambda family: _order(seed, *sorted(row.input for row in family)))
 
 
-def _origin(row: Example) -> Tie:
-    """What a row was written from: a passage, or the words of its request."""
-    source = row.provenance
-    return ("request", source.request) if source.document is None else ("passage", source.document)
+def _siblings(rows: Sequence[Example], strata: Sequence[str]) -> list[Tie]:
+    """What each row was written from: a passage, or the words of its request where its stratum has enough of these."""
+    requests = Counter(key for key, _ in {(key, row.provenance.request) for key, row in zip(strata, rows, strict=True)})
+
+    def written_from(number: int, row: Example, key: str) -> Tie:
+        source = row.provenance
+        if source.document is not None:
+            return ("passage", source.document)
+        return ("request", source.request) if requests[key] >= FEWEST_REQUESTS else ("row", number)
+
+    return [written_from(number, row, key) for number, (row, key) in enumerate(zip(rows, strata, strict=True))]
 
 
 def _is_heap(families: Sequence[Sequence[Example]]) -> bool:
@@ -134,25 +147,38 @@ def _order(seed: int, *texts: str) -> bytes:
 def _share_out(families: Sequence[list[Example]], stratum: Callable[[Example], str]) -> dict[str, list[Example]]:
     """Each family goes where its strata lack most rows, and the part as a whole too.
 
-    A part that is still empty comes before all others while there are just enough families left to fill them.
+    A part that has no row yet, or none of a stratum, comes before all others while there are just enough families left
+    to fill them.
     """
     totals = Counter(stratum(row) for rows in families for row in rows)
-    have: dict[str, Counter[str]] = {name: Counter() for name in SHARES}
+    have: dict[str, Counter[str | None]] = {name: Counter() for name in SHARES}
     parts: dict[str, list[Example]] = {name: [] for name in SHARES}
-    for number, rows in enumerate(families):
+    left: Counter[str | None] = Counter(key for rows in families for key in {ANY, *map(stratum, rows)})
+    for rows in families:
         strata = Counter(map(stratum, rows))
 
         def lack(name: str, strata: Counter[str] = strata) -> float:
             share = SHARES[name]
             of_strata = sum(count * (share * totals[key] - have[name][key]) for key, count in strata.items())
-            return of_strata / strata.total() + share * totals.total() - have[name].total()
+            return of_strata / strata.total() + share * totals.total() - have[name][ANY]
 
-        empty = [name for name in SHARES if not parts[name]]
-        choices = empty if len(families) - number <= len(empty) else SHARES
-        chosen = max(choices, key=lack)
+        chosen = max(_urgent((ANY, *strata), have, left) or SHARES, key=lack)
         parts[chosen] += rows
-        have[chosen] += strata
+        have[chosen].update(strata)
+        have[chosen][ANY] += len(rows)
+        left.subtract({ANY, *strata})
     return parts
+
+
+def _urgent(
+    keys: Sequence[str | None], have: Mapping[str, Counter[str | None]], left: Counter[str | None]
+) -> list[str]:
+    """The parts without any of a key of which no more families are left than there are such parts."""
+    for key in keys:
+        without = [name for name in SHARES if not have[name][key]]
+        if left[key] <= len(without):
+            return without[: left[key]]
+    return []
 
 
 def _write_rows(folder: Path, split: Split, rejects: Sequence[Reject]) -> None:

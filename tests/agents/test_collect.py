@@ -50,13 +50,15 @@ def written(folder: Path, examples: list[Example]) -> dict[str, bytes]:
 
 @settings(max_examples=50, deadline=None)
 @given(
-    plan=st.lists(st.tuples(st.integers(0, 12), st.sampled_from(["card", "cash", "other"])), max_size=80),
+    plan=st.lists(st.tuples(st.integers(0, 24), st.sampled_from(["card", "cash", "other"])), max_size=120),
     seed=st.integers(0, 9),
 )
 def test_every_row_is_in_one_part_and_siblings_stay_together(plan: list[tuple[int, str]], seed: int) -> None:
+    """Siblings of a label that has ten requests: of fewer, a part would have many rows or none."""
     examples = [example(number, label, request=request) for number, (request, label) in enumerate(plan)]
     parts = split(examples, seed=seed).named()
-    requests = {name: {row.provenance.request for row in part} for name, part in parts.items()}
+    many = {label for label, count in Counter(label for _, label in set(plan)).items() if count >= 10}
+    requests = {name: {row.provenance.request for row in part if row.output in many} for name, part in parts.items()}
 
     assert Counter(row.input for part in parts.values() for row in part) == Counter(row.input for row in examples)
     assert not requests["train"] & requests["validation"]
@@ -64,6 +66,39 @@ def test_every_row_is_in_one_part_and_siblings_stay_together(plan: list[tuple[in
     assert not requests["validation"] & requests["test"]
     if len({request for request, _ in plan}) >= 3:
         assert all(parts.values())
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=15),
+    a_request=st.integers(1, 30),
+    seed=st.integers(0, 9),
+)
+def test_every_label_is_learnt_and_judged(sizes: list[int], a_request: int, seed: int) -> None:
+    """However few rows it has, of at least three: one in each part. Of two, one is learnt and the other not."""
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    requests = {label: 1000 * label for label in labels}
+    examples = [
+        example(number, str(label), request=requests[label] + number // a_request)
+        for number, label in enumerate(labels)
+    ]
+    parts = {name: Counter(row.output for row in part) for name, part in split(examples, seed=seed).named().items()}
+
+    for label, size in enumerate(sizes):
+        rows_in = [parts[name][str(label)] for name in ("train", "validation", "test")]
+        if size >= 3:
+            assert all(rows_in)
+        elif len(sizes) > 1:
+            assert max(rows_in) == 1
+
+
+@pytest.mark.parametrize("count", [300, 600, 1000, 2000])
+def test_a_small_data_set_of_many_labels_has_its_share_of_each_in_every_part(count: int) -> None:
+    labels = tuple(f"label {number}" for number in range(13))
+    for part in (split(rows(count, labels)).test, split(rows(count, labels)).validation):
+        counts = Counter(row.output for row in part)
+        assert len(counts) == 13
+        assert max(counts.values()) <= 3 * count / 130
 
 
 WORDS = (

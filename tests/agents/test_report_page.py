@@ -87,7 +87,7 @@ def test_it_fits_a_telephone_and_can_be_walked_through_by_keys(tmp_path: Path) -
             assert await page.value("document.documentElement.scrollWidth") <= 360
             assert await page.value("[...document.querySelectorAll('table')].some(each => each.offsetWidth > 360)")
             loose = "[...document.querySelectorAll('table')].filter(each => each.offsetWidth > 360 && !each.closest("
-            assert await page.value(f"{loose}'.scroll[tabindex=\"0\"][aria-label]:not([aria-label=\"\"])')).length") == 0
+            assert await page.value(f'{loose}\'.scroll[tabindex="0"][aria-label]:not([aria-label=""])\')).length') == 0
             levels = await page.value("[...document.querySelectorAll('h1, h2, h3, h4')].map(each => +each.tagName[1])")
             assert levels[0] == 1
             assert all(below <= above + 1 for above, below in pairwise(levels)), "no level is skipped"
