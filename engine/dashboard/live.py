@@ -158,7 +158,7 @@ class Dashboard:
     def _take_news(self) -> None:
         """More may come meanwhile, from the run's thread: these wait."""
         news = self._news
-        self.view.apply_all([news.popleft() for _ in range(len(news))])
+        self.view.apply(*[news.popleft() for _ in range(len(news))])
 
     def _renew_figures(self) -> None:
         if self._figures_are_old:

@@ -40,8 +40,7 @@ REPLY = ReplyReceived("t", cost=1, input_tokens=1, output_tokens=1, latency_s=0.
 def view_after(*events: Event, simulated: bool = True, stages: tuple[str, ...] = STAGES) -> View:
     view = View.of(stages, title="dates", model="simulated/dates", simulated=simulated)
     view.tick(0.0)
-    for event in events:
-        view.apply(event)
+    view.apply(*events)
     view.tick(10.0)
     return view
 
@@ -347,7 +346,7 @@ def wire_events() -> Iterator[st.SearchStrategy[Event]]:
 def test_many_at_once_are_taken_note_of_as_one_by_one(events: list[Event]) -> None:
     at_once, one_by_one = view_after(), view_after()
 
-    at_once.apply_all(events)
+    at_once.apply(*events)
     for event in events:
         one_by_one.apply(event)
 
