@@ -13,19 +13,12 @@ from engine.providers.profile import Profile
 
 __all__ = ["keys_of", "lay_out"]
 
-USUAL: Mapping[str, str] = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-
 
 def keys_of(providers: Iterable[Provider], environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that hold their keys, with what they are set to; those that are not set are left out."""
-    names: dict[str, None] = {}
-    for provider in providers:
-        profile = getattr(provider, "profile", None)
-        if isinstance(profile, Profile) and profile.key:
-            names[profile.key] = None
-        if (usual := USUAL.get(provider.name.partition("/")[0])) is not None:
-            names[usual] = None
-    return {name: environment[name] for name in names if environment.get(name, "").strip()}
+    profiles = (getattr(provider, "profile", None) for provider in providers)
+    names = {name for profile in profiles if isinstance(profile, Profile) for name in profile.key_variables}
+    return {name: environment[name] for name in sorted(names) if environment.get(name, "").strip()}
 
 
 def lay_out(keys: Mapping[str, str], environment: MutableMapping[str, str]) -> None:

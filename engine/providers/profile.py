@@ -82,6 +82,11 @@ class Profile:
             schema=self.schema != "prompt",
         )
 
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """Where its key is looked for, in this order: under the service's own name, then under the dialect's."""
+        return tuple(dict.fromkeys(filter(None, (self.key, f"{self.api.upper()}_API_KEY"))))
+
     def for_model(self, model: str) -> Profile:
         """The same, with what is different for this model. Of several patterns that fit, the longest counts."""
         fitting = [pattern for pattern in self.models if fnmatchcase(model, pattern)]

@@ -60,9 +60,9 @@ def resolve(
     The key comes from the variable of the service that stands there (GROQ_API_KEY, say), else from OPENAI_API_KEY or
     ANTHROPIC_API_KEY, unless given; only the official hosts insist on one. `dialect` is what stands there, by name or
     as a profile; without one it is what the address is known by. Of several addresses, which must serve the same model,
-    the first says what stands at all of them. `seed` is the simulated world's, or the chance of a
-    model in this process. No other variable is read but by the clients behind sdk/...: what is asked goes where
-    `base_url` says, or to the official host. Raises UserError for anything that cannot be meant.
+    the first says what stands at all of them. `seed` is the simulated world's, or the chance of a model in this
+    process. No other variable is read but by the clients behind sdk/...: what is asked goes where `base_url` says, or
+    to the official host. Raises UserError for anything that cannot be meant.
     """
     provider, slash, name = model.partition("/")
     if model == "auto":
@@ -97,15 +97,13 @@ def world_named(name: str, *, seed: int) -> World:
 
 def _openai(name: str, settings: _Settings) -> OpenAI:
     address, profile = _place(settings, official=OPENAI_URL, api="openai")
-    variables = (profile.key, "OPENAI_API_KEY")
-    key = _key(settings, variables=variables, needed=address.within(OPENAI_DOMAIN), model=f"openai/{name}")
+    key = _key(settings, profile, needed=address.within(OPENAI_DOMAIN), model=f"openai/{name}")
     return OpenAI(name, base_url=address, api_key=key, clock=settings.clock, profile=profile)
 
 
 def _anthropic(name: str, settings: _Settings) -> Anthropic:
     address, profile = _place(settings, official=ANTHROPIC_URL, api="anthropic")
-    variables = (profile.key, "ANTHROPIC_API_KEY")
-    key = _key(settings, variables=variables, needed=address.within(ANTHROPIC_DOMAIN), model=f"anthropic/{name}")
+    key = _key(settings, profile, needed=address.within(ANTHROPIC_DOMAIN), model=f"anthropic/{name}")
     return Anthropic(name, base_url=address, api_key=key, clock=settings.clock, profile=profile)
 
 
@@ -161,15 +159,15 @@ _MAKERS: Final[Mapping[str, Callable[[str, _Settings], Provider]]] = {
 }
 
 
-def _key(settings: _Settings, *, variables: tuple[str, str], needed: bool, model: str) -> str | None:
-    """The key that was given, else that of the first variable that is set: the service's own, then the dialect's."""
+def _key(settings: _Settings, profile: Profile, *, needed: bool, model: str) -> str | None:
+    """The key that was given, else that of the first variable that is set."""
     if settings.api_key is not None:
         return checked_key(settings.api_key, source="the API key given")
-    for variable in filter(None, variables):
+    for variable in profile.key_variables:
         if (found := os.environ.get(variable, "")).strip():
             return checked_key(found, source=variable)
     if needed:
-        raise UserError(f"model {model!r} needs a key: set {variables[-1]}, or ask a simulated teacher")
+        raise UserError(f"model {model!r} needs a key: set {profile.key_variables[-1]}, or ask a simulated teacher")
     return None
 
 

@@ -18,7 +18,6 @@ from engine.providers.profile import Profile, recognised
 __all__ = ["Variable", "key_variables", "target_told", "variables_set"]
 
 _OFFICIAL: Final = {"openai": OPENAI_URL, "anthropic": ANTHROPIC_URL}
-_KEYS: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 
 _CLIENTS: Final = "not read, but by the official clients behind sdk/...; use --base-url"
 _PROXIES: Final = "not read when a model is asked; the model hub's client and sdk/... go through it"
@@ -92,7 +91,7 @@ def key_variables(model: str, *, base_urls: Sequence[Address], profile: Profile 
     if provider not in _OFFICIAL:
         return ()
     stands = profile or _standing(provider, base_urls[0] if base_urls else Address.of(_OFFICIAL[provider]))
-    return tuple(dict.fromkeys(filter(None, (stands.key, _KEYS[provider]))))
+    return stands.key_variables
 
 
 def _standing(provider: str, address: Address) -> Profile:
