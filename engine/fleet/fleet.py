@@ -113,11 +113,11 @@ class Fleet(Engine):
 
     def pause(self) -> None:
         """Send nothing more until `resume`: what is in flight comes home and is kept, and nobody's time runs out."""
-        self._pause(is_paused=True)
+        self._assignments.pause(is_paused=True)
 
     def resume(self) -> None:
         """Go on after a pause."""
-        self._pause(is_paused=False)
+        self._assignments.pause(is_paused=False)
 
     def set_budget(self, budget: Budget) -> None:
         super().set_budget(budget)
@@ -135,9 +135,6 @@ class Fleet(Engine):
             is_paused=self._assignments.is_paused,
             money_waits=self._ledger.waiting > 0,
         )
-
-    def _pause(self, *, is_paused: bool) -> None:
-        self._assignments.pause(is_paused=is_paused)
 
     # -- what an engine does in its own way
 

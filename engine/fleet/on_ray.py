@@ -19,7 +19,7 @@ from typing import Any, Final
 from engine.cluster import HERE, connected
 from engine.errors import SmeltError, UserError
 from engine.fleet.alike import Make, make, unlike
-from engine.fleet.coordinator import Coordinator, Load
+from engine.fleet.coordinator import Coordinator
 from engine.fleet.links import Post, WorkerGone
 from engine.fleet.secrets import lay_out
 from engine.fleet.shares import Loan
@@ -125,9 +125,6 @@ class CoordinatorActor:
 
     def leave(self, worker: str) -> None:
         self._coordinator.leave(worker)
-
-    def load(self) -> Load:
-        return self._coordinator.load()
 
     def process(self) -> int:
         return os.getpid()
@@ -241,11 +238,6 @@ class OnRay:
     def notify_gone(self, name: str) -> None:
         self._at_work.discard(name)
         self._coordinator.leave.remote(name)
-
-    async def load(self) -> Load:
-        """What coordinating has taken so far."""
-        load: Load = await self._coordinator.load.remote()
-        return load
 
     async def coordinator_process(self) -> int:
         """Which process on its machine the coordinator is."""

@@ -79,9 +79,6 @@ class Shares:
         held = ", ".join(f"{each:.3f}" for each in self._held)
         return f"<Shares [{len(self._workers)} workers hold {held}]>"
 
-    def __len__(self) -> int:
-        return len(self._workers)
-
     @property
     def held(self) -> tuple[float, ...]:
         """What all of them together may be using; never more than 1."""

@@ -90,7 +90,7 @@ class News(NamedTuple):
 
     `money` is by stage; `wants` is how much more it needs, by stage, before it can go on; `tallies` are those of each
     of its models by tag, `replies` how many each has given. `room` is how many requests it would like to have in all,
-    `unbegun` how many it has not begun with. `parts` is what it uses of the limits of each model.
+    `unbegun` how many it has not begun with.
     """
 
     ended: tuple[Ended, ...] = ()
@@ -105,7 +105,6 @@ class News(NamedTuple):
     allowed: int = 0
     hedged: int = 0
     binding: str = "lack of work"
-    parts: tuple[float, ...] = ()
     limits: tuple[float | None, ...] = ()
     sent: Mapping[str, int] = {}
     failed: tuple[Failed, ...] = ()

@@ -214,7 +214,6 @@ class Worker:
             allowed=figures.allowed,
             hedged=figures.hedged,
             binding=figures.binding,
-            parts=tuple(self._parts),
             limits=tuple(limits),
             sent=dict(heard.sent),
             failed=tuple(heard.failed),
