@@ -25,7 +25,7 @@ from agents.checks import check_writable
 from agents.config import PACE, Configuration
 from agents.config_file import as_table, checked_options
 from engine.errors import JournalUnusable, UserError
-from engine.fleet.gathering import journals_left
+from engine.fleet.gathering import looked_into
 from engine.journal import Counts, Totals, mark_path, name_at, peek, requests
 from engine.messages import asked_of
 from engine.prices import PICO_PER_USD
@@ -237,7 +237,7 @@ class RunFolder:
 
     def looked_at(self) -> list[Counts]:
         """The journal in figures, and those that workers have left beside it; none before there is one."""
-        return [peek(path) for path in (self.journal, *journals_left(self.workers)) if path.is_file()]
+        return [*([peek(self.journal)] if self.journal.is_file() else []), *looked_into(self.workers)]
 
     def by_stage(self) -> Mapping[str, Totals]:
         """What each stage that asked was charged so far, as the journal has it; nothing before there is one."""

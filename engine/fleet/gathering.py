@@ -14,10 +14,10 @@ from typing import Final
 from engine.budget import Budget
 from engine.errors import JournalInUse, JournalUnusable
 from engine.fleet.stakes import Stake
-from engine.journal import Journal, Totals
+from engine.journal import Counts, Journal, Totals, peek
 from engine.prices import dollars
 
-__all__ = ["WORKERS", "all_taken_in", "gather", "is_written", "journals_left", "taken_in", "written_off"]
+__all__ = ["WORKERS", "all_taken_in", "gather", "is_written", "journals_left", "looked_into", "taken_in", "written_off"]
 
 WORKERS: Final = "workers"
 """The folder beside a run's journal in which each worker has one of its own."""
@@ -29,6 +29,17 @@ AGAIN_S: Final = 0.2
 def journals_left(workers: Path) -> list[Path]:
     """The journals of workers that are not taken in yet, the oldest first."""
     return sorted(workers.glob("*/journal.db")) if _is_there(workers) else []
+
+
+def looked_into(workers: Path) -> list[Counts]:
+    """Those journals in figures, whoever may be writing them. Raises JournalUnusable, as `gather` does."""
+    found = []
+    for path in journals_left(workers):
+        try:
+            found.append(peek(path))
+        except JournalUnusable as error:
+            raise _with_a_way_out(error, path) from error
+    return found
 
 
 def _is_there(folder: Path) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from engine import Budget
 from engine.errors import JournalUnusable
-from engine.fleet.gathering import gather
+from engine.fleet.gathering import gather, looked_into
 from engine.fleet.stakes import Stake
 from engine.journal import peek
 from tests.engine.asking import GENEROUS, question, questions
@@ -40,6 +40,9 @@ def test_it_is_told_in_a_line_with_the_way_out_and_what_that_costs(tmp_path: Pat
     assert "or delete it: then $0.0050, all that this worker may have spent, counts as spent" in told
     assert "\n" not in told
     assert path.exists()
+    with pytest.raises(JournalUnusable) as raised:
+        looked_into(tmp_path / "workers")
+    assert str(raised.value) == told
 
 
 @pytest.mark.parametrize(
