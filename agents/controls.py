@@ -22,7 +22,7 @@ from engine.prices import PICO_PER_USD, dollars, in_full
 __all__ = ["RunControls", "cap_above", "cap_below"]
 
 PATIENCE_S = 3.0  # the engine's thread may be busy for so long before whoever pressed a key is told so
-STOPS = "Ctrl-C stops at once, for smelt resume"
+STOPS = "Ctrl-C stops at once"
 NOBODY_ASKED = "nothing is being asked just now, so there is nothing to change"
 
 # Steps of a tenth to a twentieth of what there is: below 2, below 5 and below 10 of each power of ten.
@@ -71,10 +71,10 @@ class RunControls:
 
     def finishing(self) -> str:
         if not self._is_over_with_asking:
-            return "finishes in order: what is in flight comes home, and smelt resume goes on"
+            return "calls in flight come home, then it stops; smelt resume goes on"
         if self._stage == "train":
-            return "ends the training, after a trial if there is one: the best student so far is judged and reported"
-        return f"changes nothing: what is left is short, and comes to its end by itself; {STOPS}"
+            return "the training ends, and its best student so far is judged"
+        return "nothing changes: little is left, and it ends by itself"
 
     def finish(self) -> str:
         """While somebody is asked, as the first Ctrl-C does; a second one is left to Ctrl-C itself."""
@@ -83,11 +83,11 @@ class RunControls:
         if not self._is_over_with_asking:
             self._is_finishing = True
             os.kill(os.getpid(), signal.SIGINT)
-            return f"finishing: what is in flight comes home; {STOPS}"
+            return f"finishing: calls in flight come home; {STOPS}"
         if self._stage == "train":
             self._is_finishing = True
-            return f"the training ends: the best student so far is judged and reported; {STOPS}"
-        return f"what is left is short, and comes to its end by itself; {STOPS}"
+            return f"the training ends, and its best student is judged; {STOPS}"
+        return f"little is left, and it ends by itself; {STOPS}"
 
     @property
     def _is_over_with_asking(self) -> bool:
@@ -139,7 +139,8 @@ def _paused(engine: Engine) -> str:
     figures = engine.statistics()
     out = f", and {figures.in_batches:,} that are out in batches" if figures.in_batches else ""
     alone = figures.in_flight - figures.in_batches
-    return f"paused: {alone:,} calls in flight come home{out}; nothing more is asked; r goes on"
+    calls = "1 call in flight comes" if alone == 1 else f"{alone:,} calls in flight come"
+    return f"paused: {calls} home{out}; nothing more is asked; r goes on"
 
 
 def _resumed(engine: Engine) -> str:

@@ -19,6 +19,10 @@ __all__ = ["VARIABLE", "InstallOption", "ShowOption", "offer_words"]
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_SMELT_COMPLETE"  # set by a shell that wants to know how a line may go on
 
+# zsh reads the script when Tab is pressed first in a terminal, and takes it for the function that it defines: without
+# this the first Tab gives nothing.
+FIRST_TAB = '\n\nif [[ "$funcstack[1]" == _smelt ]]; then _smelt_completion "$@"; fi\n'
+
 Words = Callable[[str], Iterable[str]]
 """What an option takes, given what was typed of it so far."""
 
@@ -29,6 +33,9 @@ def _install(wanted: bool) -> None:
 
         shell = _shell()
         _, path = install(shell=shell, prog_name="smelt", complete_var=VARIABLE)
+        if shell == "zsh":
+            with path.open("a", encoding="utf-8") as script:
+                script.write(FIRST_TAB)
         typer.echo(f"{shell} completes smelt from now on, in every new terminal: {path}")
         raise typer.Exit
 
@@ -37,7 +44,9 @@ def _show(wanted: bool) -> None:
     if wanted:
         from typer.completion import get_completion_script  # type: ignore[attr-defined]  # there, and documented nowhere
 
-        typer.echo(get_completion_script(prog_name="smelt", complete_var=VARIABLE, shell=_shell()))
+        shell = _shell()
+        script = get_completion_script(prog_name="smelt", complete_var=VARIABLE, shell=shell)
+        typer.echo(script + (FIRST_TAB if shell == "zsh" else ""))
         raise typer.Exit
 
 

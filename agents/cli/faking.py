@@ -32,7 +32,7 @@ _EXAMPLES: Final = examples(
 )
 
 WorldName = Annotated[
-    str, typer.Option(metavar="NAME", help="The simulated teacher to serve: dates or intents; or echo.")
+    str, typer.Option(metavar="NAME", help="The simulated teacher to serve, such as dates or intents; or echo.")
 ]
 Port = Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65535)]
 Latency = Annotated[float, typer.Option(metavar="SCALE", help="Times the world's own latency; 0 for none.", min=0)]

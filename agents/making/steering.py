@@ -382,7 +382,7 @@ class Steering:
     def _ending(self) -> tuple[StopReason, str]:
         made = f"{len(self._examples)} of {self._settings.examples} rows"
         if self._is_enough and self._error is None:
-            return "target", f"all {self._settings.examples} rows are made"
+            return "target", f"all {self._settings.examples:,} rows are made"
         # Rows that make up for what an error kept away are not those of a run without it, and a resumed one asks again.
         if self._is_enough:
             made = f"{made}, some of them not those that a run without this makes"

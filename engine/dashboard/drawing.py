@@ -36,8 +36,8 @@ KEYS: Sequence[tuple[str, str]] = (
     ("+", "raise the cap; asks for a second +"),
     ("-", "lower the cap, never under what is spent or set aside"),
     ("s", "show other rows, drawn from all so far; l goes back to the latest"),
-    ("q", "finish in order: asking, for smelt resume; a training, with what it has learnt. Asks for a second q"),
-    ("Ctrl-C", "stop in order, for smelt resume, at whatever stage; twice stops without waiting"),
+    ("q", "finish in order; the first q says what a second one does just now"),
+    ("Ctrl-C", "stop in order at any stage, for smelt resume; twice stops at once"),
     ("?", "show or hide this"),
 )
 

@@ -38,7 +38,7 @@ class Controls(Protocol):
     def finish(self) -> str: ...
 
     def finishing(self) -> str:
-        """What `finish` would do now, as the end of a sentence: "finishes in order: ..."."""
+        """What `finish` would do now, in few words: they stand in a line."""
         ...
 
 

@@ -188,7 +188,7 @@ class Painted:
             return ONLY_LOOKS
         if command == "raise":
             return "+ once more raises the cap, for each further + as well"
-        return f"q once more {self._controls.finishing()}"
+        return f"q once more: {self._controls.finishing()}"
 
     def _steer(self, command: Command) -> str:
         if self._controls is None:

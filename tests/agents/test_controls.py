@@ -55,7 +55,7 @@ def after_asking(folder: Path) -> RunControls:
     async def ask() -> None:
         async with Engine("simulated/dates", budget=Budget(usd=1)) as engine:
             controls.take(engine)
-            assert "what is in flight comes home" in controls.finishing()
+            assert "calls in flight come home" in controls.finishing()
 
     asyncio.run(ask())
     return controls
@@ -65,7 +65,7 @@ def test_to_finish_in_a_training_is_to_have_what_it_has_learnt(tmp_path: Path) -
     controls = after_asking(tmp_path)
     controls.notice(StageStarted("train"))
 
-    assert "the best student so far is judged and reported" in controls.finishing()
+    assert "its best student so far is judged" in controls.finishing()
     assert not controls.is_enough()
     assert controls.finish().startswith("the training ends")
     assert controls.is_enough()
@@ -76,6 +76,6 @@ def test_to_finish_what_is_nearly_over_changes_nothing(tmp_path: Path) -> None:
     controls = after_asking(tmp_path)
     controls.notice(StageStarted("evaluate"))
 
-    assert controls.finishing().startswith("changes nothing")
-    assert "comes to its end by itself" in controls.finish()
+    assert controls.finishing().startswith("nothing changes")
+    assert "ends by itself" in controls.finish()
     assert not controls.is_enough()

@@ -179,7 +179,14 @@ def test_fish_completes_with_what_was_installed(home: Path) -> None:
 
 
 @pytest.mark.long
-def test_zsh_reads_what_was_installed(home: Path) -> None:
-    said = said_by(home, "zsh", "smelt --install-completion >&2; zsh -n ~/.zfunc/_smelt && cat ~/.zfunc/_smelt")
+def test_zsh_completes_at_the_first_tab_in_a_new_terminal(home: Path) -> None:
+    press = r"""
+        smelt --install-completion >&2
+        zmodload zsh/zpty
+        zpty terminal zsh -i
+        zpty -w terminal 'print ready-$((1 + 1))' && zpty -r terminal seen '*ready-2*'
+        zpty -w -n terminal $'smelt fake-pr\t' && zpty -r terminal seen '*smelt fake-provider*'
+        print -r -- $seen
+    """
 
-    assert said.startswith("#compdef smelt")
+    assert "smelt fake-provider" in said_by(home, "zsh", press)
