@@ -281,7 +281,8 @@ class Assignments:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _end(self, hand: Hand, ended: Ended) -> None:
-        self._dealer.end(ended.number)
+        is_unasked = ended.reply is None and ended.error is None
+        (self._dealer.hand_back if is_unasked else self._dealer.end)(ended.number)
         self._take_leave(hand, ended)
         job = self._jobs.get(ended.number)
         if job is None or job.ended.done():

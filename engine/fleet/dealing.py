@@ -46,15 +46,14 @@ class _Hand:
     unbegun: int = 0
     backlog_since: float | None = None
     is_recalled: bool = False
-    is_leaving: bool = False
 
     @property
     def free(self) -> int:
-        return 0 if self.is_leaving else self.room - len(self.numbers)
+        return self.room - len(self.numbers)
 
 
 class Dealer:
-    """What waits, who has what. Every request that is put ends, is taken out, or waits: it is never in two places.
+    """What waits, who has what. Until it ends a request waits or is with one worker, never in two places.
 
     With `most`, no more than so many are dealt at any time, to all together.
     """
@@ -104,11 +103,6 @@ class Dealer:
         hand.is_recalled = hand.is_recalled and bool(unbegun)
         self._look_at(worker)
 
-    def retire(self, worker: str) -> None:
-        """It is to get nothing more; what it has it may end."""
-        self._hands[worker].is_leaving = True
-        self._look_at(worker)
-
     def bury(self, worker: str) -> list[int]:
         """It is gone. What it had, in order: to be put again, or ended by whoever knows how."""
         hand = self._hands.pop(worker)
@@ -141,16 +135,11 @@ class Dealer:
                 if number in bound:
                     bound.remove(number)
 
-    def handed_back(self, worker: str, numbers: Iterable[int]) -> None:
-        """A worker has parted with requests that it had not begun with: they wait again, before the others."""
-        hand, back = self._hands[worker], []
-        for number in numbers:
-            if hand.numbers.pop(number, number) is None:
-                del self._whose[number]
-                back.append(number)
-        hand.is_recalled = False
-        self.put_back(back)
-        self._look_at(worker)
+    def hand_back(self, number: int) -> None:
+        """A worker has parted with a request that it had not begun with: it has heard, and may be asked for more."""
+        if (worker := self._whose.get(number)) is not None:
+            self._hands[worker].is_recalled = False
+        self.end(number)
 
     def deal(self) -> list[Piece]:
         """What goes to whom now."""

@@ -59,8 +59,11 @@ class Table:
     def hand_back(self, worker: str, count: int) -> None:
         if worker in self.dealt:
             kept = max(0, len(self.dealt[worker]) - count)
-            self.dealer.handed_back(worker, self.dealt[worker][kept:])
-            self.waiting |= set(self.dealt[worker][kept:])
+            back = self.dealt[worker][kept:]
+            for number in back:
+                self.dealer.hand_back(number)
+            self.dealer.put_back(back)
+            self.waiting |= set(back)
             del self.dealt[worker][kept:]
 
     def tell(self, worker: str, count: int) -> None:
@@ -166,14 +169,9 @@ def test_a_slow_worker_is_asked_for_what_it_has_not_begun_with_once_others_have_
     assert dealer.recalls(now=LONG_S + 1) == []  # it is being asked
 
     slow = [number for piece in pieces if piece.worker == "slow" for number in piece.numbers]
-    dealer.handed_back("slow", slow[-6:])
+    for number in slow[-6:]:
+        dealer.hand_back(number)
+    dealer.notify("slow", room=FIRST_ROOM - 6, unbegun=6, now=LONG_S + 1)
+    dealer.put_back(slow[-6:])
     assert {piece.worker for piece in dealer.deal()} == {"quick"}
-
-
-def test_a_worker_that_is_to_leave_gets_nothing_more() -> None:
-    dealer = Dealer()
-    dealer.join("a")
-    dealer.retire("a")
-    dealer.put(1)
-
-    assert dealer.deal() == []
+    assert dealer.recalls(now=LONG_S + 1) == [("slow", 3)]  # and for half of the rest, while others have nothing to do
