@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import MissingExtra, UserError
 from engine.silence import without_bars
+from engine.text import first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,7 @@ class Encoder:
                 )
         # Whatever is wrong with foreign files, each library has its own words for it; these are none of our bugs.
         except Exception as error:
-            raise UserError(f"{folder}: cannot be loaded as an encoder: {_first_line(error)}") from error
+            raise UserError(f"{folder}: cannot be loaded as an encoder: {first_line(error)}") from error
         _check_whole(folder, told)
         if getattr(self.model, "pooler", None) is not None:
             self.model.pooler = None  # for guessing what sentence comes next: not used, and often not even trained
@@ -277,10 +278,6 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):  # a folder of transformers lacks most of these files
         return {}
     return told if isinstance(told, dict) else {}
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @contextmanager

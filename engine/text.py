@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["clean", "delimiter_of", "encoding_of", "meant", "meant_path", "visible", "writable"]
+__all__ = ["clean", "delimiter_of", "encoding_of", "first_line", "meant", "meant_path", "visible", "writable"]
 
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -57,6 +57,11 @@ def visible(text: str) -> str:
     """The whole text without what cannot be seen, on its own lines: for pages and files, where lines are kept."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(one for one in lines if one in "\n\t" or unicodedata.category(one) not in _UNSEEN)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's says first; its kind, where it says nothing."""
+    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
 
 
 def writable(text: str) -> str:

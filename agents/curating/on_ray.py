@@ -17,7 +17,7 @@ from typing import Any
 from agents.curating.work import Columns, Each
 from engine.cluster import connected
 from engine.errors import UserError
-from engine.fleet.alike import make, unlike
+from engine.fleet.alike import absent, make, unlike
 
 __all__ = ["on_ray"]
 
@@ -70,7 +70,5 @@ class _Data:
 
 def _said(text: str) -> UserError | None:
     """What went wrong there, as it would have been said here: nothing else of an error comes back but its text."""
-    if any(f"No module named '{package}'" in text for package in ("agents", "engine")):
-        return UserError("--ray: a machine of the cluster has no Smelt: install the same on all of them")
     told = re.search(r"UserError: (.+)", text)
-    return None if told is None else UserError(told[1])
+    return absent(text) or (None if told is None else UserError(told[1]))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agents.records import Pair
 from engine.errors import UserError
-from engine.text import encoding_of, writable
+from engine.text import encoding_of, first_line, writable
 
 __all__ = [
     "INPUTS",
@@ -263,7 +263,7 @@ def _read_parquet(path: Path) -> Iterator[Record]:
             for number, row in enumerate(rows, start=1):
                 yield f"row {number}", row
     except ArrowInvalid as error:
-        raise UserError(f"{path}: is not a parquet file: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path}: is not a parquet file: {first_line(error)}") from error
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.finding.found.hub_rows import all_rows
 from engine.errors import MissingExtra, UserError
-from engine.text import delimiter_of, encoding_of
+from engine.text import delimiter_of, encoding_of, first_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -285,7 +285,7 @@ def _read_parquet(path: Path) -> Iterator[Record]:
             yield from _parquet_rows(path, number, batch)
             number += len(batch)
     except ArrowException as error:
-        raise UserError(f"{path}: is not a parquet file: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path}: is not a parquet file: {first_line(error)}") from error
 
 
 def _parquet_rows(path: Path, before: int, batch: pyarrow.RecordBatch) -> Iterator[Record]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import ProviderRefused, UserError
+from engine.text import first_line
 
 __all__ = ["Kind", "push", "token_in"]
 
@@ -82,10 +83,6 @@ def push(
         raise ProviderRefused(f"the hub refuses {name} ({status}): {error.server_message or error}") from error
     except (HTTPError, OSError, OfflineModeIsEnabled) as error:
         raise ProviderRefused(
-            f"the hub at {api.endpoint} cannot be reached ({_said(error)}); try again later"
+            f"the hub at {api.endpoint} cannot be reached ({first_line(error)}); try again later"
         ) from error
     return f"{api.endpoint}/{'datasets/' if kind == 'dataset' else ''}{name}"
-
-
-def _said(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import engine
+from engine.errors import UserError
 
-__all__ = ["Make", "make", "unlike"]
+__all__ = ["Make", "absent", "make", "unlike"]
 
 
 class Make(NamedTuple):
@@ -41,6 +42,13 @@ def unlike(mine: Make, other: Make, *, node: str) -> str | None:
     if mine.smelt != other.smelt:
         return f"{node} has Smelt {other.smelt} and this machine {mine.smelt}: install the same on all of them"
     return f"{node} has another Smelt {other.smelt} than this machine, of the same number: install the same on all"
+
+
+def absent(told: str) -> UserError | None:
+    """That a machine has no Smelt at all, where what an error says that came from there is that."""
+    if not any(f"No module named '{package}'" in told for package in ("agents", "engine")):
+        return None
+    return UserError("--ray: a machine of the cluster has no Smelt: install the same on all of them")
 
 
 def _source(folder: Path) -> str:

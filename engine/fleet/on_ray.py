@@ -18,13 +18,14 @@ from typing import Any, Final
 
 from engine.cluster import HERE, connected
 from engine.errors import SmeltError, UserError
-from engine.fleet.alike import Make, make, unlike
+from engine.fleet.alike import Make, absent, make, unlike
 from engine.fleet.coordinator import Coordinator
 from engine.fleet.links import Post, WorkerGone
 from engine.fleet.secrets import lay_out
 from engine.fleet.shares import Loan
 from engine.fleet.wire import News, Order, packed_error, read_error
 from engine.fleet.worker import Worker
+from engine.text import first_line
 
 __all__ = ["OnRay", "usual_workers", "workers_on"]
 
@@ -348,18 +349,9 @@ async def _called(call: Any) -> Any:
     except RayTaskError as error:
         raise RuntimeError(f"a worker has failed: {error}") from error
     except RayError as error:
-        raise WorkerGone(_first_line(error)) from error
+        raise WorkerGone(first_line(error)) from error
 
 
 def _gone(error: Exception) -> Exception:
     """Why a worker did not begin: what no other would do better at is the user's to mend."""
-    told = str(error)
-    for module in ("engine", "agents"):
-        if f"No module named '{module}'" in told:
-            return UserError("--ray: a machine of the cluster has no Smelt: install the same on all of them")
-    return WorkerGone(_first_line(error))
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return absent(str(error)) or WorkerGone(first_line(error))

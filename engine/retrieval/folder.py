@@ -20,7 +20,7 @@ import orjson
 
 from engine.errors import UserError
 from engine.retrieval.card import Column, DatasetCard
-from engine.text import clean, delimiter_of, encoding_of
+from engine.text import clean, delimiter_of, encoding_of, first_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -242,7 +242,7 @@ def _read_parquet(path: Path) -> tuple[Rows, int | None]:
             rows = [] if batch is None else [_parquet_row(batch.slice(place, 1)) for place in range(len(batch))]
             return [row for row in rows if row is not None], file.metadata.num_rows
     except pyarrow.ArrowException as error:
-        raise _UnreadableError(f"is no parquet file: {str(error).splitlines()[0]}") from error
+        raise _UnreadableError(f"is no parquet file: {first_line(error)}") from error
 
 
 def _parquet_row(row: pyarrow.RecordBatch) -> Mapping[str, object] | None:

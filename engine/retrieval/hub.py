@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from engine.clock import Clock, SystemClock
 from engine.errors import AuthenticationRefused, EndpointUnreachable, ProviderRefused
+from engine.text import first_line
 
 if TYPE_CHECKING:
     import httpx
@@ -69,7 +70,7 @@ class Hub:
             # Renamed repositories answer with a redirect; httpx leaves the token out when it leads to another host.
             self._client = httpx.AsyncClient(headers=headers, timeout=_TIMEOUT_S, follow_redirects=True)
         except (ValueError, httpx.InvalidURL, ImportError, OSError) as error:  # a proxy that is none
-            raise EndpointUnreachable(f"the hub cannot be asked: {_first_line(error)}") from error
+            raise EndpointUnreachable(f"the hub cannot be asked: {first_line(error)}") from error
 
     def __repr__(self) -> str:
         return f"<Hub {self.endpoint}>"
@@ -138,7 +139,7 @@ class Hub:
                     if response.is_success:
                         status, why = None, "its answer is no listing"
             except httpx.HTTPError as error:
-                status, why = None, _first_line(error)
+                status, why = None, first_line(error)
             except httpx.InvalidURL as error:
                 raise EndpointUnreachable(f"the hub at {self.endpoint} has no such address: {error}") from error
             wait = wait_before_retry(status, headers, tries=tries)
@@ -189,7 +190,3 @@ def _listing(body: bytes) -> list[Any]:
 
     listing: list[Any] = orjson.loads(body)
     return listing
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from engine.errors import UserError
 from engine.retrieval.card import Card, Column
+from engine.text import first_line
 
 if TYPE_CHECKING:
     import pyarrow
@@ -79,8 +80,7 @@ def read_cards(path: Path, *, kind: type[Card]) -> tuple[Card, ...]:
         rows = parquet.read_table(path, schema=_schema(kind)).to_pylist()
         return tuple(kind(**{name: _frozen(name, value) for name, value in row.items()}) for row in rows)
     except (OSError, pyarrow.ArrowException, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"cannot read the catalogue {path}: {reason}; --refresh builds it anew") from error
+        raise UserError(f"cannot read the catalogue {path}: {first_line(error)}; --refresh builds it anew") from error
 
 
 def _frozen(name: str, value: object) -> Any:

@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text import visible, writable
+from engine.text import first_line, visible, writable
 
 
 @given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x00\x1b\r\n\t\u202e\ud800"))))
@@ -25,3 +25,8 @@ def test_lines_end_one_way() -> None:
 
 def test_half_a_surrogate_pair_is_replaced_and_nothing_else_is() -> None:
     assert writable("\ufeffa\x00\ud83d \U0001f600 \udc00") == "\ufeffa\x00\ufffd \U0001f600 \ufffd"
+
+
+def test_an_error_says_its_first_line_and_one_that_says_nothing_its_kind() -> None:
+    assert first_line(OSError("\n it broke\nhere")) == "it broke"
+    assert first_line(OSError(" \n")) == first_line(OSError()) == "OSError"
