@@ -171,7 +171,7 @@ class Configuration:
             raise UserError("--ray: an address is HOST:PORT, auto, local or none (got an empty one)")
         if self.workers is not None and self.ray is None:
             raise UserError("--workers is how many ask on a Ray cluster: say --ray too, or leave it out")
-        if self.gpus is not None and (self.cluster is None or not (self.is_local or self.model == "auto")):
+        if self.gpus is not None and (self.ray is None or not (self.is_local or self.model == "auto")):
             raise UserError("--gpus is what each worker has, with --ray, for a model in its process (local/NAME)")
         if self.gpus is not None and not (0 < self.gpus <= 1 or (self.gpus > 1 and self.gpus == int(self.gpus))):
             raise UserError(f"--gpus must be a part of a card, or a whole number of them (got {self.gpus:g})")

@@ -28,6 +28,7 @@ OF_A_TEACHER = (
     "rpm",
     "tpm",
     "concurrency",
+    "gpus",
 )
 
 

@@ -41,6 +41,13 @@ def test_what_was_said_of_the_one_before_is_forgotten_and_the_rest_stays() -> No
     assert models_told(now) == "openai/b; before: openai/a"
 
 
+def test_a_run_whose_workers_had_cards_goes_on_with_a_model_that_needs_none_and_in_one_process() -> None:
+    begun = Configuration(model="local/a", ray="auto", gpus=0.5)
+
+    assert succeeded(begun, {"model": "openai/b"}, asked=[]).gpus is None
+    assert succeeded(begun, {"ray": "none"}, asked=[]).cluster is None
+
+
 def test_the_same_model_elsewhere_is_another_too() -> None:
     now = succeeded(BEGUN, {"base_url": "http://127.0.0.1:2/v1"}, asked=[BEFORE])
 
