@@ -25,7 +25,7 @@ from agents.checks import check_writable
 from agents.config import PACE, Configuration
 from agents.config_file import as_table, checked_options
 from engine.errors import JournalUnusable, UserError
-from engine.fleet.gathering import looked_into
+from engine.fleet.gathering import WORKERS, looked_into
 from engine.journal import Counts, Totals, mark_path, name_at, peek, requests
 from engine.messages import asked_of
 from engine.prices import PICO_PER_USD
@@ -58,7 +58,7 @@ class RunFolder:
 
     @property
     def workers(self) -> Path:
-        return self.path / "workers"
+        return self.path / WORKERS
 
     @property
     def spec(self) -> Path:

@@ -53,9 +53,6 @@ class Bearing(Protocol):
     """What anybody may ask of those in flight: at one address, or at several together (`engine.spread`)."""
 
     @property
-    def fixed(self) -> int | None: ...
-
-    @property
     def limit(self) -> int: ...
 
     @property

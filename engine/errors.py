@@ -93,7 +93,7 @@ class MissingExtra(UserError):
 
 
 class JournalUnusable(UserError):
-    """The journal is locked by another process, belongs to another run, is newer than this Smelt, or is damaged."""
+    """The journal belongs to another run, is newer than this Smelt, damaged, or in use."""
 
 
 class JournalInUse(JournalUnusable):

@@ -56,7 +56,6 @@ class Spread:
     def __init__(self, places: int, *, fixed: int | None = None) -> None:
         if fixed is not None and fixed < places:
             raise UserError(f"concurrency is that of all {places} addresses together: at least {places} (got {fixed})")
-        self.fixed = fixed
         shares = [None if fixed is None else (fixed + i) // places for i in range(places)]
         self.places = [Place(Crowd(fixed=share, is_one_of_several=True)) for share in reversed(shares)]
         self._turns = 0

@@ -97,8 +97,7 @@ class Statistics:
     `cache_write_tokens` written to it; `saved_by_cache` is what both came to together, and below zero where more was
     written than was ever read. `refused` is the most that a call might have cost that was not sent for want of money,
     by the stages that have a share of it, and under "" for all others. `by_model` has one for each model that may be
-    asked, in order; `limits` are those of the busiest. `workers` are those of a
-    fleet.
+    asked, in order; `limits` are those of the busiest. `workers` are those of a fleet.
     """
 
     requests: int

@@ -4,6 +4,8 @@ shares          who may use how much of the limits: pure
 leases          who holds how much of the money: pure
 dealing         which request goes to whom: pure
 wire            what is told between them
+alike           whether those that come are of the same make
+secrets         which keys they are told
 purse, worker   the side of a worker: an engine within what it was lent
 coordinator     lends parts of the limits
 hand, staff     the workers as the driver knows them
@@ -11,6 +13,7 @@ assignments     requests under way
 fleet           the driver: an Engine like any other
 gathering       the journals that workers left
 stakes          what each may have spent, for when its journal is lost
+figures         what all of them have told, as the figures of one engine
 links           what carries all this: `near` within one process, `on_ray` on a cluster
 """
 
