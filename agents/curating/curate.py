@@ -1,7 +1,7 @@
 """Rows that exist become data one can trust: looked at one by one, then against each other, then by their balance.
 
-In some passes over the rows, which lie on disk meanwhile; what is held in memory is some forty bytes a row. The work
-of a pass is on parts of the rows, which any process may do (`agents.curating.work`), and what follows from all of it is
+In some passes over the rows, which lie on disk meanwhile; what is held in memory is some numbers a row. The work of
+a pass is on parts of the rows, which any process may do (`agents.curating.work`), and what follows from all of it is
 decided here. The rows come out in the order in which they came in.
 """
 
@@ -34,7 +34,7 @@ from engine.errors import UserError
 from engine.signatures import BANDS
 
 if TYPE_CHECKING:
-    from agents.curating.fates import Mask, Numbers
+    from engine.signatures import Mask, Numbers
 
 __all__ = ["NO_PROMPT", "Wanted", "curate"]
 

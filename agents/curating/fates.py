@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from agents.curating.spool import Part
 from agents.curating.work import Columns, told
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Mask: TypeAlias = NDArray[np.bool_]
-    Numbers: TypeAlias = NDArray[np.int64]
+    from engine.signatures import Hashes, Mask, Numbers
 
 __all__ = ["Fate", "Fates", "conflicting", "first_of_each", "gathered", "rows_in"]
 
@@ -130,7 +129,7 @@ def conflicting(facts: Mapping[str, Any]) -> Mask:
     return conflicts
 
 
-def first_of_each(keys: NDArray[np.uint64], among: Mask) -> Numbers:
+def first_of_each(keys: Hashes, among: Mask) -> Numbers:
     """For each of these rows the first of them that has the same key."""
     import numpy as np
 

@@ -21,10 +21,7 @@ from engine.signatures import signed
 from engine.text import writable
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Mask: TypeAlias = NDArray[np.bool_]
+    from engine.signatures import Mask
 
 __all__ = ["Alone", "Chosen", "Coding", "Columns", "Each", "Pairing", "Signing", "as_told", "in_turn", "told"]
 
