@@ -190,14 +190,18 @@ def load_packages(family: str | None = None) -> None:
 
 def _check_learns_together(family: str, *, processes: int | None) -> None:
     """Raise UserError where several processes are wanted and there is nothing to share out."""
-    if processes is not None and processes > 1 and _family(family) in (linear, embedding):
+    if processes is not None and processes > 1 and _learns_alone(family):
         raise UserError(f"--processes: {family!r} learns in seconds, in one process; leave it out")
 
 
 def _check_leads(family: str, team: Team) -> None:
     """Of a family that learns in one process the leader learns; the others have nothing to do."""
-    if not team.leads and _family(family) in (linear, embedding):
+    if not team.leads and _learns_alone(family):
         raise Followed
+
+
+def _learns_alone(family: str) -> bool:
+    return _family(family) in (linear, embedding)
 
 
 def _teach_together(family: str, lesson: Lesson, folder: Path, *, processes: int) -> None:

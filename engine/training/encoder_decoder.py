@@ -72,7 +72,7 @@ class Pair:
 
 
 class EncoderDecoder(Writer):
-    """A student that reads its input whole, and writes. It reads inputs twice as long as any that it learnt from.
+    """A student that reads its input whole, up to twice as far as any that it learnt from, and writes.
 
     Its best answer is the likeliest that so many beginnings of one lead to.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,16 +26,10 @@ async def smelt(*words: object) -> tuple[int, str, str]:
     """The command line in a process of its own: its code, and what it said."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY}
     process = await asyncio.create_subprocess_exec(
-        _python(), "-m", "agents", *map(str, words), env=environment, stdout=-1, stderr=-1
+        sys.executable, "-m", "agents", *map(str, words), env=environment, stdout=-1, stderr=-1
     )
     out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
-
-
-def _python() -> str:
-    import sys
-
-    return sys.executable
 
 
 @needs_ray

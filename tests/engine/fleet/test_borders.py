@@ -113,7 +113,7 @@ def test_so_many_workers_as_are_said_or_one_a_processor_but_one() -> None:
     assert OnRay("auto").wanted == 1  # until the cluster has said how many machines it has
 
 
-def test_batches_and_providers_that_cannot_travel_are_refused(tmp_path: Path) -> None:
+def test_batches_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="sent by one process"):
         Fleet(
             "openai/gpt-5.4-mini", hiring=Near(1), journal=tmp_path / "journal.db", budget=Budget(usd=1), batch=True,
