@@ -46,10 +46,9 @@ def under_way(
 
 def may_move() -> bool:
     """Whether a line on standard error may be drawn over: on a terminal that can, where nobody wants plain lines."""
-    from engine.dashboard.live import PLAIN_VARIABLE
+    from engine.dashboard.live import lines_wanted
 
-    is_plain = os.environ.get(PLAIN_VARIABLE, "") not in ("", "0") or os.environ.get("TERM") in ("dumb", "unknown")
-    return sys.stderr.isatty() and not is_plain
+    return sys.stderr.isatty() and not lines_wanted() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def finished(advance: Advance) -> Listener:

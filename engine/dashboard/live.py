@@ -31,7 +31,7 @@ from engine.statistics import Statistics
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Dashboard", "chosen_surface"]
+__all__ = ["Dashboard", "chosen_surface", "lines_wanted"]
 
 RECORD_EVERY_S: Final = 1.0
 PLAIN_VARIABLE: Final = "SMELT_PLAIN"
@@ -271,6 +271,11 @@ class Dashboard:
             logger.exception("the live view failed; the run goes on")
 
 
+def lines_wanted() -> bool:
+    """Whether the environment asks for plain lines."""
+    return os.environ.get(PLAIN_VARIABLE, "") not in ("", "0")
+
+
 def chosen_surface(
     console: Console | None = None, *, plain: bool = False, controls: Controls | None = None, state: str = ""
 ) -> Surface:
@@ -283,7 +288,7 @@ def chosen_surface(
     if console is None and (show := notebook_here()) is not None:
         return Notebook(show)
     console = console or RichConsole(stderr=True, highlight=False, emoji=False, markup=False)
-    is_plain = plain or os.environ.get(PLAIN_VARIABLE, "") not in ("", "0")
-    if console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf") and not is_plain:
+    is_plain = plain or lines_wanted() or console.is_dumb_terminal
+    if console.is_terminal and console.encoding.startswith("utf") and not is_plain:
         return Painted(console, controls=controls, state=state)
     return Log(console)
