@@ -15,25 +15,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from agents.cli import (
-    beginning,
-    chatting,
-    curating,
-    estimating,
-    evaluating,
-    exporting,
-    faking,
-    finding,
-    looking,
-    looking_on,
-    making,
-    parsing,
-    predicting,
-    reporting,
-    serving,
-    students,
-    teaching,
-)
+from agents.cli.commands import Group
 from agents.cli.completion import VARIABLE, InstallOption, ShowOption, offer_words
 from agents.cli.listening import OPTION, listening, without_log_file
 from agents.cli.optional import in_full
@@ -47,6 +29,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="smelt",
+    cls=Group,
     help="Pour in a prompt, draw off a small model.",
     epilog=examples(
         "smelt doctor",
@@ -58,11 +41,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for commands in (
-    making, beginning, estimating, parsing, curating, students, evaluating, predicting, serving, chatting, teaching,
-    finding, looking, looking_on, faking, exporting, reporting,
-):  # fmt: skip
-    commands.register(app)
 
 
 def _version(wanted: bool) -> None:

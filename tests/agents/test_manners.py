@@ -16,6 +16,7 @@ import typer
 
 from agents.checks import one_of
 from agents.cli import app
+from agents.cli.commands import COMMANDS as LISTED
 from agents.cli.completion import OFFERED
 from engine.errors import UnknownPrice, UserError
 from engine.prices import lookup
@@ -39,6 +40,28 @@ def test_every_command_explains_itself_with_examples(command: str) -> None:
     assert f"Usage: smelt {command}" in ran.out
     assert any(line.startswith(f"smelt {command}") for line in examples_of(command))
     assert all(line in " ".join(ran.out.split()) for line in map(str, examples_of(command)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_the_list_of_commands_says_of_one_is_its_own_first_sentence(command: str) -> None:
+    place, said = LISTED[command]
+
+    assert said == COMMANDS[command].get_short_help_str(200)
+    assert COMMANDS[command].callback.__module__ == f"agents.cli.{place}"
+
+
+def test_the_list_of_commands_reads_none_of_their_files_and_a_command_its_own() -> None:
+    probe = "import sys\nfrom agents.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: print(*sys.modules)"
+    files = {f"agents.cli.{place}" for place, _ in LISTED.values()}
+
+    def read_by(*words: str) -> set[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", probe, *words], capture_output=True, text=True, cwd=ROOT, check=True
+        )
+        return set(done.stdout.split()) & files
+
+    assert read_by("--help") == set()
+    assert read_by("parse", "--help") == {"agents.cli.parsing"}
 
 
 @pytest.mark.parametrize("line", [line for name in COMMANDS for line in examples_of(name)])
