@@ -161,7 +161,7 @@ def test_what_calls_come_to_is_worked_out_from_measured_costs() -> None:
 
     for script, says in sizing.MEASURED.items():
         assert any(script in row and says in row for row in rows), script
-    assert (size.usd, size.cpu_s, size.alone_s, size.ten_s) == pytest.approx((3250, 2080, 20_000, 2150))
+    assert (size.usd, size.cpu_s, size.alone_s, size.ten_s) == pytest.approx((3250, 2080, 20_000, 2000))
     assert (size.disk_gb, size.at_10k_s, size.servers) == pytest.approx((14.72, 60_000, 5.79), rel=1e-2)
     assert [row.count("|") for row in sizing.table().splitlines()] == [10] * (2 + len(sizing.CALLS))
 
