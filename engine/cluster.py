@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 from engine.errors import MissingExtra, UserError
+from engine.text import first_line
 
 __all__ = ["HERE", "connected"]
 
@@ -66,9 +67,7 @@ def _begin(ray: Any, address: str, settings: dict[str, Any]) -> None:
     try:
         with nullcontext() if address == HERE else _unheard():
             ray.init(address=address, **settings)
-    except (
-        Exception
-    ) as error:  # Ray raises just this when a machine is too slow: whatever it is, its first line says what
+    except Exception as error:  # Ray raises just this when a machine is too slow, and says in its first line what it is
         ray.shutdown()
         if "AuthenticationError" in f"{error!r} {error.__cause__}":
             raise UserError(
@@ -80,9 +79,8 @@ def _begin(ray: Any, address: str, settings: dict[str, Any]) -> None:
                 "--ray auto: no Ray cluster runs on this machine; `ray start --head` starts one, and without an "
                 "address one is started here"
             ) from error
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         where = "no cluster can be started on this machine" if address == HERE else "no Ray cluster can be used there"
-        raise UserError(f"--ray {address}: {where}: {why}") from error
+        raise UserError(f"--ray {address}: {where}: {first_line(error)}") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from engine.fleet.stakes import Stake
 from engine.journal import Counts, Journal, Totals, peek
 from engine.prices import dollars
 
-__all__ = ["WORKERS", "all_taken_in", "gather", "is_written", "journals_left", "looked_into", "taken_in", "written_off"]
+__all__ = ["WORKERS", "all_taken_in", "gather", "is_written", "looked_into", "taken_in", "written_off"]
 
 WORKERS: Final = "workers"
 """The folder beside a run's journal in which each worker has one of its own."""
@@ -26,15 +26,18 @@ PATIENCE_S: Final = 120.0  # a process lets go at once; of a machine that died a
 AGAIN_S: Final = 0.2
 
 
-def journals_left(workers: Path) -> list[Path]:
+def _journals_left(workers: Path) -> list[Path]:
     """The journals of workers that are not taken in yet, the oldest first."""
     return sorted(workers.glob("*/journal.db")) if _is_there(workers) else []
 
 
 def looked_into(workers: Path) -> list[Counts]:
-    """Those journals in figures, whoever may be writing them. Raises JournalUnusable, as `gather` does."""
+    """Of the workers' journals that are not taken in yet, the figures, whoever may be writing them.
+
+    Raises JournalUnusable, as `gather` does.
+    """
     found = []
-    for path in journals_left(workers):
+    for path in _journals_left(workers):
         try:
             found.append(peek(path))
         except JournalUnusable as error:
@@ -73,7 +76,7 @@ async def all_taken_in(
     main: Journal, workers: Path, *, budget: Budget | None = None, but: Collection[Path] = ()
 ) -> int:
     """The same for a journal that is open; those that nobody can read stay where they are."""
-    left = [path for path in journals_left(workers) if path not in but]
+    left = [path for path in _journals_left(workers) if path not in but]
     for path in left:
         try:
             await taken_in(main, path)
