@@ -39,8 +39,8 @@ def connected(address: str = HERE, *, cores: int | None = None) -> Iterator[Any]
         return
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
     if address == HERE:
-        ours = cores or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-        quiet |= {"num_cpus": ours, "object_store_memory": OBJECTS, "include_dashboard": False}
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None  # all, as Ray counts them
+        quiet |= {"num_cpus": cores or usable, "object_store_memory": OBJECTS, "include_dashboard": False}
     else:
         _check_listens(address)
     _begin(ray, address, quiet)
