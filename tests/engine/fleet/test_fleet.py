@@ -138,6 +138,21 @@ def test_the_cap_holds_and_is_used_whoever_spends(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_with_a_higher_cap_a_second_try_is_paid_that_was_refused_before(tmp_path: Path) -> None:
+    """An attempt without an answer is charged at its bound, so the cap is spent before the next one."""
+
+    async def main() -> None:
+        service = Service(stalls=Counter({"first": 1, "second": 1}))
+        fleet, _ = fleet_of(service, 1, tmp_path, budget=Budget(usd="0.0005"))
+        async with fleet:
+            with pytest.raises(BudgetReached):
+                await fleet.ask(question("first"))
+            fleet.set_budget(Budget(usd=1))
+            assert (await fleet.ask(question("second"))).text == "SECOND"
+
+    asyncio.run(main())
+
+
 def test_the_others_go_on_while_a_dead_workers_journal_is_read(tmp_path: Path) -> None:
     """What was in flight there cannot be charged while somebody holds the file, so it is read for as long as that."""
 

@@ -186,6 +186,26 @@ def test_who_is_refused_more_still_waits_for_what_is_in_flight_and_is_then_told_
     asyncio.run(main())
 
 
+def test_once_there_is_more_who_was_refused_asks_again() -> None:
+    async def main() -> None:
+        purse = Purse()
+        purse.lend(100, stage="")
+        held = purse.try_reserve(80, stage="")
+        waiting = asyncio.ensure_future(purse.reserve(50, stage=""))
+        await asyncio.sleep(0)
+        purse.refuse("", "the budget of $1 is reached")
+        purse.refuse("", "")
+
+        assert held is not None
+        assert purse.wants({}) == {"": 30}
+        purse.settle(held, 80)
+        assert not waiting.done()
+        purse.lend(30, stage="")
+        assert (await waiting).amount == 50
+
+    asyncio.run(main())
+
+
 def test_a_stage_that_waits_for_money_holds_no_other_up() -> None:
     async def main() -> None:
         purse = Purse()
