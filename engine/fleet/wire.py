@@ -7,6 +7,8 @@ cost ten times as much, and there are thousands of them a second.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from engine import errors
@@ -29,6 +31,9 @@ __all__ = [
 ]
 
 Plain: TypeAlias = tuple[Any, ...]
+
+_BESIDE_MESSAGES: Final = tuple(each.name for each in fields(Request) if each.name != "messages")
+_VALUES: Final = attrgetter(*_BESIDE_MESSAGES)
 
 
 class Account(NamedTuple):
@@ -114,36 +119,13 @@ class News(NamedTuple):
 
 
 def packed_request(request: Request) -> Plain:
-    return (
-        tuple((message.role, message.content) for message in request.messages),
-        request.max_tokens,
-        request.temperature,
-        request.n,
-        request.stop,
-        request.seed,
-        request.schema,
-        request.tag,
-        request.sample,
-        request.choices,
-        request.stable,
-    )
+    return tuple((message.role, message.content) for message in request.messages), *_VALUES(request)
 
 
 def read_request(told: Plain) -> Request:
-    messages, max_tokens, temperature, n, stop, seed, schema, tag, sample, choices, stable = told
-    return Request(
-        messages=tuple(Message(role, content) for role, content in messages),
-        max_tokens=max_tokens,
-        temperature=temperature,
-        n=n,
-        stop=stop,
-        seed=seed,
-        schema=schema,
-        tag=tag,
-        sample=sample,
-        choices=choices,
-        stable=stable,
-    )
+    messages, *values = told
+    beside = dict(zip(_BESIDE_MESSAGES, values, strict=True))
+    return Request(messages=tuple(Message(role, content) for role, content in messages), **beside)
 
 
 def packed_reply(reply: Reply) -> Plain:
