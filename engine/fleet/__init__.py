@@ -6,7 +6,8 @@ dealing         which request goes to whom: pure
 wire            what is told between them
 alike           whether those that come are of the same make
 secrets         which keys they are told
-purse, worker   the side of a worker: an engine within what it was lent
+purse, hired    the engine of a worker, within what it was lent
+worker          asks what it is dealt, and tells
 coordinator     lends parts of the limits
 hand, staff     the workers as the driver knows them
 assignments     requests under way
@@ -14,7 +15,7 @@ fleet           the driver: an Engine like any other
 gathering       the journals that workers left
 stakes          what each may have spent, for when its journal is lost
 figures         what all of them have told, as the figures of one engine
-links           what carries all this: `near` within one process, `on_ray` on a cluster
+links           what carries all this: `near` within one process, `on_ray` and its `actors` on a cluster
 """
 
 from __future__ import annotations

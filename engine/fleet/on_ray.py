@@ -1,4 +1,4 @@
-"""A fleet on a Ray cluster: each worker an actor, one more for the coordinator. Thin shells, all else is elsewhere.
+"""A fleet on a Ray cluster: hires its actors (`engine.fleet.actors`), each on a machine that is good for it.
 
 An actor is made with its name and nothing else. What it is to work with, keys among it, it is told in a call, so that
 it stands in no log and in nothing that Ray keeps of its actors.
@@ -9,22 +9,18 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from engine.cluster import HERE, connected
-from engine.errors import SmeltError, UserError
+from engine.errors import UserError
+from engine.fleet.actors import CoordinatorActor, WorkerActor
 from engine.fleet.alike import Make, absent, make, unlike
-from engine.fleet.coordinator import Coordinator
 from engine.fleet.links import Post, WorkerGone
-from engine.fleet.secrets import lay_out
-from engine.fleet.shares import Loan
-from engine.fleet.wire import News, Order, packed_error, read_error
-from engine.fleet.worker import Worker
+from engine.fleet.wire import News, Order, read_error
 from engine.text import first_line
 
 __all__ = ["OnRay", "usual_workers", "workers_on"]
@@ -32,7 +28,6 @@ __all__ = ["OnRay", "usual_workers", "workers_on"]
 LOOK_EVERY_S: Final = 5.0  # for machines that have come: Ray tells nobody of them
 PLACE_S: Final = 120.0  # that a worker may wait for a free processor while nobody is at work
 BEGIN_S: Final = 600.0  # that it may take to begin, once it has one
-ORPHANED_S: Final = 30.0  # a worker that hears nothing of its driver for so long, which asks twice a second
 MOST_HERE: Final = 8
 TOKEN: Final = "token"  # noqa: S105 - a file's name
 CALLS_AT_ONCE: Final = 16
@@ -53,98 +48,6 @@ def workers_on(cards: Sequence[float], *, gpus: float) -> int:
     if gpus > 1:
         return sum(int(have // gpus) for have in cards)
     return sum(int(have) * int(1 / gpus + 1e-9) for have in cards)
-
-
-class WorkerActor:
-    """What runs where the work is done: a worker, reached by calls."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._worker: Worker | None = None
-        self._end: asyncio.TimerHandle | None = None
-
-    async def meet(self, token: Path) -> tuple[str, Make, str]:
-        """Which process this is, what it is made of, and what stands in a file that the driver has written."""
-        return f"{socket.gethostname()} (process {os.getpid()})", make(), _text_of(token)
-
-    async def open(
-        self, hired: Mapping[str, Any], *, journal: Path, keys: Mapping[str, str], coordinator: Any
-    ) -> tuple[str, str] | None:
-        """Begin to work; what is wrong, if that cannot be."""
-        lay_out(keys, os.environ)
-        try:
-            self._worker = Worker(self._name, hired, journal=journal, lender=_Lender(coordinator))
-            await self._worker.open()
-        except SmeltError as error:
-            kind, text = packed_error(error)
-            return kind, text
-        self._mind_the_driver()
-        return None
-
-    async def tell(self, order: Order) -> None:
-        self._opened().tell(order)
-
-    async def news(self, linger_s: float) -> News:
-        self._mind_the_driver()
-        return await self._opened().news(linger_s=linger_s)
-
-    async def close(self) -> News:
-        return await self._opened().close()
-
-    def _mind_the_driver(self) -> None:
-        """End when nobody asks for news for long: Ray may take minutes to see that a driver was killed.
-
-        At once, as by a kill: what counts is durable, and whoever goes on with the run waits for the journal.
-        """
-        if self._end is not None:
-            self._end.cancel()
-        self._end = asyncio.get_running_loop().call_later(ORPHANED_S, os._exit, 1)
-
-    def _opened(self) -> Worker:
-        if self._worker is None:
-            raise RuntimeError("this worker has not begun")
-        return self._worker
-
-
-class CoordinatorActor:
-    """Whoever Ray puts in the place of one that died knows nothing, and lends nothing before it does."""
-
-    def __init__(self, accounts: int) -> None:
-        self._accounts = accounts
-        self._coordinator = Coordinator(accounts, is_new=False)
-
-    def begin(self, workers: int) -> None:
-        """Nobody has been lent anything yet, and so many workers will come."""
-        self._coordinator = Coordinator(self._accounts, is_new=True)
-        self._coordinator.expect(workers)
-
-    def expect(self, workers: int) -> None:
-        self._coordinator.expect(workers)
-
-    def lend(self, worker: str, holding: Sequence[float], wanted: Sequence[float]) -> Loan:
-        return self._coordinator.lend(worker, holding, wanted)
-
-    def leave(self, worker: str) -> None:
-        self._coordinator.leave(worker)
-
-    def process(self) -> int:
-        return os.getpid()
-
-
-class _Lender:
-    """The coordinator as a worker reaches it."""
-
-    def __init__(self, coordinator: Any) -> None:
-        self._coordinator = coordinator
-
-    async def lend(self, worker: str, holding: Sequence[float], wanted: Sequence[float]) -> Loan:
-        from ray.exceptions import RayError
-
-        try:
-            loan: Loan = await self._coordinator.lend.remote(worker, holding, wanted)
-        except RayError as error:
-            raise ConnectionError("the coordinator is gone") from error
-        return loan
 
 
 class OnRay:
@@ -331,13 +234,6 @@ def _silenced() -> Iterator[None]:
         yield
     finally:
         worker.print_to_stdstream = told
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return ""
 
 
 async def _called(call: Any) -> Any:

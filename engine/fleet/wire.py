@@ -22,6 +22,7 @@ __all__ = [
     "Failed",
     "News",
     "Order",
+    "Plain",
     "packed_error",
     "packed_reply",
     "packed_request",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 Plain: TypeAlias = tuple[Any, ...]
+"""What a request, a reply or an error is on its way."""
 
 _BESIDE_MESSAGES: Final = tuple(each.name for each in fields(Request) if each.name != "messages")
 _VALUES: Final = attrgetter(*_BESIDE_MESSAGES)
