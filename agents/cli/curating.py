@@ -139,9 +139,9 @@ def curate(files: list[str], out: Path | None, ray: str | None, json: bool, quie
     from agents.run_folder import free_name
     from engine.errors import UserError
 
-    check_sources(files)
     folder = out or free_name(Path("curated"), _stem(files[0]))
     wanted = _wanted(folder, **told)
+    check_sources(files)  # before a cluster is looked for
     with _hands(ray, folder) as each:
         came = curating.curate(files, wanted, folder, each=each, showing=unseen if json or quiet else _shown)
     _tell(came, folder, json=json, quiet=quiet)
