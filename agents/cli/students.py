@@ -78,9 +78,9 @@ def train(
     from engine.errors import UserError
 
     within("tune", tune, *RANGES["tune"])
-    if training.follows():  # somebody else has started several of us, and one alone speaks and writes
-        json = True
     shares, remarks = shared_out(data, test, seed=seed)
+    if training.follows():  # somebody else has started several of us, and one alone speaks and writes
+        json, remarks = True, []
     folder = out or free_name(Path("students"), data.stem)
     if RunFolder(folder.resolve().parent).manifest.is_file():
         raise UserError(f"{folder}: is part of a run, whose report speaks of what is there; choose another with --out")
