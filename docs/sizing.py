@@ -17,7 +17,7 @@ CALLS: Final = tuple(10**power for power in range(5, 10))
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a call costs here, as measured: `row` names the script, and what its row says."""
+    """What a call costs here, as measured (see `MEASURED`)."""
 
     cpu_ms: float = 0.208  # everything on, 1,000 in flight, one process
     disk_bytes: float = 1472.0  # of the journal: request, reply, and what it was charged
