@@ -15,7 +15,7 @@ from typing import Any, Final
 from engine.errors import MissingExtra, UserError
 from engine.text import first_line
 
-__all__ = ["HERE", "connected"]
+__all__ = ["HERE", "connected", "usable_cores"]
 
 HERE: Final = "local"
 """The address of a cluster that is started on this machine, and stopped afterwards."""
@@ -39,8 +39,7 @@ def connected(address: str = HERE, *, cores: int | None = None) -> Iterator[Any]
         return
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False, "configure_logging": False}
     if address == HERE:
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None  # all, as Ray counts them
-        quiet |= {"num_cpus": cores or usable, "object_store_memory": OBJECTS, "include_dashboard": False}
+        quiet |= {"num_cpus": cores or usable_cores(), "object_store_memory": OBJECTS, "include_dashboard": False}
     else:
         _check_listens(address)
     _begin(ray, address, quiet)
@@ -48,6 +47,13 @@ def connected(address: str = HERE, *, cores: int | None = None) -> Iterator[Any]
         yield ray
     finally:
         ray.shutdown()
+
+
+def usable_cores() -> int:
+    """How many processors this process may use: no more than it was given, say by a queue."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _ray(*, is_there: bool) -> Any:

@@ -18,7 +18,7 @@ from agents.curating.curate_judge import Judging
 from agents.curating.curated import Curated, Writer
 from agents.curating.fates import Fates, conflicting, first_of_each, gathered, rows_in
 from agents.curating.progress import Advance, Showing, counted, unseen
-from agents.curating.spool import Part, read_back, spooled, unspooled
+from agents.curating.spool import ROWS_IN_A_PART, Part, read_back, spooled, unspooled
 from agents.curating.work import Alone, Chosen, Coding, Columns, Each, Pairing, Signing, as_told, in_turn
 from agents.filtering.balance import caps_of, surplus
 from agents.filtering.code_check import Kind
@@ -69,18 +69,24 @@ class Wanted:
 
 
 def curate(
-    sources: Sequence[str], wanted: Wanted, folder: Path, *, each: Each = in_turn, showing: Showing = unseen
+    sources: Sequence[str],
+    wanted: Wanted,
+    folder: Path,
+    *,
+    each: Each = in_turn,
+    showing: Showing = unseen,
+    part_rows: int = ROWS_IN_A_PART,
 ) -> Curated:
     """Judge the rows of all sources and write what is kept and what is not, with the reasons, into a folder.
 
-    The files are there whole or not at all. `each` does the work on parts of the rows, here or elsewhere; whoever does
-    it, the same comes out. `showing` shows how far it is.
+    The files are there whole or not at all. `each` does the work on parts of `part_rows`, here or elsewhere; the same
+    comes out whoever does it, and however large the parts are. `showing` shows how far it is.
 
     Raises UserError when a source cannot be read, has no such columns, or when there is no row at all.
     """
     passes = _Passes(wanted, each, showing)
     with Writer(folder, seed=wanted.seed, is_judged=wanted.judge is not None) as writer:
-        parts = passes.read(_records(sources), writer)
+        parts = passes.read(_records(sources), writer, part_rows=part_rows)
         fates = passes.fates(parts, writer)
         second = passes.kept(parts, fates, writer)
         for row in passes.balanced(passes.judged(second, writer, count=int(fates.kept.sum())), writer):
@@ -107,11 +113,12 @@ class _Passes:
 
     # -- first: what there is
 
-    def read(self, records: Iterable[Record], writer: Writer) -> list[Part]:
+    def read(self, records: Iterable[Record], writer: Writer, *, part_rows: int) -> list[Part]:
         """All rows, on disk; a line that is none has its place among them."""
         sample = list[Row]()
         with self._showing("reading the rows", None) as advance:
-            parts = spooled(counted(self._rows(records, writer, sample), advance), writer.scratch / "read")
+            rows = counted(self._rows(records, writer, sample), advance)
+            parts = spooled(rows, writer.scratch / "read", size=part_rows)
         if not parts:
             raise UserError("there are no rows to curate: the files are empty")
         wanted = self._wanted

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from typing import Final
 
 import orjson
 
 from agents.reading.roles import Row
 
-__all__ = ["Part", "read_back", "spooled", "unspooled"]
+__all__ = ["ROWS_IN_A_PART", "Part", "read_back", "spooled", "unspooled"]
 
-ROWS_IN_A_PART = 16_384  # some megabytes of short rows: a second or so of work, and a thousand parts of ten million
+ROWS_IN_A_PART: Final = 16_384  # some megabytes of short rows: a second or so of work; a thousand parts of ten million
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Part:
         return unspooled(self.path)
 
 
-def spooled(rows: Iterable[Row], folder: Path, *, size: int = ROWS_IN_A_PART) -> list[Part]:
+def spooled(rows: Iterable[Row], folder: Path, *, size: int) -> list[Part]:
     """Write the rows into a new folder, in parts of so many."""
     folder.mkdir()
     left, parts, first = iter(rows), list[Part](), 0

@@ -7,7 +7,6 @@ it stands in no log and in nothing that Ray keeps of its actors.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from engine.cluster import HERE, connected
+from engine.cluster import HERE, connected, usable_cores
 from engine.errors import UserError
 from engine.fleet.actors import CoordinatorActor, WorkerActor
 from engine.fleet.alike import Make, absent, make, unlike
@@ -34,8 +33,8 @@ CALLS_AT_ONCE: Final = 16
 
 
 def usual_workers() -> int:
-    """How many there are on this machine alone when nobody says: one a processor, but for the driver's own."""
-    return max(1, min(MOST_HERE, (os.cpu_count() or 2) - 1))
+    """How many there are on this machine alone when nobody says: one a processor that is ours, but for the driver's."""
+    return max(1, min(MOST_HERE, usable_cores() - 1))
 
 
 def workers_on(cards: Sequence[float], *, gpus: float) -> int:

@@ -19,7 +19,7 @@ from agents.curating import spool
 from agents.curating.curate import Wanted, curate
 from agents.curating.on_ray import on_ray
 from agents.curating.progress import Advance
-from agents.curating.spool import Part, spooled
+from agents.curating.spool import ROWS_IN_A_PART, Part, spooled
 from agents.curating.work import Columns, Each, in_turn
 from agents.reading.roles import Row
 from agents.records import Pair, Spec
@@ -59,19 +59,18 @@ def by_others(work: Callable[[Any], Columns], things: Sequence[Any]) -> Iterator
             yield {name: values[at : at + 97] for name, values in columns.items()}
 
 
-def curated(folder: Path, source: Path, each: Each) -> list[bytes]:
+def curated(folder: Path, source: Path, each: Each, *, part_rows: int = ROWS_IN_A_PART) -> list[bytes]:
     wanted = Wanted(spec=Spec(instruction="", demonstrations=(Pair("the old van waits at our red door", "x"),)))
-    curate([str(source)], wanted, folder, each=each)
+    curate([str(source)], wanted, folder, each=each, part_rows=part_rows)
     return [(folder / name).read_bytes() for name in FILES]
 
 
 @pytest.mark.long
-def test_the_same_comes_out_whoever_does_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_comes_out_whoever_does_the_work(tmp_path: Path) -> None:
     source = some_rows(tmp_path / "rows.jsonl")
     here = curated(tmp_path / "here", source, in_turn)
-    monkeypatch.setitem(spooled.__kwdefaults__ or {}, "size", 64)
 
-    assert curated(tmp_path / "elsewhere", source, by_others) == here
+    assert curated(tmp_path / "elsewhere", source, by_others, part_rows=64) == here
     reasons = json.loads((tmp_path / "here" / "report.json").read_text(encoding="utf-8"))["rejected"]
     assert {"unreadable", "empty", "refusal", "conflict", "duplicate"} <= reasons.keys()
 
@@ -105,7 +104,7 @@ def test_rows_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
     assert [(part.first, part.end) for part in parts] == [(0, 4), (4, 8), (8, 10)]
     assert [row for part in parts for row in part] == rows
     assert list(spool.read_back(rows, tmp_path / "whole")) == rows
-    assert spooled([], tmp_path / "none") == []
+    assert spooled([], tmp_path / "none", size=4) == []
     assert isinstance(parts[0], Part)
 
 
@@ -183,12 +182,11 @@ def test_files_are_looked_for_before_a_cluster(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Ray's own, of itself
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed here: pip install 'smelt[ray]'")
-def test_a_cluster_leaves_out_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_leaves_out_the_same_rows(tmp_path: Path) -> None:
     source = some_rows(tmp_path / "rows.jsonl")
     here = curated(tmp_path / "here", source, in_turn)
-    monkeypatch.setitem(spooled.__kwdefaults__ or {}, "size", 128)
 
     with on_ray("local", folder=tmp_path / "there") as each:
-        assert curated(tmp_path / "there", source, each) == here
+        assert curated(tmp_path / "there", source, each, part_rows=128) == here
         with pytest.raises(UserError, match=r"there: \S+ does not see this folder; choose one with --out"):
             list(each(list, [Part(tmp_path / "nowhere", 0, 1)]))  # type: ignore[arg-type]  # it ends before it gives any
