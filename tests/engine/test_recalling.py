@@ -110,10 +110,66 @@ def test_where_answers_take_nothing_from_their_inputs_all_fit() -> None:
 
 
 @pytest.mark.long
-def test_a_memory_of_an_older_student_lets_every_answer_fit(tmp_path: Path) -> None:
-    (tmp_path / "rows.json").write_text('{"softness": 0.1, "rows": [["5 km", "5"], ["6 km", "6"]]}')
+def test_where_no_row_fits_the_usual_answer_speaks_and_where_one_does_that_one(tmp_path: Path) -> None:
+    rows = [Row(f"it took {count} km", f"{count} km") for count in range(10, 30)]
+    rows += [Row(f"no way of {'abcdef'[which]}", "none") for which in range(6)]
+    recollection = Recollection.of(rows, softness=0.05, misfit=0.01)
 
-    assert Recollection.kept_in(tmp_path).misfit == 1
+    unheard, heard = recollection.answers(["it took 77 km", "it took 12 km"])
+    recollection.keep(tmp_path)
+
+    assert max(unheard, key=unheard.__getitem__) == "none"
+    assert max(heard, key=heard.__getitem__) == "12 km"
+    assert sum(unheard.values()) < 1
+    assert Recollection.kept_in(tmp_path).answers(["it took 77 km"]) == [unheard]
+
+
+@pytest.mark.long
+def test_a_usual_answer_that_does_not_fit_counts_as_little_as_a_near_one() -> None:
+    rows = [Row(text, "5 km") for text in ("5 km", "about 5 km", "say 5 km")] + [Row("8 kg", "8 kg")]
+    shares = {
+        misfit: Recollection.of(rows, softness=0.05, misfit=misfit).answers(["what?"])[0]["5 km"]
+        for misfit in (0.01, 1.0)
+    }
+
+    assert shares[0.01] < 0.1 < shares[1.0]
+
+
+@pytest.mark.long
+@given(
+    st.lists(st.text("abc 12", min_size=1).filter(str.strip), min_size=2, max_size=6, unique_by=str.strip),
+    st.text("abc 12"),
+)
+@settings(max_examples=25, deadline=None)
+def test_where_no_answer_repeats_none_is_usual(texts: list[str], asked: str) -> None:
+    rows = [Row(text, f"{text}{which}") for which, text in enumerate(texts)]
+
+    with_votes, without = (Recollection.of(rows, softness=0.1, votes=votes).answers([asked]) for votes in (9.0, 0.0))
+
+    assert with_votes == without
+
+
+@pytest.mark.long
+@given(st.lists(st.sampled_from(["yes", "no", "5"]), min_size=2, max_size=12), st.floats(0, 9), st.floats(0, 1))
+@settings(max_examples=25, deadline=None)
+def test_shares_leave_some_to_answers_that_no_row_has_however_often_answers_repeat(
+    answers: list[str], votes: float, misfit: float
+) -> None:
+    rows = [Row(f"no {which} of 5", answer) for which, answer in enumerate(answers)]
+
+    [shares] = Recollection.of(rows, softness=0.1, votes=votes, misfit=misfit).answers(["another"])
+
+    assert set(shares) <= set(answers)
+    assert 0 <= sum(shares.values()) < 1
+
+
+@pytest.mark.long
+def test_a_memory_of_an_older_student_answers_as_it_did(tmp_path: Path) -> None:
+    (tmp_path / "rows.json").write_text('{"softness": 0.1, "rows": [["5 km", "5"], ["6 km", "6"], ["7 km", "6"]]}')
+
+    older = Recollection.kept_in(tmp_path)
+
+    assert (older.misfit, older.votes) == (1, 0)
 
 
 @pytest.mark.long
