@@ -77,7 +77,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (stage / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), encoding="utf-8")
     _tables(stage, rows)
     made = in_this_process(
-        "run", stage / "my-task.md", "--model", "simulated/intents", "--examples", "60", "--student", "linear", "--out",
+        "run", stage / "my-task.md", "--model", "simulated/intents", "--examples", "100", "--student", "linear", "--out",
         stage / "runs" / "my-task", "--quiet",
     )  # fmt: skip
     assert made.code == 0, made.err
