@@ -77,8 +77,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (stage / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), encoding="utf-8")
     _tables(stage, rows)
     made = in_this_process(
-        "run", stage / "my-task.md", "--model", "simulated/intents", "--examples", "100", "--student", "linear", "--out",
-        stage / "runs" / "my-task", "--quiet",
+        "run", stage / "my-task.md", "--model", "simulated/intents", "--examples", "100", "--student", "linear",
+        "--out", stage / "runs" / "my-task", "--quiet",
     )  # fmt: skip
     assert made.code == 0, made.err
     (stage / "runs" / "my-task" / "corrections.jsonl").write_text((stage / "mine.jsonl").read_text())
