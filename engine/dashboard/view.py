@@ -118,10 +118,7 @@ class View:
     @property
     def current(self) -> Stage | None:
         """The stage at work; the latest if several are."""
-        for stage in reversed(self.stages):  # in a loop, as each row asks: a generator takes three times as long
-            if stage.state == "now":
-                return stage
-        return None
+        return next((stage for stage in reversed(self.stages) if stage.state == "now"), None)
 
     @property
     def elapsed_s(self) -> float:
@@ -135,9 +132,16 @@ class View:
         kinds = list(map(type, events))
         self.traffic.sent += kinds.count(RequestSent)
         self.traffic.apply_replies([event for event in events if type(event) is ReplyReceived])
+        rows: list[RowAccepted] = []
         for kind, event in zip(kinds, events, strict=True):
-            if (take := _TAKES.get(kind)) is not None:
+            if kind is RowAccepted:
+                rows.append(event)  # type: ignore[arg-type]  # its type was looked at just now
+            elif (take := _TAKES.get(kind)) is not None:
+                if kind in _CHANGES_STAGE:  # rows belong to the stage that was at work
+                    self._take_rows(rows)
+                    rows = []
                 take(self, event)
+        self._take_rows(rows)
 
     def tick(self, now: float, *, paused: bool = False) -> None:
         """Take note of the time, in seconds; rates and times left follow from it. A pause slows nothing down."""
@@ -148,6 +152,19 @@ class View:
                 stage.track.rest(passed)
             stage.track.note(now, stage.done)
         self.traffic.tick(now)
+
+    def _take_rows(self, rows: Sequence[RowAccepted]) -> None:
+        if not rows:
+            return
+        self.rows_of = "" if (stage := self.current) is None else stage.name
+        self.examples.extend(rows[-EXAMPLES_KEPT:])
+        sample, chance = self.sample, self.chance.random
+        for count, row in enumerate(rows, self.accepted + 1):
+            if len(sample) < SAMPLE_KEPT:
+                sample.append(row)
+            elif (place := int(chance() * count)) < SAMPLE_KEPT:  # so that each row is as likely
+                sample[place] = row
+        self.accepted += len(rows)
 
     def stage(self, name: str) -> Stage:
         """The stage of that name; one that nobody announced is put at the end."""
@@ -160,16 +177,6 @@ class View:
 
 def _take_failure(view: View, event: AttemptFailed) -> None:
     view.traffic.apply_failure(event)
-
-
-def _take_row(view: View, event: RowAccepted) -> None:
-    view.accepted += 1
-    view.rows_of = "" if (stage := view.current) is None else stage.name
-    view.examples.append(event)
-    if len(view.sample) < SAMPLE_KEPT:
-        view.sample.append(event)
-    elif (place := int(view.chance.random() * view.accepted)) < SAMPLE_KEPT:  # so that each row is as likely
-        view.sample[place] = event
 
 
 def _take_reject(view: View, event: RowRejected) -> None:
@@ -214,7 +221,6 @@ def _take_finish(view: View, event: StageFinished) -> None:
 # A look-up, since matching all kinds in turn takes ten times as long; what is counted together is not in it.
 _TAKES: Final[dict[type[Event], Callable[[View, Any], None]]] = {
     AttemptFailed: _take_failure,
-    RowAccepted: _take_row,
     RowRejected: _take_reject,
     SimulationMet: _take_simulation,
     Noted: _take_note,
@@ -225,5 +231,7 @@ _TAKES: Final[dict[type[Event], Callable[[View, Any], None]]] = {
     StageFinished: _take_finish,
 }
 
-DRAWN: Final[frozenset[type[Event]]] = frozenset({*_TAKES, ReplyReceived, RequestSent})
+_CHANGES_STAGE: Final = frozenset({StageStarted, StageFinished})
+
+DRAWN: Final[frozenset[type[Event]]] = frozenset({*_TAKES, ReplyReceived, RequestSent, RowAccepted})
 """Of which events a view takes any note."""
