@@ -1,0 +1,111 @@
+"""What a row's answer would be had its input been another: translation by analogy.
+
+    "My number is 555-17, thanks" is to "555-17 == phone"
+    as "My number is (31) 8, thanks" is to "(31) 8 == phone"
+
+Where two inputs differ, one's words stand in place of the other's, and so they do in the answer that took them (Nagao
+1984, "A framework of a mechanical translation between Japanese and English by analogy principle").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Final, Self
+
+from engine.training.student import Row
+
+__all__ = ["likened", "taken"]
+
+MOST_WORDS: Final = 200  # in an input; of longer ones too little is alike, and comparing takes the square of it
+
+_WORD: Final = re.compile(r"[^\W\d_]+|\d+")
+_TOKEN: Final = re.compile(rf"{_WORD.pattern}|\s+|[^\w\s]|_")
+
+
+def taken(row: Row) -> frozenset[str]:
+    """The words and numbers of an answer that stand in its input, in small letters."""
+    read = row.input.lower()
+    return frozenset(word for word in _WORD.findall(row.output.lower()) if word in read)
+
+
+def likened(row: Row, asked: str) -> str | None:
+    """The answer to `asked` as that of `row` is to its input; None where nothing that it took has another in its place.
+
+    Letters are as large as the answer had them. Answers that would still say what only the row's own input says are
+    none.
+    """
+    said = row.output.lower()
+    swaps: dict[str, tuple[str, str]] = {}
+    for own, other in _swaps(_Text.of(row.input), _Text.of(asked)):
+        if own and other and own.lower() in said:
+            swaps.setdefault(own.lower(), (own, other))
+    if not swaps:
+        return None
+    answer = _whole(swaps).sub(lambda found: _put(found.group(), swaps), row.output)
+    read, own_words = asked.lower(), taken(row)
+    is_read = all(word in read for word in _WORD.findall(answer.lower()) if word in own_words)
+    return answer if is_read and answer != row.output else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text as words, numbers and signs: in small letters, what kind each is, and where."""
+
+    text: str
+    tokens: Sequence[str]
+    kinds: Sequence[str]
+    places: Sequence[tuple[int, int]]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        found = list(_TOKEN.finditer(text))
+        tokens = [one.group().lower() for one in found]
+        kinds = ["a" if token[0].isalpha() else "0" if token[0].isdigit() else token.strip() for token in tokens]
+        return cls(text, tokens, kinds, [one.span() for one in found])
+
+    def part(self, begin: int, end: int) -> str:
+        return self.text[self.places[begin][0] : self.places[end - 1][1]].strip()
+
+
+def _swaps(own: _Text, other: _Text) -> Iterator[tuple[str, str]]:
+    """What stands in whose place: each stretch that differs as a whole, and in it one by one by kind."""
+    if max(len(own.tokens), len(other.tokens)) > MOST_WORDS:
+        return
+    for tag, a, b, c, d in _compared(own.tokens, other.tokens):
+        if tag != "replace":
+            continue
+        yield own.part(a, b), other.part(c, d)
+        for inner, e, f, g, h in _compared(own.kinds[a:b], other.kinds[c:d]):
+            if inner == "replace":
+                yield own.part(a + e, a + f), other.part(c + g, c + h)
+            elif inner == "equal":
+                for mine, theirs in zip(range(a + e, a + f), range(c + g, c + h), strict=True):
+                    yield own.part(mine, mine + 1), other.part(theirs, theirs + 1)
+
+
+def _compared(own: Sequence[str], other: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    return SequenceMatcher(None, own, other, autojunk=False).get_opcodes()
+
+
+def _whole(texts: Iterable[str]) -> re.Pattern[str]:
+    """Any of these where it is no part of a longer word or number; of several the longest."""
+    return re.compile("|".join(map(_bounded, sorted(texts, key=len, reverse=True))), re.IGNORECASE)
+
+
+def _bounded(text: str) -> str:
+    before = r"(?<![^\W\d_])" if text[0].isalpha() else r"(?<!\d)" if text[0].isdigit() else ""
+    after = r"(?![^\W\d_])" if text[-1].isalpha() else r"(?!\d)" if text[-1].isdigit() else ""
+    return f"{before}{re.escape(text)}{after}"
+
+
+def _put(found: str, swaps: Mapping[str, tuple[str, str]]) -> str:
+    """What stands in its place, small or large where the answer wrote its own so."""
+    if (swap := swaps.get(found.lower())) is None:  # a letter has more than two forms
+        return found
+    own, other = swap
+    if found == own:
+        return other
+    return other.lower() if found == own.lower() else other.upper() if found == own.upper() else other
