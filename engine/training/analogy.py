@@ -10,7 +10,7 @@ Where two inputs differ, one's words stand in place of the other's, and so they 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final, Self
@@ -37,16 +37,17 @@ def likened(row: Row, asked: str) -> str | None:
     Letters are as large as the answer had them. Answers that would still say what only the row's own input says are
     none.
     """
-    said = row.output.lower()
-    swaps: dict[str, tuple[str, str]] = {}
+    swaps: dict[str, str] = {}
     for own, other in _swaps(_Text.of(row.input), _Text.of(asked)):
-        if own and other and own.lower() in said:
-            swaps.setdefault(own.lower(), (own, other))
+        for mine, theirs in _forms(own, other):
+            if mine and theirs and mine in row.output:
+                swaps.setdefault(mine, theirs)
+                break
     if not swaps:
         return None
-    answer = _whole(swaps).sub(lambda found: _put(found.group(), swaps), row.output)
-    read, own_words = asked.lower(), taken(row)
-    is_read = all(word in read for word in _WORD.findall(answer.lower()) if word in own_words)
+    answer = _any_of(swaps).sub(lambda found: swaps[found.group()], row.output)
+    read = asked.lower()
+    is_read = all(word.lower() in read for word in _WORD.findall(answer) if word in row.input)
     return answer if is_read and answer != row.output else None
 
 
@@ -90,22 +91,19 @@ def _compared(own: Sequence[str], other: Sequence[str]) -> Sequence[tuple[str, i
     return SequenceMatcher(None, own, other, autojunk=False).get_opcodes()
 
 
-def _whole(texts: Iterable[str]) -> re.Pattern[str]:
+def _forms(own: str, other: str) -> Iterator[tuple[str, str]]:
+    """As they are read, and as an answer may have written the one and would write the other."""
+    yield own, other
+    for form in (str.lower, str.upper, str.title):
+        yield form(own), form(other)
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
     """Any of these where it is no part of a longer word or number; of several the longest."""
-    return re.compile("|".join(map(_bounded, sorted(texts, key=len, reverse=True))), re.IGNORECASE)
+    return re.compile("|".join(map(_bounded, sorted(texts, key=len, reverse=True))))
 
 
 def _bounded(text: str) -> str:
     before = r"(?<![^\W\d_])" if text[0].isalpha() else r"(?<!\d)" if text[0].isdigit() else ""
     after = r"(?![^\W\d_])" if text[-1].isalpha() else r"(?!\d)" if text[-1].isdigit() else ""
     return f"{before}{re.escape(text)}{after}"
-
-
-def _put(found: str, swaps: Mapping[str, tuple[str, str]]) -> str:
-    """What stands in its place, small or large where the answer wrote its own so."""
-    if (swap := swaps.get(found.lower())) is None:  # a letter has more than two forms
-        return found
-    own, other = swap
-    if found == own:
-        return other
-    return other.lower() if found == own.lower() else other.upper() if found == own.upper() else other
