@@ -49,7 +49,10 @@ def clean(text: str, limit: int) -> str:
 
     A text that was cut ends in "…". Markup is no concern here: whoever draws must not interpret any.
     """
-    shown = "".join(islice(_visible(text), limit + 1)).rstrip()
+    head = text[: limit + 1]
+    # Most texts are as they are to be shown, and told so ten times as fast as they are gone through.
+    is_clean = head.isprintable() and "  " not in head and not head.startswith(" ")
+    shown = (head if is_clean else "".join(islice(_visible(text), limit + 1))).rstrip()
     return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
 
-from rich.text import Text
+from engine.dashboard.picture import Strip
 
 __all__ = ["chart", "gauge", "resampled", "spark"]
 
@@ -15,21 +15,21 @@ SOLID, REST = "━", "─"
 REFUSED = "×"
 
 
-def gauge(parts: Sequence[tuple[int, str, str]], whole: int, cells: int) -> Text:
+def gauge(parts: Sequence[tuple[int, str, str]], whole: int, cells: int) -> Strip:
     """A bar of `cells` cells: for each part (amount, character, style) what it is of the whole; the rest is thin.
 
     A part that is there shows, however small.
     """
-    bar, filled, total = Text(), 0, 0
+    bar, filled, total = list[tuple[str, str]](), 0, 0
     for amount, character, style in parts:
         total += amount
         end = min(cells, max(total * cells // whole, filled + (amount > 0))) if whole > 0 else 0
-        bar.append(character * (end - filled), style=style)
+        bar.append((character * (end - filled), style))
         filled = max(filled, end)
-    return bar.append(REST * (cells - filled), style="dim")
+    return Strip(*bar, (REST * (cells - filled), "dim"))
 
 
-def spark(values: Sequence[float], cells: int, *, top: float | None = None, marks: Sequence[bool] = ()) -> Text:
+def spark(values: Sequence[float], cells: int, *, top: float | None = None, marks: Sequence[bool] = ()) -> Strip:
     """The latest values as one line of `cells` cells, from 0 to `top` (by default the greatest); marked ones crossed.
 
     Nothing is drawn as a blank, anything above as a block at least.
@@ -37,12 +37,12 @@ def spark(values: Sequence[float], cells: int, *, top: float | None = None, mark
     shown, crossed = list(values)[-cells:], list(marks)[-cells:]
     crossed += [False] * (len(shown) - len(crossed))
     highest = max([top or 0.0, *shown]) if shown else 0.0
-    line = Text(" " * (cells - len(shown)))
+    line: list[tuple[str, str]] = []
     # Alike neighbours together: each change of style costs as much to draw as a line of plain text.
     for is_crossed, alike in groupby(zip(crossed, shown, strict=True), key=itemgetter(0)):
         drawn = "".join(REFUSED if is_crossed else _block(value, highest) for _, value in alike)
-        line.append(drawn, style="bold yellow" if is_crossed else "cyan")
-    return line
+        line.append((drawn, "bold yellow" if is_crossed else "cyan"))
+    return Strip(" " * (cells - len(shown)), *line)
 
 
 def _block(value: float, highest: float) -> str:
@@ -59,7 +59,7 @@ def resampled(values: Sequence[float], cells: int) -> list[float]:
     return [sum(values[a:b]) / (b - a) for a, b in pairwise(bounds)]
 
 
-def chart(values: Sequence[float], cells: int, lines: int) -> list[Text]:
+def chart(values: Sequence[float], cells: int, lines: int) -> list[Strip]:
     """A curve as blocks, from its lowest value to its greatest over so many lines, the top line first."""
     shown = resampled(values, cells)
     low, high = min(shown, default=0.0), max(shown, default=0.0)
@@ -68,5 +68,5 @@ def chart(values: Sequence[float], cells: int, lines: int) -> list[Text]:
     rows = []
     for line in reversed(range(lines)):
         blocks = "".join(BLOCKS[max(0, min(8, height - 8 * line))] for height in eighths)
-        rows.append(Text(blocks, style="cyan"))
+        rows.append(Strip((blocks, "cyan")))
     return rows

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from engine.dashboard.traffic import Rates
 from engine.dashboard.view import View
 from engine.statistics import Statistics
+from engine.text import clean
 from engine.throttle import Limits
 
 __all__ = ["Bound", "Situation", "bound_by", "named", "situation_of", "use_of"]
@@ -109,7 +110,7 @@ def situation_of(view: View, figures: Statistics | None) -> Situation:
 
     But where nobody asks any more, what bound before does not.
     """
-    stage = "" if view.current is None else view.current.name
+    stage = "" if view.current is None else clean(view.current.name, 40)
     if figures is None:
         return Situation(binding="lack of work", stage=stage)
     return Situation(

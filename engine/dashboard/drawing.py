@@ -9,12 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from rich.box import ROUNDED
-from rich.console import Group, RenderableType
-from rich.panel import Panel
-from rich.text import Text
-
 from engine.dashboard import sections
+from engine.dashboard.picture import Frame, Picture, Strip
 from engine.dashboard.view import Curve, View, Weights
 from engine.dashboard.words import clock_time
 from engine.events import RowAccepted
@@ -57,15 +53,13 @@ class Ranked(NamedTuple):
     """A line, and how much it matters: 0 is kept longest."""
 
     rank: int
-    line: Text
+    line: Strip
 
 
 NOTHING = Asides()
 
 
-def render(
-    view: View, figures: Statistics | None, *, width: int, height: int, asides: Asides = NOTHING
-) -> RenderableType:
+def render(view: View, figures: Statistics | None, *, width: int, height: int, asides: Asides = NOTHING) -> Picture:
     """The whole picture, at most `height` lines of `width` cells."""
     is_framed = width >= SMALLEST_FRAMED[0] and height >= SMALLEST_FRAMED[1]
     inner, room = (width - 4, height - 2) if is_framed else (max(8, width), height)
@@ -74,36 +68,23 @@ def render(
     lines += _help(asides) if asides.is_help else _body(view, figures, inner, left, asides)
     lines = lines[: max(1, room)]
     if asides.told:
-        lines = [*lines[: room - 1], Text(clean(asides.told, 300), style="bold reverse")]
-    for each in lines:
-        each.no_wrap, each.overflow = True, "ellipsis"
-        each.truncate(inner, overflow="ellipsis")
-    return _framed(view, lines, asides, width=width) if is_framed else Group(*lines)
+        lines = [*lines[: room - 1], Strip((clean(asides.told, 300), "bold reverse"))]
+    return Picture(lines, width, _frame(view, asides, inner) if is_framed else None)
 
 
-def _framed(view: View, lines: Sequence[Text], asides: Asides, *, width: int) -> Panel:
+def _frame(view: View, asides: Asides, inner: int) -> Frame:
+    title = sections.title(view, inner)
+    state = f"  {clean(asides.state, 40)}" if asides.state else ""
     below = [clock_time(view.elapsed_s), *(["? for keys"] if asides.has_keys else [])]
-    above = sections.title(view, width - 4)
-    if asides.state:
-        above.append(f"  {clean(asides.state, 40)}", style="not dim")
-    return Panel(
-        Group(*lines),
-        title=above,
-        subtitle=Text(", ".join(below), style="dim"),
-        title_align="left",
-        subtitle_align="right",
-        box=ROUNDED,
-        border_style="dim",
-        width=width,
-    )
+    return Frame(Strip(title, (state, "bold")), ", ".join(below))
 
 
-def _help(asides: Asides) -> list[Text]:
+def _help(asides: Asides) -> list[Strip]:
     keys = [(key, what) for key, what in KEYS if not asides.state or key in "s?"]
     keys += [("q", "leave; the run goes on")] if asides.state else []
     return [
         *(sections.line(key, what) for key, what in keys),
-        Text(),
+        Strip(),
         sections.line("rows", "what passed every filter, and why the rest did not"),
         sections.line("money", "━ spent, ╍ assumed (nobody knows what it cost), ┅ reserved for calls in flight"),
         sections.line("requests", "sent in each second; × where the provider said: too fast (429)"),
@@ -112,12 +93,12 @@ def _help(asides: Asides) -> list[Text]:
     ]
 
 
-def _body(view: View, figures: Statistics | None, inner: int, room: int, asides: Asides) -> list[Text]:
+def _body(view: View, figures: Statistics | None, inner: int, room: int, asides: Asides) -> list[Strip]:
     is_wide = inner >= WIDE - 4
     curves, weights = _figures_of_stage(view)
     ranked = [
-        Ranked(0, sections.stage_line(view.stages, inner)) if view.stages else Ranked(9, Text()),
-        Ranked(7, Text()),
+        Ranked(0, sections.stage_line(view.stages, inner)) if view.stages else Ranked(9, Strip()),
+        Ranked(7, Strip()),
         *(Ranked(0, each) for each in sections.progress_line(view, inner)),
         *(Ranked(4, each) for each in sections.facts_line(view.current, {} if is_wide else curves, inner)),
         *(Ranked(5, each) for each in ([] if is_wide else sections.weights_line(weights, inner))),
@@ -143,11 +124,11 @@ def _figures_of_stage(view: View) -> tuple[Mapping[str, Curve], Mapping[str, Wei
     return view.curves.get(name, {}), view.weights.get(name, {})
 
 
-def _ranked(lines: Iterable[Text], ranks: Sequence[int]) -> list[Ranked]:
+def _ranked(lines: Iterable[Strip], ranks: Sequence[int]) -> list[Ranked]:
     return [Ranked(rank, each) for rank, each in zip(ranks, lines, strict=False)]
 
 
-def _kept(ranked: Sequence[Ranked], room: int, *, spare: int) -> list[Text]:
+def _kept(ranked: Sequence[Ranked], room: int, *, spare: int) -> list[Strip]:
     """The lines that fit into the room, with some to spare unless only important ones are left."""
     kept = list(ranked)
     while len(kept) > room - spare and (worst := max(each.rank for each in kept)) > 3:
@@ -158,34 +139,33 @@ def _kept(ranked: Sequence[Ranked], room: int, *, spare: int) -> list[Text]:
     return [each.line for each in kept]
 
 
-def _below(view: View, curves: Mapping[str, Curve], inner: int, room: int, asides: Asides) -> list[Text]:
+def _below(view: View, curves: Mapping[str, Curve], inner: int, room: int, asides: Asides) -> list[Strip]:
     """Rows, or where the stage at work makes none the course of its figures, and notes; a blank line before them."""
     notes = _last(view.notes, min(MOST_NOTES, room - 1))
     left = room - 1 - len(notes)
     shown = [*_main(view, curves, inner, left, asides), *sections.notes(notes)]
-    return [Text(), *shown] if shown else []
+    return [Strip(), *shown] if shown else []
 
 
 def _beside(
     view: View, curves: Mapping[str, Curve], weights: Mapping[str, Weights], inner: int, room: int, asides: Asides
-) -> list[Text]:
+) -> list[Strip]:
     """The same on the left, and the figures of the stage on the right."""
     side = inner * 2 // 5
     right = sections.curve_lines(curves, side)
     right += sections.weight_lines(weights, side, room - 2 - len(right))
     if not right:
         return _below(view, curves, inner, room, asides)
-    left = _below(view, curves, inner - side - 3, room, asides) or [Text()]
-    right = [Text(), *right][: max(0, room)]
+    left = _below(view, curves, inner - side - 3, room, asides) or [Strip()]
+    right = [Strip(), *right][: max(0, room)]
     lines = []
     for at in range(max(len(left), len(right))):
-        beside = left[at] if at < len(left) else Text()
-        beside.truncate(inner - side - 3, overflow="ellipsis", pad=True)
-        lines.append(Text.assemble(beside, "   ", right[at] if at < len(right) else Text()))
+        beside = left[at] if at < len(left) else Strip()
+        lines.append(Strip(beside.fitted(inner - side - 3, pad=True), "   ", *right[at : at + 1]))
     return lines[: max(0, room)]
 
 
-def _main(view: View, curves: Mapping[str, Curve], inner: int, room: int, asides: Asides) -> list[Text]:
+def _main(view: View, curves: Mapping[str, Curve], inner: int, room: int, asides: Asides) -> list[Strip]:
     if asides.sample is not None:
         return sections.examples(asides.sample[: max(0, room)], inner, label="sample")
     makes_rows = view.current is None or view.current.name == view.rows_of

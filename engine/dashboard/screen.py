@@ -65,7 +65,7 @@ class Screen:
 
     def _drawn(self, picture: RenderableType) -> list[str]:
         with self._console.capture() as captured:
-            self._console.print(picture)
+            self._console.print(picture, crop=False)  # it is no larger than the screen, and looking takes a while
         return captured.get().rstrip("\n").split("\n")
 
     def _write(self, text: str) -> None:

@@ -102,7 +102,13 @@ def test_a_busy_run_at_80_by_24() -> None:
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 @pytest.mark.parametrize("height", [8, 16, 24, 60])
 @pytest.mark.parametrize(
-    "text", [pytest.param(HOSTILE, id="hostile"), pytest.param("日付" * 200, id="wide"), pytest.param("", id="empty")]
+    "text",
+    [
+        pytest.param(HOSTILE, id="hostile"),
+        pytest.param("日付" * 200, id="wide"),
+        pytest.param("e\u0301a\u0308\u0323 ❤\ufe0f" * 60, id="marks"),
+        pytest.param("", id="empty"),
+    ],
 )
 def test_a_picture_fits_whatever_is_in_it(width: int, height: int, text: str) -> None:
     view = busy_view(text)
@@ -122,6 +128,15 @@ def unsafe(text: str) -> list[str]:
     """What must never reach a terminal from elsewhere."""
     bidi = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029"
     return [letter for letter in text if unicodedata.category(letter) in ("Cc", "Cs") or letter in bidi]
+
+
+def test_a_stage_that_works_here_cannot_steer_the_terminal_by_its_name() -> None:
+    view, idle = view_after(StageStarted(HOSTILE)), replace(figures(binding="CPU"), in_flight=0)
+
+    told = "".join([*drawn(view, shown=idle), standing_told(view, idle)])
+
+    assert "works on this computer" in told
+    assert not unsafe(told)
 
 
 def test_markup_is_drawn_as_it_was_written() -> None:
@@ -319,6 +334,13 @@ def test_a_clean_text_cannot_steer_a_terminal(text: str, limit: int) -> None:
 )
 def test_what_cleaning_leaves(text: str, shown: str) -> None:
     assert clean(text, 20) == shown
+
+
+@settings(max_examples=300)
+@given(text=st.text(alphabet=st.characters() | st.sampled_from(" a"), max_size=40), limit=st.integers(1, 30))
+def test_what_is_clean_already_is_cleaned_as_anything_else(text: str, limit: int) -> None:
+    """It is told by a glance: what cannot be seen, put in front, has it gone through letter by letter."""
+    assert clean(text, limit) == clean(f"\0{text}", limit)
 
 
 def events_of_any_kind() -> Iterator[st.SearchStrategy[Event]]:
