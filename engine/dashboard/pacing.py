@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["LONGEST_S", "SHORTEST_S", "TIMES", "Pace", "pause_after"]
 
-TIMES: Final = 120.0  # what a picture takes, the run is to have taken for itself before the next; listening costs too
+TIMES: Final = 240.0  # what a picture takes, the run is to have taken for itself before the next; listening costs more
 QUIET_TIMES: Final = 4.0
 SHORTEST_S, LONGEST_S = 0.25, 3.0
 
@@ -15,7 +15,7 @@ SHORTEST_S, LONGEST_S = 0.25, 3.0
 def pause_after(cost_s: float, *, load: float, has_news: bool = True, shortest_s: float = SHORTEST_S) -> float:
     """How long to wait after a picture that took so many seconds of the processor.
 
-    So long that a process that keeps `load` processors busy (0 to 1; more counts as one) takes 120 times as much itself
+    So long that a process that keeps `load` processors busy (0 to 1; more counts as one) takes 240 times as much itself
     meanwhile, but no less than `shortest_s` and no more than 3 s: somebody is looking. Where nothing has happened since
     the picture before, four times as long, within these 3 s.
     """

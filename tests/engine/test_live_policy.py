@@ -247,7 +247,7 @@ def test_seconds_with_a_refusal_are_marked() -> None:
 
 
 @given(cost=st.floats(0, 100), load=st.floats(-1, 20), shortest=st.floats(0.1, 2), has_news=st.booleans())
-def test_a_picture_takes_a_120th_of_what_the_process_does_unless_nobody_would_look_so_long(
+def test_a_picture_takes_a_240th_of_what_the_process_does_unless_nobody_would_look_so_long(
     cost: float, load: float, shortest: float, has_news: bool
 ) -> None:
     pause = pause_after(cost, load=load, has_news=has_news, shortest_s=shortest)
@@ -257,8 +257,8 @@ def test_a_picture_takes_a_120th_of_what_the_process_does_unless_nobody_would_lo
     assert pause <= pause_after(cost, load=load, has_news=False, shortest_s=shortest)
 
 
-@given(load=st.floats(0.25, 8), cost=st.floats(0.0001, 0.006))
-def test_looking_on_at_a_run_takes_no_more_than_one_part_in_120(load: float, cost: float) -> None:
+@given(load=st.floats(0.25, 8), cost=st.floats(0.0001, 0.003))
+def test_looking_on_at_a_run_takes_no_more_than_one_part_in_240(load: float, cost: float) -> None:
     """Of what the run itself takes, however dear a picture is: here as long as 3 s are enough to be sparing."""
     pace, now, own, pictures = Pace(0.0, 0.0), 0.0, 0.0, 0
     for _ in range(30):
