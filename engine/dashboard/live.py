@@ -11,7 +11,6 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -86,7 +85,7 @@ class Dashboard:
         self._figures: Statistics | None = None
         self._figures_are_old = True
         self._figures_cost_s = 0.0
-        self._news: deque[Event] = deque()
+        self._news: list[Event] = []
         self._bound_at: float | None = None
         self._recorded_at = -RECORD_EVERY_S
         self._is_broken = False
@@ -156,9 +155,10 @@ class Dashboard:
         return now
 
     def _take_news(self) -> None:
-        """More may come meanwhile, from the run's thread: these wait."""
-        news = self._news
-        self.view.apply(*[news.popleft() for _ in range(len(news))])
+        """More may come meanwhile, from the run's thread: these are put behind, and wait."""
+        news = self._news[:]
+        del self._news[: len(news)]
+        self.view.apply(*news)
 
     def _renew_figures(self) -> None:
         if self._figures_are_old:

@@ -129,19 +129,23 @@ class View:
 
         Together it is the same as one by one, and quicker: those of single requests, most of all, are counted.
         """
-        kinds = list(map(type, events))
-        self.traffic.sent += kinds.count(RequestSent)
-        self.traffic.apply_replies([event for event in events if type(event) is ReplyReceived])
-        rows: list[RowAccepted] = []
-        for kind, event in zip(kinds, events, strict=True):
-            if kind is RowAccepted:
-                rows.append(event)  # type: ignore[arg-type]  # its type was looked at just now
+        sent, replies, rows = 0, list[ReplyReceived](), list[RowAccepted]()
+        for event in events:
+            kind = type(event)  # to match it, or to ask isinstance, takes longer
+            if kind is RequestSent:
+                sent += 1
+            elif kind is ReplyReceived:
+                replies.append(event)  # type: ignore[arg-type]  # its type was looked at just now
+            elif kind is RowAccepted:
+                rows.append(event)  # type: ignore[arg-type]
             elif (take := _TAKES.get(kind)) is not None:
                 if kind in _CHANGES_STAGE:  # rows belong to the stage that was at work
                     self._take_rows(rows)
                     rows = []
                 take(self, event)
         self._take_rows(rows)
+        self.traffic.sent += sent
+        self.traffic.apply_replies(replies)
 
     def tick(self, now: float, *, paused: bool = False) -> None:
         """Take note of the time, in seconds; rates and times left follow from it. A pause slows nothing down."""
@@ -158,12 +162,11 @@ class View:
             return
         self.rows_of = "" if (stage := self.current) is None else stage.name
         self.examples.extend(rows[-EXAMPLES_KEPT:])
-        sample, chance = self.sample, self.chance.random
-        for count, row in enumerate(rows, self.accepted + 1):
-            if len(sample) < SAMPLE_KEPT:
-                sample.append(row)
-            elif (place := int(chance() * count)) < SAMPLE_KEPT:  # so that each row is as likely
-                sample[place] = row
+        sample, chance, free = self.sample, self.chance.random, SAMPLE_KEPT - len(self.sample)
+        sample.extend(rows[:free])
+        for count, row in enumerate(rows[free:], self.accepted + free + 1):
+            if (place := chance() * count) < SAMPLE_KEPT:  # so that each row is as likely
+                sample[int(place)] = row
         self.accepted += len(rows)
 
     def stage(self, name: str) -> Stage:
