@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from unittest.mock import patch
 
+import pytest
 from hypothesis import settings
+
+from engine.providers import resolve
+from tests.at_once import world_at_once
 
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104  # an address to compare with, not to listen on
 
@@ -32,3 +38,10 @@ os.environ["SMELT_PLOTS"] = "0"
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="module")
+def at_once() -> Iterator[None]:
+    """Simulated teachers in this process answer at once."""
+    with patch.object(resolve, "world_named", world_at_once):
+        yield

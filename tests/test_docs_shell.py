@@ -116,7 +116,7 @@ def place(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("at_once", "place")
 def test_what_a_page_says_to_type_works(page: Path) -> None:
     for line in TYPED[page]:
         fed, _, typed = line.rpartition(" | ")

@@ -13,6 +13,8 @@ from agents.run_folder import RunFolder
 from tests.agents.commands import Ran
 from tests.agents.commands import in_this_process as smelt
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "report.schema.json"
 
 pq = pytest.importorskip("pyarrow.parquet")

@@ -16,6 +16,7 @@ from agents.records import Example
 from agents.run_folder import RunFolder
 from engine import Engine, Events, UserError
 from engine.batches import Timing
+from engine.batches.voyage import paced
 from engine.fakes.batches import BatchBehaviour
 from engine.fakes.server import FakeProvider
 from engine.providers.resolve import world_named
@@ -74,6 +75,7 @@ def test_rows_are_the_same_in_batches_as_online_and_cost_half(tmp_path: Path) ->
             if engine._routes.branches[0].depot is not None:
                 engine._routes.branches[0].depot._packing._quiet_s = soon.quiet_s
                 engine._routes.branches[0].depot._voyages._timing = soon
+                engine._routes.branches[0].depot._voyages._pace = paced(soon.calls_a_second)
 
         before = fake.audit.billed
         made = await make_data(folder, options, withheld=(), events=Events(), on_engine=hurry)

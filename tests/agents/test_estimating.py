@@ -34,6 +34,8 @@ from engine.providers.simulated import Simulated
 from engine.throttle import Limits
 from tests.agents.commands import in_this_process
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 PROMPT = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
 SETTINGS = Settings(examples=60, per_request=4)
 

@@ -12,7 +12,7 @@ from agents.reading.rows import read_rows
 from tests.agents.commands import Ran, in_this_process
 from tests.agents.test_cli import INTENTS, ROWS
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("at_once")]
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ from engine.fakes import virtual_time
 from engine.messages import Reply, Request, Usage
 from tests.agents.commands import in_this_process
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 SPEC = Spec(
     instruction="Say whether the message is about money.",
     kind="classification",

@@ -15,6 +15,8 @@ from agents.config_file import read_config
 from agents.parsing.parse import parse
 from tests.agents.commands import in_this_process
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 TABLES = {"models", "stages", "dialects"}  # which stand at the end, as tables
 
 

@@ -20,6 +20,8 @@ from agents.records import Verdict
 from engine.errors import BudgetReached
 from tests.agents.commands import in_this_process as smelt
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 pq = pytest.importorskip("pyarrow.parquet")
 
 COUNTRIES = Path(__file__).parents[2] / "agents" / "demo" / "countries"

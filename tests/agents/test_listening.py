@@ -12,6 +12,8 @@ from agents.listeners import announced, heard_by
 from engine.events import Event, Noted
 from tests.agents.commands import in_this_process
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 ROOT = Path(__file__).parents[2]
 DATES = ROOT / "agents" / "demo" / "dates" / "prompt.md"
 

@@ -12,6 +12,8 @@ from agents.parsing.specs import read_spec
 from engine.journal import peek
 from tests.agents.commands import in_this_process
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
 
 CONTRADICTING = (

@@ -20,6 +20,8 @@ from engine.errors import JournalUnusable, UserError
 from engine.events import Event, Events, Noted
 from engine.journal import Journal
 
+pytestmark = pytest.mark.usefixtures("at_once")
+
 DATES = Path(__file__).parents[2] / "agents" / "demo" / "dates" / "prompt.md"
 REVIEWS = "Say whether the review is good or bad.\n\nInput: I love it\nOutput: good\n\nInput: It broke\nOutput: bad\n"
 
