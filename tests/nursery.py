@@ -24,11 +24,19 @@ LONGEST = 2**26  # bytes that a child may print
 ROWS = 80
 FILES = ("data/train.parquet", "data/validation.parquet", "data/test.parquet", "data/rejected.parquet", "spec.json")
 MODULES = (
-    "agents.cli", "agents.cli.making", "agents.cli.prompt_files", "agents.cli.watching", "agents.pipeline",
-    "agents.reporting.report", "engine.dashboard.storing", "engine.providers.resolve",
-    "encodings.idna", "httpx", "huggingface_hub", "jinja2", "multiprocessing", "numpy.ma", "numpy.random",
-    "numpy.typing", "pandas", "pyarrow.compute", "pyarrow.pandas_compat", "pyarrow.parquet", "pydantic", "rank_bm25",
-    "regex", "rensa", "rich.live", "rich.progress", "rich.syntax", "tenacity", "tomlkit", "typer._adapters", "zoneinfo",
+    "agents.cli", "agents.cli.making", "agents.cli.prompt_files", "agents.cli.reporting", "agents.cli.watching",
+    "agents.demo.dates.world", "agents.demo.intents.world", "agents.pipeline", "agents.reporting.report",
+    "engine.dashboard.storing", "engine.providers.resolve",
+    "aiohttp", "encodings.idna", "httpcore", "httpx", "huggingface_hub", "jinja2", "multiprocessing", "numpy.ma",
+    "numpy.random", "numpy.typing", "pandas", "pyarrow.compute", "pyarrow.pandas_compat", "pyarrow.parquet",
+    "pydantic", "rank_bm25", "regex", "rensa", "rich.live", "rich.progress", "rich.syntax", "tenacity", "tomlkit",
+    "typer._adapters", "zoneinfo",
+)  # fmt: skip
+
+# What asking in batches needs besides, in both dialects.
+OF_BATCHES = (
+    "anthropic", "anyio._backends._asyncio", "asyncio_throttle", "engine.providers.anthropic_batches",
+    "engine.providers.openai_batches", "httpcore2", "openai", "openai.resources", "opentelemetry.propagate", "tenacity",
 )  # fmt: skip
 
 Point = tuple[str, int]

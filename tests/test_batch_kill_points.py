@@ -23,7 +23,7 @@ from engine.messages import Message
 from engine.prices import Price
 from engine.providers.simulated import Answer
 from tests.batch_victim import questions
-from tests.nursery import Nursery, Point, nursery
+from tests.nursery import OF_BATCHES, Nursery, Point, nursery
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +107,7 @@ def test_a_process_killed_between_any_two_steps_of_a_batch_pays_for_nothing_twic
         behaviour = BatchBehaviour(seconds=0.2, failing=0.03, expiring=0.03)
         async with FakeProvider(world, batches=behaviour) as fake:
             lab, deaths = Lab(dialect, fake, world, tmp_path), 0
-            async with nursery("openai", "anthropic", "asyncio_throttle") as children:
+            async with nursery(*OF_BATCHES) as children:
                 places, _ = await lab.trial("undisturbed", children)
             points = points_of(places)
             again = [("before find", 1), ("after find", 1), ("after look", 1), ("line", 9), ("charged", 5)]
@@ -115,7 +115,7 @@ def test_a_process_killed_between_any_two_steps_of_a_batch_pays_for_nothing_twic
 
             async def work(number: int, share: Sequence[Point]) -> int:
                 killed = 0
-                async with nursery("openai", "anthropic", "asyncio_throttle") as children:
+                async with nursery(*OF_BATCHES) as children:
                     for which, point in enumerate(share):
                         second = chance.choice(again)
                         killed += (await lab.trial(f"trial-{number}-{which}", children, point, second))[1]

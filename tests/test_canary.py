@@ -231,6 +231,13 @@ def test_the_search_finds_a_key_wherever_it_is_planted(tmp_path: Path) -> None:
     assert any("standard error" in leak for leak in leaks)
 
 
+AFTERWARDS = """
+from contextlib import suppress
+from agents.cli import main
+for words in (["export", "run", "--requests"], ["report", "run", "--json", "--debug"]):
+    with suppress(SystemExit):
+        main(words)
+"""
 ENDS = {200: {0, 2}, 302: {4}, 400: {4}, 401: {4}, 403: {4}, 404: {4}, 429: {130}, 500: {130}, 529: {130}}
 
 
@@ -247,8 +254,7 @@ def test_a_server_that_quotes_the_key_gets_it_written_down_nowhere(tmp_path: Pat
                 await asyncio.sleep(0.5)
                 process.send_signal(signal.SIGINT)
             assert await shell.ended(process) in code, shell.seen.printed
-            await shell.run("export", "run", "--requests")
-            await shell.run("report", "run", "--json", "--debug")
+            await shell.run(code=AFTERWARDS)
             assert quoting.quoted > 0
         return shell.seen.leaks()
 

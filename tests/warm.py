@@ -23,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from agents.reporting import page
 from tests.nursery import MODULES
 
 ROOT = Path(__file__).parents[1]
@@ -215,4 +216,5 @@ def carry_out(order: dict[str, object], streams: Sequence[int]) -> None:
 if __name__ == "__main__":
     for name in MODULES:
         import_module(name)
+    page._environment().get_template("report.html")  # compiled once
     serve(socket.socket(fileno=int(sys.argv[1])))

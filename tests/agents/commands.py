@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from agents.cli import main
+from tests.warm import Nest, nest, started
 
-__all__ = ["Ran", "Smelt", "in_its_own_process", "in_this_process"]
+__all__ = ["Ran", "Smelt", "in_a_forked_process", "in_its_own_process", "in_this_process"]
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,16 @@ def in_its_own_process(*words: object) -> Ran:
         [sys.executable, "-m", "agents", *map(str, words)], capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def in_a_forked_process(*words: object) -> Ran:
+    """The same, without the start of Python where that can be spared."""
+    forks = nest()
+    return in_its_own_process(*words) if forks is None else asyncio.run(_forked(forks, words))
+
+
+async def _forked(forks: Nest, words: Sequence[object]) -> Ran:
+    process = await started(forks, [str(word) for word in words], cwd=Path.cwd())
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())

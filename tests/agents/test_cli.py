@@ -17,7 +17,7 @@ from agents.config import Configuration
 from agents.reporting.report import Report
 from agents.run_folder import RunFolder
 from engine.fakes.mishaps import MISHAPS
-from tests.agents.commands import Smelt, in_its_own_process, in_this_process
+from tests.agents.commands import Smelt, in_a_forked_process, in_its_own_process, in_this_process
 
 ROOT = Path(__file__).parents[2]
 DATES = ROOT / "agents" / "demo" / "dates" / "prompt.md"
@@ -34,7 +34,7 @@ both_ways = pytest.mark.parametrize(
     "smelt",
     [
         pytest.param(in_this_process, id="here"),
-        pytest.param(in_its_own_process, id="alone", marks=pytest.mark.slow),
+        pytest.param(in_a_forked_process, id="alone", marks=pytest.mark.slow),
     ],
 )
 
