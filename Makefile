@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# What Python has compiled is kept: hundreds of processes import the same.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo check lint test peers bench rivals format constraints clean
 
@@ -12,9 +14,11 @@ demo: .venv/installed-all  ## a prompt becomes a student, with a simulated teach
 	$(BIN)/smelt run agents/demo/dates/prompt.md --model simulated/dates --budget 5 --out runs/dates \
 		--student tiny --train-seconds 200 --test agents/demo/dates/test.jsonl
 
-# Fast tests share nothing and run side by side. Slow ones kill, stall and wait, so that two of them use two cores well;
-# more would only be in each other's way. Those that ask servers of others count what these let through, and run alone.
+# Fast tests share nothing and run side by side. Slow ones kill, stall and wait for a third of their time, so that three
+# of them keep two cores busy; the longest of them are named first, so that none is left for the end. Those that ask
+# servers of others count what these let through, and run alone.
 FAST := $(BIN)/python -m pytest -q -n auto
+LONGEST := tests/test_kill_points.py tests/test_batch_kill_points.py tests/test_canary.py tests/test_disk_faults.py
 
 check: lint  ## format, lint, types, architecture and fast tests (under 90 s)
 	$(FAST) -m "not slow and not long"
@@ -22,12 +26,12 @@ check: lint  ## format, lint, types, architecture and fast tests (under 90 s)
 lint: .venv/installed-dev  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy -n auto
 
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
 	$(FAST) -m "not slow"
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "slow and not peers"
-	$(BIN)/python -m pytest -q -m peers
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "slow and not peers" $(LONGEST) tests
+	$(BIN)/python -m pytest -q -m peers tests/peers
 
 # Each in an environment of its own, outside of this folder; `make test` asks those that it finds there, and installs none.
 PEERS := $(or $(SMELT_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/smelt-peers)
@@ -39,7 +43,7 @@ peers: .venv/installed-dev  ## the same questions to servers that others wrote; 
 	$(PEERS)/litellm/bin/pip install --quiet 'litellm[proxy]==1.106.2'
 	$(PEERS)/transformers/bin/pip install --quiet torch==2.13.0
 	$(PEERS)/transformers/bin/pip install --quiet 'transformers[serving]==5.23.0'
-	SMELT_PEERS=$(PEERS) $(BIN)/python -m pytest -m peers
+	SMELT_PEERS=$(PEERS) $(BIN)/python -m pytest -m peers tests/peers
 
 bench: .venv/installed-dev  ## every benchmark; each prints a table and one JSON line
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
@@ -64,12 +68,14 @@ clean:  ## remove the environment and what tools leave behind
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
 
-# torch first and pinned: a bare `torch` may bring gigabytes of CUDA along.
+# torch is pinned here too: a bare `torch` may bring gigabytes of CUDA along. Of what is installed a small part is ever
+# imported, and compiled when it is.
+INSTALL := $(BIN)/pip install --quiet --no-compile --constraint constraints.txt torch==2.13.0
+
 .venv/installed-all: pyproject.toml constraints.txt | .venv/bin/pip
-	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]'
+	$(INSTALL) --editable '.[all]'
 	touch $@
 
-.venv/installed-dev: .venv/installed-all
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
-	touch $@
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
+	$(INSTALL) --editable '.[all,dev]'
+	touch .venv/installed-all $@
