@@ -260,6 +260,7 @@ def texts_in_the_source() -> set[str]:
     return texts
 
 
+@pytest.mark.long
 def test_an_error_that_the_questions_quote_is_one_that_the_code_says() -> None:
     quoted = re.findall(r"^### `(.*)`$", (ROOT / "docs" / "faq.md").read_text(encoding="utf-8"), re.MULTILINE)
     said = texts_in_the_source()

@@ -74,6 +74,7 @@ def test_every_row_is_in_one_part_and_siblings_stay_together(plan: list[tuple[in
     a_request=st.integers(1, 30),
     seed=st.integers(0, 9),
 )
+@pytest.mark.long
 def test_every_label_is_learnt_and_judged(sizes: list[int], a_request: int, seed: int) -> None:
     """However few rows it has, of at least three: one in each part. Of two, one is learnt and the other not."""
     labels = [label for label, size in enumerate(sizes) for _ in range(size)]

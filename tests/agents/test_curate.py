@@ -474,6 +474,7 @@ def test_an_open_quotation_mark_does_not_swallow_the_rest(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+@pytest.mark.long
 def test_huge_rows_cost_one_row_each(name: str, tmp_path: Path) -> None:
     megabyte, fifty = "a b " * 250_000, "x" * 50_000_000
     rows = ["short", megabyte, fifty, "another"]

@@ -104,6 +104,7 @@ def test_no_row_is_tried_beside_itself() -> None:
 # -- what it brings
 
 
+@pytest.mark.long
 def test_a_judge_that_is_right_nine_times_in_ten_lifts_the_share_of_right_rows() -> None:
     many = replace(HOW, examples=240)
     plain = made(Court(teacher=SLIPS, judge=replace(NO_VICES, misjudged=0.5)), COUNTRIES, many)

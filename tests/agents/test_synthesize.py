@@ -141,6 +141,7 @@ def test_demonstrations_and_withheld_inputs_never_become_rows() -> None:
     assert "leak" in {reject.reason for reject in made.rejects}
 
 
+@pytest.mark.long
 def test_voting_corrects_slips_and_both_figures_can_be_told() -> None:
     def right(number: str, label: str) -> bool:
         return label == ("odd" if int(number.split()[1]) % 2 else "even")
@@ -532,6 +533,7 @@ class Obedient(Numbers):
         return json.dumps([f"number {2 * chance.randint(50, 9**6) + (wanted[1] == 'odd')}" for _ in json.loads(text)])
 
 
+@pytest.mark.long
 def test_where_inputs_are_what_they_were_written_for_one_vote_that_says_so_is_enough() -> None:
     how = replace(SMALL, examples=400)
     made = make(Obedient(slips=0.02), how)

@@ -249,6 +249,7 @@ def test_the_form_of_the_answer_is_read_from_instruction_or_demonstrations() -> 
     assert World().truth(generating(["5 March 2021"])) is None
 
 
+@pytest.mark.long
 def test_heat_makes_labels_wrong_more_often() -> None:
     [cold], [usual], [hot] = (shares_right(1, temperature=t, vices=ONLY_LABELS) for t in (0.0, 0.7, 1.0))
 
@@ -256,6 +257,7 @@ def test_heat_makes_labels_wrong_more_often() -> None:
     assert usual == pytest.approx(0.94, abs=0.02)
 
 
+@pytest.mark.long
 def test_votes_mend_what_single_labels_break() -> None:
     single, three, five = shares_right(1, 3, 5, temperature=0.7)
 

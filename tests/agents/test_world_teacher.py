@@ -272,6 +272,7 @@ def share(rows: Sequence[Sequence[bool]]) -> float:
     return sum(map(sum, rows)) / sum(map(len, rows))
 
 
+@pytest.mark.long
 def test_labels_of_several_inputs_err_like_single_ones_and_a_little_more() -> None:
     asked = [annotating(text) for text in SLASHES]
     alone = share([[said(Dates(n, vices=TIDY), asked[n % 8]) == TRUTHS[n % 8]] for n in range(4_800)])
@@ -287,6 +288,7 @@ def test_the_further_down_a_list_the_likelier_a_label_is_wrong() -> None:
     assert share([row[:4] for row in rows]) - share([row[4:] for row in rows]) > 0.03
 
 
+@pytest.mark.long
 def test_wrong_labels_come_together_where_a_teacher_has_lost_the_thread() -> None:
     def of_one_reply(lapse: float) -> int:
         rows = right_in_lists(Vices(refusal=0, broken_label=0, broken_array=0, skip=0, slip=0, crowding=0, lapse=lapse))
@@ -295,6 +297,7 @@ def test_wrong_labels_come_together_where_a_teacher_has_lost_the_thread() -> Non
     assert of_one_reply(0.3) > 4 * of_one_reply(0) > 0
 
 
+@pytest.mark.long
 def test_completions_of_one_request_lose_the_thread_together_and_are_now_and_then_the_same() -> None:
     lapsing = Vices(refusal=0, broken_label=0, broken_array=0, skip=0, slip=0, crowding=0, lapse=0.3, stubborn=0)
     first, second = (right_in_lists(lapsing, sample=sample) for sample in (0, 1))

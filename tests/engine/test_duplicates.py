@@ -104,6 +104,7 @@ def test_a_repeated_text_leads_to_the_one_that_was_kept() -> None:
     assert NearDuplicates().sift(["a text", "a text", "a text"]) == [None, 0, 0]
 
 
+@pytest.mark.long
 def test_thousands_of_a_kind_are_one_group() -> None:
     rng = random.Random(2)
     text = sentence(rng, 60)
@@ -162,6 +163,7 @@ def test_groups_do_not_depend_on_the_order(texts: list[str], rng: random.Random)
 
 @given(TEXTS)
 @settings(deadline=None)
+@pytest.mark.long
 def test_a_group_is_named_by_its_first_text(texts: list[str]) -> None:
     for number, name in enumerate(groups(texts)):
         assert name <= number

@@ -181,6 +181,7 @@ def test_workers_cancelled_by_their_owner_are_missed_loudly() -> None:
     virtual_time.run(main())
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_items_take_no_task_each() -> None:
     most = 0
 

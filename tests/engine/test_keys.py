@@ -32,6 +32,7 @@ def test_every_attempt_at_a_key_is_found_in_order(asked: list[tuple[int, int]]) 
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+@pytest.mark.long
 def test_keys_that_begin_alike_are_taken_for_one_and_others_are_not(one: bytes, other: bytes) -> None:
     keys = Keys()
     keys.add(one, 1)

@@ -33,6 +33,7 @@ def models(folders: dict[str, Path]) -> dict[str, Model]:
 
 @KINDS
 @pytest.mark.parametrize("temperature", [0.0, 0.8, None])
+@pytest.mark.long
 def test_the_same_request_says_the_same_whatever_it_is_answered_beside(
     models: dict[str, Model], kind: str, temperature: float | None
 ) -> None:

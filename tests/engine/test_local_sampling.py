@@ -57,6 +57,7 @@ def test_heat_makes_the_likely_less_likely() -> None:
     assert cold > 0.93 > 0.7 > hot
 
 
+@pytest.mark.long
 def test_top_k_and_top_p_leave_the_others_out() -> None:
     logits = [math.log(share) for share in (0.5, 0.3, 0.15, 0.05)]
 

@@ -210,6 +210,7 @@ def test_a_wait_of_years_is_not_believed_and_one_of_minutes_is() -> None:
     assert patient.seconds >= 300 > 60 > unmoved.seconds
 
 
+@pytest.mark.long
 def test_all_of_it_at_once_loses_no_row() -> None:
     names = [name for name in ENDS_WELL if name not in CHANGES_THE_TEXT and name not in FAMILIES["delays"]]
     rules = [Rule(name, When(share=0.004)) for name in names]
