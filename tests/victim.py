@@ -258,6 +258,6 @@ def say(**what: object) -> None:
 
 
 if __name__ == "__main__":
-    for name in ("aiohttp", *sys.argv[1:]):
+    for name in ("aiohttp", "encodings.idna", "tenacity", "tomllib", *sys.argv[1:]):
         import_module(name)  # once, for all children
     serve()
