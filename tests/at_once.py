@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from unittest.mock import patch
 
 from engine.messages import Message
 from engine.prices import Price
+from engine.providers import resolve
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer, World
 
@@ -35,6 +38,13 @@ class AtOnce:
 
     def truth(self, messages: Sequence[Message]) -> str | None:
         return self._world.truth(messages)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Simulated teachers in this process answer at once."""
+    with patch.object(resolve, "world_named", world_at_once):
+        yield
 
 
 def world_at_once(name: str, *, seed: int) -> AtOnce:

@@ -6,13 +6,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
 
-from engine.providers import resolve
-from tests.at_once import world_at_once
+from tests.at_once import at_once
 
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")  # noqa: S104  # an address to compare with, not to listen on
 
@@ -40,8 +38,7 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.fixture(scope="module")
-def at_once() -> Iterator[None]:
-    """Simulated teachers in this process answer at once."""
-    with patch.object(resolve, "world_named", world_at_once):
+@pytest.fixture(scope="module", name="at_once")
+def _at_once() -> Iterator[None]:
+    with at_once():
         yield

@@ -9,6 +9,8 @@ import pytest
 
 from engine.fakes.server import FakeProvider
 from engine.providers.resolve import world_named
+from tests.agents.commands import in_this_process
+from tests.at_once import at_once
 from tests.end_to_end.commands import DATES, INTENTS, ROWS, Ended, data_of, smelt
 
 
@@ -18,7 +20,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     run = tmp_path_factory.mktemp("undisturbed") / "run"
     words = ("generate", DATES / "prompt.md", "--model", "simulated/dates", "--examples", ROWS, "--out", run, "--quiet")
 
-    done = asyncio.run(smelt(*words))
+    with at_once():
+        done = in_this_process(*words)
 
     assert (done.code, done.out, done.err) == (0, "", "")
     return data_of(run)
