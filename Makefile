@@ -26,7 +26,7 @@ check: lint  ## format, lint, types, architecture and fast tests (under 90 s)
 lint: .venv/installed-dev  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy -n auto
+	$(BIN)/mypy
 
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
 	$(FAST) -m "not slow"
