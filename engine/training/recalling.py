@@ -20,7 +20,7 @@ from engine.training.encoder_decoder import EncoderDecoder
 from engine.training.recollection import Recollection, Shares
 from engine.training.student import Prediction, Row
 
-__all__ = ["FOLDER", "Recalling", "both", "weight_for", "with_memory"]
+__all__ = ["FOLDER", "Recalling", "both", "helps", "weight_for", "with_memory"]
 
 FOLDER: Final = "memory"
 """Of a student's folder. Whoever takes it away has the writer alone."""
@@ -61,7 +61,7 @@ class Recalling:
 
     @classmethod
     def where_it_helps(cls, writer: EncoderDecoder, recollection: Recollection, rows: Sequence[Row]) -> Self | None:
-        """Both as one, if that puts some of `rows` right and no fewer are right in all; else None.
+        """Both as one, if that `helps` with `rows`; else None.
 
         Rows of `recollection` itself are left out: of those it knows the answer.
         """
@@ -73,9 +73,8 @@ class Recalling:
         written, recalled = writer.predict(inputs), recollection.answers(inputs)
         weight = weight_for(written, recalled, rows)
         together = [both(one, shares, weight=weight) for one, shares in zip(written, recalled, strict=True)]
-        was, now = _right(written, rows), _right(together, rows)
-        helps = sum(now) >= sum(was) and any(new and not old for new, old in zip(now, was, strict=True))
-        return cls(writer, recollection, weight, sum(now) / len(now)) if helps else None
+        now = _right(together, rows)
+        return cls(writer, recollection, weight, sum(now) / len(now)) if helps(_right(written, rows), now) else None
 
     def keep(self, folder: Path) -> None:
         place = folder / FOLDER
@@ -138,6 +137,18 @@ def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: 
         ]
         weight = (math.fsum(parts) + HELD_BY) / (len(parts) + 2 * HELD_BY)
     return weight
+
+
+def helps(alone: Sequence[bool], together: Sequence[bool]) -> bool:
+    """Whether some are right together that are wrong alone, and not clearly more the other way round.
+
+    Rows to choose by are few: of those on which the two differ, one side may well have as many fewer as the square root
+    of their number, one standard deviation, where neither is the better. With 1,000 rows of dates, 100 to choose by, a
+    memory with which 18 of 211 were right in place of 13 had one of the 100 fewer.
+    """
+    gained = sum(new and not old for old, new in zip(alone, together, strict=True))
+    lost = sum(old and not new for old, new in zip(alone, together, strict=True))
+    return gained > 0 and lost - gained < math.sqrt(gained + lost)
 
 
 def _right(predictions: Sequence[Prediction], rows: Sequence[Row]) -> list[bool]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.errors import UserError
 from engine.training import Prediction, Row
 from engine.training.encoder_decoder import EncoderDecoder
-from engine.training.recalling import Recalling, both, weight_for, with_memory
+from engine.training.recalling import Recalling, both, helps, weight_for, with_memory
 from engine.training.recollection import Recollection
 
 ROWS = [
@@ -76,6 +76,37 @@ def test_whoever_is_right_has_the_weight() -> None:
     assert weight_for(wrong, [{"a": 1.0}] * 100, rows) > 0.9
     assert weight_for([Prediction("a", 0.9)] * 100, [{"b": 1.0}] * 100, rows) < 0.1
     assert 0.5 < weight_for(wrong[:2], [{"a": 1.0}] * 2, rows[:2]) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "is_kept"),
+    [
+        (0, 0, False),
+        (1, 0, True),
+        (1, 1, True),
+        (1, 2, True),
+        (1, 3, False),
+        (0, 1, False),
+        (8, 11, True),
+        (8, 13, False),
+    ],
+)
+def test_a_memory_is_kept_that_puts_some_right_and_no_more_wrong_than_chance_would(
+    gained: int, lost: int, is_kept: bool
+) -> None:
+    alone = [False] * gained + [True] * lost + [True, False] * 20
+    together = [True] * gained + [False] * lost + [True, False] * 20
+
+    assert helps(alone, together) == is_kept
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
+def test_of_two_that_differ_at_least_one_is_kept_over_the_other(rows: list[tuple[bool, bool]]) -> None:
+    alone, together = [one for one, _ in rows], [one for _, one in rows]
+    both_ways = any(a and not b for a, b in rows) and any(b and not a for a, b in rows)
+
+    assert not both_ways or helps(alone, together) or helps(together, alone)
+    assert not helps(alone, alone)
 
 
 # From here on rows are looked up, which takes scikit-learn.
