@@ -7,7 +7,8 @@ Rows that people labelled: intents (banking77, clinc150, snips) with 10, 50 and 
 leaves over; nothing was chosen by them. By hand is what one would write: TF-IDF of words and logistic regression as
 they come, and the same with word pairs and characters. Each cell is a family trained on a set of a size: its score with
 the 95 % interval, and the seconds that training took. `tiny` and its rivals answer the same rows, so a paired test says
-whether one is ahead by more than chance.
+whether one is ahead by more than chance; what the seed brings to the writers alone, without the memories that both
+have, is told apart.
 
 All of it takes hours on two cores. So what is done is kept (`--cache`), under a digest of the code that trains, and the
 next call goes on with what is missing; `--minutes` ends a call, at the next cell. Beside other work a clock says
@@ -36,6 +37,7 @@ from engine.errors import SmeltError
 from engine.evaluation import Difference, better, wilson
 from engine.retrieval.store import cache_folder
 from engine.training import FAMILIES, Row, Student, load_packages, train
+from engine.training.recalling import Recalling
 from engine.training.tiny import SCRATCH
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +49,7 @@ RIGHT = "1"
 
 BY_HAND = ("by hand: words", "by hand: words and characters")
 BASELINES = ("majority", "copy", "nearest")
+TINY = ("tiny", "tiny from scratch")
 NEED_AN_ENCODER = ("embedding", "classifier")
 
 
@@ -64,6 +67,7 @@ class Cell:
     problem: str = ""
     digest: str = ""
     hits: str = ""  # "1" for each judged row that was answered right, "0" for each other
+    alone: str = ""  # the same of a writer without its memory
 
     @property
     def score(self) -> float:
@@ -129,7 +133,11 @@ def main() -> None:
         print(f"{missing} cells are missing: call again")
     print(
         json.dumps(
-            {"benchmark": "students", "missing": missing, "cells": [asdict(replace(cell, hits="")) for cell in chosen]}
+            {
+                "benchmark": "students",
+                "missing": missing,
+                "cells": [asdict(replace(cell, hits="", alone="")) for cell in chosen],
+            }
         )
     )
 
@@ -162,7 +170,7 @@ def wanted(options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
 
 def suits(family: str, name: str) -> bool:
     is_label = sizes_of(name) == sizes_of("banking77")
-    if family in ("tiny", "tiny from scratch", "copy"):
+    if family in (*TINY, "copy"):
         return not is_label
     return is_label or family not in (*NEED_AN_ENCODER, *BY_HAND)
 
@@ -171,7 +179,7 @@ def families(encoder: str | None) -> list[str]:
     there = [*BASELINES, *BY_HAND, "linear"]
     if encoder is not None:
         there += [family for family in NEED_AN_ENCODER if family in FAMILIES]
-    return [*there, "tiny", "tiny from scratch"]
+    return [*there, *TINY]
 
 
 # -- one cell
@@ -186,17 +194,24 @@ def measured(
     try:
         student = maker(family)(parts, conditions, folder / "student")
         seconds = time.monotonic() - started
-        answers = [said.output for said in student.predict([row.input for row in parts.test])]
+        inputs = [row.input for row in parts.test]
+        answers = [said.output for said in student.predict(inputs)]
+        writer = student.writer if isinstance(student, Recalling) else student
+        written = [said.output for said in writer.predict(inputs)] if family in TINY else []
     except SmeltError as error:
         return Cell(name=name, size=size, family=family, problem=f"{error}"[:100], digest=digest), []
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    hits = "".join(RIGHT if said == row.output else "0" for said, row in zip(answers, parts.test, strict=True))
+    hits, alone = hits_of(answers, parts.test), hits_of(written, parts.test)
     cell = Cell(
         name=name, size=size, family=family, rows=len(parts.train), right=hits.count(RIGHT), judged=len(hits),
-        seconds=round(seconds, 2), digest=digest, hits=hits,
+        seconds=round(seconds, 2), digest=digest, hits=hits, alone=alone,
     )  # fmt: skip
     return cell, answers
+
+
+def hits_of(answers: Sequence[str], rows: Sequence[Row]) -> str:
+    return "".join(RIGHT if said == row.output else "0" for said, row in zip(answers, rows, strict=False))
 
 
 def maker(family: str) -> Make:
@@ -304,7 +319,13 @@ def print_claims(cells: Sequence[Cell]) -> None:
             for (name, size, family), cell in found.items()
             if family == "tiny" and (name, size, rival) in found
         ]
-        print_beaten(rival, pairs)
+        print_beaten(f"tiny from the seed beats {rival}", pairs)
+    writers = [
+        (replace(ours, hits=ours.alone), replace(theirs, hits=theirs.alone))
+        for ours, theirs in pairs
+        if ours.alone and theirs.alone
+    ]
+    print_beaten("without their memories tiny from the seed beats tiny from scratch", writers)
 
 
 def behind_by_hand(scores: dict[tuple[str, str, str], float]) -> Iterator[tuple[str, float]]:
@@ -321,16 +342,20 @@ def print_by_hand(gaps: Sequence[tuple[str, float]]) -> None:
     print(f"\nlinear is within a point of the better one by hand: {told if gaps else 'not measured'}")
 
 
-def print_beaten(rival: str, pairs: Sequence[tuple[Cell, Cell]]) -> None:
-    """How far `tiny` from the seed is ahead of a rival on the same rows, and where no further than chance may bring."""
+def print_beaten(claim: str, pairs: Sequence[tuple[Cell, Cell]]) -> None:
+    """How far the first is ahead of a rival on the same rows, and where no further than chance may bring."""
     told = [(ours, difference(ours, theirs)) for ours, theirs in pairs]
     missed = [f"{ours.name}, {ours.size}" for ours, ahead in told if ahead.value <= 0]
     unclear = [f"{ours.name}, {ours.size}" for ours, ahead in told if ahead.value > 0 and not ahead.is_better]
     verdict = f"DOES NOT HOLD for {'; '.join(missed)}" if missed else f"holds in all {len(told)}"
-    print(f"\ntiny from the seed beats {rival}: {verdict if told else 'not measured'}", end="")
+    print(f"\n{claim}: {verdict if told else 'not measured'}", end="")
     print(f"; within chance: {'; '.join(unclear)}" if unclear else "")
     for ours, ahead in told:
-        print(f"    {ours.name}, {ours.size}: {ahead}")
+        print(f"    {ours.name}, {ours.size}: {share(ours.hits):.3f}, {ahead}")
+
+
+def share(hits: str) -> float:
+    return hits.count(RIGHT) / len(hits)
 
 
 def difference(ours: Cell, theirs: Cell) -> Difference:
