@@ -26,7 +26,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -197,12 +197,12 @@ def measured(
         inputs = [row.input for row in parts.test]
         answers = [said.output for said in student.predict(inputs)]
         writer = student.writer if isinstance(student, Recalling) else student
-        written = [said.output for said in writer.predict(inputs)] if family in TINY else []
+        written = [said.output for said in writer.predict(inputs)] if family in TINY else None
     except SmeltError as error:
         return Cell(name=name, size=size, family=family, problem=f"{error}"[:100], digest=digest), []
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    hits, alone = hits_of(answers, parts.test), hits_of(written, parts.test)
+    hits, alone = hits_of(answers, parts.test), "" if written is None else hits_of(written, parts.test)
     cell = Cell(
         name=name, size=size, family=family, rows=len(parts.train), right=hits.count(RIGHT), judged=len(hits),
         seconds=round(seconds, 2), digest=digest, hits=hits, alone=alone,
@@ -211,7 +211,7 @@ def measured(
 
 
 def hits_of(answers: Sequence[str], rows: Sequence[Row]) -> str:
-    return "".join(RIGHT if said == row.output else "0" for said, row in zip(answers, rows, strict=False))
+    return "".join(RIGHT if said == row.output else "0" for said, row in zip(answers, rows, strict=True))
 
 
 def maker(family: str) -> Make:
@@ -313,19 +313,21 @@ def print_table(cells: Sequence[Cell]) -> None:
 def print_claims(cells: Sequence[Cell]) -> None:
     found = {(cell.name, cell.size, cell.family): cell for cell in cells if not cell.problem}
     print_by_hand(list(behind_by_hand({key: cell.score for key, cell in found.items()})))
-    for rival in ("linear", "nearest", "tiny from scratch"):
-        pairs = [
-            (cell, found[name, size, rival])
-            for (name, size, family), cell in found.items()
-            if family == "tiny" and (name, size, rival) in found
-        ]
-        print_beaten(f"tiny from the seed beats {rival}", pairs)
+    for rival in ("linear", "nearest", TINY[1]):
+        print_beaten(f"tiny from the seed beats {rival}", list(beside(rival, found)))
     writers = [
         (replace(ours, hits=ours.alone), replace(theirs, hits=theirs.alone))
-        for ours, theirs in pairs
+        for ours, theirs in beside(TINY[1], found)
         if ours.alone and theirs.alone
     ]
     print_beaten("without their memories tiny from the seed beats tiny from scratch", writers)
+
+
+def beside(rival: str, found: Mapping[tuple[str, str, str], Cell]) -> Iterator[tuple[Cell, Cell]]:
+    """`tiny` and a rival, wherever there are both."""
+    for (name, size, family), cell in found.items():
+        if family == TINY[0] and (name, size, rival) in found:
+            yield cell, found[name, size, rival]
 
 
 def behind_by_hand(scores: dict[tuple[str, str, str], float]) -> Iterator[tuple[str, float]]:

@@ -55,6 +55,8 @@ def resampled(values: Sequence[float], cells: int) -> list[float]:
     """At most so many values: of more, the means of neighbours; so the first and the last stay in sight."""
     if len(values) <= cells:
         return list(values)
+    if cells <= 0:
+        return []
     bounds = [at * len(values) // cells for at in range(cells + 1)]
     return [sum(values[a:b]) / (b - a) for a, b in pairwise(bounds)]
 

@@ -5,6 +5,7 @@ Holds no clock, no terminal and no colours. The same events and ticks always mak
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +62,10 @@ class Stage:
 
 @dataclass(slots=True)
 class Curve:
-    """A figure that changes, from its first point to the latest; of very many points, so many means."""
+    """A figure that changes, from its first point to the latest; of very many points, so many means.
+
+    What is no number, as a loss that overflowed, has no place on it.
+    """
 
     is_share: bool = False
     values: list[float] = field(default_factory=list)
@@ -70,6 +74,8 @@ class Curve:
     pending: list[float] = field(default_factory=list)
 
     def note(self, value: float) -> None:
+        if not math.isfinite(value):
+            return
         self.latest = value
         self.pending.append(value)
         if len(self.pending) < self.each:

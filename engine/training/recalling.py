@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from engine.errors import UserError
 from engine.training.encoder_decoder import EncoderDecoder
-from engine.training.recollection import Recollection, Shares
+from engine.training.recollection import DAMAGED, Recollection, Shares
 from engine.training.student import Prediction, Row
 
 __all__ = ["FOLDER", "Recalling", "both", "helps", "weight_for", "with_memory"]
@@ -51,8 +51,10 @@ class Recalling:
 
     def predict(self, inputs: Sequence[str]) -> list[Prediction]:
         """The writer's predictions, with the answers and confidences of both together."""
-        written, recalled = self.writer.predict(inputs), self.recollection.answers(inputs)
-        return [both(one, shares, weight=self.weight) for one, shares in zip(written, recalled, strict=True)]
+        written = self.writer.predict(inputs)
+        whole = [text for text, one in zip(inputs, written, strict=True) if not one.cut]
+        recalled = iter(self.recollection.answers(whole))  # to look up what is cut could take long, and counts nothing
+        return [one if one.cut else both(one, next(recalled), weight=self.weight) for one in written]
 
     def sample(
         self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
@@ -84,9 +86,11 @@ class Recalling:
 
     @classmethod
     def kept_in(cls, folder: Path, writer: EncoderDecoder) -> Self:
-        """What `keep` kept; raises OSError, ValueError, KeyError or TypeError for what it never did."""
+        """What `keep` kept; for what it never did raises one of `DAMAGED`."""
         place = folder / FOLDER
         weight = float(json.loads((place / WEIGHT).read_bytes())["weight"])
+        if not 0 <= weight <= 1:
+            raise ValueError(f"{WEIGHT} holds no weight")
         return cls(writer, Recollection.kept_in(place), weight)
 
     def __repr__(self) -> str:
@@ -99,7 +103,7 @@ def with_memory(folder: Path, writer: EncoderDecoder) -> EncoderDecoder | Recall
         return writer
     try:
         return Recalling.kept_in(folder, writer)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         raise UserError(
             f"{folder / FOLDER} is damaged ({type(error).__name__}): train the student again, or take that folder away,"
             " and it answers without a memory"
@@ -142,7 +146,7 @@ def weight_for(written: Sequence[Prediction], recalled: Sequence[Shares], rows: 
 def helps(alone: Sequence[bool], together: Sequence[bool]) -> bool:
     """Whether some are right together that are wrong alone, and not clearly more the other way round.
 
-    Rows to choose by are few: of those on which the two differ, one side may well have as many fewer as the square root
+    Rows to choose by are few: of those on which the two differ, one side may well have fewer by up to the square root
     of their number, one standard deviation, where neither is the better. With 1,000 rows of dates, 100 to choose by, a
     memory with which 18 of 211 were right in place of 13 had one of the 100 fewer.
     """

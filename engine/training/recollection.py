@@ -21,13 +21,16 @@ from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
 from engine.training.analogy import likened, taken
 from engine.training.student import Row
 
-__all__ = ["Recollection", "Shares"]
+__all__ = ["DAMAGED", "Recollection", "Shares"]
 
 Shares: TypeAlias = dict[str, float]
 """Answers, each with its share; what they lack of 1 is the share of answers that no row has."""
 
 Near: TypeAlias = Sequence[tuple[int, float]]
 """Rows by their numbers, each with how much it is: how like the input, or how usual its answer; the most first."""
+
+DAMAGED: Final = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading a memory raises that is not as it was kept."""
 
 FILE: Final = "rows.json"
 MOST_ROWS: Final = 20_000  # the first so many; of more, a look at all would take longer than writing an answer
@@ -130,14 +133,19 @@ class Recollection:
 
     @classmethod
     def kept_in(cls, folder: Path) -> Self:
-        """What `keep` kept; raises OSError, ValueError, KeyError or TypeError for what it never did."""
+        """What `keep` kept; for what it never did raises one of `DAMAGED`."""
         told = json.loads((folder / FILE).read_bytes())
-        rows = [Row(read, answer) for read, answer in told["rows"]]
+        rows = [Row(*texts) for texts in told["rows"] if isinstance(texts, list)]
         if not all(isinstance(text, str) for row in rows for text in (row.input, row.output)):
             raise ValueError(f"{FILE} holds more than texts")
-        misfit = float(told.get("misfit", 1.0))  # of this, and what follows, older files say nothing
-        analogy, votes = float(told.get("analogy", 0.0)), float(told.get("votes", 0.0))
-        return cls.of(rows, softness=float(told["softness"]), misfit=misfit, analogy=analogy, votes=votes)
+        softness = float(told["softness"])
+        # Of these older files say nothing.
+        misfit, analogy, votes = (
+            float(told.get(name, unsaid)) for name, unsaid in (("misfit", 1), ("analogy", 0), ("votes", 0))
+        )
+        if not (0 < softness < math.inf and all(0 <= each < math.inf for each in (misfit, analogy, votes))):
+            raise ValueError(f"{FILE} holds figures that no memory has")
+        return cls.of(rows, softness=softness, misfit=misfit, analogy=analogy, votes=votes)
 
     def _nearest(self, asked: Any) -> Iterator[list[tuple[int, float]]]:
         """For each the rows most like it and how like they are, the likest first; of equals the first."""

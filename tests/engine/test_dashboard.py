@@ -99,6 +99,15 @@ def test_a_busy_run_at_80_by_24() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", range(1, 14))
+def test_a_training_is_drawn_however_narrow_and_whatever_its_loss_is(width: int) -> None:
+    losses = (2.0, float("nan"), 1.0, float("inf"), 0.5)
+    view = view_after(StageStarted("train", 100), *(Measured("train", "loss", loss) for loss in losses))
+
+    drawn(view, width=width)
+    assert view.curves["train"]["loss"].values == [2.0, 1.0, 0.5]
+
+
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 @pytest.mark.parametrize("height", [8, 16, 24, 60])
 @pytest.mark.parametrize(

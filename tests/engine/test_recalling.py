@@ -204,6 +204,29 @@ def test_a_memory_of_an_older_student_answers_as_it_did(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_what_is_read_cut_is_not_looked_up() -> None:
+    class Cutting(Writer):
+        def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+            return [Prediction("written", 0.1, cut=len(text) > 20) for text in inputs]
+
+    student = Recalling(cast("EncoderDecoder", Cutting("")), Recollection.of(ROWS), 0.9)
+    told = student.predict(["farewell Di", "good morning Di and good evening", "good morning Di"])
+
+    assert [one.output for one in told] == ["farewell", "written", "good morning"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("weight", ["NaN", "5", "-1"])
+def test_a_weight_that_is_none_is_damage(weight: str, tmp_path: Path) -> None:
+    student = Recalling(writer("a"), Recollection.of(ROWS), 0.5)
+    student.keep(tmp_path)
+    (tmp_path / "memory" / "weight.json").write_text(f'{{"weight": {weight}}}')
+
+    with pytest.raises(UserError, match="memory is damaged"):
+        with_memory(tmp_path, student.writer)
+
+
+@pytest.mark.long
 def test_it_is_there_where_it_helps_and_comes_back_the_same(tmp_path: Path) -> None:
     recollection = Recollection.of(ROWS)
     unseen = [Row("farewell Di", "farewell"), Row("good morning Di", "good morning")]
@@ -230,7 +253,23 @@ def test_there_is_none_where_the_writer_is_right_already_or_nothing_tells() -> N
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("told", ['{"softness": 0.1, "rows": [["a", 1]]}', "[]", '{"rows": []}', "\udc80"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        '{"softness": 0.1, "rows": [["a", 1]]}',
+        '{"softness": 0.1, "rows": ["ab", "cd"]}',
+        '{"softness": 0, "rows": [["a", "b"]]}',
+        '{"softness": NaN, "rows": [["a", "b"]]}',
+        '{"softness": 0.1, "misfit": -5, "rows": [["a", "b"]]}',
+        '{"softness": 0.1, "analogy": Infinity, "rows": [["a", "b"]]}',
+        '{"softness": 1' + "0" * 400 + ', "rows": [["a", "b"]]}',
+        "[" * 100_000,
+        "[]",
+        '{"rows": []}',
+        "\udc80",
+    ],
+    ids=range(11),
+)
 def test_a_damaged_memory_is_one_line_and_without_its_folder_the_writer_answers(told: str, tmp_path: Path) -> None:
     student = Recalling(writer("a"), Recollection.of(ROWS), 0.5)
     student.keep(tmp_path)
