@@ -8,36 +8,18 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from engine.messages import Message
-from engine.prices import Price
 from engine.providers import resolve
 from engine.providers.resolve import world_named
-from engine.providers.simulated import Answer, World
+from engine.providers.simulated import Answer
+from tests.wrapped import Wrapped
 
 
-class AtOnce:
+class AtOnce(Wrapped):
     """A world that says what another says, in no time."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    @property
-    def name(self) -> str:
-        return self._world.name
-
-    @property
-    def seed(self) -> int:
-        return self._world.seed
-
-    @property
-    def price(self) -> Price:
-        return self._world.price
-
     def answer(self, messages: Sequence[Message], *, temperature: float, max_tokens: int, sample: int = 0) -> Answer:
-        answer = self._world.answer(messages, temperature=temperature, max_tokens=max_tokens, sample=sample)
+        answer = super().answer(messages, temperature=temperature, max_tokens=max_tokens, sample=sample)
         return replace(answer, latency_s=0.0)
-
-    def truth(self, messages: Sequence[Message]) -> str | None:
-        return self._world.truth(messages)
 
 
 @contextmanager

@@ -17,11 +17,11 @@ from pathlib import Path
 from agents.demo.conversation import AnnotateMany, read_conversation
 from engine.fakes.server import FakeProvider
 from engine.messages import Message
-from engine.prices import Price
 from engine.providers.resolve import world_named
 from engine.providers.simulated import Answer
 from tests import nursery
 from tests.warm import Started, environment_now, nest, started
+from tests.wrapped import Wrapped
 
 ROOT = Path(__file__).parents[2]
 DATES = ROOT / "agents" / "demo" / "dates"
@@ -31,37 +31,22 @@ ROWS = 400
 Question = tuple[tuple[Message, ...], float, int]
 
 
-class Watched:
+class Watched(Wrapped):
     """A world that counts how often it is asked each question, and tells when it has been asked so many."""
 
     def __init__(self, name: str) -> None:
-        self._world = world_named(name, seed=0)
+        super().__init__(world_named(name, seed=0))
         self.asked: Counter[Question] = Counter()
         self.latency_s: float | None = None  # None: as the world says
         self._at: int | None = None
         self._then: Callable[[], None] = lambda: None
 
-    @property
-    def name(self) -> str:
-        return self._world.name
-
-    @property
-    def seed(self) -> int:
-        return self._world.seed
-
-    @property
-    def price(self) -> Price:
-        return self._world.price
-
     def answer(self, messages: Sequence[Message], *, temperature: float, max_tokens: int, sample: int = 0) -> Answer:
         self.asked[(tuple(messages), temperature, max_tokens)] += 1
         if self.asked.total() == self._at:
             self._then()
-        answer = self._world.answer(messages, temperature=temperature, max_tokens=max_tokens, sample=sample)
+        answer = super().answer(messages, temperature=temperature, max_tokens=max_tokens, sample=sample)
         return answer if self.latency_s is None else replace(answer, latency_s=self.latency_s)
-
-    def truth(self, messages: Sequence[Message]) -> str | None:
-        return self._world.truth(messages)
 
     def when(self, asked: int, then: Callable[[], None]) -> None:
         """Call `then` at the question that makes so many in all."""
