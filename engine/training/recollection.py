@@ -135,8 +135,9 @@ class Recollection:
     def kept_in(cls, folder: Path) -> Self:
         """What `keep` kept; for what it never did raises one of `DAMAGED`."""
         told = json.loads((folder / FILE).read_bytes())
-        rows = [Row(*texts) for texts in told["rows"] if isinstance(texts, list)]
-        if not all(isinstance(text, str) for row in rows for text in (row.input, row.output)):
+        rows = [Row(read, answer) for read, answer in told["rows"]]
+        texts = [text for pair in told["rows"] if isinstance(pair, list) for text in pair if isinstance(text, str)]
+        if len(texts) != 2 * len(rows):
             raise ValueError(f"{FILE} holds more than texts")
         softness = float(told["softness"])
         # Of these older files say nothing.

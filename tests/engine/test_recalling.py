@@ -258,6 +258,7 @@ def test_there_is_none_where_the_writer_is_right_already_or_nothing_tells() -> N
     [
         '{"softness": 0.1, "rows": [["a", 1]]}',
         '{"softness": 0.1, "rows": ["ab", "cd"]}',
+        '{"softness": 0.1, "rows": [["a", "b"], "cd", ["e", "f"]]}',
         '{"softness": 0, "rows": [["a", "b"]]}',
         '{"softness": NaN, "rows": [["a", "b"]]}',
         '{"softness": 0.1, "misfit": -5, "rows": [["a", "b"]]}',
@@ -268,7 +269,7 @@ def test_there_is_none_where_the_writer_is_right_already_or_nothing_tells() -> N
         '{"rows": []}',
         "\udc80",
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_damaged_memory_is_one_line_and_without_its_folder_the_writer_answers(told: str, tmp_path: Path) -> None:
     student = Recalling(writer("a"), Recollection.of(ROWS), 0.5)
