@@ -30,8 +30,8 @@ lint: .venv/installed-dev  ## format, lint and types
 
 test: .venv/installed-dev  ## every test, the slow ones too: kill, fault, packaging, end to end
 	$(FAST) -m "not slow"
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "slow and not peers" $(LONGEST) tests
 	$(BIN)/python -m pytest -q -m peers tests/peers
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "slow and not peers" $(LONGEST) tests
 
 # Each in an environment of its own, outside of this folder; `make test` asks those that it finds there, and installs none.
 PEERS := $(or $(SMELT_PEERS),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/smelt-peers)
