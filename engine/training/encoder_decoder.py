@@ -20,6 +20,7 @@ from engine.training.fitting import Batch, drawn, fit, own_loss
 from engine.training.folder import Card, new_folder, read_card, write_card
 from engine.training.greedy import Chooser, likeliest, padded, write
 from engine.training.lesson import Lesson
+from engine.training.likelihood import log_likelihoods
 from engine.training.recipe import Recipe, fitted_to
 from engine.training.searching import search
 from engine.training.student import Prediction, Row
@@ -101,6 +102,16 @@ class EncoderDecoder(Writer):
             prediction_of(one, codec.decode(one.tokens), pieces=codec.pieces, was_cut=len(tokens) > longest)
             for one, tokens in zip(written, whole, strict=True)
         ]
+
+    def log_likelihoods(self, inputs: Sequence[str], answers: Sequence[Sequence[str]]) -> list[list[float]]:
+        """The logarithm of how likely it holds each of some answers to each input."""
+        rows = [cut(self._codec.encode(text), self._longest_input) for text in inputs]
+        told = [
+            [self._codec.answer(Row(text, answer)) for answer in some]
+            for text, some in zip(inputs, answers, strict=True)
+        ]
+        with torch_threads(self._threads):
+            return log_likelihoods(self._model, rows, told)
 
     def __repr__(self) -> str:
         return f"<EncoderDecoder {self.family}: {self._model.num_parameters():,} parameters>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,13 +14,15 @@ from hypothesis import strategies as st
 from engine.errors import UserError
 from engine.training import Prediction, Row
 from engine.training.encoder_decoder import EncoderDecoder
-from engine.training.recalling import Recalling, both, helps, weight_for, with_memory
+from engine.training.recalling import Recalling, helps, likeliest_of, with_memory
 from engine.training.recollection import Recollection
+from engine.training.spelt import Spelt
+from engine.training.trust import USUAL, Opinion, Trust
 
 ROWS = [
     Row(f"{greeting} {name}", greeting) for greeting in ("good morning", "farewell") for name in ("Ada", "Bo", "Cy")
 ]
-SHARES = st.dictionaries(st.sampled_from("abc"), st.floats(0, 1), max_size=3)
+TRUST = Trust(memory=1.0, writer=0.1, unknown=0.0)
 
 
 class Writer:
@@ -36,46 +39,33 @@ class Writer:
     def sample(self, inputs: Sequence[str], **_: Any) -> list[list[Prediction]]:
         return [[self._told] for _ in inputs]
 
+    def log_likelihoods(self, inputs: Sequence[str], answers: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Of any other answer than what it writes, it holds none to be likely."""
+        return [[-20.0 for _ in some] for some, _ in zip(answers, inputs, strict=True)]
+
 
 def writer(output: str, confidence: float = 0.9) -> EncoderDecoder:
     return cast("EncoderDecoder", Writer(output, confidence))
 
 
-def test_the_likeliest_answer_of_both_wins_and_of_equals_the_written_one() -> None:
-    written = Prediction("a", 0.6)
+def test_the_likeliest_answer_wins_and_of_equals_the_written_one() -> None:
+    spelt = Spelt([1], [-0.1], lambda tokens: [b"a" for _ in tokens])
+    written = Prediction("a", 0.6, spelt=spelt)
+    own, other = Opinion("a", 0.1, -0.5), Opinion("b", 0.9, -1.0)
 
-    assert both(written, {"b": 0.9, "a": 0.1}, weight=0.5) == Prediction("b", 0.45)
-    assert both(written, {"b": 0.5, "a": 0.5}, weight=0.5).output == "a"
-    assert both(written, {"b": 0.6}, weight=0.5).output == "a"
-
-
-def test_what_was_not_read_whole_is_left_as_it_was_written() -> None:
-    assert both(Prediction("a", 0.0, cut=True), {"b": 1.0}, weight=1.0) == Prediction("a", 0.0, cut=True)
-
-
-@given(st.floats(0, 1), SHARES, st.floats(0, 1))
-def test_a_confidence_is_a_share(confidence: float, shares: dict[str, float], weight: float) -> None:
-    whole = sum(shares.values()) or 1.0
-    answer = both(Prediction("a", confidence), {key: one / whole for key, one in shares.items()}, weight=weight)
-
-    assert 0 <= answer.confidence <= 1
+    assert likeliest_of(written, [own, other], TRUST).output == "b"
+    assert likeliest_of(written, [own, other], TRUST).spelt is None
+    assert likeliest_of(written, [own], TRUST).spelt is spelt
+    assert likeliest_of(written, [own, own._replace(answer="b")], TRUST).output == "a"
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), SHARES), min_size=1, max_size=5))
-@settings(max_examples=30)
-def test_a_weight_is_between_nothing_and_all(told: list[tuple[float, dict[str, float]]]) -> None:
-    written = [Prediction("a", confidence) for confidence, _ in told]
-    weight = weight_for(written, [shares for _, shares in told], [Row("x", "a")] * len(told))
+def test_a_confidence_is_the_answers_share_beside_all_others_and_the_unknown() -> None:
+    [sure, unsure] = (
+        likeliest_of(Prediction("a", 0.6), [Opinion("a", 0.0, -0.5), Opinion("b", 0.9, -1.0)], trust).confidence
+        for trust in (TRUST, replace(TRUST, unknown=5.0))
+    )
 
-    assert 0 <= weight <= 1
-
-
-def test_whoever_is_right_has_the_weight() -> None:
-    rows, wrong = [Row("x", "a")] * 100, [Prediction("b", 0.5)] * 100
-
-    assert weight_for(wrong, [{"a": 1.0}] * 100, rows) > 0.9
-    assert weight_for([Prediction("a", 0.9)] * 100, [{"b": 1.0}] * 100, rows) < 0.1
-    assert 0.5 < weight_for(wrong[:2], [{"a": 1.0}] * 2, rows[:2]) < 0.6
+    assert 0.0 < unsure < 0.01 < 0.4 < sure < 0.5
 
 
 @pytest.mark.parametrize(
@@ -209,21 +199,42 @@ def test_what_is_read_cut_is_not_looked_up() -> None:
         def predict(self, inputs: Sequence[str]) -> list[Prediction]:
             return [Prediction("written", 0.1, cut=len(text) > 20) for text in inputs]
 
-    student = Recalling(cast("EncoderDecoder", Cutting("")), Recollection.of(ROWS), 0.9)
+    student = Recalling(cast("EncoderDecoder", Cutting("")), Recollection.of(ROWS), TRUST)
     told = student.predict(["farewell Di", "good morning Di and good evening", "good morning Di"])
 
     assert [one.output for one in told] == ["farewell", "written", "good morning"]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("weight", ["NaN", "5", "-1"])
-def test_a_weight_that_is_none_is_damage(weight: str, tmp_path: Path) -> None:
-    student = Recalling(writer("a"), Recollection.of(ROWS), 0.5)
+@pytest.mark.parametrize(
+    "told",
+    [
+        '{"memory": NaN, "writer": 0.1, "unknown": 0}',
+        '{"memory": 1, "writer": -0.1, "unknown": 0}',
+        '{"memory": 1, "writer": 0.1, "unknown": Infinity}',
+        '{"memory": 1, "unknown": 0}',
+        "5",
+    ],
+)
+def test_a_trust_that_is_none_is_damage(told: str, tmp_path: Path) -> None:
+    student = Recalling(writer("a"), Recollection.of(ROWS), TRUST)
     student.keep(tmp_path)
-    (tmp_path / "memory" / "weight.json").write_text(f'{{"weight": {weight}}}')
+    (tmp_path / "memory" / "trust.json").write_text(told)
 
     with pytest.raises(UserError, match="memory is damaged"):
         with_memory(tmp_path, student.writer)
+
+
+@pytest.mark.long
+def test_an_older_memory_without_a_trust_is_trusted_as_usual(tmp_path: Path) -> None:
+    Recalling(writer("a"), Recollection.of(ROWS), TRUST).keep(tmp_path)
+    (tmp_path / "memory" / "trust.json").rename(tmp_path / "memory" / "weight.json")
+
+    older = with_memory(tmp_path, writer("a", 0.2))
+
+    assert isinstance(older, Recalling)
+    assert older.trust == USUAL
+    assert older.predict(["farewell Di"])[0].output == "farewell"
 
 
 @pytest.mark.long
@@ -272,7 +283,7 @@ def test_there_is_none_where_the_writer_is_right_already_or_nothing_tells() -> N
     ids=range(12),
 )
 def test_a_damaged_memory_is_one_line_and_without_its_folder_the_writer_answers(told: str, tmp_path: Path) -> None:
-    student = Recalling(writer("a"), Recollection.of(ROWS), 0.5)
+    student = Recalling(writer("a"), Recollection.of(ROWS), TRUST)
     student.keep(tmp_path)
     (tmp_path / "memory" / "rows.json").write_text(told, errors="surrogateescape")
 

@@ -1,0 +1,37 @@
+"""How likely a model holds what it is told: as likely as when it wrote that itself, whatever is told beside it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from engine.training.likelihood import log_likelihoods
+from engine.training.searching import search
+from engine.training.spelling import END
+from engine.training.tiny import new_model
+
+INPUTS = [[10, 11, 12, END], [20, END]]
+
+
+@pytest.mark.long
+def test_what_it_wrote_is_as_likely_as_when_it_wrote_it() -> None:
+    model = new_model(seed=3)
+    written = search(model, INPUTS, longest=6, beginnings=3)
+
+    told = log_likelihoods(model, INPUTS, [[[*one.tokens, END]] for one in written])
+
+    assert [math.exp(likely) for [likely] in told] == pytest.approx([one.probability for one in written], rel=1e-4)
+
+
+@pytest.mark.long
+def test_what_is_told_beside_an_answer_changes_nothing_and_no_answers_are_none() -> None:
+    model = new_model(seed=3)
+    answers = [[*range(10, 10 + length), END] for length in (7, 1, 30, 2, 11, 3, 5, 19, 4, 1, 0)]
+
+    [together, none] = log_likelihoods(model, INPUTS, [answers, []])
+    alone = [log_likelihoods(model, INPUTS[:1], [[answer]])[0][0] for answer in answers]
+
+    assert together == pytest.approx(alone, rel=1e-4)
+    assert none == []
+    assert model.training
