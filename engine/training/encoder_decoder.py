@@ -104,14 +104,14 @@ class EncoderDecoder(Writer):
         ]
 
     def log_likelihoods(self, inputs: Sequence[str], answers: Sequence[Sequence[str]]) -> list[list[float]]:
-        """The logarithm of how likely it holds each of some answers to each input."""
+        """The logarithm of how likely it holds each of some answers to each input: -inf, it is too long to write."""
         rows = [cut(self._codec.encode(text), self._longest_input) for text in inputs]
         told = [
             [self._codec.answer(Row(text, answer)) for answer in some]
             for text, some in zip(inputs, answers, strict=True)
         ]
         with torch_threads(self._threads):
-            return log_likelihoods(self._model, rows, told)
+            return log_likelihoods(self._model, rows, told, longest=self._longest_output)
 
     def __repr__(self) -> str:
         return f"<EncoderDecoder {self.family}: {self._model.num_parameters():,} parameters>"

@@ -19,7 +19,7 @@ def test_what_it_wrote_is_as_likely_as_when_it_wrote_it() -> None:
     model = new_model(seed=3)
     written = search(model, INPUTS, longest=6, beginnings=3)
 
-    told = log_likelihoods(model, INPUTS, [[[*one.tokens, END]] for one in written])
+    told = log_likelihoods(model, INPUTS, [[[*one.tokens, END]] for one in written], longest=6)
 
     assert [math.exp(likely) for [likely] in told] == pytest.approx([one.probability for one in written], rel=1e-4)
 
@@ -29,9 +29,20 @@ def test_what_is_told_beside_an_answer_changes_nothing_and_no_answers_are_none()
     model = new_model(seed=3)
     answers = [[*range(10, 10 + length), END] for length in (7, 1, 30, 2, 11, 3, 5, 19, 4, 1, 0)]
 
-    [together, none] = log_likelihoods(model, INPUTS, [answers, []])
-    alone = [log_likelihoods(model, INPUTS[:1], [[answer]])[0][0] for answer in answers]
+    [together, none] = log_likelihoods(model, INPUTS, [answers, []], longest=30)
+    alone = [log_likelihoods(model, INPUTS[:1], [[answer]], longest=30)[0][0] for answer in answers]
 
     assert together == pytest.approx(alone, rel=1e-4)
     assert none == []
     assert model.training
+
+
+@pytest.mark.long
+def test_what_is_longer_than_it_writes_is_not_likely_at_all_and_takes_no_time() -> None:
+    model = new_model(seed=3)
+    answers = [[*[10] * length, END] for length in (1_000_000, 6, 7)]
+
+    [[endless, written, longer], [none]] = log_likelihoods(model, INPUTS, [answers, answers[:1]], longest=6)
+
+    assert endless == longer == none == -math.inf
+    assert written > -math.inf
