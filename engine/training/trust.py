@@ -4,8 +4,8 @@
                               + writer x log(how likely the writer holds it)
     score of any other one  = unknown
 
-An answer is as likely as the exponential of its score. So one that both hold to be likely beats one that either alone
-is sure of, and the writer tells apart what is likened to many rows (a log-linear model: Och and Ney 2002,
+How likely an answer is goes with the exponential of its score. So one that both hold to be likely beats one that either
+alone is sure of, and the writer tells apart what is likened to many rows (a log-linear model: Och and Ney 2002,
 "Discriminative training and maximum entropy models for statistical machine translation").
 """
 
@@ -86,7 +86,8 @@ def _seen(opinions: Sequence[Opinion]) -> Any:
     """What each figure is multiplied by: a line an answer, and one for any other."""
     import numpy as np
 
-    lines = [(math.log(one.share + UNHEARD), max(one.log_likelihood, LEAST), 0.0) for one in opinions]
+    # Of a damaged writer's NaN `max` keeps what it has, the least.
+    lines = [(math.log(one.share + UNHEARD), max(LEAST, one.log_likelihood), 0.0) for one in opinions]
     return np.array([*lines, (0.0, 0.0, 1.0)])
 
 

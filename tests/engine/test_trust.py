@@ -48,6 +48,19 @@ def test_the_writer_tells_apart_what_is_likened_to_many_rows() -> None:
     assert max(shares) == shares[1]
 
 
+def test_where_a_writer_knows_no_figure_it_says_as_little_as_can_be() -> None:
+    [nan, none] = (Trust.found_on([[Opinion("a", 0.5, likely)]], ["a"]) for likely in (math.nan, -math.inf))
+
+    assert nan == none
+    assert nan.shares([Opinion("a", 0.5, math.nan)]) == none.shares([Opinion("a", 0.5, -math.inf)])
+
+
+def test_rows_of_which_nobody_holds_anything_tell_nothing() -> None:
+    told = [Opinion("a", 0.5, -1.0)]
+
+    assert Trust.found_on([told, []], ["a", "a"]) == Trust.found_on([told], ["a"])
+
+
 def test_with_no_rows_it_is_what_it_usually_is() -> None:
     assert astuple(Trust.found_on([], [])) == pytest.approx(astuple(USUAL))
 
