@@ -52,11 +52,8 @@ class Recalling:
     def predict(self, inputs: Sequence[str]) -> list[Prediction]:
         """The writer's predictions, with the answers and confidences of both together."""
         written = self.writer.predict(inputs)
-        whole = [place for place, one in enumerate(written) if not one.cut]  # to look up what is cut counts nothing
-        told = opinions(self.writer, self.recollection, [inputs[at] for at in whole], [written[at] for at in whole])
-        for place, some in zip(whole, told, strict=True):
-            written[place] = likeliest_of(written[place], some, self.trust)
-        return written
+        told = opinions(self.writer, self.recollection, inputs, written)
+        return [likeliest_of(one, some, self.trust) for one, some in zip(written, told, strict=True)]
 
     def sample(
         self, inputs: Sequence[str], *, n: int, temperature: float, seed: int, top_p: float = 1.0
@@ -71,12 +68,9 @@ class Recalling:
         """
         known = {row.input for row in recollection.rows}
         rows = [row for row in rows if row.input not in known]
-        every = writer.predict([row.input for row in rows])
-        whole = [(row, one) for row, one in zip(rows, every, strict=True) if not one.cut]
-        if not whole:
-            return None
-        rows, written = [row for row, _ in whole], [one for _, one in whole]
-        told = opinions(writer, recollection, [row.input for row in rows], written)
+        inputs = [row.input for row in rows]
+        written = writer.predict(inputs)
+        told = opinions(writer, recollection, inputs, written)
         trust = Trust.found_on(told, [row.output for row in rows])
         together = [likeliest_of(one, some, trust) for one, some in zip(written, told, strict=True)]
         now = _right(together, rows)
@@ -93,7 +87,7 @@ class Recalling:
         """What `keep` kept; for what it never did raises one of `DAMAGED`."""
         place = folder / FOLDER
         file = place / TRUST  # which an older memory lacks: it is trusted as far as they usually are
-        told = json.loads(file.read_bytes()) if file.is_file() else asdict(USUAL)
+        told = json.loads(file.read_bytes()) if file.exists() else asdict(USUAL)
         trust = Trust(float(told["memory"]), float(told["writer"]), float(told["unknown"]))
         return cls(writer, Recollection.kept_in(place), trust)
 
@@ -117,24 +111,32 @@ def with_memory(folder: Path, writer: EncoderDecoder) -> EncoderDecoder | Recall
 def opinions(
     writer: EncoderDecoder, recollection: Recollection, inputs: Sequence[str], written: Sequence[Prediction]
 ) -> list[list[Opinion]]:
-    """Of each input what the writer wrote, first, and the answers of the memory with the greatest shares."""
-    recalled = recollection.answers(inputs)
-    others = [_most(shares, but=one.output) for shares, one in zip(recalled, written, strict=True)]
-    likely = writer.log_likelihoods(inputs, others)
-    return [
+    """Of each input what the writer wrote, first, and the answers of the memory with the greatest shares.
+
+    None of an input that was cut: to look it up counts nothing.
+    """
+    texts = [text for text, one in zip(inputs, written, strict=True) if not one.cut]
+    whole = [one for one in written if not one.cut]
+    recalled = recollection.answers(texts)
+    others = [_most(shares, but=one.output) for shares, one in zip(recalled, whole, strict=True)]
+    likely = writer.log_likelihoods(texts, others)
+    told = (
         [
             Opinion(one.output, shares.get(one.output, 0.0), _log(one.confidence)),
-            *map(Opinion, some, map(shares.__getitem__, some), told),
+            *map(Opinion, some, map(shares.__getitem__, some), each),
         ]
-        for one, shares, some, told in zip(written, recalled, others, likely, strict=True)
-    ]
+        for one, shares, some, each in zip(whole, recalled, others, likely, strict=True)
+    )
+    return [[] if one.cut else next(told) for one in written]
 
 
 def likeliest_of(written: Prediction, told: Sequence[Opinion], trust: Trust) -> Prediction:
-    """The likeliest of these answers; of equally likely ones the first.
+    """The likeliest of these answers, of equally likely ones the first; what was written, where nobody holds any.
 
     What the memory alone knows nobody wrote, so nothing tells what it is spelt in.
     """
+    if not told:
+        return written
     shares = trust.shares(told)
     best = max(range(len(told)), key=shares.__getitem__)
     spelt = written.spelt if told[best].answer == written.output else None

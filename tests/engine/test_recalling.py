@@ -193,12 +193,15 @@ def test_a_memory_of_an_older_student_answers_as_it_did(tmp_path: Path) -> None:
     assert (older.misfit, older.votes) == (1, 0)
 
 
+class Cutting(Writer):
+    """Reads no more than twenty characters."""
+
+    def predict(self, inputs: Sequence[str]) -> list[Prediction]:
+        return [Prediction("written", 0.1, cut=len(text) > 20) for text in inputs]
+
+
 @pytest.mark.long
 def test_what_is_read_cut_is_not_looked_up() -> None:
-    class Cutting(Writer):
-        def predict(self, inputs: Sequence[str]) -> list[Prediction]:
-            return [Prediction("written", 0.1, cut=len(text) > 20) for text in inputs]
-
     student = Recalling(cast("EncoderDecoder", Cutting("")), Recollection.of(ROWS), TRUST)
     told = student.predict(["farewell Di", "good morning Di and good evening", "good morning Di"])
 
@@ -223,6 +226,16 @@ def test_a_trust_that_is_none_is_damage(told: str, tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="memory is damaged"):
         with_memory(tmp_path, student.writer)
+
+
+@pytest.mark.long
+def test_a_folder_in_place_of_a_trust_is_damage(tmp_path: Path) -> None:
+    Recalling(writer("a"), Recollection.of(ROWS), TRUST).keep(tmp_path)
+    (tmp_path / "memory" / "trust.json").unlink()
+    (tmp_path / "memory" / "trust.json").mkdir()
+
+    with pytest.raises(UserError, match="memory is damaged"):
+        with_memory(tmp_path, writer("a"))
 
 
 @pytest.mark.long
@@ -252,6 +265,20 @@ def test_it_is_there_where_it_helps_and_comes_back_the_same(tmp_path: Path) -> N
     assert again.predict(inputs) == student.predict(inputs)
     assert again.sample(["x"], n=1, temperature=1, seed=0) == [[Prediction("farewell", 0.2)]]
     assert (student.size, student.right) == (len(ROWS), 1.0)
+
+
+@pytest.mark.long
+def test_what_is_read_cut_counts_as_it_is_written_and_says_nothing_of_the_trust() -> None:
+    memory, cutting = Recollection.of(ROWS), cast("EncoderDecoder", Cutting(""))
+    whole, long = Row("farewell Di", "farewell"), [Row("farewell " * 9, answer) for answer in ("farewell", "written")]
+
+    alone, among = (Recalling.where_it_helps(cutting, memory, rows) for rows in ([whole], [*long, whole]))
+
+    assert alone is not None
+    assert among is not None
+    assert among.trust == alone.trust
+    assert (alone.right, among.right) == (1.0, 2 / 3)
+    assert Recalling.where_it_helps(cutting, memory, long) is None
 
 
 @pytest.mark.long
