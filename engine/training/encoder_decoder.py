@@ -18,7 +18,7 @@ from engine.training.bookmark import Bookmark
 from engine.training.drawing import Writer, prediction_of
 from engine.training.fitting import Batch, drawn, fit, own_loss
 from engine.training.folder import Card, new_folder, read_card, write_card
-from engine.training.greedy import Chooser, likeliest, padded, write
+from engine.training.greedy import IGNORED, Chooser, likeliest, padded, write
 from engine.training.lesson import Lesson
 from engine.training.likelihood import log_likelihoods
 from engine.training.recipe import Recipe, fitted_to
@@ -28,8 +28,6 @@ from engine.training.taught import Taught, short_enough
 from engine.training.threads import torch_threads
 
 __all__ = ["Codec", "EncoderDecoder", "checkpoint", "keep", "restore", "student_of", "teach"]
-
-IGNORED = -100  # the label that transformers leaves out of the loss
 
 
 class Codec(Protocol):
@@ -104,7 +102,7 @@ class EncoderDecoder(Writer):
         ]
 
     def log_likelihoods(self, inputs: Sequence[str], answers: Sequence[Sequence[str]]) -> list[list[float]]:
-        """The logarithm of how likely it holds each of some answers to each input: -inf, it is too long to write."""
+        """The logarithm of how likely it holds each of some answers to each input; -inf of those too long to write."""
         rows = [cut(self._codec.encode(text), self._longest_input) for text in inputs]
         told = [
             [self._codec.answer(Row(text, answer)) for answer in some]

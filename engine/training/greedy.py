@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final, TypeVar
 
-__all__ = ["Chooser", "Sheet", "Written", "in_batches", "likeliest", "padded", "write"]
+__all__ = ["IGNORED", "Chooser", "Sheet", "Written", "in_batches", "likeliest", "padded", "write"]
+
+T = TypeVar("T")
+
+IGNORED: Final = -100  # the label that transformers leaves out of the loss
 
 Chooser = Callable[[Any, Sequence[int]], Any]
 """Chooses the next token of each row: by the logarithms of all probabilities, (rows, vocabulary), and which rows they
@@ -48,18 +52,18 @@ def write(model: Any, inputs: Sequence[Sequence[int]], *, longest: int, choose: 
 def in_batches(
     model: Any,
     texts: Sequence[Sequence[int]],
-    write_some: Callable[[Sequence[Sequence[int]], Sequence[int]], list[Written]],
+    write_some: Callable[[Sequence[Sequence[int]], Sequence[int]], list[T]],
     *,
     together: int = ROWS_AT_ONCE,
-) -> list[Written]:
-    """What is written to each text, in their order; those of like length together, so many at a time.
+) -> list[T]:
+    """What comes of each text, in their order; those of like length together, so many at a time.
 
     `write_some` is handed some texts, and which they are of all.
     """
     import torch
 
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-    written: dict[int, Written] = {}
+    written: dict[int, T] = {}
     was_training = model.training
     model.eval()
     with torch.inference_mode():

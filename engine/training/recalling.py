@@ -17,7 +17,7 @@ from engine.errors import UserError
 from engine.training.encoder_decoder import EncoderDecoder
 from engine.training.recollection import DAMAGED, Recollection, Shares
 from engine.training.student import Prediction, Row
-from engine.training.trust import USUAL, Opinion, Trust
+from engine.training.trust import Opinion, Trust
 
 __all__ = ["FOLDER", "Recalling", "helps", "likeliest_of", "with_memory"]
 
@@ -86,8 +86,7 @@ class Recalling:
     def kept_in(cls, folder: Path, writer: EncoderDecoder) -> Self:
         """What `keep` kept; for what it never did raises one of `DAMAGED`."""
         place = folder / FOLDER
-        file = place / TRUST  # which an older memory lacks: it is trusted as far as they usually are
-        told = json.loads(file.read_bytes()) if file.exists() else asdict(USUAL)
+        told = json.loads((place / TRUST).read_bytes())
         trust = Trust(float(told["memory"]), float(told["writer"]), float(told["unknown"]))
         return cls(writer, Recollection.kept_in(place), trust)
 
@@ -103,8 +102,8 @@ def with_memory(folder: Path, writer: EncoderDecoder) -> EncoderDecoder | Recall
         return Recalling.kept_in(folder, writer)
     except DAMAGED as error:
         raise UserError(
-            f"{folder / FOLDER} is damaged ({type(error).__name__}): train the student again, or"
-            " take that folder away, and it answers without a memory"
+            f"{folder / FOLDER} is damaged or of another version ({type(error).__name__}): train the student"
+            " again, or take that folder away, and it answers without a memory"
         ) from error
 
 

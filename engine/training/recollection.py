@@ -33,6 +33,7 @@ DAMAGED: Final = (OSError, ValueError, KeyError, TypeError, OverflowError, Recur
 """What reading a memory raises that is not as it was kept."""
 
 FILE: Final = "rows.json"
+FIGURES: Final = ("softness", "misfit", "analogy", "votes")
 MOST_ROWS: Final = 20_000  # the first so many; of more, a look at all would take longer than writing an answer
 NEIGHBOURS: Final = 32
 SOFTNESSES: Final = (0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2)
@@ -127,7 +128,7 @@ class Recollection:
         return found
 
     def keep(self, folder: Path) -> None:
-        told: dict[str, object] = {name: getattr(self, name) for name in ("softness", "misfit", "analogy", "votes")}
+        told: dict[str, object] = {name: getattr(self, name) for name in FIGURES}
         told["rows"] = [[row.input, row.output] for row in self.rows]
         (folder / FILE).write_text(json.dumps(told), encoding="utf-8")
 
@@ -139,11 +140,7 @@ class Recollection:
         texts = [text for pair in told["rows"] if isinstance(pair, list) for text in pair if isinstance(text, str)]
         if len(texts) != 2 * len(rows):
             raise ValueError(f"{FILE} holds more than texts")
-        softness = float(told["softness"])
-        # Of these older files say nothing.
-        misfit, analogy, votes = (
-            float(told.get(name, unsaid)) for name, unsaid in (("misfit", 1), ("analogy", 0), ("votes", 0))
-        )
+        softness, misfit, analogy, votes = (float(told[name]) for name in FIGURES)
         if not (0 < softness < math.inf and all(0 <= each < math.inf for each in (misfit, analogy, votes))):
             raise ValueError(f"{FILE} holds figures that no memory has")
         return cls.of(rows, softness=softness, misfit=misfit, analogy=analogy, votes=votes)

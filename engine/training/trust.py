@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final, NamedTuple, Self
 
-__all__ = ["USUAL", "Opinion", "Trust"]
+__all__ = ["Opinion", "Trust"]
 
 UNHEARD: Final = 1e-3  # the share of an answer that no row has
 LEAST: Final = -60.0  # a logarithm: nothing is less likely, lest one right answer that a writer never saw decide alone
@@ -96,7 +96,3 @@ def _log_shares(scores: Any) -> Any:
 
     below = scores - scores.max()
     return below - np.log(np.exp(below).sum())
-
-
-USUAL: Final = Trust(*MIDDLES)
-"""As far as a memory and a writer are trusted where no rows tell."""

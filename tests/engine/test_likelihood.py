@@ -27,12 +27,14 @@ def test_what_it_wrote_is_as_likely_as_when_it_wrote_it() -> None:
 @pytest.mark.long
 def test_what_is_told_beside_an_answer_changes_nothing_and_no_answers_are_none() -> None:
     model = new_model(seed=3)
-    answers = [[*range(10, 10 + length), END] for length in (7, 1, 30, 2, 11, 3, 5, 19, 4, 1, 0)]
+    lengths = (7, 1, 30, 2, 11, 3, 1100, 5, 19, 4, 1, 900, 0)
+    answers = [[*[10 + length % 7] * length, END] for length in lengths]
 
-    [together, none] = log_likelihoods(model, INPUTS, [answers, []], longest=30)
-    alone = [log_likelihoods(model, INPUTS[:1], [[answer]], longest=30)[0][0] for answer in answers]
+    [together, other, none] = log_likelihoods(model, [*INPUTS, [30, END]], [answers, answers[:2], []], longest=1100)
+    alone = [log_likelihoods(model, INPUTS[:1], [[answer]], longest=1100)[0][0] for answer in answers]
 
     assert together == pytest.approx(alone, rel=1e-4)
+    assert other == pytest.approx(log_likelihoods(model, INPUTS[1:], [answers[:2]], longest=1100)[0], rel=1e-4)
     assert none == []
     assert model.training
 

@@ -17,7 +17,7 @@ from engine.training.encoder_decoder import EncoderDecoder
 from engine.training.recalling import Recalling, helps, likeliest_of, with_memory
 from engine.training.recollection import Recollection
 from engine.training.spelt import Spelt
-from engine.training.trust import USUAL, Opinion, Trust
+from engine.training.trust import Opinion, Trust
 
 ROWS = [
     Row(f"{greeting} {name}", greeting) for greeting in ("good morning", "farewell") for name in ("Ada", "Bo", "Cy")
@@ -184,15 +184,6 @@ def test_shares_leave_some_to_answers_that_no_row_has_however_often_answers_repe
     assert 0 <= sum(shares.values()) < 1
 
 
-@pytest.mark.long
-def test_a_memory_of_an_older_student_answers_as_it_did(tmp_path: Path) -> None:
-    (tmp_path / "rows.json").write_text('{"softness": 0.1, "rows": [["5 km", "5"], ["6 km", "6"], ["7 km", "6"]]}')
-
-    older = Recollection.kept_in(tmp_path)
-
-    assert (older.misfit, older.votes) == (1, 0)
-
-
 class Cutting(Writer):
     """Reads no more than twenty characters."""
 
@@ -239,15 +230,12 @@ def test_a_folder_in_place_of_a_trust_is_damage(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_an_older_memory_without_a_trust_is_trusted_as_usual(tmp_path: Path) -> None:
+def test_a_memory_of_an_older_version_is_told_as_one(tmp_path: Path) -> None:
     Recalling(writer("a"), Recollection.of(ROWS), TRUST).keep(tmp_path)
     (tmp_path / "memory" / "trust.json").rename(tmp_path / "memory" / "weight.json")
 
-    older = with_memory(tmp_path, writer("a", 0.2))
-
-    assert isinstance(older, Recalling)
-    assert older.trust == USUAL
-    assert older.predict(["farewell Di"])[0].output == "farewell"
+    with pytest.raises(UserError, match="of another version"):
+        with_memory(tmp_path, writer("a"))
 
 
 @pytest.mark.long
@@ -290,24 +278,33 @@ def test_there_is_none_where_the_writer_is_right_already_or_nothing_tells() -> N
     assert Recalling.where_it_helps(writer("wrong"), recollection, []) is None
 
 
+def kept(rows: str = '[["a", "b"]]', **figures: str) -> str:
+    """A file of rows as it may lie there."""
+    whole = {"softness": "0.1", "misfit": "1", "analogy": "0", "votes": "0", "rows": rows, **figures}
+    return "{" + ", ".join(f'"{name}": {value}' for name, value in whole.items()) + "}"
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     "told",
     [
-        '{"softness": 0.1, "rows": [["a", 1]]}',
-        '{"softness": 0.1, "rows": ["ab", "cd"]}',
-        '{"softness": 0.1, "rows": [["a", "b"], "cd", ["e", "f"]]}',
-        '{"softness": 0, "rows": [["a", "b"]]}',
-        '{"softness": NaN, "rows": [["a", "b"]]}',
-        '{"softness": 0.1, "misfit": -5, "rows": [["a", "b"]]}',
-        '{"softness": 0.1, "analogy": Infinity, "rows": [["a", "b"]]}',
-        '{"softness": 1' + "0" * 400 + ', "rows": [["a", "b"]]}',
+        kept('[["a", 1]]'),
+        kept('["ab", "cd"]'),
+        kept('[["a", "b"], "cd", ["e", "f"]]'),
+        kept("5"),
+        kept(softness="0"),
+        kept(softness="NaN"),
+        kept(softness="1" + "0" * 400),
+        kept(misfit="-5"),
+        kept(analogy="Infinity"),
+        kept(votes="null"),
+        '{"softness": 0.1, "rows": [["a", "b"]]}',
         "[" * 100_000,
         "[]",
         '{"rows": []}',
         "\udc80",
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_a_damaged_memory_is_one_line_and_without_its_folder_the_writer_answers(told: str, tmp_path: Path) -> None:
     student = Recalling(writer("a"), Recollection.of(ROWS), TRUST)

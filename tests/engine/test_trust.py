@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.training.trust import MIDDLES, SPREADS, USUAL, Opinion, Trust
+from engine.training.trust import MIDDLES, SPREADS, Opinion, Trust
 
 TRUSTS = st.builds(Trust, st.floats(0, 5), st.floats(0, 1), st.floats(-9, 9))
 OPINIONS = st.lists(
@@ -62,7 +62,7 @@ def test_rows_of_which_nobody_holds_anything_tell_nothing() -> None:
 
 
 def test_with_no_rows_it_is_what_it_usually_is() -> None:
-    assert astuple(Trust.found_on([], [])) == pytest.approx(astuple(USUAL))
+    assert astuple(Trust.found_on([], [])) == pytest.approx(MIDDLES)
 
 
 def test_whoever_is_right_is_trusted() -> None:
