@@ -182,7 +182,14 @@ def test_the_report_says_how_many_rows_are_from_where() -> None:
     assert of_the_data({"generated": 50}, sources[1:]) == ["1 data set was looked into, and no row could be taken."]
     assert of_the_data({"generated": 50}, []) == []
     assert of_the_scores({"generated": 50}) == []
-    assert len(of_the_scores({"found": 1})) == 1
+    assert "some were found, and" in of_the_scores({"generated": 50, "found": 1})[0]
+
+
+def test_rows_that_were_served_are_not_called_found() -> None:
+    served, both = (of_the_scores({"generated": 50, "served": 3, **more})[0] for more in ({}, {"transformed": 2}))
+
+    assert "mixture like the others: some were asked of a student that served, and nobody" in served
+    assert "some were found and some were asked of a student that served, and nobody" in both
 
 
 def test_a_test_split_beside_its_training_split_is_kept_out_and_so_are_its_texts(tmp_path: Path) -> None:

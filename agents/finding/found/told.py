@@ -11,6 +11,11 @@ from agents.records import Reject
 
 __all__ = ["of_the_data", "of_the_scores", "of_the_served", "unreached_told", "with_leaks"]
 
+MIXED_IN = {
+    "some were found": {"found", "transformed"},
+    "some were asked of a student that served": {"served"},
+}
+
 
 def of_the_data(origins: Mapping[str, int], sources: Sequence[Mapping[str, str]]) -> list[str]:
     """Which of the rows come from data sets; nothing where none was looked into."""
@@ -41,10 +46,13 @@ def of_the_served(origins: Mapping[str, int]) -> list[str]:
 
 
 def of_the_scores(origins: Mapping[str, int]) -> list[str]:
-    """What these rows mean for the scores."""
-    if not any(origin != "generated" for origin in origins):
+    """What rows that were not generated mean for the scores; nothing where there are none."""
+    ways = [way for way, names in MIXED_IN.items() if names & origins.keys()]
+    if not ways:
         return []
-    return ["The held-out rows are a mixture like the others: some were found, and nobody has checked their answers."]
+    return [
+        f"The held-out rows are a mixture like the others: {' and '.join(ways)}, and nobody has checked their answers."
+    ]
 
 
 def with_leaks(sources: Sequence[Source], rejects: Sequence[Reject]) -> list[Source]:
