@@ -58,10 +58,11 @@ class Encoder:
         self._prompts = _prompts(folder)
         try:
             with _quietly():
-                self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
                 self.model, told = AutoModel.from_pretrained(
-                    folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
-                )
+                    folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32,
+                    output_loading_info=True,
+                )  # fmt: skip
         # Whatever is wrong with foreign files, each library has its own words for it; these are none of our bugs.
         except Exception as error:
             raise UserError(f"{folder}: cannot be loaded as an encoder: {first_line(error)}") from error

@@ -254,11 +254,21 @@ def keep(
 
 
 def checkpoint(name: str | Path) -> Any:
-    """An encoder-decoder from a folder or the hub's cache: safetensors only, no download, no foreign code."""
+    """An encoder-decoder from a folder or the hub's cache: safetensors only, no download, no foreign code.
+
+    Unless it is told not to, transformers asks at the terminal whether to run a model's own code, and runs it on a yes.
+    """
     from transformers import AutoModelForSeq2SeqLM
 
-    with without_bars():
-        return AutoModelForSeq2SeqLM.from_pretrained(name, local_files_only=True, use_safetensors=True)
+    try:
+        with without_bars():
+            return AutoModelForSeq2SeqLM.from_pretrained(
+                name, local_files_only=True, use_safetensors=True, trust_remote_code=False
+            )
+    except ValueError as error:
+        if "custom code" not in str(error):
+            raise
+        raise UserError(f"{name}: brings code of its own, which is never run; take another model") from error
 
 
 def restore(folder: Path, codec: Callable[[], Codec]) -> EncoderDecoder:

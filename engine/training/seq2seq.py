@@ -89,7 +89,7 @@ def _tokenizer(base: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise UserError(_not_usable(base)) from error
     if tokenizer.eos_token_id is None:

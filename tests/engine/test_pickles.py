@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import pickle
@@ -11,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
+from engine.fakes.checkpoints import save_seq2seq
 from engine.training import Row, load, read_card, train
 from engine.training.pickles import check_weights
 
 ROOT = Path(__file__).parents[2]
 ROWS = [Row("good day", "hello"), Row("see you", "bye"), Row("good morning", "hello"), Row("farewell", "bye")]
+
+CARD = {"family": "linear", "format": 1, "sizes": {}, "metrics": {}, "task": {}, "base": None}
 
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "pickletools"}
 OPENERS = {"torch.load", "pandas.read_pickle", "pd.read_pickle", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
@@ -71,14 +75,14 @@ def test_no_source_of_ours_opens_a_pickle(path: Path) -> None:
 
 @pytest.mark.long
 def test_weights_are_taken_as_safetensors_wherever_transformers_loads_some() -> None:
-    """`from_pretrained` of a model, as of a tokenizer, would take a pickle where it is not told otherwise."""
+    """`from_pretrained` would take a pickle, or ask whether to run foreign code, where it is not told otherwise."""
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("from_pretrained"):
                 told = {keyword.arg for keyword in node.keywords}
                 is_weights = "Model" in ast.unparse(node.func)
                 assert "use_safetensors" in told or not is_weights, f"{path}: {ast.unparse(node.func)}"
-                assert "local_files_only" in told, f"{path}: {ast.unparse(node.func)}"
+                assert {"local_files_only", "trust_remote_code"} <= told, f"{path}: {ast.unparse(node.func)}"
 
 
 def test_pickles_beside_a_student_are_never_opened(tmp_path: Path) -> None:
@@ -125,14 +129,32 @@ def test_a_checkpoint_that_is_a_pickle_is_no_base(tmp_path: Path, family: str) -
     assert not (tmp_path / "exploded").exists()
 
 
+@pytest.mark.long
+def test_code_that_comes_with_a_model_is_never_run_whatever_the_keyboard_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = save_seq2seq(tmp_path / "base")
+    config = json.loads((base / "config.json").read_bytes())
+    own = {"AutoConfig": "own.Config", "AutoModelForSeq2SeqLM": "own.Model"}
+    (base / "config.json").write_text(json.dumps({**config, "model_type": "own", "auto_map": own}))
+    (base / "own.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'exploded')!r})\n")
+    card = {**CARD, "family": "seq2seq", "sizes": {"longest_input": 8, "longest_output": 8}}
+    (base / "student.json").write_text(json.dumps(card))
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+
+    with pytest.raises(UserError, match="brings code of its own, which is never run"):
+        load(base)
+    with pytest.raises(UserError, match=r"code of its own|cannot be loaded"):
+        train("seq2seq", ROWS, ROWS, tmp_path / "student", base=str(base))
+
+    assert not (tmp_path / "exploded").exists()
+
+
 def test_pickles_beside_safetensors_are_left_alone(tmp_path: Path) -> None:
     for name in ("model.safetensors", "optimizer.pt"):
         (tmp_path / name).write_bytes(b"")
 
     check_weights(tmp_path)
-
-
-CARD = {"family": "linear", "format": 1, "sizes": {}, "metrics": {}, "task": {}, "base": None}
 
 
 @pytest.mark.parametrize(
