@@ -91,7 +91,7 @@ def _for_labels(situation: Situation, ranking: Ranking[ModelCard], here: Sequenc
     if sentences:
         best = sentences[0].id
         why = f"{best} as it is, because the answers are labels and it is on this machine"
-        return StudentChoice("embedding", best, f"{why}: from few rows nothing learns more of them")
+        return StudentChoice("embedding", best, f"{why}: from few rows it mostly learns more than words alone tell")
     if encoders:
         why = f"without a graphics card {encoders[0].id} is better left alone (--student classifier would tune it)"
     else:

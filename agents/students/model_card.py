@@ -15,6 +15,7 @@ from agents.students.card_facts import Facts, Figure, facts_of
 from agents.students.task import Task, read_task
 from engine.text import visible
 from engine.training import Card, read_card
+from engine.training.recalling import FOLDER
 
 __all__ = ["model_card", "write_model_card"]
 
@@ -25,12 +26,18 @@ def write_model_card(folder: Path, *, student: Path | None = None, more: Sequenc
     `more` are paragraphs of ours to put before the last.
     """
     student = student or folder
-    page = model_card(read_card(student), read_task(student), facts_of(student), more=more)
+    remembers = (student / FOLDER).is_dir()
+    page = model_card(read_card(student), read_task(student), facts_of(student), remembers=remembers, more=more)
     write_whole(folder / "README.md", page.encode("utf-8", "replace"))
 
 
-def model_card(card: Card, task: Task | None, facts: Facts | None = None, *, more: Sequence[str] = ()) -> str:
-    """The model card in plain words. `task` is None for a student of bare rows, `facts` where no run tells of it."""
+def model_card(
+    card: Card, task: Task | None, facts: Facts | None = None, *, remembers: bool = True, more: Sequence[str] = ()
+) -> str:
+    """The model card in plain words. `task` is None for a student of bare rows, `facts` where no run tells of it.
+
+    `remembers` says whether the rows of a student that was trained with a memory are still there.
+    """
     facts = facts or Facts()
     parts = [
         _front_matter(card, task, facts),
@@ -41,7 +48,7 @@ def model_card(card: Card, task: Task | None, facts: Facts | None = None, *, mor
         "## What it is for",
         _USES,
         "## The data",
-        _data(card, task, facts),
+        _data(card, task, facts, remembers=remembers),
         "## How good it is",
         _figures(card, facts),
         "## What it cannot do",
@@ -108,14 +115,19 @@ def _start(card: Card) -> str:
     return f"{how} `{_line(card.base)}`{licence}"
 
 
-def _data(card: Card, task: Task | None, facts: Facts) -> str:
-    return "\n\n".join(filter(None, (_writers(task), _sources(facts), _memory(card))))
+def _data(card: Card, task: Task | None, facts: Facts, *, remembers: bool) -> str:
+    return "\n\n".join(filter(None, (_writers(task), _sources(facts), _memory(card, remembers=remembers))))
 
 
-def _memory(card: Card) -> str:
+def _memory(card: Card, *, remembers: bool) -> str:
     remembered = card.sizes.get("rows_remembered")
     if not isinstance(remembered, int):
         return ""
+    if not remembers:
+        return (
+            f"It was judged while it answered with the help of {remembered:,} of the rows that it learnt from. They "
+            "are not in its folder any more, so it answers otherwise than the figures below say."
+        )
     return (
         f"**{remembered:,} of the rows that it learnt from lie in its folder `memory`**, and it answers with their "
         "help: whoever has the student can read them. Take that folder away where nobody may, and it answers without."

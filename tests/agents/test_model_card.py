@@ -13,6 +13,7 @@ from agents.students.card_facts import Facts, facts_of
 from agents.students.model_card import model_card, write_model_card
 from agents.students.task import Task, as_table, read_task
 from engine.training import Card, Row, train
+from engine.training.folder import write_card
 
 TINY = Card(
     family="tiny",
@@ -43,6 +44,20 @@ def test_it_says_that_rows_lie_in_the_folder_where_they_do() -> None:
 
     assert "**1,500 of the rows that it learnt from lie in its folder `memory`**" in model_card(remembering, None)
     assert "memory" not in model_card(TINY, None)
+
+
+def test_rows_that_were_taken_away_are_not_said_to_be_there_and_the_figures_are_those_with_them(tmp_path: Path) -> None:
+    write_card(tmp_path, replace(TINY, sizes={**TINY.sizes, "rows_remembered": 1500}))
+    (tmp_path / "memory").mkdir()
+    write_model_card(tmp_path)
+    before = (tmp_path / "README.md").read_text()
+    (tmp_path / "memory").rmdir()
+    write_model_card(tmp_path)
+    after = (tmp_path / "README.md").read_text()
+
+    assert "lie in its folder `memory`" in before
+    assert "lie in its folder" not in after
+    assert "1,500 of the rows that it learnt from. They are not in its folder any more" in after
 
 
 def test_it_names_the_checkpoint_it_started_from() -> None:
