@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
             "smelt export runs/dates --format openai --out train.jsonl",
             "smelt export runs/dates --format axolotl --out dates-axolotl",
             "smelt export runs/dates --requests --out requests.jsonl",
-            "smelt export runs/dates/student --format onnx --out dates-onnx",
+            "smelt export runs/dates/student --format onnx --no-memory --out dates-onnx",
         )
     )(export)
 
@@ -89,6 +89,9 @@ def export(
     floor: Annotated[
         float | None, typer.Option(metavar="SHARE", help="ONNX: the answers that must stay the same, 0 to 1 (0.98).")
     ] = None,
+    no_memory: Annotated[
+        bool, typer.Option("--no-memory", help="tiny alone: leave out the rows that it keeps, which ONNX cannot carry.")
+    ] = False,
 ) -> None:
     """Write rows or a student for use elsewhere. Or what was asked and answered, as JSONL; no key is in it."""
     from agents.cli.leaving import export_a_student, is_for_students
@@ -102,11 +105,14 @@ def export(
             rows=rows,
             full_precision=full_precision,
             floor=floor,
+            memory=not no_memory,
             push_to_hub=push_to_hub,
             public=public,
         )
         return
 
+    if no_memory:
+        raise UserError("--no-memory: is for a student, and none is exported here: name one, or --format safetensors")
     if form is not None and requests:
         raise UserError("--format hands out rows and --requests what was asked: give one of them")
     if form is None and not requests and push_to_hub is None:

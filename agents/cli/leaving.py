@@ -29,6 +29,7 @@ def export_a_student(
     rows: Path | None,
     full_precision: bool,
     floor: float | None,
+    memory: bool,
     push_to_hub: str | None,
     public: bool,
 ) -> None:
@@ -52,6 +53,7 @@ def export_a_student(
                 inputs=rows_to_compare(student, file=rows) if form == "onnx" else (),
                 int8=not full_precision,
                 floor=FLOOR if floor is None else floor,
+                memory=memory,
             )
         _tell(exported, is_kept=out is not None or not push_to_hub)
         if push_to_hub is not None:
@@ -66,6 +68,8 @@ def _place(path: Path, form: str, out: Path | None) -> Path:
 
 def _tell(exported: Exported, *, is_kept: bool) -> None:
     if exported.agreement is not None:
-        say(f"beside the student itself, {exported.agreement}")
+        say(f"beside {exported.beside}, {exported.agreement}")
+    elif exported.forgets:
+        say("its memory is left out, and what its confidence was found to be worth with it")
     if is_kept:
         say(f"the student is in {exported.folder} ({exported.bytes / 1e6:,.1f} MB), with its card")

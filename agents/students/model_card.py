@@ -26,7 +26,7 @@ def write_model_card(folder: Path, *, student: Path | None = None, more: Sequenc
     `more` are paragraphs of ours to put before the last.
     """
     student = student or folder
-    remembers = (student / FOLDER).is_dir()
+    remembers = (folder / FOLDER).is_dir()
     page = model_card(read_card(student), read_task(student), facts_of(student), remembers=remembers, more=more)
     write_whole(folder / "README.md", page.encode("utf-8", "replace"))
 

@@ -21,9 +21,11 @@ from agents.reading.rows import records
 from agents.students.model_card import write_model_card
 from agents.students.task import read_task
 from engine.errors import UserError
-from engine.onnx import Agreement, agreement, open_exported, write_onnx
+from engine.evaluation.calibration import FILE as CALIBRATION
+from engine.onnx import Agreement, agreement, check_student, open_exported, write_onnx
 from engine.training import load, read_card
 from engine.training.folder import draft_of
+from engine.training.recalling import FOLDER
 
 __all__ = ["FLOOR", "FORMS", "Exported", "export_student", "rows_to_compare"]
 
@@ -48,6 +50,12 @@ class Exported:
     form: str
     bytes: int
     agreement: Agreement | None = None
+    forgets: bool = False  # the student has a memory, which was left out
+
+    @property
+    def beside(self) -> str:
+        """What its answers were compared with."""
+        return _itself(forgets=self.forgets)
 
 
 def export_student(
@@ -58,54 +66,65 @@ def export_student(
     inputs: Sequence[str] = (),
     int8: bool = True,
     floor: float = FLOOR,
+    memory: bool = True,
 ) -> Exported:
     """Write a student into the new folder `out`, which is there whole or not at all.
 
-    Raises UserError where that is there already, where its family has no such form, or where fewer of its answers to
-    `inputs` than `floor` stay the same.
+    Without `memory`, one that has a memory leaves without it: its rows, and what its confidence was found to be worth
+    with them. Raises UserError where `out` is there already, where the student has no such form, or where fewer of its
+    answers to `inputs` than `floor` stay the same.
     """
     if form not in FORMS:
         one_of("format", form, FORMS)
+    forgets = not memory and (student / FOLDER).is_dir()
     with _new(out) as draft:
         found = None
         if form == "onnx":
-            found = _as_onnx(student, draft, inputs, int8=int8, floor=floor)
+            found = _as_onnx(student, draft, inputs, int8=int8, floor=floor, forgets=forgets)
         else:
-            _as_it_is(student, draft)
+            _as_it_is(student, draft, forgets=forgets)
         size = sum(path.stat().st_size for path in draft.rglob("*") if path.is_file())
-    return Exported(out, form, size, found)
+    return Exported(out, form, size, found, forgets)
 
 
-def _as_it_is(student: Path, into: Path) -> None:
+def _as_it_is(student: Path, into: Path, *, forgets: bool) -> None:
     read_card(student)
+    stays = {FOLDER, CALIBRATION} if forgets else set()
     for path in sorted(student.rglob("*")):
-        if path.is_file() and not path.is_symlink() and (path.suffix in TAKEN or path.name in TOKENIZERS):
-            (into / path.relative_to(student)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, into / path.relative_to(student))
+        name = path.relative_to(student)
+        is_taken = path.suffix in TAKEN or path.name in TOKENIZERS
+        if is_taken and path.is_file() and not path.is_symlink() and name.parts[0] not in stays:
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, into / name)
     write_model_card(into, student=student)
 
 
-def _as_onnx(student: Path, into: Path, inputs: Sequence[str], *, int8: bool, floor: float) -> Agreement:
+def _as_onnx(student: Path, into: Path, inputs: Sequence[str], *, int8: bool, floor: float, forgets: bool) -> Agreement:
+    check_student(student, memory=not forgets)  # before rows are asked for that would not help
     if not inputs:
         raise UserError(f"{student}: no rows lie beside it to compare answers on; name some with --rows FILE")
-    write_onnx(student, into, int8=int8)
-    found = agreement(load(student), open_exported(student, into), inputs)
+    write_onnx(student, into, int8=int8, memory=not forgets)
+    found = agreement(load(student, remember=not forgets), open_exported(student, into), inputs)
     if found.share < floor:
         whole = " --full-precision keeps more of them;" if int8 else ""
         raise UserError(f"as ONNX {found}, below {floor:g};{whole} --floor lets fewer suffice")
     told = {"rows": found.rows, "equal": found.equal, "largest_difference": found.largest_difference, "int8": int8}
     (into / "agreement.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    write_model_card(into, student=student, more=(_told(found, int8=int8),))
+    write_model_card(into, student=student, more=(_told(found, int8=int8, forgets=forgets),))
     return found
 
 
-def _told(found: Agreement, *, int8: bool) -> str:
+def _told(found: Agreement, *, int8: bool, forgets: bool) -> str:
     precision = "whole numbers of eight bits" if int8 else "single precision"
     return (
-        f"## As ONNX\n\nWeights in {precision}. Beside the student itself, {found}; confidences differ by at most "
-        f"{found.largest_difference:.3f}. It runs without Smelt:\n\n"
+        f"## As ONNX\n\nWeights in {precision}. Beside {_itself(forgets=forgets)}, {found}; confidences "
+        f"differ by at most {found.largest_difference:.3f}. It runs without Smelt:\n\n"
         '    pip install numpy onnxruntime tokenizers\n    python predict.py "an input"'
     )
+
+
+def _itself(*, forgets: bool) -> str:
+    return "the student without its memory" if forgets else "the student itself"
 
 
 def rows_to_compare(student: Path, *, file: Path | None) -> tuple[str, ...]:

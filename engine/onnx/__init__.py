@@ -16,8 +16,9 @@ from typing import Protocol
 from engine.errors import MissingExtra, UserError
 from engine.onnx import encoder, encoder_decoder, linear
 from engine.training import Student, read_card
+from engine.training.recalling import FOLDER
 
-__all__ = ["OPSET", "PROGRAM", "Agreement", "agreement", "open_exported", "write_onnx"]
+__all__ = ["OPSET", "PROGRAM", "Agreement", "agreement", "check_student", "open_exported", "write_onnx"]
 
 OPSET = 18
 """Of the graphs: what every onnxruntime since 1.14 runs."""
@@ -64,12 +65,24 @@ class Agreement:
         return f"{self.equal:,} of {self.rows:,} answers are the same ({self.share:.3f})"
 
 
-def write_onnx(student: Path, into: Path, *, int8: bool) -> None:
+def check_student(student: Path, *, memory: bool = True) -> None:
+    """Raise UserError for a student that has no such form: of some families, or with a memory that is not left out."""
+    _kind(student)
+    if memory and (student / FOLDER).is_dir():
+        raise UserError(
+            f"{student}: answers with the help of the rows in its folder {FOLDER!r}, which ONNX cannot carry: "
+            "--no-memory hands on what answers without them, --format safetensors all of it"
+        )
+
+
+def write_onnx(student: Path, into: Path, *, int8: bool, memory: bool = True) -> None:
     """Write the student of a folder as graphs into another, with the program that runs them.
 
-    With `int8` weights are whole numbers of eight bits: a quarter of the size, and some answers may change. Raises
-    UserError for a family that has no such form, MissingExtra without the packages it takes.
+    With `int8` weights are whole numbers of eight bits: a quarter of the size, and some answers may change. Without
+    `memory` it is what answers by itself. Raises UserError as `check_student` does, MissingExtra without the packages
+    it takes.
     """
+    check_student(student, memory=memory)
     kind = _kind(student)
     try:
         kind.write(student, into, int8=int8, opset=OPSET)

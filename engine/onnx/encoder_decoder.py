@@ -15,7 +15,6 @@ from engine.errors import UserError
 from engine.onnx.graphs import check_packages, write_graph
 from engine.training import read_card
 from engine.training.encoder_decoder import checkpoint
-from engine.training.recalling import FOLDER
 from engine.training.spelling import VOCABULARY, shorthand_in
 
 __all__ = ["write"]
@@ -26,11 +25,6 @@ def write(student: Path, into: Path, *, int8: bool, opset: int) -> None:
     import torch
 
     check_packages()
-    if (student / FOLDER).is_dir():
-        raise UserError(
-            f"{student}: answers with the help of the rows in its folder {FOLDER!r}, which ONNX cannot carry: take "
-            "that folder away, and it answers without, or hand it on with --format safetensors"
-        )
     card, model = read_card(student), checkpoint(student).eval()
     reads_bytes = card.family == "tiny"
     if not reads_bytes and not (student / "tokenizer.json").is_file():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.training.bookmark import Bookmark
-from engine.training.encoder_decoder import keep, restore, student_of, teach
+from engine.training.encoder_decoder import EncoderDecoder, keep, restore, student_of, teach
 from engine.training.fitting import drawn
 from engine.training.lesson import Lesson
 from engine.training.recalling import Recalling, with_memory
@@ -24,7 +24,7 @@ from engine.training.spelling import END, PAD, SPECIAL, VOCABULARY, Bytes, short
 from engine.training.student import Student
 from engine.training.threads import free_threads
 
-__all__ = ["SCRATCH", "load", "new_model", "train"]
+__all__ = ["SCRATCH", "load", "load_writer", "new_model", "train"]
 
 FAMILY = "tiny"
 SCRATCH = "scratch"
@@ -106,7 +106,12 @@ def train(lesson: Lesson, folder: Path) -> None:
 
 def load(folder: Path) -> Student:
     """Bring back what `train` kept."""
-    return with_memory(folder, restore(folder, lambda: Bytes(shorthand_in(folder))))
+    return with_memory(folder, load_writer(folder))
+
+
+def load_writer(folder: Path) -> EncoderDecoder:
+    """The same without the memory, where there is one; that is not read."""
+    return restore(folder, lambda: Bytes(shorthand_in(folder)))
 
 
 def _recollection(lesson: Lesson) -> Recollection | None:

@@ -154,6 +154,7 @@ def test_openai_is_told_of_too_few_rows(run: Path) -> None:
         pytest.param(["RUN", "--format", "csv", "--part", "x"], "there are: train, validation, test, all", id="part"),
         pytest.param(["RUN", "--format", "csv", "--requests"], "give one of them", id="both"),
         pytest.param(["RUN"], "say what to export", id="nothing"),
+        pytest.param(["RUN", "--push-to-hub", "me/rows", "--no-memory"], "is for a student", id="no student"),
         pytest.param(["RUN/..", "--format", "csv"], "holds no run", id="no run"),
         pytest.param(["RUN", "--push-to-hub", "me/rows"], "put it into HF_TOKEN", id="no token"),
     ],

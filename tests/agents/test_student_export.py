@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from agents.run_folder import RunFolder
 from agents.students.student_export import export_student, rows_to_compare
 from agents.students.task import Task, as_table
 from engine.errors import UserError
-from engine.training import Row, load, train
+from engine.training import Row, load, read_card, train
+from engine.training.folder import write_card
 from tests.agents.commands import in_this_process as smelt
 from tests.agents.test_hub import hub
 
@@ -48,6 +50,17 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def student(taught: Path, tmp_path: Path) -> Path:
     return shutil.copytree(taught, tmp_path / "student")
+
+
+@pytest.fixture
+def remembering(student: Path) -> Path:
+    """As `tiny` leaves its rows; that this one knows nothing of them matters to nobody here."""
+    card = read_card(student)
+    write_card(student, replace(card, sizes={**card.sizes, "rows_remembered": 4}))
+    (student / "memory").mkdir()
+    for name in ("memory/rows.json", "calibration.json"):
+        (student / name).write_text("{}")
+    return student
 
 
 def names(folder: Path) -> set[str]:
@@ -111,6 +124,51 @@ def test_below_the_floor_nothing_leaves(student: Path, tmp_path: Path) -> None:
         export_student(student, tmp_path / "out", form="onnx")
 
     assert {path.name for path in tmp_path.iterdir()} == {"student"}
+
+
+def test_a_memory_goes_along_and_stays_behind_with_what_was_found_with_it(remembering: Path, tmp_path: Path) -> None:
+    whole = export_student(remembering, tmp_path / "whole", form="safetensors")
+    alone = export_student(remembering, tmp_path / "alone", form="safetensors", memory=False)
+
+    assert names(whole.folder) - names(alone.folder) == {"memory/rows.json", "calibration.json"}
+    assert "lie in its folder `memory`" in (whole.folder / "README.md").read_text()
+    assert "answers otherwise than the figures below say" in (alone.folder / "README.md").read_text()
+    assert (whole.forgets, alone.forgets) == (False, True)
+
+
+def test_without_a_memory_there_is_nothing_to_leave_behind(student: Path, tmp_path: Path) -> None:
+    (student / "calibration.json").write_text("{}")
+
+    exported = export_student(student, tmp_path / "out", form="safetensors", memory=False)
+
+    assert "calibration.json" in names(exported.folder)
+    assert not exported.forgets
+
+
+def test_a_memory_that_onnx_cannot_carry_is_refused_before_rows_are_asked_for(
+    remembering: Path, tmp_path: Path
+) -> None:
+    ran = smelt("export", remembering, "--format", "onnx", "--out", tmp_path / "out")
+
+    assert ran.code == 2
+    assert "--no-memory hands on what answers without them" in ran.err
+    assert ran.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_as_onnx_without_its_memory_it_is_compared_with_itself_without_it(remembering: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    out, rows = tmp_path / "out", tmp_path / "rows.txt"
+    rows.write_text("good day\nsee you\n")
+
+    ran = smelt("export", remembering, "--format", "onnx", "--no-memory", "--rows", rows, "--out", out)
+
+    assert ran.code == 0, ran.err
+    assert "beside the student without its memory, 2 of 2 answers are the same" in ran.out
+    page = (out / "README.md").read_text()
+    assert "Beside the student without its memory, 2 of 2 answers are the same" in page
+    assert "answers otherwise than the figures below say" in page
+    assert not (out / "memory").exists()
 
 
 def test_rows_to_compare_are_those_named_or_the_runs_or_the_prompts(student: Path, tmp_path: Path) -> None:

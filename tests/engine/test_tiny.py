@@ -283,10 +283,12 @@ def test_rows_stay_in_the_folder_where_they_help_and_nobody_refuses_them(tmp_pat
     assert [one.output for one in remembering.predict([row.input for row in unseen])] == [row.output for row in unseen]
     assert read_card(student).sizes["rows_remembered"] == len(rows)
     assert read_card(student).metrics["validation_exact_match"] == 1
-    with pytest.raises(UserError, match="take that folder away"):
+    with pytest.raises(UserError, match="--no-memory hands on what answers without them"):
         write_onnx(student, tmp_path, int8=False)
 
+    alone = load(student, remember=False).predict(["farewell Flo"])
     shutil.rmtree(student / "memory")
+    assert alone == load(student).predict(["farewell Flo"])
     assert [one.output for one in load(student).predict(["farewell Flo"])] != ["FAREWELL"]
     train("tiny", rows, unseen, student, threads=1, time_limit_s=0.01, remember=False)
     assert not (student / "memory").exists()
