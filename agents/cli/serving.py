@@ -208,6 +208,7 @@ def _cascade(
     from agents.served.folder import begin_serving, served_folder
     from agents.served.teacher import Teacher
     from engine.errors import UserError
+    from engine.evaluation import as_typed
 
     if task is None:
         raise UserError(f"{folder}: was trained on bare rows, so there is no prompt that a teacher could be asked with")
@@ -218,7 +219,7 @@ def _cascade(
     engine = _engine(served, configuration)
     right = "" if sure.precision is None else f" (right in {100 * sure.precision:g} of 100 then)"
     say_aside(
-        f"from a confidence of {sure.confidence:.3g} on the student answers{right}, else {configuration.model}; "
+        f"from a confidence of {as_typed(sure.confidence)} on the student answers{right}, else {configuration.model}; "
         f"at most {configuration.budget or 'nothing'} USD in all, kept in {served.path}"
     )
     return Cascade(

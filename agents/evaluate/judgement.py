@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.evaluation import Calibration, Confusion, Difference, LabelScore, Score
+from engine.evaluation import Calibration, Confusion, Difference, LabelScore, Score, as_typed
 from engine.text import clean
 
 __all__ = ["CALLED", "Judged", "Judgement", "Origin", "Promise", "RowFacts", "Sample", "table_of"]
@@ -172,8 +172,9 @@ class Judgement:
 
     def _broken(self) -> list[str]:
         return [
-            f"Answers with a confidence of {each.confidence:.2f} or more were to be right in {each.precision:.0%} of "
-            f"all cases; on the {self.called()} it is {each.right:.0%} ({each.low:.0%} to {each.high:.0%})."
+            f"Answers with a confidence of {as_typed(each.confidence)} or more were to be right in "
+            f"{each.precision:.0%} of all cases; on the {self.called()} it is "
+            f"{each.right:.0%} ({each.low:.0%} to {each.high:.0%})."
             for each in self.promises
             if each.is_broken
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.evaluate.judgement import Judgement
 from agents.evaluate.whole import Findings
-from engine.evaluation import Calibration, Score, gap
+from engine.evaluation import Calibration, Score, as_typed, gap
 
 __all__ = ["ENOUGH_REAL_ROWS", "compared", "reliable", "sentences"]
 
@@ -39,8 +39,8 @@ def reliable(promised: Calibration) -> str:
     if found is None:
         return f"Not even its surest answers are shown to be right in {RELIABLE:.0%} of all cases."
     return (
-        f"Answers with a confidence of {found.confidence:.2f} or more, {found.coverage:.0%} of them, are right in at "
-        f"least {RELIABLE:.0%} of all cases."
+        f"Answers with a confidence of {as_typed(found.confidence)} or more, {found.coverage:.0%} of them, are right "
+        f"in at least {RELIABLE:.0%} of all cases."
     )
 
 

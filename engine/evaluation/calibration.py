@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ __all__ = [
     "Bin",
     "Calibration",
     "Threshold",
+    "as_typed",
     "calibrate",
     "read_calibration",
     "threshold_for",
@@ -120,6 +122,17 @@ def threshold_for(
         found = Threshold(precision, least, len(covered) / len(order)) if passes else found
         handed_on = level if passes else 0.0
     return found
+
+
+def as_typed(confidence: float) -> str:
+    """A threshold as people read it: who types what is written here lets no answer through that is less sure.
+
+    So it is rounded up, by less than a hundredth of it and of what it lacks of 1: near 1, where many answers lie, by
+    the less.
+    """
+    exact = Decimal(repr(float(confidence)))
+    counts = min(-1, exact.adjusted(), (1 - exact).adjusted())  # the place of the first digit that does
+    return f"{exact.quantize(Decimal(1).scaleb(counts - 2), ROUND_CEILING).normalize():f}"
 
 
 def _may_pass(rows: int, precision: float, *, doubt: float) -> bool:

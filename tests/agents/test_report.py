@@ -22,6 +22,7 @@ from agents.evaluate import (
     StudentSpeed,
     TeacherCosts,
 )
+from agents.evaluate.told import reliable
 from agents.filtering.strange import strange_labels, strange_told
 from agents.filtering.variety import Variety
 from agents.making.synthesis import VARIED_INSTEAD
@@ -41,7 +42,7 @@ from agents.reporting.told import Summary, summary, warnings
 from agents.run_folder import RunFolder
 from engine import Budget, Engine, Request
 from engine.errors import UserError
-from engine.evaluation import Difference
+from engine.evaluation import Difference, Threshold
 from engine.prices import dollars
 from tests.agents.reports import (
     BOTH,
@@ -492,6 +493,13 @@ def test_the_page_tells_a_clear_lead_from_none() -> None:
     assert '<td class="number right">0.600</td>' in page
     assert "0.500 to 0.700, p &lt; 0.001" in page
     assert '<td class="number wrong">-0.070</td>' in page_of(report()), "the teacher is better, and that is said"
+
+
+def test_a_threshold_that_is_told_lets_no_answer_through_that_it_does_not_vouch_for() -> None:
+    """Of 0.9849 two digits would be 0.98, and of 0.986 they would be 0.99, which marks answers that it vouches for."""
+    of_two = [dataclasses.replace(PROMISED, thresholds=(Threshold(0.9, least, 0.8),)) for least in (0.98491, 0.986)]
+
+    assert [reliable(each).split()[5] for each in of_two] == ["0.985", "0.986"]
 
 
 def test_the_verdict_says_what_confidence_cost_and_more_rows_are_worth() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.evaluation import calibrate, read_calibration, write_calibration
-from engine.evaluation.calibration import FILE, threshold_for
+from engine.evaluation.calibration import FILE, as_typed, threshold_for
 from engine.evaluation.intervals import at_least
 
 ROWS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
@@ -105,6 +105,23 @@ def test_a_precision_between_two_is_vouched_for_by_the_higher_one() -> None:
 
     assert found.confidence_for(0.93) == found.confidence_for(0.95) == 0.9
     assert found.confidence_for(0.999) is None
+
+
+@given(st.floats(0, 1, exclude_min=True, exclude_max=True))
+def test_who_types_a_threshold_lets_none_through_that_is_less_sure_and_few_less(confidence: float) -> None:
+    typed = float(as_typed(confidence))
+
+    assert confidence <= typed <= 1
+    assert typed - confidence <= min(confidence, 1 - confidence) / 100
+
+
+@pytest.mark.parametrize(
+    ("confidence", "written"),
+    [(0.986, "0.986"), (0.98613, "0.9862"), (0.71, "0.71"), (0.7101, "0.711"), (0.9999931234, "0.99999313"), (1.0, "1"),
+     (0.0, "0"), (0.00012345, "0.000124")],
+)  # fmt: skip
+def test_a_threshold_is_written_with_as_many_digits_as_count(confidence: float, written: str) -> None:
+    assert as_typed(confidence) == written
 
 
 def test_without_rows_there_is_nothing_to_calibrate_on() -> None:
