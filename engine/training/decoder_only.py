@@ -10,19 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engine.errors import UserError
 from engine.silence import in_silence
 from engine.training.adapter import adapted, merged, peak_learning_rate
 from engine.training.bookmark import Bookmark
 from engine.training.fitting import Batch, Fitted, fit, own_loss
+from engine.training.greedy import IGNORED
 from engine.training.lesson import Lesson
 from engine.training.recipe import Recipe
 
 __all__ = ["Loaded", "Turn", "base_model", "keep_model", "opened", "teach"]
-
-IGNORED: Final = -100  # the label that transformers leaves out of the loss
 
 
 @dataclass(frozen=True, slots=True)

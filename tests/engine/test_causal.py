@@ -19,8 +19,9 @@ from engine.training import Row, load, read_card, train
 from engine.training.adapter import HIGHEST_RATE, adapted, merged, peak_learning_rate
 from engine.training.causal import Frame
 from engine.training.continuing import write_on
-from engine.training.decoder_only import IGNORED, Turn, _collate, _weighted_loss, base_model
+from engine.training.decoder_only import Turn, _collate, _weighted_loss, base_model
 from engine.training.fitting import own_loss
+from engine.training.greedy import IGNORED
 from engine.training.lesson import Lesson
 from engine.training.student import Sampler
 from engine.training.tuning import Question, tune

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from engine.training.greedy import padded
+from engine.training.greedy import IGNORED, padded
 from engine.training.seed.tasks import Drawn, draw, maker_of, trained_tasks
 from engine.training.spelling import PAD, Bytes
 from engine.training.state import bring_back, state_of
@@ -30,7 +30,6 @@ STEPS_BETWEEN_STATES: Final = 500
 POOL: Final = 256  # batches drawn together
 GROUP: Final = 16  # batches of like outputs, within which inputs are sorted
 STATE: Final = "state.safetensors"
-IGNORED: Final = -100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
