@@ -21,9 +21,9 @@ __all__ = ["Opinion", "Trust"]
 UNHEARD: Final = 1e-3  # the share of an answer that no row has
 LEAST: Final = -60.0  # a logarithm: nothing is less likely, lest one right answer that a writer never saw decide alone
 
-# Where validation rows are few they do not say much, so their word is weighed against what came of others. With 50 and
-# 100 of them, of numbers and units and of dates, from 200 and 1,000 rows, half and twice these spreads put 0.3 fewer
-# and 0.4 fewer of 100 right, and other middles within 0.2 as many.
+# Where validation rows are few they do not say much, so their word is weighed against what came of others. Found on 50
+# and 100 of them, of numbers and units and of dates, by 200 and 1,000 rows, this put 188.1 of 1,825 others right (means
+# of six draws), half and twice these spreads 187.6 each, and middles of 1 and 0.1 189.3: none of it hangs on a figure.
 MIDDLES: Final = (0.8, 0.15, 0.0)
 SPREADS: Final = (0.5, 0.1, 3.0)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-import io
 import json
 import os
 import pickle
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,8 +132,16 @@ def test_a_checkpoint_that_is_a_pickle_is_no_base(tmp_path: Path, family: str) -
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("load(base)", "brings code of its own, which is never run"),
+        ("train('seq2seq', ROWS, ROWS, base.parent / 'student', base=str(base))", "code of its own|cannot be loaded"),
+    ],
+    ids=["student", "base"],
+)
 def test_code_that_comes_with_a_model_is_never_run_whatever_the_keyboard_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: str, told: str, tmp_path: Path
 ) -> None:
     base = save_seq2seq(tmp_path / "base")
     config = json.loads((base / "config.json").read_bytes())
@@ -140,13 +150,14 @@ def test_code_that_comes_with_a_model_is_never_run_whatever_the_keyboard_says(
     (base / "own.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'exploded')!r})\n")
     card = {**CARD, "family": "seq2seq", "sizes": {"longest_input": 8, "longest_output": 8}}
     (base / "student.json").write_text(json.dumps(card))
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    program = (
+        "import sys; from pathlib import Path; from engine.training import Row, load, train\n"
+        f"base = Path(sys.argv[1]); ROWS = {ROWS!r}\n{asked}"
+    )
 
-    with pytest.raises(UserError, match="brings code of its own, which is never run"):
-        load(base)
-    with pytest.raises(UserError, match=r"code of its own|cannot be loaded"):
-        train("seq2seq", ROWS, ROWS, tmp_path / "student", base=str(base))
+    ran = subprocess.run([sys.executable, "-c", program, base], input="y\n" * 9, capture_output=True, text=True)
 
+    assert re.search(f"UserError: .*({told})", ran.stderr), ran.stderr
     assert not (tmp_path / "exploded").exists()
 
 
